@@ -1,0 +1,14 @@
+//go:build !linux
+
+package bootclock
+
+import "time"
+
+var started = time.Now()
+
+// Now returns the time since this process started: good for measuring, useless for sharing a deadline.
+// [ID] fails here, and with it everything that shares deadlines.
+func (System) Now() Instant { return Instant(time.Since(started)) + 1 }
+
+// ID returns [ErrUnsupported].
+func ID() (string, error) { return "", ErrUnsupported }

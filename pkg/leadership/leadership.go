@@ -1,0 +1,68 @@
+package leadership
+
+import (
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+// Leadership is what one candidate knows of its election at one instant. It is a level, not an edge: the
+// newest value replaces all older ones, and whoever missed some has missed nothing.
+type Leadership struct {
+	// Lease and Namespace name the Lease object.
+	Lease, Namespace string
+	// Identity is this candidate's own, as it writes it into the Lease: name, "_", UUID.
+	Identity string
+	// IsLeader says that this candidate holds the Lease and its term ran when the value was made.
+	// Judge it with At before acting on it.
+	IsLeader bool
+	// Leader is the name part of the last observed holder whose term has not expired, else "".
+	Leader string
+	// LeaderUntil is when the observed holder's term expires for this observer; zero: unknown. Not in the document.
+	LeaderUntil bootclock.Instant
+	// Token is the term's fencing token, a decimal number of any length that rises strictly from term to
+	// term; "" unless leading. A changed token is a new term.
+	Token string
+	// Transitions counts the terms that the Lease has seen, as the Lease records them.
+	Transitions int64
+	// Since is the wall-clock time at which the term began; zero unless leading.
+	Since time.Time
+	// ValidUntil is the instant at which the term ends unless it is renewed. While draining (IsLeader false)
+	// it is the hold's: the workload must have stopped by then. Zero: none.
+	ValidUntil bootclock.Instant
+	// ValidUntilWall is ValidUntil on the wall clock, as reckoned when the value was made. Approximate: the
+	// wall clock can be stepped.
+	ValidUntilWall time.Time
+	// BootID names the boot whose clock ValidUntil is on.
+	BootID string
+	// Observed is the instant at which the fact behind the value became known (a reply, a watch event, a
+	// deadline); zero: unknown. Latencies count from it. Not in the document.
+	Observed bootclock.Instant
+}
+
+// At returns l as it stands at now: a term that has run out is no leadership, and a holder whose term has run
+// out is not the leader.
+func (l Leadership) At(now bootclock.Instant) Leadership {
+	if !l.ValidUntil.IsZero() && !now.Before(l.ValidUntil) {
+		if l.IsLeader {
+			l.Leader, l.LeaderUntil = "", 0
+		}
+		l.IsLeader, l.Token, l.Since = false, "", time.Time{}
+		l.ValidUntil, l.ValidUntilWall = 0, time.Time{}
+	}
+	if l.IsLeader && l.ValidUntil.IsZero() {
+		l.IsLeader, l.Token, l.Since, l.Leader, l.LeaderUntil = false, "", time.Time{}, "", 0 // a term without an end is no term
+		l.ValidUntilWall = time.Time{}
+	}
+	if !l.IsLeader && !l.LeaderUntil.IsZero() && !now.Before(l.LeaderUntil) {
+		l.Leader, l.LeaderUntil = "", 0
+	}
+	return l
+}
+
+// SameTerm reports whether l and m tell the workload the same thing but for the validity: the same leadership,
+// leader and term. Renewals of one term are the same; transitions are not.
+func (l Leadership) SameTerm(m Leadership) bool {
+	return l.IsLeader == m.IsLeader && l.Token == m.Token && l.Leader == m.Leader &&
+		l.Transitions == m.Transitions && l.Lease == m.Lease && l.Namespace == m.Namespace && l.Identity == m.Identity
+}

@@ -1,0 +1,174 @@
+package dir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
+)
+
+// largestFile bounds what is read, in bytes: the API server's own limit for an object.
+const largestFile = 3 << 19
+
+// files are the files of one Lease in the store's directory. Only the holder of the lock may write them.
+type files struct {
+	dir                         string
+	lease, ledger, temp, locked string
+}
+
+func newFiles(dir, namespace, name string) files {
+	in := func(pattern string) string {
+		return filepath.Join(dir, fmt.Sprintf(pattern, namespace+"."+name))
+	}
+	return files{dir: dir, lease: in("%s.json"), ledger: in(".%s.ledger.json"), temp: in(".%s.tmp"), locked: in(".%s.lock")}
+}
+
+// errTorn: the file is garbage, or half of it is missing.
+var errTorn = errors.New("not a Lease in JSON")
+
+// readLease reads the Lease; nil where there is no file. A file that is not this Lease is an error: it says
+// nothing of who leads.
+func (f files) readLease(namespace, name string) (*coordinationv1.Lease, error) {
+	data, err := read(f.lease)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := &coordinationv1.Lease{}
+	if err := json.Unmarshal(data, o); err != nil {
+		return nil, fmt.Errorf("read %s: %w (%w): mend the file, or remove it", f.lease, errTorn, err)
+	}
+	if want := coordinationv1.SchemeGroupVersion.WithKind("Lease"); o.GroupVersionKind() != want {
+		return nil, fmt.Errorf("read %s: kind %q of API version %q, want %q of %q: mend the file, or remove it",
+			f.lease, o.Kind, o.APIVersion, want.Kind, want.GroupVersion())
+	}
+	if o.Name == "" && o.Namespace == "" {
+		o.Name, o.Namespace = name, namespace
+	}
+	if o.Name != name || o.Namespace != namespace {
+		return nil, fmt.Errorf("read %s: it holds the Lease %s/%s, not %s/%s: mend the file, or remove it",
+			f.lease, o.Namespace, o.Name, namespace, name)
+	}
+	return o, nil
+}
+
+// readLedger reads the ledger; the zero ledger where there is none, or with the error where it cannot be read.
+func (f files) readLedger() (ledger, error) {
+	data, err := read(f.ledger)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ledger{}, nil
+	}
+	if err != nil {
+		return ledger{}, err
+	}
+	l := ledger{}
+	if err := json.Unmarshal(data, &l); err != nil {
+		return ledger{}, fmt.Errorf("read %s: %w", f.ledger, err)
+	}
+	if err := l.check(); err != nil {
+		return ledger{}, fmt.Errorf("read %s: %w", f.ledger, err)
+	}
+	return l, nil
+}
+
+// write puts the ledger down, and before it the Lease, where the file holds another (there).
+func (f files) write(l ledger, there *coordinationv1.Lease) error {
+	leaseToo := l.Present != nil && (there == nil || !cas.Same(there, l.Present))
+	if leaseToo {
+		if err := f.replace(f.lease, l.Present, true); err != nil {
+			return err
+		}
+	}
+	// Beside a Lease on disk, a ledger lost with the power is no loss: the Lease has the version.
+	if err := f.replace(f.ledger, l, !leaseToo); err != nil {
+		return err
+	}
+	return syncDir(f.dir)
+}
+
+// replace writes content to a new file and renames it to path, so that nobody reads it half. The temporary
+// file has one name: whatever is found under it was left by a process that died, as only the lock's holder writes.
+func (f files) replace(path string, content any, durable bool) error {
+	data, err := json.MarshalIndent(content, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+	}
+	if err := os.Remove(f.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f.refused(err)
+	}
+	temp, err := os.OpenFile(f.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return f.refused(err)
+	}
+	_, err = temp.Write(append(data, '\n'))
+	err = errors.Join(err, temp.Chmod(f.mode()))
+	if durable {
+		err = errors.Join(err, temp.Sync())
+	}
+	if err = errors.Join(err, temp.Close()); err == nil {
+		err = os.Rename(f.temp, path)
+	}
+	if err != nil {
+		return f.refused(err)
+	}
+	return nil
+}
+
+// mode is the files' permission: whoever may read and write the directory may read and write them.
+func (f files) mode() fs.FileMode {
+	info, err := os.Stat(f.dir)
+	if err != nil {
+		return 0o600
+	}
+	return info.Mode().Perm() & 0o666
+}
+
+// refused says what to do about a directory that does not take a file.
+func (f files) refused(err error) error {
+	return fmt.Errorf("write to the store's directory %s: %w: it must be writable for every candidate's user, have space, and not be sticky", f.dir, err)
+}
+
+// read reads a file that is no longer than it may be.
+func read(path string) ([]byte, error) {
+	info, err := os.Lstat(path) // a pipe would hang, a link lead elsewhere
+	if err != nil {
+		return nil, fmt.Errorf("look at the file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: not a regular file: remove it", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the file: %w", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, largestFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the file: %w", err)
+	}
+	if len(data) > largestFile {
+		return nil, fmt.Errorf("read %s: longer than %d bytes: mend the file, or remove it", path, largestFile)
+	}
+	return data, nil
+}
+
+// syncDir makes renames in the directory survive a loss of power.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open the store's directory: %w", err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return fmt.Errorf("sync the store's directory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package dir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+)
+
+// Store is a Lease in a directory.
+type Store struct {
+	files           files
+	namespace, name string
+	log             *slog.Logger
+
+	mu   sync.Mutex
+	seen ledger // the newest that this process knows, should the file be lost
+}
+
+var _ lease.Store = (*Store)(nil)
+
+// New returns a Store on the Lease of that namespace and name in the directory path, which it makes where it is
+// missing. It fails, with the mend, where the directory cannot be used: not writable, on a network, or on a
+// system that is not Linux. log receives what no caller would hear of otherwise.
+func New(path, namespace, name string, log *slog.Logger) (*Store, error) {
+	if err := naming.ValidateNamespace(namespace); err != nil {
+		return nil, err
+	}
+	if _, err := naming.ParseLeaseName(name); err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find the directory of the store: %w", err)
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory of the store: %w: make it yourself, or name another with --store dir:PATH", err)
+	}
+	if err := refuseNetwork(path, log); err != nil {
+		return nil, err
+	}
+	s := &Store{files: newFiles(path, namespace, name), namespace: namespace, name: name, log: log}
+	lock, err := s.files.tryLock()
+	if errors.Is(err, errBusy) {
+		return s, nil // somebody else is at work: the directory is fine
+	}
+	if err != nil {
+		return nil, err
+	}
+	lock.release()
+	return s, nil
+}
+
+// Get implements [lease.Store].
+func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
+	return s.locked(ctx, "read", func(l ledger) (*coordinationv1.Lease, error) {
+		if l.Present == nil {
+			return nil, lease.ErrNotFound
+		}
+		return l.Present, nil
+	})
+}
+
+// Create implements [lease.Store].
+func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
+	return s.locked(ctx, "create", func(l ledger) (*coordinationv1.Lease, error) {
+		if l.Present != nil {
+			return nil, lease.ErrExists
+		}
+		return cas.Create(r, s.namespace, s.name, cas.Next(l.Version), time.Now())
+	})
+}
+
+// Update implements [lease.Store].
+func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
+	return s.locked(ctx, "update", func(l ledger) (*coordinationv1.Lease, error) {
+		return cas.Update(l.Present, r, cas.Next(l.Version))
+	})
+}
+
+// locked runs one read, compare and write: decide sees the state, and returns the object that is to be there.
+func (s *Store) locked(ctx context.Context, verb string, decide func(ledger) (*coordinationv1.Lease, error)) (lease.Reply, error) {
+	lock, err := s.files.lock(ctx)
+	if err != nil {
+		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
+	}
+	defer lock.release()
+	state, err := s.settle()
+	if err != nil {
+		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
+	}
+	o, err := decide(state)
+	if err != nil {
+		return lease.Reply{}, err
+	}
+	if o != state.Present {
+		if err := s.store(state.with(o), state.Present); err != nil {
+			return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
+		}
+	}
+	r, err := lease.FromObject(o)
+	return lease.Reply{Record: r}, err
+}
+
+// settle reads the state, and writes down what others did to the file by hand since. The caller holds the lock.
+func (s *Store) settle() (ledger, error) {
+	written, err := s.files.readLedger()
+	if err != nil {
+		s.log.Warn("ledger of the Lease is lost, going on from the Lease itself", slog.Any("error", err))
+	}
+	known := s.newest(written)
+	o, err := s.files.readLease(s.namespace, s.name)
+	if err != nil {
+		return ledger{}, err
+	}
+	state := known.settle(o)
+	if state.Version != written.Version {
+		return state, s.store(state, o)
+	}
+	s.note(state)
+	return state, nil
+}
+
+// newest returns the newer of what is written and what this process has seen, should somebody have put an older
+// ledger back, or removed it.
+func (s *Store) newest(written ledger) ledger {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if written.Version.Compare(s.seen.Version) < 0 {
+		return s.seen
+	}
+	return written
+}
+
+// store writes the state down: the Lease first, unless it is there already, then the ledger. Should the process
+// die in between, the next one finds a Lease with a higher version than the ledger's, and takes it as written.
+func (s *Store) store(state ledger, there *coordinationv1.Lease) error {
+	if err := s.files.write(state, there); err != nil {
+		return err
+	}
+	s.note(state)
+	return nil
+}
+
+// note remembers a state that is on disk.
+func (s *Store) note(state ledger) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state.Version.Compare(s.seen.Version) > 0 {
+		s.seen = state
+	}
+}

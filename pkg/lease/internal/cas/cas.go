@@ -1,0 +1,89 @@
+package cas
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// Create returns the object that a Create of r stores: a new UID, that version, made at now.
+func Create(r lease.Record, namespace, name string, version lease.Version, now time.Time) (*coordinationv1.Lease, error) {
+	r.UID, r.Version = string(uuid.NewUUID()), version
+	o := r.Object(namespace, name)
+	o.CreationTimestamp = metav1.NewTime(now)
+	return Canonical(o)
+}
+
+// Update returns the object that replaces current (nil: absent) by r at the next version. Where r changes
+// nothing it returns current itself: like the API server, which writes nothing then and keeps the version.
+// Errors: [lease.ErrNotFound], [lease.ErrConflict], and those of [Conditional].
+func Update(current *coordinationv1.Lease, r lease.Record, next lease.Version) (*coordinationv1.Lease, error) {
+	if err := Conditional(r); err != nil {
+		return nil, err
+	}
+	if current == nil {
+		return nil, lease.ErrNotFound
+	}
+	if string(current.UID) != r.UID || current.ResourceVersion != string(r.Version) {
+		return nil, lease.ErrConflict
+	}
+	o := r.Object(current.Namespace, current.Name)
+	o.CreationTimestamp = current.CreationTimestamp // the server's own field: no writer sets it
+	o, err := Canonical(o)
+	if err != nil {
+		return nil, err
+	}
+	if Same(current, o) {
+		return current, nil
+	}
+	o.ResourceVersion = string(next)
+	return o, nil
+}
+
+// Conditional refuses a record whose write could not be made to depend on what was read (invariant I4): a PUT
+// without the UID can bring a deleted Lease back, one without the version overwrites anything.
+func Conditional(r lease.Record) error {
+	if r.UID == "" || r.Version == "" {
+		return fmt.Errorf("update a Lease that was never read: UID %q, version %q", r.UID, r.Version)
+	}
+	return nil
+}
+
+// Next returns the version after v; "1" after none.
+func Next(v lease.Version) lease.Version {
+	n, ok := new(big.Int).SetString(string(v), 10)
+	if !ok {
+		n = new(big.Int)
+	}
+	return lease.Version(n.Add(n, big.NewInt(1)).String())
+}
+
+// Canonical returns o as it reads back from its JSON: times in the precision that is stored, kind and API
+// version set.
+func Canonical(o *coordinationv1.Lease) (*coordinationv1.Lease, error) {
+	o.TypeMeta = metav1.TypeMeta{Kind: "Lease", APIVersion: coordinationv1.SchemeGroupVersion.String()}
+	data, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("encode the Lease: %w", err)
+	}
+	canonical := &coordinationv1.Lease{}
+	if err := json.Unmarshal(data, canonical); err != nil {
+		return nil, fmt.Errorf("decode the Lease: %w", err)
+	}
+	return canonical, nil
+}
+
+// Same reports whether two objects have the same JSON.
+func Same(a, b *coordinationv1.Lease) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}

@@ -1,0 +1,80 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// explain turns client-go's error into one of package lease's, or into a text that carries the mend. It also
+// lets the client learn from the failure.
+func (s *Store) explain(verb string, err error) error {
+	s.client.learn(err)
+	switch {
+	case apierrors.IsForbidden(err):
+		return s.forbidden(verb, err)
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("%s the Lease: the API server does not accept the credentials (401): check that the token is mounted, "+
+			"fresh and of this cluster: %w", verb, err)
+	case s.answersLease(err, metav1.StatusReasonNotFound) && verb != "create":
+		return lease.ErrNotFound
+	case s.answersLease(err, metav1.StatusReasonAlreadyExists) && verb == "create":
+		return lease.ErrExists
+	case s.answersLease(err, metav1.StatusReasonConflict) && verb == "update":
+		return lease.ErrConflict
+	case verb == "watch" && (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)):
+		return lease.ErrExpired
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("%s Lease %s/%s: the address has no such namespace or is not an API server with Leases: %w",
+			verb, s.namespace, s.name, err)
+	default:
+		return fmt.Errorf("%s Lease %s/%s: %w", verb, s.namespace, s.name, err)
+	}
+}
+
+// answersLease reports whether the API server itself said that of this very Lease. A proxy's 404 is no proof
+// that the Lease is gone, nor its 409 that somebody else wrote.
+func (s *Store) answersLease(err error, reason metav1.StatusReason) bool {
+	status := apierrors.APIStatus(nil)
+	if !errors.As(err, &status) || status.Status().Reason != reason {
+		return false
+	}
+	details := status.Status().Details
+	return details != nil && details.Name == s.name && !apierrors.IsUnexpectedServerError(err)
+}
+
+// forbidden names the verb, the resource and the rule that the Role lacks.
+func (s *Store) forbidden(verb string, err error) error {
+	rule := fmt.Sprintf(`{apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [%q], verbs: ["get", "watch", "update"]}`, s.name)
+	if verb == "create" { // RBAC cannot limit it to a name: the object has none yet when it is asked
+		rule = `{apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"]}`
+	}
+	return fmt.Errorf("%w: to %s leases.coordination.k8s.io %q in namespace %q: add this rule to the Role of the pod's ServiceAccount: %s (the API server said: %s)",
+		lease.ErrForbidden, verb, s.name, s.namespace, rule, brief(err))
+}
+
+// brief cuts what a server said to a length that a log line can bear.
+func brief(err error) string {
+	const longest = 300
+	text := err.Error()
+	if len(text) > longest {
+		text = text[:longest] + "…"
+	}
+	return text
+}
+
+// failure reads the Status that an ERROR event of a watch carries.
+func failure(status metav1.Status) error {
+	if status.Status != metav1.StatusFailure {
+		return fmt.Errorf("an error event without an error in it: %q", status.Message)
+	}
+	if status.Code == http.StatusGone {
+		status.Reason = metav1.StatusReasonExpired
+	}
+	return &apierrors.StatusError{ErrStatus: status}
+}

@@ -1,0 +1,223 @@
+package memory
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
+)
+
+// Backend holds the Leases that several Stores share, one version counter for all of them, and the history of
+// their changes. Its methods may be called from several goroutines at once.
+type Backend struct {
+	mu      sync.Mutex
+	state   state
+	changed chan struct{} // closed and replaced at every change: whoever waits looks again
+	clock   func() time.Time
+	travels map[*time.Timer]struct{} // requests and replies under way
+	closed  bool
+}
+
+// state is all that a backup holds.
+type state struct {
+	version lease.Version
+	oldest  lease.Version // a watch from before it is answered ErrExpired
+	leases  map[types.NamespacedName]*coordinationv1.Lease
+	history []change
+	epoch   int // counts restores, which break every watch
+}
+
+type change struct {
+	key     types.NamespacedName
+	object  *coordinationv1.Lease
+	deleted bool
+	at      time.Time
+}
+
+// New returns an empty Backend, which has no clock of its own ([lease.Reply].Date is zero).
+func New() *Backend {
+	return &Backend{
+		state:   state{leases: map[types.NamespacedName]*coordinationv1.Lease{}},
+		changed: make(chan struct{}),
+		clock:   func() time.Time { return time.Time{} },
+		travels: map[*time.Timer]struct{}{},
+	}
+}
+
+// Close drops the requests and replies that are still under way, so that a synctest bubble can end.
+func (b *Backend) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	for t := range b.travels {
+		t.Stop()
+	}
+}
+
+// SetClock gives the Backend a clock: replies carry its reading in whole seconds.
+func (b *Backend) SetClock(now func() time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clock = now
+}
+
+// Read returns a copy of the Lease as it is stored, or nil where there is none.
+func (b *Backend) Read(namespace, name string) *coordinationv1.Lease {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state.leases[types.NamespacedName{Namespace: namespace, Name: name}].DeepCopy()
+}
+
+// Edit changes the Lease as an administrator would, unconditionally, and reports whether there was one.
+func (b *Backend) Edit(namespace, name string, edit func(*coordinationv1.Lease)) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	current := b.state.leases[key]
+	if current == nil {
+		return false
+	}
+	o := current.DeepCopy()
+	edit(o)
+	o.UID, o.ResourceVersion = current.UID, current.ResourceVersion
+	if !cas.Same(current, o) {
+		b.put(key, o)
+	}
+	return true
+}
+
+// Delete removes the Lease as an administrator would, and reports whether there was one. The removal takes a
+// version, as every change does.
+func (b *Backend) Delete(namespace, name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	o := b.state.leases[key].DeepCopy()
+	if o == nil {
+		return false
+	}
+	delete(b.state.leases, key)
+	o.ResourceVersion = string(cas.Next(b.state.version))
+	b.record(change{key: key, object: o, deleted: true})
+	return true
+}
+
+// Compact forgets the history, so that a watch from an older version is answered [lease.ErrExpired].
+func (b *Backend) Compact() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.oldest = b.state.version
+}
+
+// Backup returns a function that puts everything back as it is now, versions included: a restore, which breaks
+// every open watch.
+func (b *Backend) Backup() (restore func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	saved := b.state.clone()
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		epoch := b.state.epoch + 1
+		b.state = saved.clone()
+		b.state.epoch = epoch
+		b.wake()
+	}
+}
+
+func (b *Backend) get(key types.NamespacedName) (lease.Reply, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reply(b.state.leases[key])
+}
+
+func (b *Backend) create(key types.NamespacedName, r lease.Record) (lease.Reply, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state.leases[key] != nil {
+		return lease.Reply{}, lease.ErrExists
+	}
+	o, err := cas.Create(r, key.Namespace, key.Name, cas.Next(b.state.version), time.Now())
+	if err != nil {
+		return lease.Reply{}, err
+	}
+	b.put(key, o)
+	return b.reply(o)
+}
+
+func (b *Backend) update(key types.NamespacedName, r lease.Record) (lease.Reply, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	current := b.state.leases[key]
+	o, err := cas.Update(current, r, cas.Next(b.state.version))
+	if err != nil {
+		return lease.Reply{}, err
+	}
+	if o != current {
+		b.put(key, o)
+	}
+	return b.reply(o)
+}
+
+// put stores o at the next version. The caller holds the lock and gives o away.
+func (b *Backend) put(key types.NamespacedName, o *coordinationv1.Lease) {
+	o.ResourceVersion = string(cas.Next(b.state.version))
+	b.state.leases[key] = o
+	b.record(change{key: key, object: o})
+}
+
+func (b *Backend) record(c change) {
+	c.at = time.Now()
+	b.state.version = lease.Version(c.object.ResourceVersion)
+	b.state.history = append(b.state.history, c)
+	b.wake()
+}
+
+func (b *Backend) wake() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+func (b *Backend) reply(o *coordinationv1.Lease) (lease.Reply, error) {
+	if o == nil {
+		return lease.Reply{}, lease.ErrNotFound
+	}
+	r, err := lease.FromObject(o.DeepCopy())
+	return lease.Reply{Record: r, Date: b.clock().Truncate(time.Second)}, err
+}
+
+// after runs do when d has passed, at once where d is 0; never after Close.
+func (b *Backend) after(d time.Duration, do func()) {
+	if d <= 0 {
+		do()
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	var t *time.Timer
+	t = time.AfterFunc(d, func() {
+		b.mu.Lock()
+		delete(b.travels, t)
+		closed := b.closed
+		b.mu.Unlock()
+		if !closed {
+			do()
+		}
+	})
+	b.travels[t] = struct{}{}
+}
+
+func (s state) clone() state {
+	s.leases = maps.Clone(s.leases) // objects are never changed once stored
+	s.history = slices.Clone(s.history)
+	return s
+}

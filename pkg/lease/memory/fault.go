@@ -1,0 +1,77 @@
+package memory
+
+import (
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// Verb names a call of [lease.Store].
+type Verb string
+
+// The verbs.
+const (
+	Get    Verb = "get"
+	Create Verb = "create"
+	Update Verb = "update"
+	Watch  Verb = "watch"
+)
+
+// Request is one call on its way to the backend.
+type Request struct {
+	Verb Verb
+	// Record is what a Create or Update carries.
+	Record lease.Record
+}
+
+// Fate says what becomes of one request. The zero Fate is a healthy network.
+type Fate struct {
+	// Delay is how long the request travels. It is applied on arrival, even where the caller has given up by
+	// then: a request applied late.
+	Delay time.Duration
+	// Lost: the request never arrives, and the caller waits until its context ends.
+	Lost bool
+	// Err is the answer in the request's stead: it is not applied.
+	Err error
+	// ReplyDelay is how long the answer travels back.
+	ReplyDelay time.Duration
+	// ReplyLost: the request is applied, and the caller never hears of it.
+	ReplyLost bool
+}
+
+// Faults decides the fate of every request from now on; nil mends all. decide may be called from several
+// goroutines at once.
+func (s *Store) Faults(decide func(Request) Fate) {
+	if decide == nil {
+		decide = func(Request) Fate { return Fate{} }
+	}
+	s.change(func() { s.fate = decide })
+}
+
+// Blackhole cuts the connection in both directions, or mends it: requests are lost and watches stall, with no
+// error to tell of it. Mending ends the watches' stall and drops what [Store.Faults] had set.
+func (s *Store) Blackhole(on bool) {
+	fate := func(Request) Fate { return Fate{Lost: on} }
+	s.change(func() { s.fate, s.stalled = fate, on })
+}
+
+// StallWatches holds back every event of this Store's watches, or lets them flow again, late but complete.
+func (s *Store) StallWatches(on bool) { s.change(func() { s.stalled = on }) }
+
+// LagWatches makes every event arrive that long after the change.
+func (s *Store) LagWatches(lag time.Duration) { s.change(func() { s.lag = lag }) }
+
+// BreakWatches ends this Store's open watches with err; nil is the orderly close by the server.
+func (s *Store) BreakWatches(err error) {
+	s.change(func() {
+		s.broken = err
+		s.breaks++
+	})
+}
+
+func (s *Store) change(do func()) {
+	s.backend.mu.Lock()
+	defer s.backend.mu.Unlock()
+	do()
+	s.backend.wake()
+}

@@ -1,0 +1,114 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// Store is one candidate's connection to a [Backend]. Without faults every call is answered at once.
+type Store struct {
+	backend *Backend
+	key     types.NamespacedName
+
+	// Guarded by the backend's lock.
+	fate    func(Request) Fate
+	stalled bool
+	lag     time.Duration
+	broken  error
+	breaks  int
+}
+
+var _ lease.Store = (*Store)(nil)
+
+// Store returns a new connection for the Lease of that name.
+func (b *Backend) Store(namespace, name string) *Store {
+	return &Store{
+		backend: b,
+		key:     types.NamespacedName{Namespace: namespace, Name: name},
+		fate:    func(Request) Fate { return Fate{} },
+	}
+}
+
+// Get implements [lease.Store].
+func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
+	return s.send(ctx, Request{Verb: Get}, func() (lease.Reply, error) { return s.backend.get(s.key) })
+}
+
+// Create implements [lease.Store].
+func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
+	return s.send(ctx, Request{Verb: Create, Record: r}, func() (lease.Reply, error) { return s.backend.create(s.key, r) })
+}
+
+// Update implements [lease.Store].
+func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
+	return s.send(ctx, Request{Verb: Update, Record: r}, func() (lease.Reply, error) { return s.backend.update(s.key, r) })
+}
+
+// Watch implements [lease.Store].
+func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
+	_, err := s.send(ctx, Request{Verb: Watch}, func() (lease.Reply, error) { return lease.Reply{}, nil })
+	if err != nil {
+		return err
+	}
+	w, err := s.open(from)
+	if err != nil {
+		return err
+	}
+	if connected != nil {
+		connected()
+	}
+	for {
+		step := w.next()
+		switch {
+		case step.over:
+			return step.why
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case step.event != nil:
+			deliver(*step.event)
+		default:
+			step.wait(ctx)
+		}
+	}
+}
+
+// send carries a request to the backend and its answer back, as the request's Fate has it.
+func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Reply, error)) (lease.Reply, error) {
+	if err := ctx.Err(); err != nil {
+		return lease.Reply{}, err
+	}
+	fate := s.fateOf(q)
+	type answer struct {
+		reply lease.Reply
+		err   error
+	}
+	answers := make(chan answer, 1)
+	if !fate.Lost {
+		s.backend.after(fate.Delay, func() {
+			a := answer{err: fate.Err}
+			if fate.Err == nil {
+				a.reply, a.err = apply()
+			}
+			if !fate.ReplyLost {
+				s.backend.after(fate.ReplyDelay, func() { answers <- a })
+			}
+		})
+	}
+	select {
+	case a := <-answers:
+		return a.reply, a.err
+	case <-ctx.Done():
+		return lease.Reply{}, ctx.Err()
+	}
+}
+
+func (s *Store) fateOf(q Request) Fate {
+	s.backend.mu.Lock()
+	fate := s.fate
+	s.backend.mu.Unlock()
+	return fate(q)
+}

@@ -1,0 +1,98 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// watch is one open Watch: a place in the backend's history.
+type watch struct {
+	store    *Store
+	position int // of the next change in the history
+	epoch    int
+	breaks   int
+	present  *lease.Event // still to be delivered, where the watch began from no version
+}
+
+// step is what a watch has to do next: deliver an event, end, or wait.
+type step struct {
+	event *lease.Event
+	over  bool
+	why   error // with over; nil is the orderly close
+
+	changed <-chan struct{} // wait for it,
+	timer   time.Duration   // or for a lagging event's arrival; 0: none
+}
+
+// errRestored ends the watches that were open when the backend was put back.
+var errRestored = errors.New("watch: the connection was lost as the store was restored")
+
+func (s *Store) open(from lease.Version) (*watch, error) {
+	b := s.backend
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := &watch{store: s, epoch: b.state.epoch, breaks: s.breaks}
+	if from == "" {
+		w.position = len(b.state.history)
+		if reply, err := b.reply(b.state.leases[s.key]); err == nil {
+			w.present = &lease.Event{Record: reply.Record}
+		}
+		return w, nil
+	}
+	if from.Compare(b.state.oldest) < 0 {
+		return nil, lease.ErrExpired
+	}
+	for _, c := range b.state.history {
+		if lease.Version(c.object.ResourceVersion).Compare(from) > 0 {
+			break
+		}
+		w.position++
+	}
+	return w, nil
+}
+
+func (w *watch) next() step {
+	b := w.store.backend
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case w.epoch != b.state.epoch:
+		return step{over: true, why: errRestored}
+	case w.breaks != w.store.breaks:
+		return step{over: true, why: w.store.broken}
+	case w.store.stalled:
+		return step{changed: b.changed}
+	case w.present != nil:
+		event := w.present
+		w.present = nil
+		return step{event: event}
+	}
+	for ; w.position < len(b.state.history); w.position++ {
+		c := b.state.history[w.position]
+		if c.key != w.store.key {
+			continue
+		}
+		if early := w.store.lag - time.Since(c.at); w.store.lag > 0 && early > 0 {
+			return step{changed: b.changed, timer: early}
+		}
+		w.position++
+		r, err := lease.FromObject(c.object.DeepCopy())
+		return step{event: &lease.Event{Record: r, Deleted: c.deleted}, over: err != nil, why: err}
+	}
+	return step{changed: b.changed}
+}
+
+func (s step) wait(ctx context.Context) {
+	if s.timer > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timer)
+		defer cancel()
+	}
+	select {
+	case <-s.changed:
+	case <-ctx.Done():
+	}
+}

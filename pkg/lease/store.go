@@ -1,0 +1,55 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// What a [Store] answers where a caller must tell cases apart. Any other error leaves open whether the request
+// was applied.
+var (
+	// ErrNotFound: there is no such Lease now.
+	ErrNotFound = errors.New("the Lease does not exist")
+	// ErrExists: a Create found the Lease already there.
+	ErrExists = errors.New("the Lease exists already")
+	// ErrConflict: an Update was refused because the Lease has changed (or was replaced) since its version.
+	ErrConflict = errors.New("the Lease has changed since it was read")
+	// ErrForbidden: the credentials do not allow the verb. Wrapping errors name the verb, the resource and the mend.
+	ErrForbidden = errors.New("not allowed")
+	// ErrExpired: a Watch can no longer start from the version asked for (HTTP 410): read again first.
+	ErrExpired = errors.New("the watch's start version is too old")
+)
+
+// Reply is a store's answer to a request.
+type Reply struct {
+	// Record is the Lease as the store holds it after the request.
+	Record Record
+	// Date is the store's own clock as it answered, in whole seconds; zero where the store has no clock of its own.
+	Date time.Time
+}
+
+// Event is one change seen by a watch.
+type Event struct {
+	// Record is the Lease after the change; of a deletion, its last state with the deletion's version.
+	Record Record
+	// Deleted says that the change removed the Lease.
+	Deleted bool
+}
+
+// Store keeps one Lease. Its methods may be called from several goroutines at once. Each call is one attempt:
+// no retries, and it ends when ctx does.
+type Store interface {
+	// Get reads the Lease from the store's quorum, never from a cache. Errors: [ErrNotFound], [ErrForbidden].
+	Get(ctx context.Context) (Reply, error)
+	// Create makes the Lease from r, whose UID and Version it ignores. Errors: [ErrExists], [ErrForbidden].
+	Create(ctx context.Context, r Record) (Reply, error)
+	// Update replaces the Lease by r, on the condition that its UID and Version are still r's. What r does not
+	// model (foreign labels, annotations, owners) is kept. Errors: [ErrConflict], [ErrNotFound], [ErrForbidden].
+	Update(ctx context.Context, r Record) (Reply, error)
+	// Watch calls deliver for every change after from, in order, until ctx ends or the watch breaks, and returns
+	// why. With from "" it first delivers the present state, if there is any. connected, where not nil, is called
+	// once the watch stands. Both are called from Watch's own goroutine, one at a time. Errors: [ErrExpired],
+	// [ErrForbidden]; nil where the store closed the watch in good order.
+	Watch(ctx context.Context, from Version, connected func(), deliver func(Event)) error
+}

@@ -1,0 +1,266 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// viewer is a running watch and what it has seen.
+type viewer struct {
+	b      *bench
+	events chan lease.Event
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// view starts a watch, waits until it stands, and ends it with the test.
+func (b *bench) view(store lease.Store, from lease.Version) *viewer {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.ctx)
+	v := &viewer{b: b, events: make(chan lease.Event, 1000), cancel: cancel, ended: make(chan error, 1)}
+	connected := make(chan struct{})
+	go func() {
+		defer close(v.ended)
+		v.ended <- store.Watch(ctx, from, func() { close(connected) }, func(e lease.Event) { v.events <- e })
+	}()
+	b.t.Cleanup(func() { v.stop() })
+	select {
+	case <-connected:
+	case err := <-v.ended:
+		b.t.Fatalf("watch from %q ended at once: %v", from, err)
+	case <-b.ctx.Done():
+		b.t.Fatal("watch never stood")
+	}
+	return v
+}
+
+// stop ends the watch and returns why it says that it ended.
+func (v *viewer) stop() error {
+	v.cancel()
+	return <-v.ended
+}
+
+// next returns the next event.
+func (v *viewer) next() lease.Event {
+	v.b.t.Helper()
+	select {
+	case e := <-v.events:
+		return e
+	case err := <-v.ended:
+		v.b.t.Fatalf("the watch ended: %v", err)
+	case <-v.b.ctx.Done():
+		v.b.t.Fatal("the watch saw nothing")
+	}
+	return lease.Event{}
+}
+
+// sight is what the suite compares of an event.
+type sight struct {
+	Version lease.Version
+	UID     string
+	Holder  string
+	Deleted bool
+}
+
+func sightOf(e lease.Event) sight {
+	return sight{Version: e.Record.Version, UID: e.Record.UID, Holder: e.Record.Holder, Deleted: e.Deleted}
+}
+
+func sightOfRecord(r lease.Record) sight { return sightOf(lease.Event{Record: r}) }
+
+// wantNext asserts the next event.
+func (v *viewer) wantNext(want sight) {
+	v.b.t.Helper()
+	if diff := cmp.Diff(want, sightOf(v.next())); diff != "" {
+		v.b.t.Fatalf("event (-want +got):\n%s", diff)
+	}
+}
+
+// wantDeleted asserts that the next event is the deletion of r, at a version past r's, which it returns.
+func (v *viewer) wantDeleted(r lease.Record) lease.Version {
+	v.b.t.Helper()
+	e := v.next()
+	if diff := cmp.Diff(sight{Version: e.Record.Version, UID: r.UID, Holder: r.Holder, Deleted: true}, sightOf(e)); diff != "" {
+		v.b.t.Fatalf("event (-want +got):\n%s", diff)
+	}
+	if e.Record.Version.Compare(r.Version) <= 0 {
+		v.b.t.Fatalf("deleted at version %s, which is not past %s", e.Record.Version, r.Version)
+	}
+	return e.Record.Version
+}
+
+func watchFromVersion(b *bench) {
+	first := b.create(lease.Record{})
+	second := b.update(held(first, "a_1", instant))
+	v := b.view(b.Open(b.t, b.Name), first.Version)
+	v.wantNext(sightOfRecord(second))
+	third := b.update(held(second, "a_1", instant.Add(time.Second)))
+	v.wantNext(sightOfRecord(third))
+
+	late := b.view(b.Open(b.t, b.Name), third.Version)
+	fourth := b.update(held(third, "a_1", instant.Add(2*time.Second)))
+	late.wantNext(sightOfRecord(fourth))
+}
+
+func watchEachChange(b *bench) {
+	v := b.view(b.Open(b.t, b.Name), b.seed())
+	for range 2 {
+		r := b.create(lease.Record{})
+		v.wantNext(sightOfRecord(r))
+		for i := range 3 {
+			r = b.update(held(r, "a_1", instant.Add(time.Duration(i)*time.Second)))
+			v.wantNext(sightOfRecord(r))
+		}
+		b.delete()
+		gone := v.wantDeleted(r)
+		again := b.create(lease.Record{})
+		if again.Version.Compare(gone) <= 0 {
+			b.t.Errorf("created again at version %s, not past its deletion at %s", again.Version, gone)
+		}
+		v.wantNext(sightOfRecord(again))
+		b.delete()
+		v.wantDeleted(again)
+	}
+}
+
+// seed makes and removes a Lease, and returns the version of its deletion: a version of the store to watch from
+// while the Lease is absent.
+func (b *bench) seed() lease.Version {
+	b.t.Helper()
+	r := b.create(lease.Record{})
+	v := b.view(b.store, r.Version)
+	defer v.stop()
+	b.delete()
+	return v.wantDeleted(r)
+}
+
+func watchFromNone(b *bench) {
+	r := b.update(held(b.create(lease.Record{}), "a_1", instant))
+	v := b.view(b.Open(b.t, b.Name), "")
+	v.wantNext(sightOfRecord(r))
+	v.wantNext(sightOfRecord(b.update(held(r, "b_2", instant))))
+}
+
+func watchFromNoneAbsent(b *bench) {
+	v := b.view(b.Open(b.t, b.Name), "")
+	v.wantNext(sightOfRecord(b.create(lease.Record{})))
+}
+
+// watchBurst changes the Lease faster than a watch may look: every event must be a state that was written, in
+// order, and the last one the newest.
+func watchBurst(b *bench) {
+	r := b.create(lease.Record{})
+	v := b.view(b.Open(b.t, b.Name), r.Version)
+	var written []sight
+	for i := range 20 {
+		r = b.update(held(r, "a_1", instant.Add(time.Duration(i)*time.Second)))
+		written = append(written, sightOfRecord(r))
+	}
+	var seen []sight
+	for len(seen) == 0 || seen[len(seen)-1].Version != r.Version {
+		seen = append(seen, sightOf(v.next()))
+	}
+	if !b.History {
+		written = only(written, seen)
+	}
+	if diff := cmp.Diff(written, seen); diff != "" {
+		b.t.Errorf("seen (-want +got):\n%s", diff)
+	}
+}
+
+// only returns those of all that are in some, in the order of all.
+func only(all, some []sight) []sight {
+	in := map[sight]bool{}
+	for _, s := range some {
+		in[s] = true
+	}
+	var out []sight
+	for _, s := range all {
+		if in[s] {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// watchRecreated asks a watch that was away while the Lease was deleted and made again: it must learn of the
+// deletion, and not take the new Lease for the old one.
+func watchRecreated(b *bench) {
+	old := b.update(held(b.create(lease.Record{}), "a_1", instant))
+	b.delete()
+	now := b.create(lease.Record{})
+	v := b.view(b.Open(b.t, b.Name), old.Version)
+	v.wantDeleted(old)
+	v.wantNext(sightOfRecord(now))
+}
+
+func watchAnotherLease(b *bench) {
+	v := b.view(b.Open(b.t, b.Name), b.seed())
+	other := b.Open(b.t, b.Name+"-other")
+	made, err := other.Create(b.ctx, lease.Record{})
+	if err != nil {
+		b.t.Fatalf("create the other Lease: %v", err)
+	}
+	if _, err := other.Update(b.ctx, held(made.Record, "b_2", instant)); err != nil {
+		b.t.Fatalf("update the other Lease: %v", err)
+	}
+	b.Admin.Delete(b.t, b.Name+"-other")
+	v.wantNext(sightOfRecord(b.create(lease.Record{}))) // and nothing before it
+}
+
+func watchEdit(b *bench) {
+	r := b.update(held(b.create(lease.Record{}), "a_1", instant))
+	v := b.view(b.Open(b.t, b.Name), r.Version)
+	usurper := "admin"
+	b.edit(func(o *coordinationv1.Lease) { o.Spec.HolderIdentity = &usurper })
+	e := v.next()
+	want := sight{Version: e.Record.Version, UID: r.UID, Holder: "admin"}
+	if diff := cmp.Diff(want, sightOf(e)); diff != "" {
+		b.t.Errorf("event (-want +got):\n%s", diff)
+	}
+	if e.Record.Version.Compare(r.Version) <= 0 {
+		b.t.Errorf("the edit has version %s, which is not past %s", e.Record.Version, r.Version)
+	}
+	_, err := b.store.Update(b.ctx, held(r, "a_1", instant.Add(time.Second)))
+	b.wantError(err, lease.ErrConflict)
+	if got := b.get(); got.Version != e.Record.Version || !got.Foreign() {
+		b.t.Errorf("after the edit the Lease reads %+v", got)
+	}
+}
+
+func watchEnds(b *bench) {
+	r := b.create(lease.Record{})
+	v := b.view(b.Open(b.t, b.Name), r.Version)
+	if err := v.stop(); !errors.Is(err, context.Canceled) {
+		b.t.Errorf("watch ended with %v, want %v", err, context.Canceled)
+	}
+	b.update(held(r, "a_1", instant))
+	select {
+	case e := <-v.events:
+		b.t.Errorf("delivered after its end: %+v", e)
+	default:
+	}
+}
+
+func watchMany(b *bench) {
+	r := b.create(lease.Record{})
+	store := b.Open(b.t, b.Name)
+	var viewers []*viewer
+	for range 5 {
+		viewers = append(viewers, b.view(store, r.Version))
+	}
+	next := b.update(held(r, "a_1", instant))
+	for _, v := range viewers {
+		v.wantNext(sightOfRecord(next))
+	}
+	b.delete()
+	for _, v := range viewers {
+		v.wantDeleted(next)
+	}
+}

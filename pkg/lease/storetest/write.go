@@ -1,0 +1,273 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// sameContent compares what a writer chooses; the store chooses UID and version.
+var sameContent = []cmp.Option{
+	cmpopts.IgnoreUnexported(lease.Record{}),
+	cmpopts.IgnoreFields(lease.Record{}, "UID", "Version"),
+	cmpopts.EquateApproxTime(0),
+}
+
+func (b *bench) wantContent(got, want lease.Record) {
+	b.t.Helper()
+	if diff := cmp.Diff(want, got, sameContent...); diff != "" {
+		b.t.Errorf("record (-want +got):\n%s", diff)
+	}
+}
+
+func (b *bench) wantError(err error, wants ...error) {
+	b.t.Helper()
+	for _, want := range wants {
+		if errors.Is(err, want) {
+			return
+		}
+	}
+	b.t.Fatalf("error %v, want one of %v", err, wants)
+}
+
+// wantAbsent asserts that nothing brought the Lease back.
+func (b *bench) wantAbsent() {
+	b.t.Helper()
+	if o := b.Admin.Read(b.t, b.Name); o != nil {
+		b.t.Fatalf("the Lease is there: %v", o)
+	}
+	_, err := b.store.Get(b.ctx)
+	b.wantError(err, lease.ErrNotFound)
+}
+
+func getAbsent(b *bench) { b.wantAbsent() }
+
+func getPresent(b *bench) {
+	r := b.create(lease.Record{})
+	for i := range 5 {
+		want := held(r, "a_1", instant.Add(time.Duration(i)*time.Second))
+		r = b.update(want)
+		got := b.get()
+		b.wantContent(got, want)
+		if got.Version != r.Version || got.UID != r.UID {
+			b.t.Errorf("get answers %s of %s, want %s of %s", got.Version, got.UID, r.Version, r.UID)
+		}
+	}
+}
+
+func createStores(b *bench) {
+	want := lease.Record{Workload: "deployment/web"}
+	made := b.create(want)
+	if made.UID == "" || made.Version == "" {
+		b.t.Errorf("created with UID %q, version %q", made.UID, made.Version)
+	}
+	b.wantContent(made, want)
+	got := b.get()
+	b.wantContent(got, want)
+	if got.UID != made.UID || got.Version != made.Version {
+		b.t.Errorf("read back as %s of %s, created as %s of %s", got.Version, got.UID, made.Version, made.UID)
+	}
+}
+
+func createExists(b *bench) {
+	first := b.create(lease.Record{Workload: "deployment/web"})
+	_, err := b.Open(b.t, b.Name).Create(b.ctx, held(first, "b_2", instant))
+	b.wantError(err, lease.ErrExists)
+	if got := b.get(); got.Version != first.Version || got.Holder != "" {
+		b.t.Errorf("the second create changed the Lease: %+v", got)
+	}
+}
+
+func createMany(b *bench) {
+	var made atomic.Int32
+	var group errgroup.Group
+	for range 8 {
+		store := b.Open(b.t, b.Name)
+		group.Go(func() error {
+			_, err := store.Create(b.ctx, lease.Record{})
+			if err == nil {
+				made.Add(1)
+			} else if !errors.Is(err, lease.ErrExists) {
+				return err
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		b.t.Errorf("create: %v", err)
+	}
+	if got := made.Load(); got != 1 {
+		b.t.Errorf("%d creates succeeded, want 1", got)
+	}
+}
+
+func createEndedContext(b *bench) {
+	ended, cancel := context.WithCancel(b.ctx)
+	cancel()
+	if _, err := b.store.Create(ended, lease.Record{}); !errors.Is(err, context.Canceled) {
+		b.t.Errorf("create with an ended context: error %v, want %v", err, context.Canceled)
+	}
+	b.wantAbsent()
+}
+
+func updateStores(b *bench) {
+	made := b.create(lease.Record{})
+	want := held(made, "web-5d9_0b1f", instant)
+	got := b.update(want)
+	b.wantContent(got, want)
+	if got.UID != made.UID {
+		b.t.Errorf("the update changed the UID from %s to %s", made.UID, got.UID)
+	}
+	b.wantContent(b.get(), want)
+}
+
+func updateStale(b *bench) {
+	first := b.create(lease.Record{})
+	second := b.update(held(first, "a_1", instant))
+	_, err := b.Open(b.t, b.Name).Update(b.ctx, held(first, "b_2", instant.Add(time.Second)))
+	b.wantError(err, lease.ErrConflict)
+	if got := b.get(); got.Version != second.Version || got.Holder != "a_1" {
+		b.t.Errorf("the stale update changed the Lease: %+v", got)
+	}
+}
+
+func updateWrongUID(b *bench) {
+	old := b.create(lease.Record{})
+	b.delete()
+	now := b.create(lease.Record{})
+	forged := held(now, "b_2", instant)
+	forged.UID = old.UID
+	_, err := b.store.Update(b.ctx, forged)
+	b.wantError(err, lease.ErrConflict, lease.ErrNotFound)
+	if got := b.get(); got.Version != now.Version || got.UID != now.UID || got.Holder != "" {
+		b.t.Errorf("the update for another object changed the Lease: %+v", got)
+	}
+}
+
+func updateNeverRead(b *bench) {
+	made := b.create(lease.Record{})
+	for name, r := range map[string]lease.Record{
+		"no UID":     {Version: made.Version, Holder: "b_2"},
+		"no version": {UID: made.UID, Holder: "b_2"},
+		"neither":    {Holder: "b_2"},
+	} {
+		if _, err := b.store.Update(b.ctx, r); err == nil {
+			b.t.Errorf("update with %s succeeded", name)
+		}
+	}
+	if got := b.get(); got.Version != made.Version {
+		b.t.Errorf("an unconditional update changed the Lease: %+v", got)
+	}
+}
+
+func updateDeleted(b *bench) {
+	r := b.update(held(b.create(lease.Record{}), "a_1", instant))
+	b.delete()
+	_, err := b.store.Update(b.ctx, held(r, "a_1", instant.Add(time.Second)))
+	b.wantError(err, lease.ErrConflict, lease.ErrNotFound)
+	b.wantAbsent()
+}
+
+func updateRecreated(b *bench) {
+	old := b.update(held(b.create(lease.Record{}), "a_1", instant))
+	b.delete()
+	now := b.Open(b.t, b.Name)
+	made, err := now.Create(b.ctx, lease.Record{})
+	if err != nil {
+		b.t.Fatalf("create again: %v", err)
+	}
+	if made.Record.UID == old.UID {
+		b.t.Errorf("created again under the UID of the deleted Lease, %s", old.UID)
+	}
+	_, err = b.store.Update(b.ctx, held(old, "a_1", instant.Add(time.Second)))
+	b.wantError(err, lease.ErrConflict, lease.ErrNotFound)
+	if got := b.get(); got.Holder != "" || got.UID != made.Record.UID {
+		b.t.Errorf("an update of the deleted Lease changed its successor: %+v", got)
+	}
+}
+
+func updateIdentical(b *bench) {
+	first := b.update(held(b.create(lease.Record{}), "a_1", instant))
+	again := b.update(first)
+	b.wantContent(again, first)
+	if again.Version.Compare(first.Version) < 0 {
+		b.t.Errorf("version fell from %s to %s", first.Version, again.Version)
+	}
+	b.update(held(again, "a_1", instant.Add(time.Second)))
+}
+
+// updateRace lets many candidates count up by read, change and compare-and-swap: every version may have one
+// successor, and no count may be lost.
+func updateRace(b *bench) {
+	const candidates, each = 6, 5
+	b.create(lease.Record{})
+	var mu sync.Mutex
+	successors := map[lease.Version]int{}
+	var group errgroup.Group
+	for range candidates {
+		store := b.Open(b.t, b.Name)
+		group.Go(func() error {
+			for done := 0; done < each; {
+				reply, err := store.Get(b.ctx)
+				if err != nil {
+					return err
+				}
+				r := reply.Record
+				r.Transitions++
+				_, err = store.Update(b.ctx, r)
+				switch {
+				case err == nil:
+					done++
+					mu.Lock()
+					successors[r.Version]++
+					mu.Unlock()
+				case !errors.Is(err, lease.ErrConflict):
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		b.t.Fatalf("race: %v", err)
+	}
+	for version, n := range successors {
+		if n != 1 {
+			b.t.Errorf("version %s was updated %d times", version, n)
+		}
+	}
+	if got := b.get().Transitions; got != candidates*each {
+		b.t.Errorf("counted to %d, want %d", got, candidates*each)
+	}
+}
+
+func twoLeases(b *bench) {
+	other := b.Open(b.t, b.Name+"-other")
+	mine := b.update(held(b.create(lease.Record{}), "a_1", instant))
+	if _, err := other.Get(b.ctx); !errors.Is(err, lease.ErrNotFound) {
+		b.t.Fatalf("get of the other Lease: error %v, want %v", err, lease.ErrNotFound)
+	}
+	made, err := other.Create(b.ctx, lease.Record{Workload: "deployment/other"})
+	if err != nil {
+		b.t.Fatalf("create the other Lease: %v", err)
+	}
+	theirs, err := other.Update(b.ctx, held(made.Record, "b_2", instant))
+	if err != nil {
+		b.t.Fatalf("update the other Lease: %v", err)
+	}
+	if got := b.get(); got.Holder != "a_1" || got.Version != mine.Version {
+		b.t.Errorf("the other Lease's update changed this one: %+v", got)
+	}
+	b.delete()
+	if got, err := other.Get(b.ctx); err != nil || got.Record.Version != theirs.Record.Version {
+		b.t.Errorf("the deletion of this Lease changed the other: %+v, %v", got.Record, err)
+	}
+}

@@ -1,0 +1,166 @@
+package naming
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Pod is what a pod can learn of itself from the downward API, with no request to the API server.
+type Pod struct {
+	// Name is metadata.name.
+	Name string
+	// UID is metadata.uid; "" when not given.
+	UID string
+	// Labels holds the pod's labels, or those of [DerivationLabels] that were given.
+	Labels map[string]string
+}
+
+// ErrUnproven is wrapped by every refusal of [Derive]: the workload has to be given.
+var ErrUnproven = errors.New("the workload cannot be derived: set --workload KIND/NAME, such as deployment/web")
+
+// proof is how the pods of one kind are known: any of its labels speaks for the kind, and find reads the
+// workload's name from a pod that carries one, or says what does not fit.
+type proof struct {
+	kind   string
+	labels []string
+	find   func(Pod) (name string, err error)
+}
+
+var proofs = []proof{
+	{KindDeployment, []string{labelTemplateHash}, deploymentName},
+	{KindStatefulSet, []string{labelPodIndex, labelPodName}, statefulSetName},
+	{KindDaemonSet, []string{labelRevisionHash}, daemonSetName},
+	{KindJob, []string{labelJobName}, jobName},
+}
+
+// Derive returns the workload that the pod's labels and name prove. It refuses, wrapping [ErrUnproven], what they
+// leave open: a bare Pod or ReplicaSet, a name that Kubernetes cut short, labels of two kinds, labels that do not
+// fit the name. Two replicas of one workload never derive two names.
+func Derive(pod Pod) (Workload, error) {
+	var found []proof
+	for _, p := range proofs {
+		// A StatefulSet's pods carry the DaemonSet's label too.
+		ofStatefulSet := p.kind == KindDaemonSet && len(found) > 0 && found[len(found)-1].kind == KindStatefulSet
+		if p.labelOf(pod) != "" && !ofStatefulSet {
+			found = append(found, p)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Workload{}, fmt.Errorf("pod %q carries no label that proves its workload's kind: %w", clip(pod.Name), ErrUnproven)
+	case 1:
+		return found[0].derive(pod)
+	}
+	return Workload{}, fmt.Errorf("pod %q carries labels of two kinds, %s and %s: %w", clip(pod.Name),
+		found[0].labelOf(pod), found[1].labelOf(pod), ErrUnproven)
+}
+
+// labelOf returns the first of the kind's labels that pod carries, with a value; "" where it carries none.
+func (p proof) labelOf(pod Pod) string {
+	for _, label := range p.labels {
+		if pod.Labels[label] != "" {
+			return label
+		}
+	}
+	return ""
+}
+
+func (p proof) derive(pod Pod) (Workload, error) {
+	name, err := p.find(pod)
+	w := Workload{Kind: p.kind, Name: name}
+	if err == nil {
+		err = w.validate()
+	}
+	if err != nil {
+		return Workload{}, fmt.Errorf("pod %q is not proven to belong to a %s, though it carries %s: %w: %w",
+			clip(pod.Name), p.kind, p.labelOf(pod), err, ErrUnproven)
+	}
+	return w, nil
+}
+
+// deploymentName reads <name>-<pod-template-hash>-<random>. The whole hash between its hyphens also proves that
+// nothing before it was cut, as Kubernetes cuts at the end.
+func deploymentName(pod Pod) (string, error) {
+	hash := pod.Labels[labelTemplateHash]
+	if strings.Trim(hash, suffixLetters) != "" {
+		return "", errors.New("the hash is not one that a Deployment writes")
+	}
+	base, ok := cutSuffix(pod.Name)
+	if !ok {
+		return "", errNoSuffix
+	}
+	name, ok := strings.CutSuffix(base, "-"+hash+"-")
+	if !ok && len(base) >= generatedBaseMax {
+		return "", errTruncated
+	}
+	if !ok {
+		return "", errors.New("the name does not end in that hash and a random suffix")
+	}
+	return name, nil
+}
+
+// statefulSetName reads <name>-<ordinal>, which is never cut.
+func statefulSetName(pod Pod) (string, error) {
+	i := strings.LastIndexByte(pod.Name, '-')
+	if i < 0 || !isOrdinal(pod.Name[i+1:]) {
+		return "", errors.New("the name does not end in an ordinal")
+	}
+	name, ordinal := pod.Name[:i], pod.Name[i+1:]
+	if index := pod.Labels[labelPodIndex]; index != "" && index != ordinal {
+		return "", fmt.Errorf("%s=%q does not fit the name", labelPodIndex, clip(index))
+	}
+	if podName := pod.Labels[labelPodName]; podName != "" && podName != pod.Name {
+		return "", fmt.Errorf("%s=%q does not fit the name", labelPodName, clip(podName))
+	}
+	if revision := pod.Labels[labelRevisionHash]; revision != "" && !strings.HasPrefix(revision, name+"-") {
+		return "", fmt.Errorf("%s=%q does not fit the name", labelRevisionHash, clip(revision))
+	}
+	return name, nil
+}
+
+// daemonSetName reads <name>-<random>. Nothing else tells the name, so one that may have been cut is refused.
+func daemonSetName(pod Pod) (string, error) {
+	if strings.Trim(pod.Labels[labelRevisionHash], suffixLetters) != "" {
+		return "", errors.New("the hash is not one that a DaemonSet writes")
+	}
+	base, ok := cutSuffix(pod.Name)
+	if !ok {
+		return "", errNoSuffix
+	}
+	if len(base) >= generatedBaseMax {
+		return "", errTruncated
+	}
+	name, ok := strings.CutSuffix(base, "-")
+	if !ok {
+		return "", errNoSuffix
+	}
+	return name, nil
+}
+
+// jobName takes the name from the label, in full, and asks that the pod's name be one that the Job would give.
+func jobName(pod Pod) (string, error) {
+	job, index := pod.Labels[labelJobName], pod.Labels[labelJobIndex]
+	want := cutBase(job + "-")
+	if index != "" {
+		if !isOrdinal(index) {
+			return "", fmt.Errorf("%s=%q is not a number", labelJobIndex, clip(index))
+		}
+		tail := "-" + index + "-"
+		want = job + tail
+		if len(want) > generatedBaseMax { // an indexed Job cuts its own name, not the index
+			want = want[:generatedBaseMax-len(tail)] + tail
+		}
+	}
+	if base, ok := cutSuffix(pod.Name); !ok || base != want {
+		return "", fmt.Errorf("the name does not start with %q and end in a random suffix", want)
+	}
+	return job, nil
+}
+
+// isOrdinal reports whether s is a number as Kubernetes prints one: no sign, no leading zero.
+func isOrdinal(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 31)
+	return err == nil && strconv.FormatUint(n, 10) == s
+}

@@ -1,0 +1,65 @@
+package naming
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Identity is what a candidate writes into the Lease as its holder: "<name>_<UUID>". No two live processes may
+// share one (invariant I12 of the protocol), so the UUID is the pod's own or fresh at each start.
+type Identity string
+
+// NewIdentity returns the identity of a pod: its name, a DNS-1123 subdomain, and its UID, a UUID with or without
+// hyphens (a static pod's has none). Its error joins the faults of both.
+func NewIdentity(name, podUID string) (Identity, error) {
+	err := subdomain("identity name", name)
+	if !isUUID(podUID) {
+		err = errors.Join(err, fmt.Errorf("pod UID %q is not a UUID: set POD_UID from the downward API's metadata.uid, or leave it unset", clip(podUID)))
+	}
+	if err != nil {
+		return "", err
+	}
+	return join(name, podUID), nil
+}
+
+// RandomIdentity returns an identity with a fresh random UUID, for a process that cannot prove that it alone has
+// the pod's.
+func RandomIdentity(name string) (Identity, error) {
+	if err := subdomain("identity name", name); err != nil {
+		return "", err
+	}
+	return join(name, randomUUID()), nil
+}
+
+// Name returns the part that people know, the pod's name: what stands before the last "_" where a UUID follows
+// it, else all of the identity, as other electors have other forms.
+func (id Identity) Name() string {
+	if i := strings.LastIndexByte(string(id), '_'); i >= 0 && isUUID(string(id[i+1:])) {
+		return string(id[:i])
+	}
+	return string(id)
+}
+
+func join(name, uuid string) Identity { return Identity(name + "_" + uuid) }
+
+// randomUUID returns a version 4 UUID (RFC 9562).
+func randomUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: it ends the process where the system has no randomness
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// isUUID reports whether s is a UUID in its usual form or as 32 bare hexadecimal digits.
+func isUUID(s string) bool {
+	if len(s) == 36 {
+		if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+			return false
+		}
+		s = s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
+	}
+	return len(s) == 32 && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}

@@ -1,0 +1,76 @@
+package naming
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Workload names what the replicas are replicas of, such as deployment/web.
+type Workload struct {
+	// Kind is the Kubernetes kind in lower case, singular: "deployment".
+	Kind string
+	// Name is the object's name, a DNS-1123 subdomain.
+	Name string
+}
+
+// Kinds that [Derive] can prove.
+const (
+	KindDeployment  = "deployment"
+	KindStatefulSet = "statefulset"
+	KindDaemonSet   = "daemonset"
+	KindJob         = "job"
+)
+
+// spellings maps what kubectl also takes for a kind to the kind itself. Accepting them would hash one workload
+// to several Lease names.
+var spellings = map[string]string{
+	"deploy": KindDeployment, "deployments": KindDeployment,
+	"sts": KindStatefulSet, "statefulsets": KindStatefulSet,
+	"ds": KindDaemonSet, "daemonsets": KindDaemonSet,
+	"jobs": KindJob,
+	"cj":   "cronjob", "cronjobs": "cronjob",
+	"rs": "replicaset", "replicasets": "replicaset",
+	"rc": "replicationcontroller", "replicationcontrollers": "replicationcontroller",
+	"po": "pod", "pods": "pod",
+	"rollouts": "rollout",
+}
+
+// ParseWorkload reads "kind/name". The kind's case is folded, and nothing else: plurals and kubectl's short names
+// are refused with the spelling to use. Its error joins all faults found.
+func ParseWorkload(s string) (Workload, error) {
+	kind, name, ok := strings.Cut(s, "/")
+	if !ok {
+		return Workload{}, fmt.Errorf("workload %q has no kind: write kind/name, such as deployment/web", s)
+	}
+	w := Workload{Kind: strings.ToLower(kind), Name: name}
+	if err := w.validate(); err != nil {
+		return Workload{}, err
+	}
+	return w, nil
+}
+
+// String returns "kind/name", the text that the Lease name is hashed from and the Lease's annotation carries.
+func (w Workload) String() string { return w.Kind + "/" + w.Name }
+
+func (w Workload) validate() error {
+	var faults []error
+	switch kind, aliased := spellings[w.Kind]; {
+	case aliased:
+		faults = append(faults, fmt.Errorf("workload kind %q: write %q", w.Kind, kind))
+	case !isKind(w.Kind):
+		faults = append(faults, fmt.Errorf("workload kind %q: want a Kubernetes kind, letters and digits only, such as deployment", w.Kind))
+	}
+	if err := subdomain("workload name", w.Name); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// isKind reports whether s could be a lower-cased kind: a letter, then letters and digits, at most 63.
+func isKind(s string) bool {
+	if s == "" || len(s) > labelMax || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
