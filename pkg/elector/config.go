@@ -1,0 +1,102 @@
+package elector
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+)
+
+// Limits and fixed spans of the protocol.
+const (
+	minDuration      = 3 * time.Second         // below it the margins drown in scheduling noise
+	minRenewInterval = time.Second             // other electors compare renew times by the second
+	maxAttempt       = 2500 * time.Millisecond // one request to the store
+	maxKillMargin    = 3 * time.Second
+	recheck          = 200 * time.Millisecond // a leader looks at the boot clock at least this often: timers stop in suspend
+	standbyRecheck   = time.Second
+	releaseSpread    = 10 * time.Millisecond
+	releaseCooldown  = 5 * time.Second // who let go does not win the same Lease back at once
+	preferenceGrace  = time.Second     // a head start for the holder that somebody asked for
+)
+
+// Config says what to campaign for, as whom, and on which timings. Use [Config.WithDefaults] to fill in the
+// timings left at zero.
+type Config struct {
+	// Lease and Namespace name the Lease, for documents and messages; the Store knows where it is.
+	Lease, Namespace string
+	// Workload is written to the Lease and compared with what stands there ("deployment/web"); "" for no check.
+	Workload string
+	// Identity is unique to this process's run of the candidate, or kept over restarts under the [Hold]'s lock.
+	Identity naming.Identity
+	// Duration is the lease duration, whole seconds ≥ 3 s, the same for all candidates of a Lease. Default 15 s.
+	Duration time.Duration
+	// RenewDeadline is how long a renewal carries a term, counted from before it was sent. Default ⅔ of Duration.
+	RenewDeadline time.Duration
+	// RenewInterval is the time from one renewal to the next. Default ⅕ of Duration, at least 1 s.
+	RenewInterval time.Duration
+	// ForeignGrace is added to the wait after a holder that does not follow this protocol: its retry period + 3
+	// times its renew deadline − its lease duration + 1 s. Default 18 s, which fits client-go's defaults.
+	ForeignGrace time.Duration
+}
+
+// Default returns the timings that fit client-go peers at their defaults: 15 s, 10 s, 3 s, and 18 s of grace.
+func Default() Config {
+	return Config{Duration: 15 * time.Second, ForeignGrace: 18 * time.Second}.WithDefaults()
+}
+
+// WithDefaults returns c with the timings that are zero filled in from Duration, itself 15 s when zero.
+func (c Config) WithDefaults() Config {
+	if c.Duration == 0 {
+		c.Duration = 15 * time.Second
+	}
+	if c.RenewDeadline == 0 {
+		c.RenewDeadline = c.Duration * 2 / 3
+	}
+	if c.RenewInterval == 0 {
+		c.RenewInterval = max(c.Duration/5, minRenewInterval)
+	}
+	return c
+}
+
+// KillMargin returns the time after validUntil by which a workload that does not stop by itself must be dead:
+// min(3 s, 0.6·(Duration − RenewDeadline)).
+func (c Config) KillMargin() time.Duration {
+	return min(maxKillMargin, (c.Duration-c.RenewDeadline)*6/10)
+}
+
+// attempt returns the longest time that one request may take: min(2.5 s, RenewDeadline/4).
+func (c Config) attempt() time.Duration { return min(maxAttempt, c.RenewDeadline/4) }
+
+// Validate reports every fault at once, each with the flag, its value and the mend, as a *multierror.Error.
+func (c Config) Validate() error {
+	var faults *multierror.Error
+	fault := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
+
+	if c.Lease == "" {
+		fault("no Lease name: set --prefix and --workload, or --lease-name")
+	}
+	if c.Identity == "" {
+		fault("no identity: set POD_NAME, or --identity")
+	}
+	if c.Duration < minDuration || c.Duration%time.Second != 0 {
+		fault("--lease-duration %s: want whole seconds, at least %s (the Lease keeps no fractions)", c.Duration, minDuration)
+	}
+	if c.RenewDeadline <= 0 || c.RenewDeadline >= c.Duration {
+		fault("--renew-deadline %s: want more than 0 and less than --lease-duration %s; %s is usual",
+			c.RenewDeadline, c.Duration, c.Duration*2/3)
+	} else if c.RenewDeadline+c.KillMargin() > c.Duration*9/10 {
+		fault("--renew-deadline %s: with the kill margin %s it must not pass 90%% of --lease-duration %s, or clocks that differ by 1%% could overlap: set %s or less",
+			c.RenewDeadline, c.KillMargin(), c.Duration, c.Duration*2/3)
+	}
+	if c.RenewInterval < minRenewInterval || c.RenewInterval > c.RenewDeadline/2 {
+		fault("--renew-interval %s: want at least %s and at most half of --renew-deadline %s",
+			c.RenewInterval, minRenewInterval, c.RenewDeadline)
+	}
+	if c.ForeignGrace < 0 {
+		fault("--foreign-grace %s: want 0 or more; 18s fits client-go at its defaults", c.ForeignGrace)
+	}
+	return faults.ErrorOrNil()
+}

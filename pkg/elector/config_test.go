@@ -1,0 +1,109 @@
+package elector
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-multierror"
+	"pgregory.net/rapid"
+)
+
+func TestDefaultTimings(t *testing.T) {
+	tests := []struct{ duration, deadline, interval, margin, attempt time.Duration }{
+		{15 * time.Second, 10 * time.Second, 3 * time.Second, 3 * time.Second, 2500 * time.Millisecond},
+		{3 * time.Second, 2 * time.Second, time.Second, 600 * time.Millisecond, 500 * time.Millisecond},
+		{60 * time.Second, 40 * time.Second, 12 * time.Second, 3 * time.Second, 2500 * time.Millisecond},
+	}
+	for _, tt := range tests {
+		t.Run(tt.duration.String(), func(t *testing.T) {
+			c := Config{Lease: "l", Identity: "i", Duration: tt.duration}.WithDefaults()
+			got := []time.Duration{c.RenewDeadline, c.RenewInterval, c.KillMargin(), c.attempt()}
+			want := []time.Duration{tt.deadline, tt.interval, tt.margin, tt.attempt}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("deadline, interval, margin, attempt (-want +got):\n%s", diff)
+			}
+			if err := c.Validate(); err != nil {
+				t.Errorf("defaults are refused: %v", err)
+			}
+		})
+	}
+}
+
+func TestValidateReportsEveryFault(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*Config)
+		want   []string // a piece of each fault, in order
+	}{
+		{"good", func(*Config) {}, nil},
+		{"fractions", func(c *Config) { c.Duration = 15500 * time.Millisecond }, []string{"--lease-duration 15.5s"}},
+		{"short", func(c *Config) {
+			c.Duration, c.RenewDeadline, c.RenewInterval = 2*time.Second, 0, 0
+			*c = c.WithDefaults()
+		}, []string{"--lease-duration 2s", "--renew-interval 1s"}},
+		{"deadline past the duration", func(c *Config) { c.RenewDeadline = 15 * time.Second }, []string{"--renew-deadline 15s"}},
+		{"deadline without margin", func(c *Config) { c.RenewDeadline = 13 * time.Second }, []string{"kill margin 1.2s"}},
+		{"slow renewals", func(c *Config) { c.RenewInterval = 6 * time.Second }, []string{"--renew-interval 6s"}},
+		{"quick renewals", func(c *Config) { c.RenewInterval = 999 * time.Millisecond }, []string{"--renew-interval 999ms"}},
+		{"negative grace", func(c *Config) { c.ForeignGrace = -1 }, []string{"--foreign-grace -1ns"}},
+		{"everything", func(c *Config) { *c = Config{Duration: 1500 * time.Millisecond, ForeignGrace: -1} },
+			[]string{"no Lease name", "no identity", "--lease-duration 1.5s", "--renew-deadline 0s", "--renew-interval 0s", "--foreign-grace"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := Default()
+			c.Lease, c.Identity = "acme-1", "web-0_x"
+			tt.change(&c)
+			var faults *multierror.Error
+			if err := c.Validate(); err != nil && !errors.As(err, &faults) {
+				t.Fatalf("got %T, want a *multierror.Error", err)
+			}
+			var got []error
+			if faults != nil {
+				got = faults.Errors
+			}
+			if len(got) != len(tt.want) {
+				t.Fatalf("got %d faults, want %d: %v", len(got), len(tt.want), got)
+			}
+			for i, want := range tt.want {
+				if !strings.Contains(got[i].Error(), want) {
+					t.Errorf("fault %d = %q, want it to name %q", i, got[i], want)
+				}
+			}
+		})
+	}
+}
+
+// TestAcceptedTimingsLeaveTheMargin: whatever Validate accepts, an app is dead before the Lease can be taken, with
+// clocks 1 % apart.
+func TestAcceptedTimingsLeaveTheMargin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := Config{Lease: "l", Identity: "i", Duration: time.Duration(rapid.IntRange(1, 120).Draw(t, "D")) * time.Second}
+		c.RenewDeadline = time.Duration(rapid.IntRange(1, 120_000).Draw(t, "V")) * time.Millisecond
+		c.RenewInterval = time.Duration(rapid.IntRange(1, 60_000).Draw(t, "R")) * time.Millisecond
+		if c.Validate() != nil {
+			return
+		}
+		worst := float64(c.RenewDeadline+c.KillMargin()) * 1.01
+		if worst > float64(c.Duration)*0.99 {
+			t.Fatalf("accepted V=%v K=%v for D=%v", c.RenewDeadline, c.KillMargin(), c.Duration)
+		}
+	})
+}
+
+func TestSpread(t *testing.T) {
+	tests := []struct {
+		u    float64
+		want time.Duration
+	}{
+		{0, 0}, {1.0 / 500, 0}, {1.0 / 1000, 0}, {0.5, 35539 * time.Microsecond}, {0.999999, 40 * time.Millisecond},
+	}
+	for _, tt := range tests {
+		if got := spread(tt.u).Round(time.Microsecond); got != tt.want {
+			t.Errorf("spread(%v) = %v, want %v", tt.u, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,30 @@
+// Package elector holds one election for one candidate over a [lease.Store].
+//
+// It promises, under the clock bounds of its [Config], that no two candidates hold unexpired terms at one
+// instant, that tokens rise from term to term, and that a Lease which nobody released is taken only after nobody
+// has written it for its whole duration. It does not promise that a workload which looks late, or a write already
+// on its way, is stopped: for that there is the token.
+//
+// The rules live in a pure state machine; a loop feeds it and carries out what it asks for:
+//
+//	store ── replies, watch events ──▶ machine.step ──▶ ready ──▶ hold file, Publish, Settle, next request
+//	clock ── ticks ───────────────────▶     │
+//	StepDown, end of the context ─────▶     │
+//
+// The invariants, by the names that code and tests use:
+//
+//	I1  never leading at now ≥ validUntil
+//	I2  validUntil ≤ send time of an applied write of ours + RenewDeadline
+//	I3  a take is sent only at now ≥ first sight of its version + max(Duration, the record's validity), unless
+//	    that record is released or resumable
+//	I4  every write is conditional on (UID, version), or a create with no holder
+//	I5  only a record just read as ours is blanked, only after the workload has stopped; nothing sent before the
+//	    blank counts after it
+//	I6  tokens rise strictly in the order of the store
+//	I7  no callback and no network wait stands between the deadline and the stop
+//	I8  a request applied late never extends validity
+//	I9  notBefore never falls
+//	I10 a draining candidate never leads
+//	I11 no workload works at now ≥ validUntil (or the hold's) + the kill margin
+//	I12 the same identity is never written by two live processes
+package elector

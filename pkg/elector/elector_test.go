@@ -1,0 +1,314 @@
+package elector
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+)
+
+// bubbleClock is the boot clock of a synctest bubble.
+type bubbleClock struct{ start time.Time }
+
+func (c bubbleClock) Now() bootclock.Instant { return bootclock.Instant(time.Since(c.start)) + 1 }
+func (c bubbleClock) Wall() time.Time        { return time.Now() }
+
+// fleet is some candidates of one Lease in a bubble.
+type fleet struct {
+	t       *testing.T
+	clock   bubbleClock
+	backend *memory.Backend
+	members []*member
+}
+
+type member struct {
+	*Elector
+	store  *memory.Store
+	cancel context.CancelFunc
+	ended  chan error
+
+	mu     sync.Mutex
+	levels []leadership.Leadership
+}
+
+func newFleet(t *testing.T, n int, settle func(context.Context, Drain)) *fleet {
+	f := &fleet{t: t, clock: bubbleClock{time.Now()}, backend: memory.New()}
+	for i := range n {
+		f.members = append(f.members, f.add(naming.Identity([]string{"web-0_a", "web-1_b", "web-2_c"}[i]), settle))
+	}
+	t.Cleanup(func() {
+		for _, m := range f.members {
+			m.cancel()
+			<-m.ended
+		}
+		f.backend.Close()
+	})
+	return f
+}
+
+func (f *fleet) add(id naming.Identity, settle func(context.Context, Drain)) *member {
+	m := &member{store: f.backend.Store("default", "acme-1"), ended: make(chan error, 1)}
+	cfg := Default()
+	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", id
+	var err error
+	m.Elector, err = New(cfg, Deps{
+		Store: m.store, Clock: f.clock, BootID: "boot", Settle: settle,
+		Publish: func(l leadership.Leadership) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.levels = append(m.levels, l)
+		},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var ctx context.Context
+	ctx, m.cancel = context.WithCancel(context.Background())
+	go func() { m.ended <- m.Run(ctx); close(m.ended) }()
+	return m
+}
+
+func (f *fleet) leaders() (names []string) {
+	for _, m := range f.members {
+		if m.Leadership().IsLeader {
+			names = append(names, m.cfg.Identity.Name())
+		}
+	}
+	return names
+}
+
+// leader waits, at most d, until exactly one leads.
+func (f *fleet) leader(d time.Duration) *member {
+	f.t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if l := f.leaders(); len(l) > 1 {
+			f.t.Fatalf("several lead: %v", l)
+		}
+		for _, m := range f.members {
+			if m.Leadership().IsLeader {
+				return m
+			}
+		}
+	}
+	f.t.Fatalf("nobody leads after %v", d)
+	return nil
+}
+
+func TestFirstInstallTakesOneLeaseDuration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 3, nil)
+		time.Sleep(15 * time.Second)
+		if l := f.leaders(); l != nil {
+			t.Fatalf("%v leads before a lease duration has passed", l)
+		}
+		m := f.leader(time.Second)
+		o := f.backend.Read("default", "acme-1")
+		if got := *o.Spec.HolderIdentity; got != string(m.cfg.Identity) {
+			t.Errorf("holder = %q, want %q", got, m.cfg.Identity)
+		}
+		if got := o.Annotations[naming.AnnotationWorkload]; got != "deployment/web" {
+			t.Errorf("workload annotation = %q", got)
+		}
+	})
+}
+
+func TestHandoverTakesMilliseconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stopped := make(chan struct{})
+		f := newFleet(t, 3, func(ctx context.Context, _ Drain) {
+			select {
+			case <-stopped:
+			case <-ctx.Done():
+			}
+		})
+		old := f.leader(20 * time.Second)
+		token := lease.Version(old.Leadership().Token)
+		if err := old.StepDown("test"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second) // three renew deadlines: the Lease is kept while the workload stops
+		if l := f.leaders(); l != nil {
+			t.Fatalf("%v leads before the workload has stopped", l)
+		}
+		close(stopped)
+		next := f.leader(100 * time.Millisecond)
+		if next == old {
+			t.Error("the one that stepped down leads again")
+		}
+		if got := lease.Version(next.Leadership().Token); got.Compare(token) <= 0 {
+			t.Errorf("token %s after %s", got, token)
+		}
+		if err := old.StepDown("again"); !errors.Is(err, ErrNotLeading) {
+			t.Errorf("StepDown on a standby: %v, want ErrNotLeading", err)
+		}
+	})
+}
+
+func TestEndOfContextReleases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, nil)
+		old := f.leader(20 * time.Second)
+		old.cancel()
+		if err := <-old.ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if next := f.leader(100 * time.Millisecond); next == old {
+			t.Error("the one that ended leads on")
+		}
+	})
+}
+
+func TestPartitionedLeaderStopsBeforeAnotherStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 3, nil)
+		old := f.leader(20 * time.Second)
+		old.store.Blackhole(true)
+		cut := time.Now()
+		for old.Leadership().IsLeader {
+			time.Sleep(time.Millisecond)
+		}
+		if d := time.Since(cut); d > old.cfg.RenewDeadline {
+			t.Errorf("led for %v after it was cut off, want at most %v", d, old.cfg.RenewDeadline)
+		}
+		stopped := time.Now()
+		next := f.leader(20 * time.Second)
+		if d := time.Since(stopped); d < old.cfg.KillMargin() {
+			t.Errorf("the next leads %v after the last stopped, want at least the kill margin %v", d, old.cfg.KillMargin())
+		}
+		if d := time.Since(cut); d > old.cfg.Duration+200*time.Millisecond {
+			t.Errorf("the takeover took %v", d)
+		}
+		old.store.Blackhole(false)
+		time.Sleep(time.Minute)
+		if l := f.leaders(); !slices.Equal(l, []string{next.cfg.Identity.Name()}) {
+			t.Errorf("after the heal %v lead, want %s alone", l, next.cfg.Identity.Name())
+		}
+	})
+}
+
+// TestStuckLoopNeverSaysLeader: the answer is computed from the clock, so a loop that hangs in Publish cannot keep
+// a term alive.
+func TestStuckLoopNeverSaysLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stuck := make(chan struct{})
+		backend := memory.New()
+		clock := bubbleClock{time.Now()}
+		cfg := Default()
+		cfg.Lease, cfg.Identity = "acme-1", "web-0_a"
+		e, err := New(cfg, Deps{Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot",
+			Publish: func(l leadership.Leadership) {
+				if l.IsLeader {
+					<-stuck
+				}
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error)
+		go func() { ended <- e.Run(ctx) }()
+		time.Sleep(16 * time.Second)
+		l := e.Leadership()
+		if !l.IsLeader {
+			t.Fatal("it does not lead")
+		}
+		time.Sleep(l.ValidUntil.Sub(clock.Now()) - time.Nanosecond)
+		if !e.Leadership().IsLeader {
+			t.Error("the term ended too early")
+		}
+		time.Sleep(time.Nanosecond)
+		if got := e.Leadership(); got.IsLeader || got.Token != "" {
+			t.Errorf("leads with token %q at validUntil", got.Token)
+		}
+		if beat := e.Beat(); clock.Now().Sub(beat) < 5*time.Second {
+			t.Error("the stuck loop still beats")
+		}
+		close(stuck)
+		cancel()
+		<-ended
+		backend.Close()
+	})
+}
+
+func TestStandbysAskNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 3, nil)
+		leader := f.leader(20 * time.Second)
+		time.Sleep(10 * time.Second)
+		counts := make([]int, 3)
+		var mu sync.Mutex
+		for i, m := range f.members {
+			m.store.Faults(func(memory.Request) memory.Fate {
+				mu.Lock()
+				defer mu.Unlock()
+				counts[i]++
+				return memory.Fate{}
+			})
+		}
+		time.Sleep(60 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		for i, m := range f.members {
+			want := 0
+			if m == leader {
+				want = 20
+			}
+			if counts[i] != want {
+				t.Errorf("%s sent %d requests in a minute, want %d", m.cfg.Identity, counts[i], want)
+			}
+		}
+	})
+}
+
+func TestCollisionEndsTheElection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, nil)
+		f.leader(20 * time.Second)
+		f.backend.Edit("default", "acme-1", func(o *coordinationv1.Lease) { o.Annotations[naming.AnnotationWorkload] = "deployment/other" })
+		for _, m := range f.members {
+			var collision *CollisionError
+			if err := <-m.ended; !errors.As(err, &collision) || collision.Other != "deployment/other" {
+				t.Errorf("Run: %v, want a collision with deployment/other", err)
+			}
+			if m.Leadership().IsLeader {
+				t.Error("it leads on")
+			}
+		}
+	})
+}
+
+func TestRestoredStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, nil)
+		f.leader(20 * time.Second)
+		restore := f.backend.Backup()
+		time.Sleep(time.Minute)
+		restore()
+		time.Sleep(20 * time.Second)
+		if l := f.leaders(); l != nil {
+			t.Errorf("%v lead on in a restored store, whose tokens would repeat", l)
+		}
+	})
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := Default()
+	good.Lease, good.Identity = "acme-1", "web-0_a"
+	if _, err := New(good, Deps{}); err == nil {
+		t.Error("New without a Store: want an error")
+	}
+	if _, err := New(Config{}, Deps{}); err == nil {
+		t.Error("New without a configuration: want an error")
+	}
+}

@@ -1,0 +1,121 @@
+package elector
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+// Hold is the hold file of one Lease in a signal directory, open and locked: one process at a time has it, so that
+// two of one pod can never write one identity (I12), and what it says outlives that process for the next one to
+// resume. The kernel drops the lock with the process, however it dies.
+type Hold struct {
+	file   *os.File
+	bootID string
+}
+
+// OpenHold opens and locks the hold of lease in dir, making the file where there is none. It returns [ErrHeld] while
+// another process has the lock, and [bootclock.ErrUnsupported] where there is no boot clock.
+func OpenHold(dir, lease string) (*Hold, error) {
+	bootID, err := bootclock.ID()
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "."+lease+".hold")
+	for range 10 { // once more only when the file was replaced between opening and locking
+		f, err := lockFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if same, err := isStill(f, path); err != nil || same {
+			if err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
+			return &Hold{file: f, bootID: bootID}, nil
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("close the replaced hold file: %w", err)
+		}
+	}
+	return nil, fmt.Errorf("lock the hold file %s: it is replaced again and again", path)
+}
+
+// lockFile opens path without following links or waiting on a pipe, and locks it.
+func lockFile(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the hold file %s: %w", path, err)
+	}
+	f := os.NewFile(uintptr(fd), path)
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("open the hold file %s: not a regular file: remove it", path), err, f.Close())
+	}
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = ErrHeld
+		}
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+	}
+	return f, nil
+}
+
+// isStill reports whether path still names the file that f has open.
+func isStill(f *os.File, path string) (bool, error) {
+	mine, err := f.Stat()
+	if err != nil {
+		return false, fmt.Errorf("look at the hold file: %w", err)
+	}
+	there, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at the hold file: %w", err)
+	}
+	return os.SameFile(mine, there), nil
+}
+
+// Load returns what the process before left. It answers false for a new file, a torn one, one of another boot, and
+// one that promises more than any term of ours could run (longest is the renew deadline).
+func (h *Hold) Load(now, longest bootclock.Instant) (HoldState, bool) {
+	b, err := io.ReadAll(io.NewSectionReader(h.file, 0, maxHold))
+	if err != nil {
+		return HoldState{}, false
+	}
+	s, err := decodeHold(b, h.bootID)
+	if err != nil || longest.Before(s.ValidUntil) {
+		return HoldState{}, false
+	}
+	s.Leading = s.Leading && now.Before(s.ValidUntil)
+	return s, true
+}
+
+// Save writes s down. It is not synced to disk: it must outlive the process, not the machine, as another boot's
+// hold is void.
+func (h *Hold) Save(s HoldState) error {
+	b, err := encodeHold(h.bootID, s)
+	if err != nil {
+		return err
+	}
+	if _, err := h.file.WriteAt(b, 0); err != nil {
+		return fmt.Errorf("write the hold file: %w", err)
+	}
+	if err := h.file.Truncate(int64(len(b))); err != nil {
+		return fmt.Errorf("cut the hold file to length: %w", err)
+	}
+	return nil
+}
+
+// Close lets go of the lock. The file stays: unlinking it would let two processes lock two files of one name.
+func (h *Hold) Close() error {
+	if err := h.file.Close(); err != nil {
+		return fmt.Errorf("close the hold file: %w", err)
+	}
+	return nil
+}

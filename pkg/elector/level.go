@@ -1,0 +1,67 @@
+package elector
+
+import (
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+)
+
+// level returns the leadership as it stands.
+func (m *machine) level(now moment) leadership.Leadership {
+	l := leadership.Leadership{
+		Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Identity: string(m.cfg.Identity), BootID: m.bootID,
+		Transitions: int64(m.know.record.Transitions),
+	}
+	switch {
+	case m.role == leading:
+		l.IsLeader, l.Token, l.Since = true, string(m.term.token), m.term.since
+		l.Leader, l.LeaderUntil = m.cfg.Identity.Name(), m.term.validUntil
+		l.ValidUntil = m.term.validUntil
+	case m.role == drainingRole: // the hold's end, by which the workload must have stopped
+		l.Leader, l.LeaderUntil = m.cfg.Identity.Name(), m.term.validUntil
+		l.ValidUntil = m.term.validUntil
+	case m.inherited != nil: // the old document stands until the first record decides
+		h := m.inherited
+		l.IsLeader, l.Token, l.Since, l.Transitions = true, h.Token, h.Since, h.Transitions
+		l.Leader, l.LeaderUntil, l.ValidUntil = m.cfg.Identity.Name(), h.ValidUntil, h.ValidUntil
+	default:
+		l.Leader, l.LeaderUntil = m.observedLeader()
+	}
+	if !l.ValidUntil.IsZero() {
+		l.ValidUntilWall = now.wall.UTC().Add(l.ValidUntil.Sub(now.boot)).Round(time.Millisecond)
+	}
+	return l.At(now.boot)
+}
+
+// observedLeader returns the name of the holder last seen and when its term runs out, as far as can be told here.
+func (m *machine) observedLeader() (string, bootclock.Instant) {
+	r := m.know.record
+	if !m.know.present || r.Holder == "" || r.Holder == string(m.cfg.Identity) {
+		return "", 0
+	}
+	return naming.Identity(r.Holder).Name(), m.know.seenAt.Add(r.Validity())
+}
+
+// differs reports whether l is news after old: anything but the reading of the wall clock.
+func differs(l, old leadership.Leadership) bool {
+	return !l.SameTerm(old) || l.ValidUntil != old.ValidUntil || l.LeaderUntil != old.LeaderUntil || l.BootID != old.BootID
+}
+
+// holdState returns what the hold file has to say now.
+func (m *machine) holdState() HoldState {
+	switch {
+	case m.role != standby:
+		return HoldState{
+			UID: m.know.record.UID, AcquireTime: m.term.acquired, Token: string(m.term.token),
+			Transitions: int64(m.term.transitions), Since: m.term.since,
+			ValidUntil: m.term.validUntil, Leading: m.role == leading,
+		}
+	case m.inherited != nil:
+		return m.saved
+	}
+	h := m.saved
+	h.Leading = false
+	return h
+}

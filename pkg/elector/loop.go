@@ -1,0 +1,226 @@
+package elector
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// loop feeds the machine with what happens and carries out what it wants. It alone touches the machine; requests,
+// the watch, the settling and the log each have a goroutine, so that nothing they wait for delays a stop (I7).
+type loop struct {
+	e *Elector
+	m *machine
+
+	life    context.Context //nolint:containedctx // the loop's own lifetime, ended by close; not a caller's
+	end     context.CancelFunc
+	running sync.WaitGroup
+	events  chan event
+
+	endWatch  context.CancelFunc // of the present watch
+	watches   int                // how many have been opened: the number of the present one
+	endSettle context.CancelFunc // of the present asking
+	notes     chan note
+	holdOK    bool
+}
+
+func newLoop(e *Elector) *loop {
+	l := &loop{e: e, events: make(chan event), notes: make(chan note, 256), holdOK: true}
+	l.life, l.end = context.WithCancel(context.Background())
+	l.m = newMachine(e.cfg, e.deps.BootID, l.inherited(), e.deps.Rand)
+	l.running.Go(l.logNotes)
+	return l
+}
+
+// inherited returns what the process before left in the hold file, if it is of any use.
+func (l *loop) inherited() *HoldState {
+	if l.e.deps.Hold == nil {
+		return nil
+	}
+	now := l.e.deps.Clock.Now()
+	h, ok := l.e.deps.Hold.Load(now, now.Add(l.e.cfg.RenewDeadline))
+	if !ok {
+		return nil
+	}
+	return &h
+}
+
+// close ends and joins everything that the loop has started.
+func (l *loop) close() {
+	l.end()
+	close(l.notes)
+	l.running.Wait()
+}
+
+// run turns until the machine is done.
+func (l *loop) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	ended := ctx.Done()
+	for {
+		var e event = tick{}
+		select {
+		case <-timer.C:
+		case e = <-l.events:
+		case e = <-l.e.commands:
+		case <-ended:
+			e, ended = terminate{}, nil
+		}
+		if l.stale(e) {
+			continue
+		}
+		if n, ok := e.(numbered); ok {
+			e = n.event
+		}
+		now := moment{boot: l.e.deps.Clock.Now(), wall: l.e.deps.Clock.Wall()} // after the event was received
+		l.e.beat.Store(int64(now.boot))
+		out, err := l.m.step(now, e)
+		if err != nil {
+			return fmt.Errorf("election of %s/%s: %w", l.e.cfg.Namespace, l.e.cfg.Lease, err)
+		}
+		l.carryOut(out)
+		if out.done {
+			return out.err
+		}
+		timer.Reset(out.wake.Sub(l.e.deps.Clock.Now()))
+	}
+}
+
+// carryOut does what a step wants, losses first: the hold before the word that rests on it, the word before anything
+// that takes time.
+func (l *loop) carryOut(out ready) {
+	if out.hold != nil {
+		l.save(*out.hold)
+	}
+	if out.level != nil {
+		l.e.snapshot.Store(out.level)
+		l.e.deps.Publish(*out.level)
+	}
+	if l.m.know.read {
+		l.e.ready.Store(true)
+	}
+	for _, n := range out.notes {
+		l.log(n)
+	}
+	if out.settled && l.endSettle != nil {
+		l.endSettle()
+	}
+	if out.drain != nil {
+		l.askSettled(*out.drain)
+	}
+	if out.watch != nil {
+		l.openWatch(*out.watch)
+	}
+	if out.request != nil {
+		l.send(out.request)
+	}
+}
+
+// save writes the hold. A hold that cannot be written costs a resume after a restart, nothing else: the Lease still
+// keeps everybody out until it has run out.
+func (l *loop) save(h HoldState) {
+	if l.e.deps.Hold == nil {
+		return
+	}
+	err := l.e.deps.Hold.Save(h)
+	if err != nil && l.holdOK {
+		l.log(note{level: slog.LevelWarn, text: "the hold file cannot be written: a restarted sidecar will not resume its term", attrs: []slog.Attr{slog.Any("err", err)}})
+	}
+	l.holdOK = err == nil
+}
+
+// send performs a request in a goroutine of its own.
+func (l *loop) send(r *request) {
+	l.running.Go(func() {
+		ctx, cancel := context.WithTimeout(l.life, r.timeout)
+		defer cancel()
+		start := l.e.deps.Clock.Now()
+		reply, err := l.perform(ctx, r)
+		l.e.deps.Observer.Requested(string(r.verb), l.e.deps.Clock.Now().Sub(start), err)
+		l.deliver(l.life, replied{reply: reply, err: err})
+	})
+}
+
+func (l *loop) perform(ctx context.Context, r *request) (lease.Reply, error) {
+	switch r.verb {
+	case verbGet:
+		return l.e.deps.Store.Get(ctx)
+	case verbCreate:
+		return l.e.deps.Store.Create(ctx, r.record)
+	default:
+		return l.e.deps.Store.Update(ctx, r.record)
+	}
+}
+
+// numbered is an event of a watch, void once another watch has taken its place.
+type numbered struct {
+	event
+	number int
+}
+
+// stale reports whether e is a watch's own state from before the present watch. Its changes always count: the store's
+// versions order them.
+func (l *loop) stale(e event) bool {
+	n, ok := e.(numbered)
+	return ok && n.number != l.watches
+}
+
+// openWatch replaces the watch by a new one.
+func (l *loop) openWatch(from watchFrom) {
+	if l.endWatch != nil {
+		l.endWatch()
+	}
+	var ctx context.Context
+	ctx, l.endWatch = context.WithCancel(l.life)
+	l.watches++
+	number := l.watches
+	l.running.Go(func() {
+		err := l.e.deps.Store.Watch(ctx, from.version,
+			func() { l.deliver(ctx, numbered{watchOpened{}, number}) },
+			func(e lease.Event) { l.deliver(ctx, changed{e}) })
+		l.deliver(ctx, numbered{watchClosed{err}, number})
+	})
+}
+
+// askSettled asks, in place of what was asked before, whether the workload has stopped.
+func (l *loop) askSettled(d draining) {
+	if l.endSettle != nil {
+		l.endSettle()
+	}
+	var ctx context.Context
+	ctx, l.endSettle = context.WithCancel(l.life)
+	l.running.Go(func() {
+		if l.e.deps.Settle != nil {
+			l.e.deps.Settle(ctx, d.Drain)
+		}
+		if ctx.Err() == nil {
+			l.deliver(ctx, settled{drain: d.number})
+		}
+	})
+}
+
+// deliver hands an event to the loop, unless its sender has been told to end.
+func (l *loop) deliver(ctx context.Context, e event) {
+	select {
+	case l.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+// log hands a note to the log's goroutine. A log that takes nothing must not hold up the election: the note is lost.
+func (l *loop) log(n note) {
+	select {
+	case l.notes <- n:
+	default:
+	}
+}
+
+func (l *loop) logNotes() {
+	for n := range l.notes {
+		l.e.deps.Log.LogAttrs(context.Background(), n.level, n.text, n.attrs...)
+	}
+}

@@ -1,0 +1,195 @@
+package elector
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// knowledge is what a candidate knows of the Lease, and from when.
+type knowledge struct {
+	read      bool          // the Lease, or its absence, has been seen
+	present   bool          // it existed at the last sight
+	record    lease.Record  // as last seen; meaningful while present
+	version   lease.Version // the newest version known, deletions included
+	floor     lease.Version // the newest version ever known, from before the store was restored to an older one
+	seenAt    bootclock.Instant
+	notBefore bootclock.Instant // nobody's unreleased Lease is taken before then; it never falls (I9)
+	readyAt   bootclock.Instant // when this candidate's turn comes, by the last version and a draw
+	tryAt     bootclock.Instant // after a failed attempt: not before then
+	situation string            // why it waits as it does, as last logged
+}
+
+// change takes a change that the watch delivered.
+func (m *machine) change(now moment, e lease.Event) {
+	newer := e.Record.Version.Compare(m.know.version)
+	if newer >= 0 {
+		m.watch.heardAt = now.boot // also the echo of a write whose reply came first
+	}
+	if newer <= 0 {
+		return // overtaken by a reply, or from a store that went back in time: then silence will tell
+	}
+	if !e.Deleted {
+		m.observe(now, e.Record)
+		return
+	}
+	m.know.version = e.Record.Version
+	m.absent(now)
+}
+
+// observe takes a state of the Lease, from a reply or the watch. Old ones are dropped: the store's versions order
+// them, whichever way they came.
+func (m *machine) observe(now moment, r lease.Record) {
+	if r.Version.Compare(m.know.version) <= 0 {
+		return
+	}
+	k := &m.know
+	k.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot
+	m.forbid(now, r)
+	if r.Workload != "" && m.cfg.Workload != "" && r.Workload != m.cfg.Workload {
+		m.collide(now, r)
+		return
+	}
+	m.inherit(now)
+	if r.Holder != string(m.cfg.Identity) {
+		m.lost(now, r)
+	} else {
+		m.credit(now, r)
+	}
+	m.arm(now)
+	m.yieldToPreferred(now)
+}
+
+// forbid raises notBefore for a new version: whoever wrote it, or held the Lease by it, may believe in it for the
+// longer of our duration and its own, and a holder that does not follow the protocol for the grace on top (I3).
+// Every new version restarts the wait, whatever changed in it.
+func (m *machine) forbid(now moment, r lease.Record) {
+	wait := max(m.cfg.Duration, r.Validity())
+	if r.Foreign() {
+		wait += m.cfg.ForeignGrace
+	}
+	m.know.notBefore = max(m.know.notBefore, now.boot.Add(wait))
+}
+
+// lost takes a record that another holds, or nobody: whatever we had is over.
+func (m *machine) lost(now moment, r lease.Record) {
+	if m.role == standby {
+		return
+	}
+	switch {
+	case r.Holder != "":
+		m.stop(now, "the Lease has another holder: "+r.Holder)
+	case m.role == drainingRole && r.Released():
+		m.stop(now, "released")
+	default:
+		m.stop(now, "somebody else cleared the Lease's holder")
+	}
+}
+
+// credit counts a record of ours: validity from before the write was sent, and only for writes of this process (I2,
+// I8). A record that was tampered with is put right by a renewal at once.
+func (m *machine) credit(now moment, r lease.Record) {
+	if sentAt, ours := m.sent[r.RenewTime.UnixMicro()]; ours {
+		m.term.validUntil = max(m.term.validUntil, sentAt.Add(m.cfg.RenewDeadline))
+		if m.role == standby && now.boot.Before(m.term.validUntil) {
+			m.lead(now, r)
+		}
+	}
+	if m.role == leading && !m.term.asWritten(m, r) {
+		m.term.renewAt = now.boot
+		m.note(slog.LevelWarn, "somebody edited the Lease under its holder: putting it right")
+	}
+}
+
+// absent takes the news that the Lease does not exist.
+func (m *machine) absent(now moment) {
+	first := !m.know.read || m.know.present
+	m.know.read, m.know.present, m.know.record = true, false, lease.Record{}
+	m.disown("the Lease does not exist")
+	if m.role != standby {
+		m.stop(now, "the Lease was deleted")
+	}
+	if first {
+		m.know.seenAt = now.boot
+		m.arm(now)
+	}
+}
+
+// restored takes a read that is older than what was known when it was sent: the store was put back to an older
+// state, and with it the order that safety and tokens rest on. The candidate stops, follows the store's new
+// numbering, and does not campaign until that has passed the highest version ever seen.
+func (m *machine) restored(now moment, r lease.Record) {
+	if m.know.floor.Compare(m.know.version) < 0 {
+		m.know.floor = m.know.version
+	}
+	m.note(slog.LevelError, "the store went back in time: it was restored from a backup; nobody campaigns here until its "+
+		"versions have passed those already seen (restore etcd with --bump-revision, or restart all replicas once none works)",
+		slog.String("version", string(r.Version)), slog.String("seen", string(m.know.floor)))
+	if m.role != standby {
+		m.stop(now, "the store was restored to an older state")
+	}
+	m.disown("the store was restored to an older state")
+	clear(m.sent)
+	m.know.version = ""
+	m.observe(now, r)
+}
+
+// collide ends the election: the Lease is another workload's.
+func (m *machine) collide(now moment, r lease.Record) {
+	m.disown("the Lease is another workload's")
+	if m.role != standby {
+		m.stop(now, "the Lease was annotated for another workload")
+	}
+	m.over = true
+	m.overErr = &CollisionError{Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Workload: m.cfg.Workload, Other: r.Workload}
+}
+
+// inherit decides, by the first record, whether a predecessor's term in this pod goes on: only if the Lease still
+// is as that predecessor held it.
+func (m *machine) inherit(now moment) {
+	h, r := m.inherited, m.know.record
+	if h == nil {
+		return
+	}
+	if h.version == "" {
+		h.version = r.Version // the first record decides
+	}
+	_, ours := m.sent[r.RenewTime.UnixMicro()]
+	switch {
+	case ours: // our own take of it: credit decides
+	case r.Version != h.version || r.Holder != string(m.cfg.Identity) || r.UID != h.UID || !r.AcquireTime.Equal(h.AcquireTime):
+		m.disown("the Lease is no longer as the last process held it")
+	}
+}
+
+// disown gives up a predecessor's term, if there is one.
+func (m *machine) disown(why string) {
+	if m.inherited == nil {
+		return
+	}
+	m.inherited = nil
+	m.note(slog.LevelInfo, "not resuming the term of the process before", slog.String("why", why))
+}
+
+// fresh returns a renew time for the next write: a whole second that no write of ours has used, so that electors
+// that compare by the second see every renewal, and random microseconds, so that no two processes use the same.
+func (m *machine) fresh(now moment) time.Time {
+	t := now.wall.UTC().Truncate(time.Second)
+	if next := m.lastRenew.Add(time.Second); t.Before(next) {
+		t = next
+	}
+	m.lastRenew = t
+	return t.Add(between(0, time.Second, m.rand()).Truncate(time.Microsecond))
+}
+
+// send notes that a write with that renew time leaves at now, and forgets the writes that can no longer count.
+func (m *machine) send(now moment, renewTime time.Time) {
+	for t, at := range m.sent {
+		if !now.boot.Before(at.Add(m.cfg.RenewDeadline)) {
+			delete(m.sent, t)
+		}
+	}
+	m.sent[renewTime.UnixMicro()] = now.boot
+}

@@ -1,0 +1,307 @@
+package elector
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+var update = flag.Bool("update", false, "write the transcripts in testdata anew")
+
+// TestTranscripts plays the files in testdata: a line that starts with a time is an event for one candidate
+// ("web-0_pod"), the lines with ">" are what the machine wants done about it. A store of one Lease stands behind it.
+//
+//	5ms start                                       first tick
+//	5ms tick
+//	5ms reply [lost|dropped|forbidden|error]        perform the request in flight, and answer it; lost: performed, but
+//	                                                answered by a time-out; dropped: timed out, and not performed
+//	5ms hold                                        keep the write in flight back, and answer it by a time-out
+//	5ms land                                        perform the write that was kept back
+//	5ms watch                                       deliver the store's newest state, or deletion, by the watch
+//	5ms put [holder=X] [duration=N] [mark=M] [renew=T] [workload=W] [preferred=X] [uid=U]   somebody else writes
+//	5ms delete                                      somebody else deletes
+//	5ms restore N                                   the store goes back to version N, with the record as it is
+//	5ms opened | closed [expired]                   the watch
+//	5ms stepdown | terminate | hurry | settled
+//	5ms date D                                      the next reply's clock is off by D from the true time
+//	hold uid=U acquired=T until=T [leading]         before start: what a predecessor left
+//
+// A mark "held:X:N" is X's for N seconds, "released" one that fits the renew time.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, string(want))
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("transcript differs (-want +got), -update writes it anew:\n%s", diff)
+			}
+		})
+	}
+}
+
+const transcriptBoot = 1000 * time.Second // the boot clock at 0s of a transcript
+
+var transcriptEpoch = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// player is one candidate under a transcript.
+type player struct {
+	t     *testing.T
+	m     *machine
+	store simStore
+	kept  *request
+	hold  *HoldState
+	drain int
+	date  *time.Duration
+	out   strings.Builder
+}
+
+func play(t *testing.T, script string) string {
+	p := &player{t: t}
+	p.store.version = 100
+	lines := bufio.NewScanner(strings.NewReader(script))
+	for lines.Scan() {
+		line := lines.Text()
+		if strings.HasPrefix(line, ">") {
+			continue
+		}
+		p.out.WriteString(line + "\n")
+		if words := strings.Fields(line); len(words) > 0 && !strings.HasPrefix(line, "#") {
+			p.line(words)
+		}
+	}
+	return p.out.String()
+}
+
+func (p *player) line(words []string) {
+	if words[0] == "hold" {
+		p.hold = p.parseHold(words[1:])
+		return
+	}
+	at, err := time.ParseDuration(words[0])
+	if err != nil || len(words) < 2 {
+		p.t.Fatalf("line %q: want a time and an event", strings.Join(words, " "))
+	}
+	now := moment{boot: bootclock.Instant(transcriptBoot + at), wall: transcriptEpoch.Add(at)}
+	if words[1] == "start" {
+		cfg := simConfig()
+		cfg.Identity = "web-0_pod"
+		cfg.Duration, cfg.RenewDeadline, cfg.RenewInterval, cfg.ForeignGrace = 0, 0, 0, 18*time.Second
+		p.m = newMachine(cfg.WithDefaults(), "boot", p.hold, func() float64 { return 0.5 })
+	}
+	e := p.event(now, words[1], words[2:])
+	if e == nil {
+		return
+	}
+	out, err := p.m.step(now, e)
+	if err != nil {
+		fmt.Fprintf(&p.out, "> ERROR %v\n", err)
+		return
+	}
+	p.print(out)
+}
+
+// event turns a line into the machine's event; nil where it only changes the store.
+func (p *player) event(now moment, name string, args []string) event {
+	switch name {
+	case "start", "tick":
+		return tick{}
+	case "reply":
+		return p.reply(now, strings.Join(args, ""))
+	case "hold":
+		p.kept = p.m.inflight
+		return replied{err: errTimeout}
+	case "land":
+		if _, err := p.store.perform(p.kept); err != nil {
+			fmt.Fprintf(&p.out, "> store: %v\n", err)
+		}
+		return nil
+	case "put":
+		p.put(now, args)
+		return nil
+	case "delete":
+		p.store.delete()
+		return nil
+	case "restore":
+		p.store.version, _ = strconv.Atoi(args[0])
+		p.store.put(*p.store.record)
+		return nil
+	case "watch":
+		return changed{p.store.history[len(p.store.history)-1]}
+	case "opened":
+		return watchOpened{}
+	case "closed":
+		if len(args) > 0 {
+			return watchClosed{lease.ErrExpired}
+		}
+		return watchClosed{errors.New("connection reset")}
+	case "stepdown":
+		return stepDown{cause: "asked"}
+	case "terminate":
+		return terminate{}
+	case "hurry":
+		return hurry{}
+	case "settled":
+		return settled{drain: p.drain}
+	case "date":
+		off, err := time.ParseDuration(args[0])
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.date = &off
+		return nil
+	}
+	p.t.Fatalf("unknown event %q", name)
+	return nil
+}
+
+func (p *player) reply(now moment, how string) event {
+	if p.m.inflight == nil {
+		return replied{}
+	}
+	switch how {
+	case "dropped":
+		return replied{err: errTimeout}
+	case "forbidden":
+		return replied{err: lease.ErrForbidden}
+	case "error":
+		return replied{err: errors.New("internal error")}
+	}
+	reply, err := p.store.perform(p.m.inflight)
+	if how == "lost" {
+		return replied{err: errTimeout}
+	}
+	if p.date != nil {
+		reply.Date = now.wall.Add(*p.date).Truncate(time.Second)
+	}
+	return replied{reply: reply, err: err}
+}
+
+// put is somebody else's write: the record as it is, with what the arguments say.
+func (p *player) put(now moment, args []string) {
+	r := lease.Record{UID: "u1"}
+	if p.store.record != nil {
+		r = *p.store.record
+	}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		switch key {
+		case "holder":
+			r.Holder = value
+		case "duration":
+			n, _ := strconv.Atoi(value)
+			r.DurationSeconds = int32(n)
+		case "renew":
+			d, _ := time.ParseDuration(value)
+			r.RenewTime = transcriptEpoch.Add(d)
+		case "acquired":
+			d, _ := time.ParseDuration(value)
+			r.AcquireTime = transcriptEpoch.Add(d)
+		case "workload":
+			r.Workload = value
+		case "preferred":
+			r.PreferredHolder = value
+		case "uid":
+			r.UID = value
+		case "mark":
+			r.Mark = value
+			if parts := strings.Split(value, ":"); parts[0] == "held" {
+				n, _ := strconv.Atoi(parts[2])
+				r.Mark = lease.HeldMark(parts[1], time.Duration(n)*time.Second)
+			}
+		default:
+			p.t.Fatalf("unknown field %q", arg)
+		}
+	}
+	if r.Mark == "released" {
+		r.RenewTime = now.wall
+		r.Mark = lease.ReleasedMark(now.wall)
+	}
+	p.store.put(r)
+}
+
+func (p *player) parseHold(args []string) *HoldState {
+	h := &HoldState{Token: "77", Transitions: 4, Since: transcriptEpoch.Add(-time.Minute)}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		d, _ := time.ParseDuration(value)
+		switch key {
+		case "uid":
+			h.UID = value
+		case "acquired":
+			h.AcquireTime = transcriptEpoch.Add(d)
+		case "until":
+			h.ValidUntil = bootclock.Instant(transcriptBoot + d)
+		case "leading":
+			h.Leading = true
+		}
+	}
+	return h
+}
+
+// print renders what the machine wants done.
+func (p *player) print(out ready) {
+	say := func(format string, args ...any) { fmt.Fprintf(&p.out, "> "+format+"\n", args...) }
+	if h := out.hold; h != nil {
+		say("hold leading=%v until=%s", h.Leading, since(h.ValidUntil))
+	}
+	if l := out.level; l != nil {
+		say("publish leads=%v leader=%q token=%q until=%s", l.IsLeader, l.Leader, l.Token, since(l.ValidUntil))
+	}
+	for _, n := range out.notes {
+		say("%s %s %v", n.level, n.text, n.attrs)
+	}
+	if d := out.drain; d != nil {
+		p.drain = d.number
+		say("drain cause=%q terminating=%v until=%s", d.Cause, d.Terminating, since(d.Until))
+	}
+	if out.watch != nil {
+		say("watch from %q", out.watch.version)
+	}
+	if r := out.request; r != nil {
+		say("%s %s timeout=%v", r.verb, describeWrite(r), r.timeout)
+	}
+	if out.done {
+		say("done: %v", out.err)
+	}
+}
+
+func describeWrite(r *request) string {
+	if r.verb == verbGet {
+		return "known=" + strconv.Quote(string(r.known))
+	}
+	rec := r.record
+	return fmt.Sprintf("version=%q holder=%q duration=%d renew=%s mark=%q", rec.Version, rec.Holder, rec.DurationSeconds,
+		rec.RenewTime.Format("05.000000"), rec.Mark)
+}
+
+func since(i bootclock.Instant) string {
+	if i.IsZero() {
+		return "-"
+	}
+	return time.Duration(i - bootclock.Instant(transcriptBoot)).String()
+}
