@@ -179,8 +179,7 @@ func (m *machine) reply(now moment, e replied) {
 	}
 	m.observe(now, e.reply.Record)
 	if r.verb == verbGet && m.role == drainingRole && m.term.settled {
-		m.term.justRead = e.reply.Record.Version
-		m.getDue = r.sent.Before(m.term.settledAt) // read before the workload had stopped: read again
+		m.getDue = r.sent.Before(m.term.settledAt) // read before the workload had stopped: read again (I5)
 	}
 }
 

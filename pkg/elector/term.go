@@ -22,7 +22,6 @@ type term struct {
 	until         bootclock.Instant // the last validUntil published while leading
 	settled       bool              // the workload has been seen to stop
 	settledAt     bootclock.Instant
-	justRead      lease.Version     // the version that a read after settling showed; only that one may be blanked
 	cooldownUntil bootclock.Instant // who released does not take a released Lease again before then
 }
 
@@ -42,7 +41,7 @@ func (m *machine) lead(now moment, r lease.Record) {
 	m.term.token, m.term.since = r.Version, now.wall.UTC().Round(0)
 	m.term.acquired, m.term.transitions = r.AcquireTime, r.Transitions
 	m.term.renewAt = m.sent[r.RenewTime.UnixMicro()].Add(m.cfg.RenewInterval)
-	m.term.settled, m.term.justRead = false, ""
+	m.term.settled = false
 	m.note(slog.LevelInfo, "leading", slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
 	if m.terminating { // nobody has been told, so nothing has to stop
 		m.drain(now, "terminating")
@@ -61,7 +60,7 @@ func (m *machine) stop(now moment, why string) {
 	}
 	m.note(level, "no longer leading", slog.String("why", why), slog.String("token", string(m.term.token)))
 	m.role = standby
-	m.term.settled, m.term.justRead = false, ""
+	m.term.settled = false
 	m.know.tryAt = 0
 	m.drift.settle()
 }
@@ -71,7 +70,7 @@ func (m *machine) stop(now moment, why string) {
 func (m *machine) drain(now moment, cause string) {
 	m.role = drainingRole
 	m.term.cause, m.term.until = cause, m.term.validUntil
-	m.term.settled, m.term.justRead = false, ""
+	m.term.settled = false
 	m.note(slog.LevelInfo, "handing over: waiting for the workload to stop", slog.String("cause", cause))
 	m.ask()
 }
@@ -107,14 +106,9 @@ func (m *machine) tend(now moment) *request {
 	return &request{verb: verbRenew, record: m.mine(t)}
 }
 
-// release returns the write that clears the holder, of a record just read as ours. Release last: a standby may
-// start the instant the holder clears (I5).
+// release returns the write that clears the holder. It comes straight after a read that showed the record as ours:
+// any other holder would have ended the drain. Release last: a standby may start the instant the holder clears (I5).
 func (m *machine) release(now moment) *request {
-	if m.term.justRead == "" || m.term.justRead != m.know.version || m.know.record.Holder != string(m.cfg.Identity) {
-		m.getDue = true
-		return &request{verb: verbGet}
-	}
-	m.term.justRead = ""
 	clear(m.sent) // a renewal still on its way must not count after the blank
 	t := m.fresh(now)
 	r := m.mine(t)
