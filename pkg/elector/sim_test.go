@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
-	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // A world of candidates, one store and a bad network in virtual time: the machines are the real ones, and so is the
