@@ -1,0 +1,194 @@
+package control
+
+import (
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// Values of the label "to" of transitions.
+const (
+	toLeader  = "leader"
+	toStandby = "standby"
+)
+
+// MetricsConfig names what the metrics are of.
+type MetricsConfig struct {
+	// Lease is the Lease's name.
+	Lease string
+	// Version is the program's.
+	Version string
+	// Clock judges validity at the scrape.
+	Clock bootclock.Clock
+	// Signals are the names of the signals in use, so that their metrics are there before their first attempt.
+	Signals []string
+}
+
+// Metrics keeps what Prometheus scrapes. All series are there from the start: an alert on "no leader" must not wait for
+// the first leader. Its methods may be called from several goroutines at once.
+type Metrics struct {
+	cfg      MetricsConfig
+	handler  http.Handler
+	election atomic.Pointer[Election]
+
+	transitions     *prometheus.CounterVec
+	requests        *prometheus.HistogramVec
+	requestFailures *prometheus.CounterVec
+	lastRenewal     prometheus.Gauge
+	signals         *prometheus.HistogramVec
+	signalFailures  *prometheus.CounterVec
+
+	mu   sync.Mutex
+	last leadership.Leadership
+}
+
+var _ elector.Observer = (*Metrics)(nil)
+
+// NewMetrics returns the metrics of one election, all at zero. [Metrics.Follow] says whose it is.
+func NewMetrics(cfg MetricsConfig) *Metrics {
+	m := &Metrics{
+		cfg: cfg,
+		transitions: counters("transitions_total",
+			"Times that this replica began a term (to=\"leader\") or ended one (to=\"standby\").", "to"),
+		requests: latencies("request_duration_seconds",
+			"Time that requests for the Lease took, well or not, by verb.", "verb", 0.005, 0.025, 0.1, 0.5, 2.5),
+		requestFailures: counters("request_failures_total",
+			"Requests for the Lease that were not answered well, by verb; a lost race for a free Lease is one.", "verb"),
+		lastRenewal: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: namespaced("last_renewal_timestamp_seconds"),
+			Help: "When this replica last took or renewed the Lease, in seconds since 1970; 0 when it never did.",
+		}),
+		signals: latencies("signal_duration_seconds",
+			"Time from the moment that a fact became known to the end of an attempt to signal it, by signal.", "signal",
+			0.001, 0.003, 0.01, 0.1, 1),
+		signalFailures: counters("signal_failures_total", "Attempts to signal that failed, by signal.", "signal"),
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m.transitions, m.requests, m.requestFailures, m.lastRenewal, m.signals, m.signalFailures,
+		m.masterStatus(), m.validityLeft(), m.buildInfo(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// A compressor would hold more memory than all that is sent here.
+	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
+	m.exportZeros()
+	return m
+}
+
+// Follow makes e the election whose status is computed at each scrape. Before, the status is 0.
+func (m *Metrics) Follow(e Election) { m.election.Store(&e) }
+
+// ServeHTTP answers a scrape.
+func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.handler.ServeHTTP(w, r)
+}
+
+// Requested counts a request to the store.
+func (m *Metrics) Requested(verb string, latency time.Duration, err error) {
+	m.requests.WithLabelValues(verb).Observe(latency.Seconds())
+	switch {
+	case err != nil:
+		m.requestFailures.WithLabelValues(verb).Inc()
+	case verb == "renew", verb == "update":
+		m.lastRenewal.Set(float64(m.cfg.Clock.Wall().UnixMilli()) / 1000)
+	}
+}
+
+// Applied counts an attempt at a signal, as the fan-out of package signals reports it.
+func (m *Metrics) Applied(signal string, latency time.Duration, err error) {
+	m.signals.WithLabelValues(signal).Observe(latency.Seconds())
+	if err != nil {
+		m.signalFailures.WithLabelValues(signal).Inc()
+	}
+}
+
+// Published counts the transitions of this replica; give it every level, in order. A replica starts as a standby.
+func (m *Metrics) Published(l leadership.Leadership) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case l.IsLeader && (!m.last.IsLeader || l.Token != m.last.Token):
+		m.transitions.WithLabelValues(toLeader).Inc()
+	case !l.IsLeader && m.last.IsLeader:
+		m.transitions.WithLabelValues(toStandby).Inc()
+	}
+	m.last = l
+}
+
+func (m *Metrics) exportZeros() {
+	for _, to := range []string{toLeader, toStandby} {
+		m.transitions.WithLabelValues(to)
+	}
+	for _, verb := range []string{"get", "create", "update", "renew", "release"} {
+		m.requests.WithLabelValues(verb)
+		m.requestFailures.WithLabelValues(verb)
+	}
+	for _, signal := range m.cfg.Signals {
+		m.signals.WithLabelValues(signal)
+		m.signalFailures.WithLabelValues(signal)
+	}
+}
+
+// masterStatus has the name and meaning of client-go's metric, so that alerts for it go on working.
+func (m *Metrics) masterStatus() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "leader_election_master_status",
+		Help:        "Whether this replica leads at the scrape (1) or not (0), by the name of the Lease.",
+		ConstLabels: prometheus.Labels{"name": m.cfg.Lease},
+	}, func() float64 {
+		if m.now().IsLeader {
+			return 1
+		}
+		return 0
+	})
+}
+
+func (m *Metrics) validityLeft() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: namespaced("validity_left_seconds"),
+		Help: "Time at the scrape until this replica's term runs out unless it is renewed; 0 when it does not lead.",
+	}, func() float64 {
+		l := m.now()
+		if !l.IsLeader {
+			return 0
+		}
+		return max(l.ValidUntil.Sub(m.cfg.Clock.Now()), 0).Seconds()
+	})
+}
+
+func (m *Metrics) buildInfo() prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        namespaced("build_info"),
+		Help:        "Always 1; the labels say which program this is.",
+		ConstLabels: prometheus.Labels{"version": m.cfg.Version, "goversion": runtime.Version()},
+	})
+	info.Set(1)
+	return info
+}
+
+func (m *Metrics) now() leadership.Leadership {
+	e := m.election.Load()
+	if e == nil {
+		return leadership.Leadership{}
+	}
+	return now(*e, m.cfg.Clock)
+}
+
+func namespaced(name string) string { return "lease_sidecar_" + name }
+
+func counters(name, help, label string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: namespaced(name), Help: help}, []string{label})
+}
+
+func latencies(name, help, label string, buckets ...float64) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: namespaced(name), Help: help, Buckets: buckets},
+		[]string{label})
+}

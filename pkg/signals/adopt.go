@@ -1,0 +1,43 @@
+package signals
+
+import (
+	"errors"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// Adopt puts the directory right at start, under the directory's lock and before the first level: it removes what a
+// dead sidecar left half done, and the leader file, unless that is a valid one of the same candidate. self says who
+// that is, by Lease, Namespace and Identity. A file is valid when it and the document beside it agree on the token,
+// and the document is of this boot and its term runs. A running term of another candidate loses its document too:
+// that candidate is dead, as it had the lock.
+//
+// It returns the leadership that was left standing, which ends at its ValidUntil unless a level says more; not
+// leading when none was.
+func (f *File) Adopt(self leadership.Leadership) (leadership.Leadership, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	swept := f.volume.sweep()
+	found, err := leadership.Read(f.volume.path)
+	running := err == nil && found.IsLeader
+	ours := found.Lease == self.Lease && found.Namespace == self.Namespace && found.Identity == self.Identity
+	if running && ours && f.says(found.Token) {
+		f.log.Info("leading on from before the restart until the Lease says more",
+			"lease", found.Lease, "token", found.Token, "valid_until", found.ValidUntilWall)
+		return found, swept
+	}
+	removed := f.volume.remove(leadership.LeaderFile)
+	if removed != nil {
+		f.makeOld()
+	}
+	if running && !ours {
+		removed = errors.Join(removed, f.volume.remove(leadership.StateFile))
+	}
+	return leadership.Leadership{}, errors.Join(swept, removed)
+}
+
+// says reports whether the leader file in the directory holds the token.
+func (f *File) says(token string) bool {
+	content, err := f.volume.read(leadership.LeaderFile)
+	return err == nil && string(content) == line(token)
+}
