@@ -1,0 +1,111 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+)
+
+const description = `Each replica's sidecar campaigns for one Lease (coordination.k8s.io/v1) and tells the workload beside it whether it
+leads: by files in a shared directory, and over HTTP. Every flag has an environment twin, LEASE_SIDECAR_ and its name in
+capitals (LEASE_SIDECAR_SIGNAL_DIR for --signal-dir); an empty variable counts as unset. Exit codes: 0 well, 1 a
+negative answer or a failure, 2 a configuration fault, 3 the Lease belongs to another workload.`
+
+// newApp builds the command line. child is what followed "--", nil without one.
+func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
+	app := &cli.App{
+		Name:        "lease-sidecar",
+		HelpName:    "lease-sidecar",
+		Usage:       "exactly one active replica of any workload",
+		Description: description,
+		HideVersion: true, // there is a command for it
+		Reader:      stdin,
+		Writer:      stdout,
+		ErrWriter:   stderr,
+		Suggest:     true,
+
+		EnableBashCompletion: true,
+		// urfave would call os.Exit on its own; main does that.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   usageError,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "man", Usage: "print the manual page", DisableDefaultText: true},
+		},
+		Action: rootAction,
+		Commands: []*cli.Command{
+			runCommand(child), waitCommand(), isLeaderCommand(), stepDownCommand(), nameCommand(), installCommand(),
+			demoCommand(), toyCommand(), completionCommand(), docsCommand(), versionCommand(),
+		},
+	}
+	for _, command := range app.Commands {
+		command.HideHelpCommand = true // else `run -- help` prints help instead of running it
+		command.OnUsageError = usageError
+		takesChild := command.Name == "run"
+		command.Action = onlyOwnArguments(command.Action, child, takesChild)
+	}
+	return app
+}
+
+// rootAction runs where no command was named.
+func rootAction(c *cli.Context) error {
+	switch {
+	case c.Bool("man"):
+		return printText(c, c.App.ToMan)
+	case c.Args().Present():
+		return unknownCommand(c)
+	}
+	return cli.ShowAppHelp(c)
+}
+
+func unknownCommand(c *cli.Context) error {
+	name := c.Args().First()
+	if slices.Contains([]string{"status", "inject", "doctor"}, name) {
+		return faultf("%s is not there yet: it comes with a later release", name)
+	}
+	near := cli.SuggestCommand(c.App.VisibleCommands(), name) // a whole question, or nothing
+	return faultf("no command %q: %s", name, cmp.Or(near, "see lease-sidecar --help"))
+}
+
+// usageError turns what urfave says of a flag into a configuration fault.
+func usageError(c *cli.Context, err error, _ bool) error {
+	return faultf("%w: see %s --help", err, c.Command.HelpName)
+}
+
+// onlyOwnArguments refuses arguments that a command has no use for, rather than do something else than was meant.
+func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if child != nil && !takesChild {
+			return faultf("%s runs no command: leave out -- and what follows it", c.Command.Name)
+		}
+		most := 0
+		if c.Command.ArgsUsage != "" {
+			most = 1
+		}
+		if stray := c.Args().Slice(); len(stray) > most {
+			if takesChild {
+				return faultf("%s %q: a command to run comes after --, as in: lease-sidecar run [flags] -- %s", c.Command.Name, stray[0], stray[0])
+			}
+			return faultf("%s takes no argument %q: see %s --help", c.Command.Name, stray[most], c.Command.HelpName)
+		}
+		return action(c)
+	}
+}
+
+// docsCommand prints what docs/reference keeps; `make docs` writes it there.
+func docsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "docs", Hidden: true, Usage: "print the reference of this command in Markdown",
+		Action: func(c *cli.Context) error { return printText(c, c.App.ToMarkdown) },
+	}
+}
+
+func printText(c *cli.Context, text func() (string, error)) error {
+	s, err := text()
+	if err != nil {
+		return fmt.Errorf("write the reference: %w", err)
+	}
+	return writeText(c.App.Writer, s)
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/demo"
+)
+
+func demoCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "demo",
+		Usage: "play three replicas on this machine, with no cluster, and move leadership in several ways",
+		Description: "Shows each move and its time, and watches that two never lead at once. Takes about half a minute. Exit code 1 where two\n" +
+			"did, or where a move did not happen. A live table in a terminal, plain lines elsewhere.",
+		Action: func(c *cli.Context) error {
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("demo: find this program: %w", err)
+			}
+			ctx, stop := withSignals(c.Context, nil)
+			defer stop()
+			live := isTerminal(c.App.Writer) && os.Getenv("TERM") != "dumb"
+			return demo.Run(ctx, demo.Config{
+				Self: self, Out: c.App.Writer, Live: live, Colour: os.Getenv("NO_COLOR") == "",
+			})
+		},
+	}
+}
+
+// toyCommand is the workload that the demo puts beside each sidecar.
+func toyCommand() *cli.Command {
+	return &cli.Command{
+		Name: "toy", Hidden: true, Usage: "the demo's workload",
+		Flags: pick("signal-dir", "http-address"),
+		Action: func(c *cli.Context) error {
+			a := answers{&faults{}, c}
+			sidecar := a.local()
+			if err := a.err(); err != nil {
+				return err
+			}
+			ctx, stop := withSignals(c.Context, nil)
+			defer stop()
+			toy := demo.Toy{Dir: a.text("signal-dir"), Out: c.App.Writer, Drained: func(ctx context.Context) error {
+				_, _, err := sidecar.do(ctx, http.MethodPost, "/drained")
+				return err
+			}}
+			return toy.Run(ctx)
+		},
+	}
+}

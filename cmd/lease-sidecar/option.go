@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// option is one flag. Its name, environment twin, default and usage are said in the table below and nowhere else.
+type option struct {
+	name     string
+	alias    string
+	value    string // the default
+	describe string // the default in words, where it has no fixed value
+	category string
+	usage    string // the words in backquotes stand for the value
+	toggle   bool   // a flag that needs no value
+}
+
+// envPrefix begins every environment twin. A Service named lease-sidecar makes Kubernetes set LEASE_SIDECAR_PORT,
+// LEASE_SIDECAR_SERVICE_HOST and the like: no option may be named so.
+const envPrefix = "LEASE_SIDECAR_"
+
+// env returns the option's environment twin.
+func (o option) env() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
+}
+
+// raw holds a flag's text as it was given. Nothing is judged while urfave parses: it would stop at the first fault.
+type raw struct {
+	text   string
+	toggle bool
+}
+
+func (r *raw) Set(s string) error { r.text = s; return nil }
+func (r *raw) String() string     { return r.text }
+
+// IsBoolFlag lets the flag stand without a value.
+func (r *raw) IsBoolFlag() bool { return r.toggle }
+
+// flag returns the option for urfave. A cli.GenericFlag takes an empty variable for an unset one, as we promise;
+// its other flags do not.
+func (o option) flag() cli.Flag {
+	f := &cli.GenericFlag{
+		Name: o.name, Usage: o.usage, Category: o.category, DefaultText: o.describe,
+		EnvVars: []string{o.env()}, Value: &raw{text: o.value, toggle: o.toggle},
+	}
+	if o.alias != "" {
+		f.Aliases = []string{o.alias}
+	}
+	return f
+}
+
+// pick returns the flags of the named options, in the table's order.
+func pick(names ...string) []cli.Flag {
+	var flags []cli.Flag
+	for _, o := range options {
+		if slices.Contains(names, o.name) {
+			flags = append(flags, o.flag())
+		}
+	}
+	if len(flags) != len(names) {
+		panic(fmt.Sprintf("an option of %v is not in the table", names))
+	}
+	return flags
+}
+
+// answers reads what the user gave to a command's options, and notes what is wrong with it.
+type answers struct {
+	*faults
+	c *cli.Context
+}
+
+func (a answers) text(name string) string {
+	if r, ok := a.c.Generic(name).(*raw); ok {
+		return r.text
+	}
+	return ""
+}
+
+// duration reads a Go duration ≥ 0; "" is 0.
+func (a answers) duration(name string) time.Duration {
+	text := a.text(name)
+	if text == "" || text == "0" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		a.addf("--%s %q: want a duration with its unit, such as 15s or 1m30s", name, text)
+		return 0
+	}
+	return d
+}
+
+func (a answers) toggle(name string) bool {
+	switch text := a.text(name); text {
+	case "true":
+		return true
+	case "false":
+	default:
+		a.addf("--%s %q: want true or false", name, text)
+	}
+	return false
+}
+
+// choice reads one of a few words.
+func (a answers) choice(name string, words ...string) string {
+	text := a.text(name)
+	if !slices.Contains(words, text) {
+		a.addf("--%s %q: want %s", name, text, strings.Join(words, " or "))
+	}
+	return text
+}
+
+// address reads where to listen or to ask; "" where the option is off.
+func (a answers) address(name string) string {
+	text := a.text(name)
+	if text == "off" {
+		return ""
+	}
+	return text
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/control"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+)
+
+// lastWord bounds the telling of the last level, once the election is over.
+const lastWord = 2 * time.Second
+
+// readyLook is the pause between looks whether the Lease has been read.
+const readyLook = time.Second
+
+// sidecar is one candidate with all that speaks for it, put together but not yet running.
+type sidecar struct {
+	log     *slog.Logger
+	elector *elector.Elector
+	fanOut  *signals.FanOut
+	file    *signals.File // nil without a signal directory
+	sites   []site
+	told    chan struct{} // closed at the first level
+	started atomic.Bool   // the first level has been signalled
+}
+
+// site is a bound address and what is served there.
+type site struct {
+	listener *control.Listener
+	handler  http.Handler
+}
+
+// assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
+func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Hold, identity naming.Identity, quit func()) (_ *sidecar, err error) {
+	c := &sidecar{log: log, told: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.close())
+		}
+	}()
+	clock := bootclock.System{}
+	feed := control.NewFeed(clock)
+	outputs := []signals.Signal{feed}
+	if s.signalDir != "" {
+		if c.file, err = signals.NewFile(s.signalDir, clock, log); err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, c.file)
+	}
+	metrics := control.NewMetrics(control.MetricsConfig{
+		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(outputs),
+	})
+	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
+	settler := control.NewSettler(control.SettlerConfig{
+		Clock: clock, Signals: c.fanOut.Settle, Native: s.native, DrainTimeout: s.drainTimeout, Log: log,
+	})
+	config := s.election
+	config.Identity = identity
+	c.elector, err = elector.New(config, elector.Deps{
+		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
+		Publish: c.publisher(metrics), Settle: settler.Wait,
+	})
+	if err != nil {
+		return nil, err
+	}
+	metrics.Follow(c.elector)
+	app := control.NewApp(control.AppConfig{
+		Election: c.elector, Clock: clock, Feed: feed, Settler: settler, Quit: quit, AllowStepDown: s.allowStepDown,
+	})
+	probes := control.NewProbes(control.ProbesConfig{
+		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
+	})
+	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, probes))
+}
+
+func namesOf(outputs []signals.Signal) []string {
+	var names []string
+	for _, output := range outputs {
+		names = append(names, output.Name())
+	}
+	return names
+}
+
+// publisher returns what takes the elector's levels.
+func (c *sidecar) publisher(metrics *control.Metrics) func(leadership.Leadership) {
+	var first sync.Once
+	return func(l leadership.Leadership) {
+		c.fanOut.Publish(l)
+		metrics.Published(l)
+		first.Do(func() { close(c.told) })
+	}
+}
+
+// listen binds an address; "" is none.
+func (c *sidecar) listen(flag, address string, handler http.Handler) error {
+	if address == "" {
+		return nil
+	}
+	listener, err := control.Listen(address, c.log)
+	if err != nil {
+		return fmt.Errorf("--%s: %w", flag, err)
+	}
+	c.log.Info("listening", "for", flag, "addresses", listener.Addrs())
+	c.sites = append(c.sites, site{listener, handler})
+	return nil
+}
+
+// close lets go of what assemble took, where run has not.
+func (c *sidecar) close() error {
+	var faults []error
+	for _, s := range c.sites {
+		faults = append(faults, s.listener.Close())
+	}
+	c.sites = nil
+	if c.file != nil {
+		faults = append(faults, c.file.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// run campaigns until ctx ends, and hands over then. What tells outlives what decides: the signals end once the last
+// level is out, and the listeners last of all, so that readers are answered "not leader" to the end.
+func (c *sidecar) run(ctx context.Context) error {
+	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer endServing()
+	sites, serving := errgroup.WithContext(serving)
+	for _, s := range c.sites {
+		sites.Go(func() error { return s.listener.Serve(serving, s.handler) })
+	}
+	c.sites = nil // Serve closes them
+
+	telling, endTelling := context.WithCancel(context.WithoutCancel(ctx))
+	defer endTelling()
+	var tellers sync.WaitGroup
+	tellers.Go(func() { _ = c.fanOut.Run(telling) }) // it returns nil
+	tellers.Go(func() { c.awaitStart(telling) })
+
+	campaigning, endCampaign := context.WithCancelCause(ctx)
+	defer endCampaign(nil)
+	// A listener that fails ends the campaign, in good order.
+	stopWatching := context.AfterFunc(serving, func() { endCampaign(context.Cause(serving)) })
+	err := c.elector.Run(campaigning)
+	stopWatching()
+
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
+	defer cancel()
+	if late := c.fanOut.Settle(last); late != nil {
+		c.log.Warn("not every signal took the last level", "error", late)
+	}
+	endTelling()
+	tellers.Wait()
+	endServing()
+	return errors.Join(err, sites.Wait())
+}
+
+// awaitStart notes when the first level has been signalled: until then the workload must not start.
+func (c *sidecar) awaitStart(ctx context.Context) {
+	select {
+	case <-c.told:
+	case <-ctx.Done():
+		return
+	}
+	if c.fanOut.Settle(ctx) != nil {
+		return
+	}
+	c.started.Store(true)
+	c.shedOnceReady(ctx)
+}
+
+// shedOnceReady lets go of what only the start needed, once that is over: when the Lease has been read.
+func (c *sidecar) shedOnceReady(ctx context.Context) {
+	look := time.NewTicker(readyLook)
+	defer look.Stop()
+	for !c.elector.Ready() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+	if err := shedStartup(); err != nil {
+		c.log.Debug("the memory of the start cannot be let go of", "error", err)
+	}
+}

@@ -1,0 +1,97 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+const (
+	// workUnit is how long the toy's piece of work takes: it looks at its signal before each.
+	workUnit = 5 * time.Millisecond
+	// idleLook is how often it looks while it has nothing to do.
+	idleLook = 2 * time.Millisecond
+	// drainedTime bounds the telling that it has stopped.
+	drainedTime = time.Second
+)
+
+// workReport is what the toy says of itself, a line of JSON each time, on the boot clock.
+type workReport struct {
+	At      bootclock.Instant `json:"at"`
+	Working bool              `json:"working"`
+	Token   string            `json:"token"`
+	Units   int               `json:"units"`
+}
+
+// Toy is a workload that does its work only while the signal directory says that this replica leads. It is the
+// pattern for a real one: look before each piece of work, and say when you have stopped.
+type Toy struct {
+	// Dir is the signal directory.
+	Dir string
+	// Drained tells the sidecar that the work has stopped.
+	Drained func(context.Context) error
+	// Out takes a report, a line each.
+	Out io.Writer
+}
+
+// Run works until ctx ends. It returns an error only where nobody reads its reports any more.
+func (t Toy) Run(ctx context.Context) error {
+	r := workReport{}
+	for ctx.Err() == nil {
+		l, err := leadership.Read(t.Dir)
+		if leads := err == nil && l.IsLeader; !leads {
+			if err := t.rest(ctx, &r); err != nil {
+				return err
+			}
+			pause(ctx, idleLook)
+			continue
+		}
+		r.At, r.Working, r.Token, r.Units = bootclock.System{}.Now(), true, l.Token, r.Units+1
+		if err := t.report(r); err != nil {
+			return err
+		}
+		pause(ctx, workUnit) // the work itself
+	}
+	return t.rest(context.WithoutCancel(ctx), &r)
+}
+
+// rest stops the work, if there is any, and then says so: in this order, as the sidecar may let go at once.
+func (t Toy) rest(ctx context.Context, r *workReport) error {
+	if !r.Working {
+		return nil
+	}
+	r.At, r.Working, r.Token = bootclock.System{}.Now(), false, ""
+	if err := t.report(*r); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, drainedTime)
+	defer cancel()
+	_ = t.Drained(ctx) // a sidecar that is dead, frozen or drains nothing has no use for it
+	return nil
+}
+
+func (t Toy) report(r workReport) error {
+	line, err := json.Marshal(r)
+	if err == nil {
+		_, err = fmt.Fprintf(t.Out, "%s\n", line)
+	}
+	if err != nil {
+		return fmt.Errorf("report the toy's work: %w", err)
+	}
+	return nil
+}
+
+// pause sleeps for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
