@@ -1,0 +1,55 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `usage: go run . cluster | helm
+
+cluster   builds etcd, kube-apiserver and kubectl
+helm      builds helm
+
+Each prints the directory that holds the binaries. What is built already is not built again.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run builds what args name, prints its directory to out and progress to progress, and returns the exit status.
+func run(ctx context.Context, args []string, out, progress io.Writer) int {
+	if len(args) != 1 {
+		_, _ = fmt.Fprint(progress, usage)
+		return 2
+	}
+	var recipe recipe
+	var err error
+	switch args[0] {
+	case "cluster":
+		recipe, err = clusterRecipe(ctx)
+	case "helm":
+		recipe = helmRecipe()
+	default:
+		_, _ = fmt.Fprint(progress, usage)
+		return 2
+	}
+	if err == nil {
+		var dir string
+		if dir, err = recipe.provide(ctx, progress); err == nil {
+			_, _ = fmt.Fprintln(out, dir)
+			return 0
+		}
+	}
+	_, _ = fmt.Fprintln(progress, "error:", err)
+	return 1
+}

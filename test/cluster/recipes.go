@@ -1,0 +1,110 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// helmVersion is the helm that renders and installs the example charts. It is not a tool line of go.mod, as it
+// needs other versions of the Kubernetes libraries than kube-apiserver does.
+const helmVersion = "v4.3.1"
+
+// recipe says how a directory of binaries comes to be.
+type recipe struct {
+	// given is a directory that somebody supplies instead; "" for none.
+	given string
+	// folder is where the binaries go, below the user's cache directory.
+	folder string
+	// binaries are the names that the finished directory holds.
+	binaries []string
+	// build puts the binaries into dir.
+	build func(ctx context.Context, dir string, progress io.Writer) error
+}
+
+// clusterRecipe builds the tools of this module's go.mod. It must be called from the module's directory.
+func clusterRecipe(ctx context.Context) (recipe, error) {
+	r := recipe{
+		given:    os.Getenv("KUBEBUILDER_ASSETS"),
+		binaries: []string{"etcd", "kube-apiserver", "kubectl"},
+		build:    buildCluster,
+	}
+	if r.given != "" {
+		return r, nil
+	}
+	kubernetes, err := moduleVersion(ctx, "k8s.io/kubernetes")
+	if err != nil {
+		return recipe{}, err
+	}
+	etcd, err := moduleVersion(ctx, "go.etcd.io/etcd/server/v3")
+	if err != nil {
+		return recipe{}, err
+	}
+	pins, err := os.ReadFile("go.mod")
+	if err != nil {
+		return recipe{}, fmt.Errorf("read the pinned versions: %w", err)
+	}
+	hash := sha256.Sum256(pins)
+	r.folder = filepath.Join("cluster", fmt.Sprintf("%s-etcd-%s-%s-%s-%x",
+		kubernetes, etcd, runtime.GOOS, runtime.GOARCH, hash[:5]))
+	return r, nil
+}
+
+// buildCluster builds static binaries. Kubernetes reads its own version from the linker's stamps; without them it
+// calls itself v0.0.0-master, and clients that compare versions go astray.
+func buildCluster(ctx context.Context, dir string, progress io.Writer) error {
+	kubernetes, err := moduleVersion(ctx, "k8s.io/kubernetes")
+	if err != nil {
+		return err
+	}
+	minor, _, _ := strings.Cut(strings.TrimPrefix(kubernetes, "v1."), ".")
+	stamps := "-s -w"
+	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+		for _, stamp := range []string{
+			"gitVersion=" + kubernetes, "gitMajor=1", "gitMinor=" + minor, "gitTreeState=clean",
+			"gitCommit=module", "buildDate=2026-01-01T00:00:00Z",
+		} {
+			stamps += " -X " + pkg + "." + stamp
+		}
+	}
+	// One after another, the small ones first: a fault shows early.
+	for _, tool := range []struct{ name, pkg string }{
+		{"etcd", "go.etcd.io/etcd/server/v3"},
+		{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
+		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
+	} {
+		if err := goCommand(ctx, progress, "building "+tool.name, []string{"CGO_ENABLED=0"},
+			"build", "-trimpath", "-buildvcs=false", "-ldflags", stamps, "-o", filepath.Join(dir, tool.name), tool.pkg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// helmRecipe installs helm by its own go.mod, in the layout that the Makefile's other tools use.
+func helmRecipe() recipe {
+	return recipe{
+		folder:   filepath.Join("tools", "helm@"+helmVersion),
+		binaries: []string{"helm"},
+		build: func(ctx context.Context, dir string, progress io.Writer) error {
+			return goCommand(ctx, progress, "building helm", []string{"CGO_ENABLED=0", "GOBIN=" + dir},
+				"install", "-trimpath", "helm.sh/helm/v4/cmd/helm@"+helmVersion)
+		},
+	}
+}
+
+func moduleVersion(ctx context.Context, module string) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", module).Output()
+	if err != nil {
+		return "", fmt.Errorf("read the version of %s (run me in test/cluster): %w", module, err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}

@@ -1,0 +1,213 @@
+//go:build linux
+
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+)
+
+// TestFirstElection starts candidates on a Lease that nobody released, in whatever state it is: it costs one lease
+// duration, and the log says why.
+func TestFirstElection(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name  string
+		setUp func(t *testing.T, e *harness.Election)
+		want  time.Duration // from the start to the take, at least
+		log   string        // a word of the reason
+	}{
+		{
+			name: "absent",
+			setUp: func(t *testing.T, e *harness.Election) {
+				e.Access.SetRules(t, append(harness.DocumentedRules(e.Lease), harness.CreateRule())...)
+			},
+			want: mixedDuration, log: "does not exist",
+		},
+		{
+			name:  "empty",
+			setUp: func(t *testing.T, e *harness.Election) { e.Ship(t) },
+			want:  mixedDuration, log: "nobody",
+		},
+		{
+			name: "a long duration by hand",
+			setUp: func(t *testing.T, e *harness.Election) {
+				e.Create(t, func(l *coordinationv1.Lease) { l.Spec.LeaseDurationSeconds = new(int32(7)) })
+			},
+			want: 7 * time.Second, log: "nobody",
+		},
+		{
+			name: "a foreign holder",
+			setUp: func(t *testing.T, e *harness.Election) {
+				e.Create(t, func(l *coordinationv1.Lease) {
+					l.Spec.HolderIdentity, l.Spec.LeaseDurationSeconds = new("somebody"), new(int32(3))
+				})
+			},
+			want: mixedDuration + mixedGrace, log: "does not follow this protocol",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			e := harness.NewElection(t, harness.Shared(t), mixedDuration)
+			e.Flags = []string{"--foreign-grace", mixedGrace.String()}
+			tc.setUp(t, e)
+			started := now()
+			replicas := e.StartAll(t, 2)
+			witness := harness.Watch(t, replicas...)
+			leader := harness.AwaitLeader(t, tc.want+slack, replicas...)
+			if waited := sent(e, leader).Sub(started); waited < tc.want {
+				t.Errorf("the Lease was taken after %v, want at least %v", waited, tc.want)
+			}
+			checkLogSays(t, leader, tc.log)
+			witness.Verdict(t)
+		})
+	}
+}
+
+// checkLogSays checks that a line of the log at the default level has the word in its message or attributes.
+func checkLogSays(t *testing.T, s *harness.Sidecar, word string) {
+	t.Helper()
+	for line := range strings.Lines(s.Log()) {
+		var entry struct{ Level string }
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Level != "DEBUG" && strings.Contains(strings.ToLower(line), word) {
+			return
+		}
+	}
+	t.Errorf("%s: no line of the log says %q", s.Pod, word)
+}
+
+// TestLeaseTakenAwayUnderALeader lets an administrator do to the Lease what administrators do, with a leader that
+// sees it and with one that is cut off from the API server: no second leader before the first one's time is over,
+// and one leader again in the end.
+func TestLeaseTakenAwayUnderALeader(t *testing.T) {
+	t.Parallel()
+	acts := []struct {
+		name string
+		act  func(t *testing.T, e *harness.Election)
+		// create grants the right to create: without it, only who took the Lease away can bring it back.
+		create bool
+		// leadsOn says that the Lease names the leader again, which then knows its own term and may go on with it.
+		leadsOn bool
+	}{
+		{name: "deleted", create: true, act: func(t *testing.T, e *harness.Election) { e.Delete(t) }},
+		{name: "deleted and applied again", act: func(t *testing.T, e *harness.Election) {
+			e.Delete(t)
+			e.Ship(t)
+		}},
+		{name: "replaced by an old copy", leadsOn: true, act: func(t *testing.T, e *harness.Election) {
+			old := e.Read(t)
+			e.Delete(t)
+			e.Create(t, func(l *coordinationv1.Lease) {
+				l.Labels, l.Annotations, l.Spec = old.Labels, old.Annotations, old.Spec
+			})
+		}},
+		{name: "blanked by hand", act: func(t *testing.T, e *harness.Election) {
+			e.Edit(t, func(l *coordinationv1.Lease) { l.Spec.HolderIdentity = nil })
+		}},
+		{name: "emptied by hand", act: func(t *testing.T, e *harness.Election) {
+			e.Edit(t, func(l *coordinationv1.Lease) { l.Spec, l.Annotations = coordinationv1.LeaseSpec{}, nil })
+		}},
+	}
+	for _, tc := range acts {
+		for _, cut := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, cut off: %v", tc.name, cut), func(t *testing.T) {
+				t.Parallel()
+				takeAway(t, cut, tc.create, tc.leadsOn, tc.act)
+			})
+		}
+	}
+}
+
+func takeAway(t *testing.T, cut, create, leadsOn bool, act func(*testing.T, *harness.Election)) {
+	e := harness.NewElection(t, harness.Shared(t), 4*time.Second)
+	if create {
+		e.Access.SetRules(t, append(harness.DocumentedRules(e.Lease), harness.CreateRule())...)
+	}
+	e.Ship(t)
+	leader, line := e.Prepare(t, "web-0"), e.Cluster.Proxy(t)
+	leader.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
+	leader.Start(t, e)
+	harness.AwaitLeader(t, e.Duration+slack, leader)
+	standby := e.Start(t, "web-1")
+	replicas := []*harness.Sidecar{leader, standby}
+	witness := harness.Watch(t, replicas...)
+	harness.Eventually(t, slack, "the standby sees the leader", func() bool {
+		_, told := standby.Leader()
+		return told.Leader == leader.Pod
+	})
+	_, before := leader.Told()
+
+	if cut {
+		line.Cut()
+	}
+	acted := now()
+	act(t, e)
+	if !cut {
+		harness.Eventually(t, slack, "the leader stops or has a new term", func() bool {
+			told, token := leader.Told()
+			return !told || token != before
+		})
+	}
+	next, taken := nextTerm(t, e, before, replicas)
+	if waited := taken.Sub(acted); waited < e.Duration && (next != leader || !leadsOn) {
+		t.Errorf("%s took the Lease %v after the act, want at least the lease duration %v", next.Pod, waited, e.Duration)
+	}
+	line.Heal()
+	harness.Eventually(t, 2*e.Duration+slack, "both name one leader", func() bool {
+		_, a := leader.Leader()
+		_, b := standby.Leader()
+		return a.Leader != "" && a.Leader == b.Leader
+	})
+	witness.Verdict(t)
+}
+
+// nextTerm waits for a term with another token and returns whose it is and when the write was sent that made it.
+func nextTerm(t *testing.T, e *harness.Election, before string, replicas []*harness.Sidecar) (next *harness.Sidecar, taken bootclock.Instant) {
+	t.Helper()
+	harness.Eventually(t, slack+slack, "somebody leads with a new token", func() bool {
+		for _, s := range replicas {
+			if told, token := s.Told(); told && token != before {
+				next, taken = s, sent(e, s)
+				return true
+			}
+		}
+		return false
+	})
+	return next, taken
+}
+
+// TestShippedLeaseDeleted shows what happens without the right to create: the leader stops, nobody leads, and the
+// election goes on once the Lease is back.
+func TestShippedLeaseDeleted(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), mixedDuration)
+	e.Ship(t)
+	replicas := e.StartAll(t, 2)
+	witness := harness.Watch(t, replicas...)
+	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e.Delete(t)
+	harness.Eventually(t, slack, "the leader stops", func() bool { told, _ := leader.Told(); return !told })
+	harness.Throughout(t, 2*e.Duration, "nobody leads without the Lease", func() bool {
+		for _, s := range replicas {
+			if told, _ := s.Told(); told || !s.Alive() {
+				return false
+			}
+		}
+		return true
+	})
+	back := now()
+	e.Ship(t)
+	heir := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	if waited := sent(e, heir).Sub(back); waited < e.Duration {
+		t.Errorf("the new Lease was taken after %v, want at least %v", waited, e.Duration)
+	}
+	witness.Verdict(t)
+}

@@ -1,0 +1,156 @@
+//go:build linux
+
+package harness
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Namespace makes a namespace of the test's own, with labels where some are given, and returns its name.
+func (c *Cluster) Namespace(t testing.TB, labels map[string]string) string {
+	t.Helper()
+	ns, err := c.Admin.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Labels: labels},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatalf("create a namespace: %v", err)
+	}
+	return ns.Name
+}
+
+// DocumentedRules are the rights that the documentation tells users to grant on a shipped Lease.
+func DocumentedRules(lease string) []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{{
+		APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"},
+		ResourceNames: []string{lease}, Verbs: []string{"get", "watch", "update"},
+	}}
+}
+
+// CreateRule is the documented addition where the Lease is not shipped. RBAC cannot limit create by name.
+func CreateRule() rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"create"}}
+}
+
+// Access is a ServiceAccount with a token and no rights but its Role's.
+type Access struct {
+	// Namespace and Account name the ServiceAccount.
+	Namespace, Account string
+	// User is the account as the API server's audit log names it.
+	User string
+	// TokenFile holds the bearer token.
+	TokenFile string
+
+	cluster *Cluster
+	dir     string
+}
+
+// Grant makes a ServiceAccount that may do exactly what rules say, and a token for it.
+func (c *Cluster) Grant(t testing.TB, namespace, account string, rules ...rbacv1.PolicyRule) Access {
+	t.Helper()
+	name := metav1.ObjectMeta{Namespace: namespace, Name: account}
+	_, err := c.Admin.CoreV1().ServiceAccounts(namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: name}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatalf("create the ServiceAccount: %v", err)
+	}
+	_, err = c.Admin.RbacV1().Roles(namespace).Create(t.Context(), &rbacv1.Role{ObjectMeta: name, Rules: rules}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatalf("create the Role: %v", err)
+	}
+	_, err = c.Admin.RbacV1().RoleBindings(namespace).Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: name,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: account},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: account}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatalf("create the RoleBinding: %v", err)
+	}
+	return c.AccessOf(t, namespace, account)
+}
+
+// AccessOf requests a token for a ServiceAccount that is there already.
+func (c *Cluster) AccessOf(t testing.TB, namespace, account string) Access {
+	t.Helper()
+	a := Access{
+		Namespace: namespace, Account: account, User: "system:serviceaccount:" + namespace + ":" + account,
+		cluster: c, dir: t.TempDir(),
+	}
+	token, err := c.Admin.CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatalf("request a token: %v", err)
+	}
+	a.TokenFile = filepath.Join(a.dir, "token")
+	if err := os.WriteFile(a.TokenFile, []byte(token.Status.Token), 0o600); err != nil {
+		t.Fatalf("write the token: %v", err)
+	}
+	return a
+}
+
+// SetRules replaces what the account may do.
+func (a Access) SetRules(t testing.TB, rules ...rbacv1.PolicyRule) {
+	t.Helper()
+	roles := a.cluster.Admin.RbacV1().Roles(a.Namespace)
+	role, err := roles.Get(t.Context(), a.Account, metav1.GetOptions{})
+	if err == nil {
+		role.Rules = rules
+		_, err = roles.Update(t.Context(), role, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		t.Fatalf("change the Role: %v", err)
+	}
+}
+
+// Kubeconfig writes a kubeconfig for the account that reaches the API server at host ("https://127.0.0.1:PORT",
+// the cluster's own or a proxy's) and returns its path.
+func (a Access) Kubeconfig(t testing.TB, host string) string {
+	t.Helper()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["c"] = &clientcmdapi.Cluster{Server: host, CertificateAuthority: a.cluster.pki.caFile()}
+	config.AuthInfos["u"] = &clientcmdapi.AuthInfo{TokenFile: a.TokenFile}
+	config.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u", Namespace: a.Namespace}
+	config.CurrentContext = "c"
+	f, err := os.CreateTemp(a.dir, "kubeconfig-")
+	if err != nil {
+		t.Fatalf("make the kubeconfig: %v", err)
+	}
+	_ = f.Close()
+	if err := clientcmd.WriteToFile(*config, f.Name()); err != nil {
+		t.Fatalf("write the kubeconfig: %v", err)
+	}
+	return f.Name()
+}
+
+// Config is the account's access for clients in the test process.
+func (a Access) Config() *rest.Config {
+	return &rest.Config{
+		Host: a.cluster.Host(), BearerTokenFile: a.TokenFile, QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{CAFile: a.cluster.pki.caFile()},
+	}
+}
+
+// AdminConfig is the administrator's access for clients in the test process.
+func (c *Cluster) AdminConfig() *rest.Config { return rest.CopyConfig(c.config) }
+
+// AdminKubeconfig writes a kubeconfig for the administrator and returns its path.
+func (c *Cluster) AdminKubeconfig(t testing.TB) string {
+	t.Helper()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["c"] = &clientcmdapi.Cluster{Server: c.Host(), CertificateAuthority: c.pki.caFile()}
+	config.AuthInfos["u"] = &clientcmdapi.AuthInfo{ClientCertificate: c.pki.certFile("admin"), ClientKey: c.pki.keyFile("admin")}
+	config.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
+	config.CurrentContext = "c"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatalf("write the kubeconfig: %v", err)
+	}
+	return path
+}

@@ -1,0 +1,102 @@
+//go:build linux
+
+package harness
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Process is a child of the test whose output goes to a file. It dies with the test process.
+type Process struct {
+	// Name says what runs, for logs.
+	Name string
+	// LogPath is the file with its standard output and error. A restarted process goes on in the same file.
+	LogPath string
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+}
+
+// launch starts binary with exactly the environment env and its output appended to logPath.
+func launch(name, logPath, binary string, args, env []string) (*Process, error) {
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log of %s: %w", name, err)
+	}
+	defer func() { _ = log.Close() }() // the child has its own descriptor
+	p := &Process{Name: name, LogPath: logPath, exited: make(chan struct{})}
+	p.cmd = exec.Command(binary, args...)
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, log, log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() { // ends with the child; Stop waits for it
+		_ = p.cmd.Wait()
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// PID is the child's process number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Signal sends sig to the child. An error means that it has exited.
+func (p *Process) Signal(sig syscall.Signal) error {
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("send %v to %s: %w", sig, p.Name, err)
+	}
+	return nil
+}
+
+// Exited is closed once the child has ended and has been reaped.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Alive reports whether the child still runs (or is frozen).
+func (p *Process) Alive() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// ExitCode is the child's status after Exited: its exit code, or -1 where a signal ended it.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
+
+// Stop ends the child: SIGTERM, and SIGKILL where it is still there after grace (at once for grace 0).
+func (p *Process) Stop(grace time.Duration) {
+	if grace > 0 {
+		_ = p.Signal(syscall.SIGTERM)
+		_ = p.Signal(syscall.SIGCONT)
+		select {
+		case <-p.exited:
+			return
+		case <-time.After(grace):
+		}
+	}
+	_ = p.Signal(syscall.SIGKILL)
+	<-p.exited
+}
+
+// Log returns all that the child has written so far.
+func (p *Process) Log() string {
+	b, err := os.ReadFile(p.LogPath)
+	if err != nil {
+		return fmt.Sprintf("(no log: %v)", err)
+	}
+	return string(b)
+}
+
+// Tail returns the last lines of the log.
+func (p *Process) Tail(lines int) string {
+	b := []byte(p.Log())
+	all := bytes.Split(bytes.TrimRight(b, "\n"), []byte("\n"))
+	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
+}

@@ -1,0 +1,87 @@
+//go:build linux
+
+package harness
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// parallelTests is how many tests run at once unless -parallel says otherwise: they wait much more than they
+// compute, so the number of processors would be far too few.
+const parallelTests = "16"
+
+// runDir is the test run's own directory; Main removes it.
+var runDir = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "lease-sidecar-integration-")
+	if err != nil {
+		return "", fmt.Errorf("make the run's directory: %w", err)
+	}
+	return dir, nil
+})
+
+var sharedCluster = sync.OnceValues(func() (*Cluster, error) {
+	dir, err := runDir()
+	if err != nil {
+		return nil, err
+	}
+	dir = filepath.Join(dir, "cluster")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the cluster's directory: %w", err)
+	}
+	c, err := newCluster(context.Background(), dir)
+	started = c
+	return c, err
+})
+
+// started is the shared cluster once it has been started, for Main to stop.
+var started *Cluster
+
+// Main runs the tests of a package and ends what they share. TestMain calls it and exits with what it returns.
+func Main(m *testing.M) int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", parallelTests)
+	}
+	defer func() {
+		if started != nil {
+			started.stop()
+		}
+		if dir, err := runDir(); err == nil {
+			_ = os.RemoveAll(dir)
+		}
+	}()
+	return m.Run()
+}
+
+// Shared returns the cluster that all tests of the process use at once, each in a namespace of its own.
+func Shared(t testing.TB) *Cluster {
+	t.Helper()
+	c, err := sharedCluster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.showLogs(t, true) })
+	return c
+}
+
+// Start returns a cluster of the test's own, for tests that stop it or count all its requests.
+func Start(t testing.TB) *Cluster {
+	t.Helper()
+	c, err := newCluster(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.showLogs(t, false)
+		c.stop()
+	})
+	return c
+}

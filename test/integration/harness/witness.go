@@ -1,0 +1,172 @@
+//go:build linux
+
+package harness
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+// How often the witness looks. HTTP costs both sides more than a file does.
+const (
+	fileLook = 4 * time.Millisecond
+	httpLook = 40 * time.Millisecond
+)
+
+// Term is a span of the boot clock throughout which one replica was told that it leads. Its ends are on the safe
+// side: the replica was told so at both, and at every look in between, always with the same token.
+type Term struct {
+	// Replica is who was told, Channel how: "state", "leader file", "http", or a test's own.
+	Replica, Channel string
+	// Token is the fencing token that went with it; "" where the channel has none.
+	Token string
+	// From and To are the first and the last instant.
+	From, To bootclock.Instant
+}
+
+// Witness samples on one clock what each replica is told, through every channel.
+type Witness struct {
+	clock bootclock.Clock
+	stop  func() // closes done, once
+	done  chan struct{}
+	looks sync.WaitGroup
+
+	mu    sync.Mutex
+	terms []Term
+}
+
+// Watch starts a witness of the replicas. It ends with the test, or with Stop.
+func Watch(t testing.TB, replicas ...*Sidecar) *Witness {
+	w := &Witness{clock: bootclock.System{}, done: make(chan struct{})}
+	w.stop = sync.OnceFunc(func() { close(w.done) })
+	t.Cleanup(w.Stop)
+	for _, s := range replicas {
+		w.Add(s)
+	}
+	return w
+}
+
+// Add watches one more replica, by its files and over HTTP.
+func (w *Witness) Add(s *Sidecar) {
+	w.look(s.Pod, "state", fileLook, s.Told)
+	w.look(s.Pod, "leader file", fileLook, s.ToldByFile)
+	w.look(s.Pod, "http", httpLook, s.ToldByHTTP)
+}
+
+// Tell adds a term that the test knows of by itself.
+func (w *Witness) Tell(term Term) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.terms = append(w.terms, term)
+}
+
+// Now reads the witness's clock.
+func (w *Witness) Now() bootclock.Instant { return w.clock.Now() }
+
+// Stop ends the sampling. Judge the terms after it.
+func (w *Witness) Stop() {
+	w.stop()
+	w.looks.Wait()
+}
+
+// look samples one channel of one replica until Stop.
+func (w *Witness) look(replica, channel string, every time.Duration, told func() (bool, string)) {
+	w.looks.Go(func() {
+		var open *Term
+		closeTerm := func() {
+			if open != nil && open.From.Before(open.To) {
+				w.Tell(*open)
+			}
+			open = nil
+		}
+		defer closeTerm()
+		for tick := time.NewTicker(every); ; {
+			before := w.clock.Now()
+			leads, token := told()
+			after := w.clock.Now()
+			if open != nil && (!leads || token != open.Token) {
+				closeTerm()
+			}
+			switch {
+			case leads && open == nil:
+				// It was told so at some instant before now: now is the first that is sure, once the next look says the same.
+				open = &Term{Replica: replica, Channel: channel, Token: token, From: after, To: after}
+			case leads:
+				open.To = before
+			}
+			select {
+			case <-tick.C:
+			case <-w.done:
+				tick.Stop()
+				return
+			}
+		}
+	})
+}
+
+// Terms returns the terms seen so far through a channel ("" for all), those still open left out, by their start.
+func (w *Witness) Terms(channel string) []Term {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var terms []Term
+	for _, term := range w.terms {
+		if channel == "" || term.Channel == channel {
+			terms = append(terms, term)
+		}
+	}
+	slices.SortFunc(terms, func(a, b Term) int { return cmp.Compare(a.From, b.From) })
+	return terms
+}
+
+// Overlap is a span in which two replicas were told at once that they lead: never to happen.
+type Overlap struct {
+	// A and B are the two terms.
+	A, B Term
+	// Span is how long.
+	Span time.Duration
+}
+
+func (o Overlap) String() string {
+	return fmt.Sprintf("%s (%s, token %s) and %s (%s, token %s) for %v",
+		o.A.Replica, o.A.Channel, o.A.Token, o.B.Replica, o.B.Channel, o.B.Token, o.Span)
+}
+
+// Overlaps returns every pair of terms of two replicas, through whichever channels, that share a span.
+func Overlaps(terms []Term) []Overlap {
+	var overlaps []Overlap
+	for i, a := range terms {
+		for _, b := range terms[i+1:] {
+			span := min(a.To, b.To).Sub(max(a.From, b.From))
+			if a.Replica != b.Replica && span > 0 {
+				overlaps = append(overlaps, Overlap{A: a, B: b, Span: span})
+			}
+		}
+	}
+	return overlaps
+}
+
+// Verdict stops the witness and fails the test where two replicas led at once, or where the tokens of the terms
+// did not rise in the order of the terms.
+func (w *Witness) Verdict(t testing.TB) {
+	t.Helper()
+	w.Stop()
+	for _, o := range Overlaps(w.Terms("")) {
+		t.Errorf("two were told at once that they lead: %v", o)
+	}
+	var last Term
+	for _, term := range w.Terms("state") {
+		if last.Token != "" && !rises(last.Token, term.Token) {
+			t.Errorf("token %s of %s came after token %s of %s", term.Token, term.Replica, last.Token, last.Replica)
+		}
+		last = term
+	}
+}
+
+// rises reports whether the decimal number b is greater than a.
+func rises(a, b string) bool { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) < 0 }
