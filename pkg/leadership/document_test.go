@@ -88,12 +88,12 @@ func TestDocumentRoundsDown(t *testing.T) {
 
 func TestUnmarshalRefuses(t *testing.T) {
 	whole := documents["leading"].text
-	change := func(old, new string) string {
+	change := func(part, by string) string {
 		t.Helper()
-		if !strings.Contains(whole, old) {
-			t.Fatalf("the document has no %s", old)
+		if !strings.Contains(whole, part) {
+			t.Fatalf("the document has no %s", part)
 		}
-		return strings.Replace(whole, old, new, 1)
+		return strings.Replace(whole, part, by, 1)
 	}
 	for name, in := range map[string]string{
 		"nothing":                    "",

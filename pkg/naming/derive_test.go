@@ -144,8 +144,7 @@ func TestStrangeLabelsNeverChangeTheKind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := controllers(t)
 		pod := c.pod(t)
-		pod.Labels[rapid.SampledFrom(DerivationLabels()).Draw(t, "key")] =
-			rapid.StringMatching(`[a-z0-9]([-a-z0-9]{0,12}[a-z0-9])?`).Draw(t, "value")
+		pod.Labels[rapid.SampledFrom(DerivationLabels()).Draw(t, "key")] = rapid.StringMatching(`[a-z0-9]([-a-z0-9]{0,12}[a-z0-9])?`).Draw(t, "value")
 		if got, err := Derive(pod); err == nil && got != c.workload {
 			t.Fatalf("pod %v derived %v; want %v or a refusal", pod, got, c.workload)
 		}

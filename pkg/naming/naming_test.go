@@ -74,13 +74,13 @@ func TestLeaseName(t *testing.T) {
 // The hash covers "kind/name" as one text, and neither half can hold the slash: two workloads are two names.
 func TestLeaseNamesDiffer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		any := rapid.Custom(func(t *rapid.T) Workload {
+		workloads := rapid.Custom(func(t *rapid.T) Workload {
 			return Workload{
 				Kind: rapid.StringMatching(`[a-z][a-z0-9]{0,5}`).Draw(t, "kind"),
 				Name: rapid.StringMatching(`[a-z0-9]([-a-z0-9]{0,5}[a-z0-9])?`).Draw(t, "name"),
 			}
 		})
-		v, w := any.Draw(t, "v"), any.Draw(t, "w")
+		v, w := workloads.Draw(t, "v"), workloads.Draw(t, "w")
 		a, errA := NewLeaseName("p", v)
 		b, errB := NewLeaseName("p", w)
 		if errA == nil && errB == nil && (v == w) != (a == b) {

@@ -45,18 +45,26 @@ func (f files) tryLock() (*lockFile, error) {
 	if err != nil {
 		return nil, f.refused(err)
 	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil && !isAt(file, f.locked) {
-		err = unix.EWOULDBLOCK // somebody removed the file: the lock on it is worth nothing
-	}
-	if err != nil {
+	if err := f.take(file); err != nil {
 		_ = file.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, errBusy
-		}
-		return nil, fmt.Errorf("lock %s: %w", f.locked, err)
+		return nil, err
 	}
 	return &lockFile{file}, nil
+}
+
+// take locks the open file. It is not enough to lock it: where somebody has removed it since it was opened, others
+// lock another of that name.
+func (f files) take(file *os.File) error {
+	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return errBusy
+	case err != nil:
+		return fmt.Errorf("lock %s: %w", f.locked, err)
+	case !isAt(file, f.locked):
+		return errBusy
+	}
+	return nil
 }
 
 // openLock opens the lock's file for reading, which is all that flock asks for, and makes it where it is missing.

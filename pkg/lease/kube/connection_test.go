@@ -77,6 +77,19 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestUnconditionalUpdateIsNeverSent has a server that would take it, as the API server takes a PUT without a UID.
+func TestUnconditionalUpdateIsNeverSent(t *testing.T) {
+	store := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		t.Error("a request was sent")
+		writeJSON(w, http.StatusOK, sample())
+	}))
+	for _, r := range []lease.Record{{UID: "u1"}, {Version: "1"}, {}} {
+		if _, err := store.Update(bounded(t), r); err == nil {
+			t.Errorf("update with UID %q and version %q succeeded", r.UID, r.Version)
+		}
+	}
+}
+
 func TestReplyCarriesTheServersDate(t *testing.T) {
 	date := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	header := date.Format(http.TimeFormat)

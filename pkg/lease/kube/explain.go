@@ -3,7 +3,6 @@ package kube
 import (
 	"errors"
 	"fmt"
-	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,9 +71,6 @@ func brief(err error) string {
 func failure(status metav1.Status) error {
 	if status.Status != metav1.StatusFailure {
 		return fmt.Errorf("an error event without an error in it: %q", status.Message)
-	}
-	if status.Code == http.StatusGone {
-		status.Reason = metav1.StatusReasonExpired
 	}
 	return &apierrors.StatusError{ErrStatus: status}
 }

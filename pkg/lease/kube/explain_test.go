@@ -96,7 +96,7 @@ func TestAnswersToErrors(t *testing.T) {
 					t.Fatal("succeeded")
 				}
 				for _, sentinel := range sentinels {
-					if got, want := errors.Is(err, sentinel), sentinel == c.want; got != want {
+					if got, want := errors.Is(err, sentinel), errors.Is(sentinel, c.want); got != want {
 						t.Errorf("error %q is %q: %v, want %v", err, sentinel, got, want)
 					}
 				}

@@ -58,6 +58,7 @@ func TestUpdate(t *testing.T) {
 	}{
 		{"changed", current, func(r *lease.Record) { r.Holder = "a_1" }, nil, "6"},
 		{"nothing changed", current, func(*lease.Record) {}, nil, "5"},
+		{"by a record made from nothing", current, func(r *lease.Record) { *r = lease.Record{UID: r.UID, Version: r.Version} }, nil, "6"},
 		{"absent", nil, func(r *lease.Record) { r.Holder = "a_1" }, lease.ErrNotFound, ""},
 		{"another version", current, func(r *lease.Record) { r.Version = "4" }, lease.ErrConflict, ""},
 		{"a later version", current, func(r *lease.Record) { r.Version = "6" }, lease.ErrConflict, ""},

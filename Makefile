@@ -1,0 +1,143 @@
+# `make help` lists the targets. `make verify` is what CI runs.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+BINARY  := bin/lease-sidecar
+LDFLAGS := -s -w -X main.version=$(VERSION)
+BUILD   := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+
+# Tools are pinned here, outside go.mod, and kept apart by version in the user's cache.
+CACHE         ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lease-sidecar
+TOOLS         := $(CACHE)/tools
+GOTESTSUM     := $(TOOLS)/gotestsum@v1.13.0/gotestsum
+GOLANGCI_LINT := $(TOOLS)/golangci-lint@v2.15.0/golangci-lint
+GOVULNCHECK   := $(TOOLS)/govulncheck@v1.9.0/govulncheck
+
+# The race detector needs a C compiler and the C library's headers.
+RACE := $(shell printf '\043include <pthread.h>\nint main(void) { return 0; }\n' | \
+	$$($(GO) env CC) -pthread -x c -o /dev/null - 2>/dev/null && echo -race)
+
+# What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
+PKG     ?= $$($(GO) list ./... | grep -v /test/integration)
+RUN     ?= .
+TIMEOUT ?= 40m
+# A skipped test is a failed run: what cannot be tested here is not known to work.
+NO_SKIPS := sh -c 'test $$TESTS_SKIPPED = 0 || { echo "FAIL: $$TESTS_SKIPPED tests were skipped; none may be" >&2; exit 1; }'
+GO_TEST  := $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- \
+	$(RACE) -shuffle=on -count=1 -timeout $(TIMEOUT) -run '$(RUN)'
+
+.DEFAULT_GOAL := help
+
+##@ For a first look
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## three replicas on this machine, no cluster: watch the leader move (under 90 s)
+	$(BINARY) demo
+
+.PHONY: build
+build: ## the stripped, static binary, into bin/
+	CGO_ENABLED=0 $(BUILD) -o $(BINARY) ./cmd/lease-sidecar
+
+.PHONY: size
+size: build ## what the binary weighs, in bytes (make test holds it to its budget)
+	@wc -c < $(BINARY)
+
+##@ Tests
+
+.PHONY: test
+test: unit integration ## all tests, shuffled, none skipped; with the race detector where a C compiler is
+
+.PHONY: unit
+unit: $(GOTESTSUM) race-note ## the tests that need nothing but Go
+	$(GO_TEST) $(PKG)
+
+.PHONY: integration
+integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and kube-apiserver
+	$(GO_TEST) ./test/integration/...
+
+.PHONY: cluster
+cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache (once; minutes)
+	$(GO) run -C test/cluster . cluster
+	$(GO) run -C test/cluster . helm
+
+.PHONY: race-note
+race-note:
+	@test -n '$(RACE)' || echo 'WARNING: no working C compiler, so the tests run WITHOUT the race detector (apt-get install gcc libc6-dev)' >&2
+
+.PHONY: fuzz
+fuzz: ## ten seconds of every fuzz target
+	@set -e; for pkg in $$($(GO) list ./pkg/... ./cmd/...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 10s $$pkg; \
+		done; \
+	done
+
+.PHONY: cover
+cover: ## what the unit tests reach, by function (cover.html shows the lines)
+	$(GO) test -count=1 -coverpkg=./pkg/...,./cmd/... -coverprofile=cover.out $(PKG)
+	$(GO) tool cover -html=cover.out -o cover.html
+	$(GO) tool cover -func=cover.out
+
+##@ Before you commit
+
+.PHONY: verify
+verify: check test lint ## everything that CI runs
+
+.PHONY: check
+check: fmt-check vet cross ## the quick part of it: formatting, vet, other platforms
+
+.PHONY: fmt-check
+fmt-check:
+	@test -z "$$(gofmt -l cmd pkg test)" || { echo 'FAIL: not formatted (make fmt):' >&2; gofmt -l cmd pkg test >&2; exit 1; }
+
+.PHONY: vet
+vet:
+	$(GO) vet ./...
+	$(GO) vet -C test/cluster .
+
+# The commands for people's own machines build there too.
+.PHONY: cross
+cross:
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null ./cmd/lease-sidecar
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null ./cmd/lease-sidecar
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## golangci-lint, with the import fences
+	$(GOLANGCI_LINT) run
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: docs
+docs: ## write the generated reference, docs/reference/cli.md
+	$(GO) test -count=1 ./test/docs -run TestReferenceIsTheCommandsOwn -update
+
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.dev)
+	$(GOVULNCHECK) ./...
+
+##@ Housekeeping
+
+.PHONY: tools
+tools: $(GOTESTSUM) $(GOLANGCI_LINT) $(GOVULNCHECK) cluster ## install all pinned tools
+
+.PHONY: clean
+clean: ## remove what was built here (the tools stay in the user's cache)
+	rm -rf bin cover.out cover.html
+
+$(GOTESTSUM):
+	GOBIN=$(@D) $(GO) install gotest.tools/gotestsum@v1.13.0
+
+$(GOLANGCI_LINT):
+	@echo 'building golangci-lint: a minute or two, once'
+	GOBIN=$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+$(GOVULNCHECK):
+	GOBIN=$(@D) $(GO) install golang.org/x/vuln/cmd/govulncheck@v1.9.0
