@@ -27,7 +27,24 @@ func (m *machine) arm(now moment) {
 	default:
 		k.readyAt = k.notBefore.Add(spread(m.rand()))
 	}
+	k.readyAt = k.readyAt.Add(time.Duration(MaxPriority-m.cfg.Priority) * priorityStep)
 	m.explain(now)
+}
+
+// judge takes what the workload's health says. An unfit leader hands over; an unfit standby leaves the Lease to others.
+func (m *machine) judge(now moment, e fitness) {
+	if m.unfit == !e.fit {
+		return
+	}
+	m.unfit = !e.fit
+	if e.fit {
+		m.note(slog.LevelInfo, "fit to lead", slog.String("why", e.why))
+		return
+	}
+	m.note(slog.LevelWarn, "unfit to lead", slog.String("why", e.why))
+	if m.role == leading { // even where the unfit may lead: perhaps a fit one is there
+		m.drain(now, "unfit to lead: "+e.why)
+	}
 }
 
 // resumable reports whether the Lease is a predecessor's of this very pod, still valid: it may be taken at once.
@@ -41,6 +58,10 @@ func (m *machine) takeAt() bootclock.Instant {
 		return never
 	case k.present && k.version.Compare(k.floor) < 0:
 		return never // a token now would be lower than one already given out (I6)
+	case m.unfit && k.present && !m.cfg.LeadUnfit:
+		return never
+	case m.unfit && k.present:
+		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt)
 	case m.resumable():
 		return max(k.seenAt, k.tryAt)
 	}

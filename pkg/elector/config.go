@@ -20,7 +20,11 @@ const (
 	releaseSpread    = 10 * time.Millisecond
 	releaseCooldown  = 5 * time.Second // who let go does not win the same Lease back at once
 	preferenceGrace  = time.Second     // a head start for the holder that somebody asked for
+	priorityStep     = 50 * time.Millisecond
 )
+
+// MaxPriority is the priority of a candidate that is first in line.
+const MaxPriority = 10
 
 // Config says what to campaign for, as whom, and on which timings. Use [Config.WithDefaults] to fill in the
 // timings left at zero.
@@ -40,11 +44,17 @@ type Config struct {
 	// ForeignGrace is added to the wait after a holder that does not follow this protocol: its retry period + 3
 	// times its renew deadline − its lease duration + 1 s. Default 18 s, which fits client-go's defaults.
 	ForeignGrace time.Duration
+	// Priority is 10 for the first in line; each step below, down to 0, leaves a Lease that has become free to the
+	// others for 50 ms longer. It decides who goes first, never who may.
+	Priority int
+	// LeadUnfit lets an unfit candidate (see [Elector.SetFit]) take a Lease that no fit one has taken for a whole
+	// lease duration after it became free. Without it, no leader is better than an unfit one.
+	LeadUnfit bool
 }
 
 // Default returns the timings that fit client-go peers at their defaults: 15 s, 10 s, 3 s, and 18 s of grace.
 func Default() Config {
-	return Config{Duration: 15 * time.Second, ForeignGrace: 18 * time.Second}.WithDefaults()
+	return Config{Duration: 15 * time.Second, ForeignGrace: 18 * time.Second, Priority: MaxPriority}.WithDefaults()
 }
 
 // WithDefaults returns c with the timings that are zero filled in from Duration, itself 15 s when zero.
@@ -97,6 +107,9 @@ func (c Config) Validate() error {
 	}
 	if c.ForeignGrace < 0 {
 		fault("--foreign-grace %s: want 0 or more; 18s fits client-go at its defaults", c.ForeignGrace)
+	}
+	if c.Priority < 0 || c.Priority > MaxPriority {
+		fault("--priority %d: want 0 to %d, which is first in line", c.Priority, MaxPriority)
 	}
 	return faults.ErrorOrNil()
 }

@@ -50,6 +50,7 @@ type Elector struct {
 	snapshot atomic.Pointer[leadership.Leadership]
 	beat     atomic.Int64
 	ready    atomic.Bool
+	fit      atomic.Pointer[fitness] // the newest word of SetFit
 }
 
 // New returns a candidate that does nothing until [Elector.Run]. It fails on a configuration that is not safe
@@ -108,6 +109,13 @@ func (e *Elector) StepDown(cause string) error {
 // Hurry ends the waiting of a handover: a workload that has not been seen to stop leaves the Lease unreleased, to run
 // out by itself.
 func (e *Elector) Hurry() { e.command(hurry{}) }
+
+// SetFit says whether the workload is fit to lead, and why. A candidate is fit until it is told otherwise: unfit, it
+// hands over if it leads, and does not campaign, except as [Config.LeadUnfit] says.
+func (e *Elector) SetFit(fit bool, why string) {
+	e.fit.Store(&fitness{fit: fit, why: why})
+	e.command(tick{}) // wakes the loop, which looks for a newer word at every turn
+}
 
 // command hands a command to the loop. Where several wait there already, one more of them adds nothing.
 func (e *Elector) command(c event) {

@@ -302,6 +302,30 @@ func TestRestoredStore(t *testing.T) {
 	})
 }
 
+func TestUnfitLeaderHandsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, nil)
+		old := f.leader(20 * time.Second)
+		for range 20 { // more words than the loop can queue: the newest counts
+			old.SetFit(true, "well")
+			old.SetFit(false, "ill")
+		}
+		synctest.Wait()
+		time.Sleep(50 * time.Millisecond)
+		next := f.leader(100 * time.Millisecond)
+		if next == old {
+			t.Fatal("the unfit one leads on")
+		}
+		next.SetFit(false, "ill too")
+		time.Sleep(2 * time.Minute)
+		if l := f.leaders(); l != nil {
+			t.Errorf("%v leads though nobody is fit", l)
+		}
+		old.SetFit(true, "well again")
+		f.leader(100 * time.Millisecond)
+	})
+}
+
 func TestNewRefuses(t *testing.T) {
 	good := Default()
 	good.Lease, good.Identity = "acme-1", "web-0_a"

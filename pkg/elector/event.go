@@ -37,6 +37,11 @@ type (
 	terminate struct{}
 	// hurry: stop waiting for the workload; let go only what is proven stopped.
 	hurry struct{}
+	// fitness: the workload's health says whether this candidate should lead.
+	fitness struct {
+		fit bool
+		why string
+	}
 	// settled: the workload has been seen to stop, in the drain with that number.
 	settled struct{ drain int }
 )
@@ -49,4 +54,5 @@ func (watchClosed) isEvent() {}
 func (stepDown) isEvent()    {}
 func (terminate) isEvent()   {}
 func (hurry) isEvent()       {}
+func (fitness) isEvent()     {}
 func (settled) isEvent()     {}

@@ -25,6 +25,7 @@ type loop struct {
 	watches   int                // how many have been opened: the number of the present one
 	endSettle context.CancelFunc // of the present asking
 	notes     chan note
+	fit       *fitness // the last word of SetFit that the machine has heard
 	holdOK    bool
 }
 
@@ -76,18 +77,28 @@ func (l *loop) run(ctx context.Context) error {
 		if n, ok := e.(numbered); ok {
 			e = n.event
 		}
-		now := moment{boot: l.e.deps.Clock.Now(), wall: l.e.deps.Clock.Wall()} // after the event was received
-		l.e.beat.Store(int64(now.boot))
-		out, err := l.m.step(now, e)
-		if err != nil {
-			return fmt.Errorf("election of %s/%s: %w", l.e.cfg.Namespace, l.e.cfg.Lease, err)
+		out, err := l.turn(e)
+		if fit := l.e.fit.Load(); err == nil && !out.done && fit != l.fit {
+			l.fit = fit
+			out, err = l.turn(*fit)
 		}
-		l.carryOut(out)
-		if out.done {
-			return out.err
+		if err != nil || out.done {
+			return err
 		}
 		timer.Reset(out.wake.Sub(l.e.deps.Clock.Now()))
 	}
+}
+
+// turn has the machine take one event, and does what it wants. The clocks are read after the event was received.
+func (l *loop) turn(e event) (ready, error) {
+	now := moment{boot: l.e.deps.Clock.Now(), wall: l.e.deps.Clock.Wall()}
+	l.e.beat.Store(int64(now.boot))
+	out, err := l.m.step(now, e)
+	if err != nil {
+		return out, fmt.Errorf("election of %s/%s: %w", l.e.cfg.Namespace, l.e.cfg.Lease, err)
+	}
+	l.carryOut(out)
+	return out, out.err
 }
 
 // carryOut does what a step wants, losses first: the hold before the word that rests on it, the word before anything

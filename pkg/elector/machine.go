@@ -44,6 +44,7 @@ type machine struct {
 	sent        map[int64]bootclock.Instant // renew time in Unix microseconds → when that write left
 	lastRenew   time.Time                   // the last renew time that was written, for fresh
 	taking      bool                        // a take has left and its outcome is not known
+	unfit       bool                        // the workload's health speaks against leading
 	terminating bool
 	over        bool
 	overErr     error
@@ -101,6 +102,8 @@ func (m *machine) step(now moment, e event) (ready, error) {
 		m.terminate(now)
 	case hurry:
 		m.hurry(now)
+	case fitness:
+		m.judge(now, e)
 	case settled:
 		if m.role == drainingRole && e.drain == m.term.drain && !m.term.settled {
 			m.settle(now)

@@ -26,6 +26,10 @@ var faults = []fault{
 	{"replace the pod", func(w *world, n *simNode, d time.Duration) { n.kill(true, d/8) }},
 	{"step down", func(w *world, n *simNode, d time.Duration) { n.take(stepDown{cause: "asked"}) }},
 	{"terminate", func(w *world, n *simNode, d time.Duration) { n.take(terminate{}) }},
+	{"unfit for a while", func(w *world, n *simNode, d time.Duration) {
+		n.take(fitness{why: "simulated"})
+		w.after(d, func() { n.take(fitness{fit: true, why: "simulated"}) })
+	}},
 	{"hurry", func(w *world, n *simNode, d time.Duration) { n.take(hurry{}) }},
 	{"wall clock stepped", func(w *world, n *simNode, d time.Duration) { n.wall += d - 15*time.Second }},
 	{"delete", func(w *world, n *simNode, d time.Duration) { w.store.delete() }},
@@ -65,7 +69,7 @@ var faults = []fault{
 }
 
 func simConfig() Config {
-	return Config{Lease: "acme-1", Namespace: "default", Workload: "deployment/web", Duration: 3 * time.Second, ForeignGrace: time.Second}.WithDefaults()
+	return Config{Lease: "acme-1", Namespace: "default", Workload: "deployment/web", Duration: 3 * time.Second, ForeignGrace: time.Second, Priority: MaxPriority}.WithDefaults()
 }
 
 // TestInvariantsUnderRandomFaults runs candidates through random faults, and asserts the invariants of the protocol

@@ -43,8 +43,12 @@ func (m *machine) lead(now moment, r lease.Record) {
 	m.term.renewAt = m.sent[r.RenewTime.UnixMicro()].Add(m.cfg.RenewInterval)
 	m.term.settled = false
 	m.note(slog.LevelInfo, "leading", slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
-	if m.terminating { // nobody has been told, so nothing has to stop
+	switch { // where it turns out too late for the take: nobody has been told yet, so nothing has to stop
+	case m.terminating:
 		m.drain(now, "terminating")
+		m.settle(now)
+	case m.unfit && !m.cfg.LeadUnfit:
+		m.drain(now, "unfit to lead")
 		m.settle(now)
 	}
 }

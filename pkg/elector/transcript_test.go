@@ -34,7 +34,8 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	5ms delete                                      somebody else deletes
 //	5ms restore N                                   the store goes back to version N, with the record as it is
 //	5ms opened | closed [expired]                   the watch
-//	5ms stepdown | terminate | hurry | settled
+//	5ms stepdown | terminate | hurry | settled | unfit | fit
+//	config priority=N lead-unfit                    before start
 //	5ms date D                                      the next reply's clock is off by D from the true time
 //	hold uid=U acquired=T until=T [leading]         before start: what a predecessor left
 //
@@ -75,13 +76,14 @@ type player struct {
 	store simStore
 	kept  *request
 	hold  *HoldState
+	cfg   Config
 	drain int
 	date  *time.Duration
 	out   strings.Builder
 }
 
 func play(t *testing.T, script string) string {
-	p := &player{t: t}
+	p := &player{t: t, cfg: Config{Priority: MaxPriority}}
 	p.store.version = 100
 	lines := bufio.NewScanner(strings.NewReader(script))
 	for lines.Scan() {
@@ -98,6 +100,10 @@ func play(t *testing.T, script string) string {
 }
 
 func (p *player) line(words []string) {
+	if words[0] == "config" {
+		p.configure(words[1:])
+		return
+	}
 	if words[0] == "hold" {
 		p.hold = p.parseHold(words[1:])
 		return
@@ -108,9 +114,9 @@ func (p *player) line(words []string) {
 	}
 	now := moment{boot: bootclock.Instant(transcriptBoot + at), wall: transcriptEpoch.Add(at)}
 	if words[1] == "start" {
-		cfg := simConfig()
-		cfg.Identity = "web-0_pod"
-		cfg.Duration, cfg.RenewDeadline, cfg.RenewInterval, cfg.ForeignGrace = 0, 0, 0, 18*time.Second
+		cfg := p.cfg
+		cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", "web-0_pod"
+		cfg.ForeignGrace = 18 * time.Second
 		p.m = newMachine(cfg.WithDefaults(), "boot", p.hold, func() float64 { return 0.5 })
 	}
 	e := p.event(now, words[1], words[2:])
@@ -165,6 +171,10 @@ func (p *player) event(now moment, name string, args []string) event {
 		return terminate{}
 	case "hurry":
 		return hurry{}
+	case "unfit":
+		return fitness{why: "/healthz says 503"}
+	case "fit":
+		return fitness{fit: true, why: "/healthz says 200"}
 	case "settled":
 		return settled{drain: p.drain}
 	case "date":
@@ -242,6 +252,20 @@ func (p *player) put(now moment, args []string) {
 		r.Mark = lease.ReleasedMark(now.wall)
 	}
 	p.store.put(r)
+}
+
+func (p *player) configure(args []string) {
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		switch key {
+		case "priority":
+			p.cfg.Priority, _ = strconv.Atoi(value)
+		case "lead-unfit":
+			p.cfg.LeadUnfit = true
+		default:
+			p.t.Fatalf("unknown setting %q", arg)
+		}
+	}
 }
 
 func (p *player) parseHold(args []string) *HoldState {
