@@ -49,8 +49,10 @@ func TestValidateReportsEveryFault(t *testing.T) {
 		{"slow renewals", func(c *Config) { c.RenewInterval = 6 * time.Second }, []string{"--renew-interval 6s"}},
 		{"quick renewals", func(c *Config) { c.RenewInterval = 999 * time.Millisecond }, []string{"--renew-interval 999ms"}},
 		{"negative grace", func(c *Config) { c.ForeignGrace = -1 }, []string{"--foreign-grace -1ns"}},
-		{"everything", func(c *Config) { *c = Config{Duration: 1500 * time.Millisecond, ForeignGrace: -1} },
-			[]string{"no Lease name", "no identity", "--lease-duration 1.5s", "--renew-deadline 0s", "--renew-interval 0s", "--foreign-grace"}},
+		{
+			"everything", func(c *Config) { *c = Config{Duration: 1500 * time.Millisecond, ForeignGrace: -1} },
+			[]string{"no Lease name", "no identity", "--lease-duration 1.5s", "--renew-deadline 0s", "--renew-interval 0s", "--foreign-grace"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
