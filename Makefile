@@ -14,7 +14,7 @@ GOTESTSUM     := $(TOOLS)/gotestsum@v1.13.0/gotestsum
 GOLANGCI_LINT := $(TOOLS)/golangci-lint@v2.15.0/golangci-lint
 GOVULNCHECK   := $(TOOLS)/govulncheck@v1.9.0/govulncheck
 
-# The race detector needs a C compiler and the C library's headers.
+# The race detector needs a C compiler and the C library's headers; without both, nothing is built with C.
 RACE := $(shell printf '\043include <pthread.h>\nint main(void) { return 0; }\n' | \
 	$$($(GO) env CC) -pthread -x c -o /dev/null - 2>/dev/null && echo -race)
 
@@ -24,7 +24,7 @@ RUN     ?= .
 TIMEOUT ?= 40m
 # A skipped test is a failed run: what cannot be tested here is not known to work.
 NO_SKIPS := sh -c 'test $$TESTS_SKIPPED = 0 || { echo "FAIL: $$TESTS_SKIPPED tests were skipped; none may be" >&2; exit 1; }'
-GO_TEST  := $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- \
+GO_TEST  := $(if $(RACE),,CGO_ENABLED=0) $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- \
 	$(RACE) -shuffle=on -count=1 -timeout $(TIMEOUT) -run '$(RUN)'
 
 .DEFAULT_GOAL := help

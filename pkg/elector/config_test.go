@@ -50,8 +50,10 @@ func TestValidateReportsEveryFault(t *testing.T) {
 		{"quick renewals", func(c *Config) { c.RenewInterval = 999 * time.Millisecond }, []string{"--renew-interval 999ms"}},
 		{"negative grace", func(c *Config) { c.ForeignGrace = -1 }, []string{"--foreign-grace -1ns"}},
 		{"priority", func(c *Config) { c.Priority = 11 }, []string{"--priority 11"}},
-		{"everything", func(c *Config) { *c = Config{Duration: 1500 * time.Millisecond, ForeignGrace: -1} },
-			[]string{"no Lease name", "no identity", "--lease-duration 1.5s", "--renew-deadline 0s", "--renew-interval 0s", "--foreign-grace"}},
+		{
+			"everything", func(c *Config) { *c = Config{Duration: 1500 * time.Millisecond, ForeignGrace: -1} },
+			[]string{"no Lease name", "no identity", "--lease-duration 1.5s", "--renew-deadline 0s", "--renew-interval 0s", "--foreign-grace"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

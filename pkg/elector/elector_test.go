@@ -206,12 +206,14 @@ func TestStuckLoopNeverSaysLeader(t *testing.T) {
 		clock := bubbleClock{time.Now()}
 		cfg := Default()
 		cfg.Lease, cfg.Identity = "acme-1", "web-0_a"
-		e, err := New(cfg, Deps{Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot",
+		e, err := New(cfg, Deps{
+			Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot",
 			Publish: func(l leadership.Leadership) {
 				if l.IsLeader {
 					<-stuck
 				}
-			}})
+			},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -232,6 +232,6 @@ func (l *loop) log(n note) {
 
 func (l *loop) logNotes() {
 	for n := range l.notes {
-		l.e.deps.Log.LogAttrs(context.Background(), n.level, n.text, n.attrs...)
+		l.e.deps.Log.LogAttrs(context.Background(), n.level, n.text, n.attrs...) //nolint:sloglint // the texts are the machine's constants
 	}
 }

@@ -192,7 +192,7 @@ func (n *simNode) hear(now moment, l leadership.Leadership) {
 		}
 		if l.Token != before.Token {
 			n.w.terms++
-			if !(n.m.inherited != nil && l.Token == before.Token) && lease.Version(l.Token).Compare(n.w.tokens) <= 0 {
+			if lease.Version(l.Token).Compare(n.w.tokens) <= 0 {
 				n.w.violated("I6: token %s of %s after %s", l.Token, n.name, n.w.tokens)
 			}
 			n.w.tokens = lease.Version(l.Token)

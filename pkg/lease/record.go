@@ -72,11 +72,11 @@ func (r Record) Object(namespace, name string) *coordinationv1.Lease {
 	o.Labels = with(o.Labels, naming.LabelElection, "true")
 	o.Annotations = with(o.Annotations, naming.AnnotationFencedBy, r.Mark)
 	o.Annotations = with(o.Annotations, naming.AnnotationWorkload, r.Workload)
-	o.Spec.HolderIdentity = ref(r.Holder)
+	o.Spec.HolderIdentity = new(r.Holder)
 	o.Spec.LeaseDurationSeconds = nonZero(r.DurationSeconds)
 	o.Spec.AcquireTime = toMicro(r.AcquireTime)
 	o.Spec.RenewTime = toMicro(r.RenewTime)
-	o.Spec.LeaseTransitions = ref(r.Transitions)
+	o.Spec.LeaseTransitions = new(r.Transitions)
 	o.Spec.PreferredHolder = nonZero(r.PreferredHolder)
 	return o
 }
@@ -115,8 +115,6 @@ func deref[T any](p *T) (v T) {
 	}
 	return v
 }
-
-func ref[T any](v T) *T { return &v }
 
 func nonZero[T comparable](v T) *T {
 	var zero T

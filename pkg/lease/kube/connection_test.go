@@ -116,30 +116,30 @@ func TestTimedOutRequestGivesItsConnectionUp(t *testing.T) {
 		send string
 	}{{"before the headers", ""}, {"in the body", `{"kind":"Lease",`}} {
 		t.Run(c.name, func(t *testing.T) {
-			var hang atomic.Bool
 			var peers []string
+			giveUp := make(chan context.CancelFunc, 1) // for the request that hangs
 			store := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				peers = append(peers, r.RemoteAddr)
-				if hang.Load() {
+				select {
+				case cancel := <-giveUp:
+					_, _ = io.WriteString(w, c.send)
 					if c.send != "" {
-						_, _ = io.WriteString(w, c.send)
 						w.(http.Flusher).Flush()
 					}
+					cancel()
 					<-r.Context().Done()
-					return
+				default:
+					writeJSON(w, http.StatusOK, sample())
 				}
-				writeJSON(w, http.StatusOK, sample())
 			}))
-			for i, hangs := range []bool{false, true, false} {
-				hang.Store(hangs)
-				ctx, cancel := bounded(t), context.CancelFunc(func() {})
-				if hangs {
-					ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
+			for i, want := range []error{nil, context.Canceled, nil} {
+				ctx, cancel := context.WithCancel(bounded(t))
+				defer cancel()
+				if want != nil {
+					giveUp <- cancel
 				}
-				_, err := store.Get(ctx)
-				cancel()
-				if hangs != errors.Is(err, context.DeadlineExceeded) || !hangs && err != nil {
-					t.Fatalf("request %d: error %v", i, err)
+				if _, err := store.Get(ctx); !errors.Is(err, want) {
+					t.Fatalf("request %d: error %v, want %v", i, err, want)
 				}
 			}
 			if peers[0] != peers[1] || peers[2] == peers[1] {

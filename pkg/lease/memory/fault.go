@@ -19,6 +19,7 @@ const (
 
 // Request is one call on its way to the backend.
 type Request struct {
+	// Verb is the call.
 	Verb Verb
 	// Record is what a Create or Update carries.
 	Record lease.Record

@@ -10,7 +10,9 @@ import (
 
 // BackendAdmin is the [Admin] of a store whose Leases end up in a [memory.Backend].
 type BackendAdmin struct {
-	Backend   *memory.Backend
+	// Backend holds the Leases.
+	Backend *memory.Backend
+	// Namespace is the one that they are in.
 	Namespace string
 }
 
