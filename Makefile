@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BINARY  := bin/lease-sidecar
 LDFLAGS := -s -w -X main.version=$(VERSION)
-BUILD   := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+BUILD   := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs -ldflags '$(LDFLAGS)'
 
 # Tools are pinned here, outside go.mod, and kept apart by version in the user's cache.
 CACHE         ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lease-sidecar
@@ -116,7 +116,7 @@ fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
 	$(GOLANGCI_LINT) fmt
 
 .PHONY: docs
-docs: ## write the generated reference, docs/reference/cli.md
+docs: ## write the generated reference: docs/reference/cli.md and the manual page
 	$(GO) test -count=1 ./test/docs -run TestReferenceIsTheCommandsOwn -update
 
 .PHONY: vuln

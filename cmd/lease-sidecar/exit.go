@@ -31,6 +31,7 @@ func faultf(format string, args ...any) error { return fault{fmt.Errorf(format, 
 func exitCode(err error) int {
 	var collision *elector.CollisionError
 	var configuration fault
+	var status childStatus
 	switch {
 	case err == nil:
 		return exitWell
@@ -38,6 +39,8 @@ func exitCode(err error) int {
 		return exitCollision
 	case errors.As(err, &configuration):
 		return exitFault
+	case errors.As(err, &status):
+		return int(status)
 	}
 	return exitNo
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -53,8 +54,8 @@ func TestShedStartup(t *testing.T) {
 
 func everything(t *testing.T) {
 	t.Helper()
-	if _, err := newApp(nil, nil, nil, nil).ToMan(); err != nil {
-		t.Fatal(err)
+	if code := run(t.Context(), []string{"lease-sidecar", "run", "--help"}, nil, io.Discard, io.Discard); code != 0 {
+		t.Fatalf("help ends with %d", code)
 	}
 }
 

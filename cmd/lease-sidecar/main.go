@@ -13,6 +13,9 @@ import (
 var version string
 
 func main() {
+	if isGuard(os.Args) {
+		os.Exit(runGuard(os.Args))
+	}
 	os.Exit(run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -20,7 +23,10 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	own, child := splitChild(args)
 	app := newApp(child, stdin, stdout, stderr)
-	err := app.RunContext(ctx, own)
+	own, err := fromClassic(own)
+	if err == nil {
+		err = app.RunContext(ctx, own)
+	}
 	if message := complaint(err); message != "" {
 		fmt.Fprintf(stderr, "lease-sidecar: %s\n", message)
 	}

@@ -172,3 +172,26 @@ func TestExitCodeOfNothingToDo(t *testing.T) {
 		t.Errorf("got %d; want %d", code, exitFault)
 	}
 }
+
+// A workload that runs only while this replica leads is checked only then, and gets time to start.
+func TestHealthWhile(t *testing.T) {
+	for _, tc := range []struct {
+		args  []string
+		want  bool
+		grace string
+	}{
+		{nil, false, "0s"},
+		{[]string{"--on-lost", "TERM"}, false, "0s"},
+		{[]string{"--on-lost", "SIGSTOP"}, true, "30s"},
+		{[]string{"--on-lost", "tstp", "--health-start-grace", "5s"}, true, "5s"},
+		{[]string{"--on-lost", "STOP", "--health-while", "always"}, false, "0s"},
+		{[]string{"--health-while", "leading"}, true, "30s"},
+	} {
+		asked(t, func(a answers) {
+			check := a.health(a.startsLate()).check
+			if check.WhileLeading != tc.want || check.StartGrace.String() != tc.grace {
+				t.Errorf("%q: only while leading %v, grace %s; want %v, %s", tc.args, check.WhileLeading, check.StartGrace, tc.want, tc.grace)
+			}
+		}, tc.args...)
+	}
+}

@@ -2,26 +2,25 @@ package main
 
 import (
 	"runtime"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 )
 
-func runCommand(child []string) *cli.Command {
+func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
-		Usage: "the sidecar: campaign for the Lease and tell the workload",
+		Usage: "the sidecar: campaign for the Lease and tell the workload; with -- COMMAND ARG…, run that only while leading",
 		Description: "Runs until SIGTERM or SIGINT, and hands over before it ends; a second one hurries: what the workload still does is then\n" +
 			"left to the Lease's end. In a pod it derives the workload, and with it the Lease's name, from POD_NAME and the pod's\n" +
 			"labels. An API server that is down or refuses does not end it: it says so and keeps trying.",
-		Flags: pick("prefix", "workload", "lease-name", "namespace", "identity", "labels-file",
+		Flags: pick(slices.Concat(childOptions, processOptions, healthOptions, remoteOptions, []string{
+			"priority", "compat", "prefix", "workload", "lease-name", "namespace", "identity", "labels-file",
 			"lease-duration", "renew-deadline", "renew-interval", "foreign-grace", "store", "kubeconfig", "context",
 			"signal-dir", "http-address", "probe-address", "allow-step-down", "placement", "drain-timeout",
-			"log-format", "log-level"),
+			"log-format", "log-level",
+		})...),
 		Action: func(c *cli.Context) error {
-			if child != nil {
-				return faultf("run -- COMMAND: running a command only while leading is not there yet: leave out -- and what follows it, " +
-					"and have the workload follow the file, or HTTP")
-			}
 			if runtime.GOOS != "linux" {
 				return faultf("run: the sidecar runs on Linux only, as it needs a boot clock that processes share; here there are name, wait and step-down")
 			}

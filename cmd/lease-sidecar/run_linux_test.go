@@ -33,8 +33,20 @@ type candidateRun struct {
 // campaign starts `run` with a signal directory, free loopback ports and the arguments. It ends with the test.
 func campaign(t *testing.T, args ...string) *candidateRun {
 	t.Helper()
+	dir := t.TempDir()
+	r := campaignAs(t, append([]string{
+		"lease-sidecar", "run", "--workload", "deployment/web", "--identity", "web-a", "--lease-duration", "3s",
+		"--signal-dir", dir, "--http-address", "127.0.0.1:0", "--probe-address", "127.0.0.1:0",
+	}, args...)...)
+	r.dir = dir
+	return r
+}
+
+// campaignAs starts a whole command line. It ends with the test.
+func campaignAs(t *testing.T, args ...string) *candidateRun {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	r := &candidateRun{t: t, dir: t.TempDir(), stop: stop, code: make(chan int, 1)}
+	r := &candidateRun{t: t, stop: stop, code: make(chan int, 1)}
 	log, stderr := io.Pipe()
 	read := make(chan struct{})
 	go func() {
@@ -45,10 +57,6 @@ func campaign(t *testing.T, args ...string) *candidateRun {
 			r.mu.Unlock()
 		}
 	}()
-	args = append([]string{
-		"lease-sidecar", "run", "--workload", "deployment/web", "--identity", "web-a", "--lease-duration", "3s",
-		"--signal-dir", r.dir, "--http-address", "127.0.0.1:0", "--probe-address", "127.0.0.1:0",
-	}, args...)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -17,6 +17,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
 // settings is what `run` was told, checked as far as that goes without touching anything.
@@ -26,10 +27,15 @@ type settings struct {
 	store         storeChoice
 	signalDir     string // "" for no files
 	httpAddress   string // "" for none, as probeAddress
+	compat        control.Compat
 	probeAddress  string
 	allowStepDown bool
 	native        bool // SIGTERM comes after the workload has exited
 	drainTimeout  time.Duration
+	health        healthSettings
+	child         childSettings
+	remote        remoteSettings
+	process       process.Config // its Log waits for the log
 	log           logChoice
 }
 
@@ -54,15 +60,20 @@ func (a answers) settings() (settings, error) {
 		candidate:     a.candidate(),
 		signalDir:     a.text("signal-dir"),
 		httpAddress:   a.listen("http-address"),
+		compat:        control.Compat(a.choice("compat", "off", "classic", "nais")),
 		probeAddress:  a.listen("probe-address"),
 		allowStepDown: a.toggle("allow-step-down"),
 		native:        a.choice("placement", "native", "classic") == "native",
 		drainTimeout:  a.duration("drain-timeout"),
+		health:        a.health(a.startsLate()),
+		child:         a.child(),
 		log:           logChoice{format: a.choice("log-format", "json", "text"), level: a.level("log-level")},
 	}
 	var namespace string
 	s.store, namespace = a.store()
 	s.election = a.electorConfig(a.namespace(namespace))
+	s.remote = a.remote(s.election.Namespace)
+	s.process = a.process(s.election)
 	if s.signalDir != "" {
 		a.of("signal-dir", signals.CheckDir(s.signalDir))
 	}
@@ -76,6 +87,7 @@ func (a answers) electorConfig(namespace string) elector.Config {
 		Lease: string(e.lease), Namespace: namespace, Workload: e.workload,
 		Duration: a.duration("lease-duration"), RenewDeadline: a.duration("renew-deadline"),
 		RenewInterval: a.duration("renew-interval"), ForeignGrace: a.duration("foreign-grace"),
+		Priority: a.priority(), LeadUnfit: a.leadUnfit(),
 	}.WithDefaults()
 	judged := config
 	judged.Lease, judged.Identity = "noted-already", "noted-already" // what is wrong with them

@@ -32,7 +32,12 @@ type sidecar struct {
 	log     *slog.Logger
 	elector *elector.Elector
 	fanOut  *signals.FanOut
-	file    *signals.File // nil without a signal directory
+	remote  remote          // the signals that go over the network
+	file    *signals.File   // nil without a signal directory
+	health  *control.Health // nil without a health check
+	process *processTarget  // nil without a process to tell
+	command *command        // nil without a command to run
+	fitness fitness
 	sites   []site
 	told    chan struct{} // closed at the first level
 	started atomic.Bool   // the first level has been signalled
@@ -61,12 +66,36 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		}
 		outputs = append(outputs, c.file)
 	}
+	var proofs []control.Proof
+	if s.health.check.On() {
+		if c.health, err = s.health.open(log); err != nil {
+			return nil, err
+		}
+		if s.health.provesStop && s.child.command == nil { // a command is seen itself, to its very end
+			proofs = append(proofs, c.health.Proof())
+		}
+	}
+	if c.process, err = openProcess(s.process, log, func() { _ = c.elector.StepDown("the process has ended") }); err != nil {
+		return nil, err
+	}
+	if c.process != nil {
+		outputs, proofs = append(outputs, c.process), append(proofs, c.process)
+	}
+	if s.child.command != nil {
+		if c.command, err = s.child.open(log, s.election, hold); err != nil {
+			return nil, err
+		}
+		c.command.fit = c.fitness.voice("command")
+		outputs, proofs = append(outputs, c.command), append(proofs, c.command)
+	}
+	far := s.remote.open(log, clock, store)
 	metrics := control.NewMetrics(control.MetricsConfig{
-		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(outputs),
+		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(append(far.all(), outputs...)), Fit: c.fit,
 	})
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
+	c.remote = far.drive(log, clock, metrics)
 	settler := control.NewSettler(control.SettlerConfig{
-		Clock: clock, Signals: c.fanOut.Settle, Native: s.native, DrainTimeout: s.drainTimeout, Log: log,
+		Clock: clock, Signals: c.settle, Native: s.native, DrainTimeout: s.drainTimeout, Proofs: proofs, Log: log,
 	})
 	config := s.election
 	config.Identity = identity
@@ -77,9 +106,14 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	if err != nil {
 		return nil, err
 	}
+	c.fitness.elector = c.elector
 	metrics.Follow(c.elector)
+	if c.health != nil {
+		c.health.Judge(c.fitness.voice("health"))
+	}
 	app := control.NewApp(control.AppConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Settler: settler, Quit: quit, AllowStepDown: s.allowStepDown,
+		Compat: s.compat,
 	})
 	probes := control.NewProbes(control.ProbesConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
@@ -100,9 +134,15 @@ func (c *sidecar) publisher(metrics *control.Metrics) func(leadership.Leadership
 	var first sync.Once
 	return func(l leadership.Leadership) {
 		c.fanOut.Publish(l)
+		c.remote.publish(l)
 		metrics.Published(l)
 		first.Do(func() { close(c.told) })
 	}
+}
+
+// settle returns once the signals have told the newest level, as far as a handover waits for them.
+func (c *sidecar) settle(ctx context.Context) error {
+	return errors.Join(c.fanOut.Settle(ctx), c.remote.settle(ctx))
 }
 
 // listen binds an address; "" is none.
@@ -126,8 +166,12 @@ func (c *sidecar) close() error {
 		faults = append(faults, s.listener.Close())
 	}
 	c.sites = nil
+	faults = append(faults, c.closeCommand())
 	if c.file != nil {
 		faults = append(faults, c.file.Close())
+	}
+	if c.process != nil {
+		faults = append(faults, c.process.Close())
 	}
 	return errors.Join(faults...)
 }
@@ -147,10 +191,21 @@ func (c *sidecar) run(ctx context.Context) error {
 	defer endTelling()
 	var tellers sync.WaitGroup
 	tellers.Go(func() { _ = c.fanOut.Run(telling) }) // it returns nil
+	tellers.Go(func() { c.remote.run(telling) })
+	if c.process != nil {
+		tellers.Go(func() { _ = c.process.Run(telling) }) // it returns nil
+	}
 	tellers.Go(func() { c.awaitStart(telling) })
+	if c.health != nil {
+		tellers.Go(func() { c.health.Run(telling) })
+	}
 
 	campaigning, endCampaign := context.WithCancelCause(ctx)
 	defer endCampaign(nil)
+	tellers.Go(func() { c.reapAsParent(telling) })
+	if c.command != nil {
+		tellers.Go(func() { c.command.run(telling, endCampaign) })
+	}
 	// A listener that fails ends the campaign, in good order.
 	stopWatching := context.AfterFunc(serving, func() { endCampaign(context.Cause(serving)) })
 	err := c.elector.Run(campaigning)
@@ -158,11 +213,12 @@ func (c *sidecar) run(ctx context.Context) error {
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
 	defer cancel()
-	if late := c.fanOut.Settle(last); late != nil {
+	if late := c.settle(last); late != nil {
 		c.log.Warn("not every signal took the last level", "error", late)
 	}
 	endTelling()
 	tellers.Wait()
+	err = errors.Join(err, c.closeCommand())
 	endServing()
 	return errors.Join(err, sites.Wait())
 }

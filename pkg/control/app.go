@@ -23,13 +23,23 @@ type AppConfig struct {
 	Quit func()
 	// AllowStepDown lets any container of the pod take leadership away.
 	AllowStepDown bool
+	// Compat is whose answers to give; "" is CompatOff.
+	Compat Compat
 }
 
 // NewApp returns the handler for --http-address. It takes orders only where [Listener.Serve] vouches for the address.
 func NewApp(c AppConfig) http.Handler {
 	mux := http.NewServeMux()
+	switch c.Compat {
+	case CompatClassic:
+		return http.HandlerFunc(c.classic) // a mux would redirect /a//b
+	case CompatNais:
+		mux.HandleFunc("GET /{$}", c.nais)
+		mux.HandleFunc("GET /sse", c.Feed.naisSSE)
+	default:
+		mux.HandleFunc("GET /{$}", c.name)
+	}
 	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
-	mux.HandleFunc("GET /{$}", c.name)
 	mux.Handle("GET /events", c.Feed)
 	mux.HandleFunc("POST /step-down", guard(c.stepDown))
 	mux.HandleFunc("POST /drained", guard(c.drained))
@@ -39,9 +49,7 @@ func NewApp(c AppConfig) http.Handler {
 
 // name answers as the classic leader-elector sidecar did, to the byte.
 func (c AppConfig) name(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.Marshal(struct {
-		Name string `json:"name"`
-	}{now(c.Election, c.Clock).Leader})
+	body, err := json.Marshal(classicName{now(c.Election, c.Clock).Leader})
 	if err != nil {
 		fail(w, http.StatusInternalServerError, err.Error())
 		return

@@ -35,6 +35,7 @@ type Feed struct {
 	mu      sync.Mutex
 	known   bool // whether there has been a level
 	newest  leadership.Leadership
+	renamed time.Time     // when the leader's name last changed
 	changed chan struct{} // closed, and replaced, at each level
 }
 
@@ -42,7 +43,7 @@ type Feed struct {
 func NewFeed(clock bootclock.Clock) *Feed {
 	return &Feed{
 		clock: clock, heartbeat: heartbeat, timeout: eventTimeout,
-		places: make(chan struct{}, maxStreams), changed: make(chan struct{}),
+		places: make(chan struct{}, maxStreams), changed: make(chan struct{}), renamed: moment(clock),
 	}
 }
 
@@ -53,6 +54,9 @@ func (f *Feed) Name() string { return "events" }
 func (f *Feed) Apply(_ context.Context, l leadership.Leadership) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if l.Leader != f.newest.Leader {
+		f.renamed = moment(f.clock)
+	}
 	f.known, f.newest = true, l
 	close(f.changed)
 	f.changed = make(chan struct{})
@@ -66,8 +70,27 @@ func (f *Feed) look() (l leadership.Leadership, known bool, changed <-chan struc
 	return f.newest.At(f.clock.Now()), f.known, f.changed
 }
 
-// ServeHTTP streams until the client leaves, is too slow, or the listener ends.
+// moment is the wall clock's time as documents carry it.
+func moment(clock bootclock.Clock) time.Time { return clock.Wall().UTC().Truncate(time.Millisecond) }
+
+// format is what an event of a stream looks like, and which levels look alike. A greeting, as a comment, comes before
+// the first.
+type format struct {
+	greeting string
+	same     func(a, b leadership.Leadership) bool
+	print    func(leadership.Leadership) ([]byte, error)
+}
+
+// ServeHTTP streams the leadership document until the client leaves, is too slow, or the listener ends.
 func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.serve(w, r, format{
+		greeting: "leadership of this replica",
+		same:     leadership.Leadership.SameTerm,
+		print:    func(l leadership.Leadership) ([]byte, error) { return json.Marshal(l) },
+	})
+}
+
+func (f *Feed) serve(w http.ResponseWriter, r *http.Request, as format) {
 	select {
 	case f.places <- struct{}{}:
 		defer func() { <-f.places }()
@@ -80,7 +103,7 @@ func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	s := stream{w: w, control: http.NewResponseController(w), timeout: f.timeout}
+	s := stream{w: w, control: http.NewResponseController(w), timeout: f.timeout, format: as}
 	_ = f.follow(r.Context(), &s) // a client that has gone, or takes nothing, is dropped
 }
 
@@ -88,8 +111,10 @@ func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *Feed) follow(ctx context.Context, s *stream) error {
 	beat := time.NewTicker(f.heartbeat)
 	defer beat.Stop()
-	if err := s.comment("leadership of this replica"); err != nil {
-		return err
+	if s.format.greeting != "" {
+		if err := s.comment(s.format.greeting); err != nil {
+			return err
+		}
 	}
 	for {
 		changed, err := f.tell(s)
@@ -124,15 +149,16 @@ type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	timeout time.Duration
+	format  format
 	told    bool
 	last    leadership.Leadership
 }
 
 func (s *stream) event(l leadership.Leadership) error {
-	if s.told && s.last.SameTerm(l) {
+	if s.told && s.format.same(s.last, l) {
 		return nil
 	}
-	document, err := json.Marshal(l)
+	document, err := s.format.print(l)
 	if err != nil {
 		return fmt.Errorf("print the leadership document: %w", err)
 	}

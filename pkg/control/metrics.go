@@ -32,6 +32,8 @@ type MetricsConfig struct {
 	Clock bootclock.Clock
 	// Signals are the names of the signals in use, so that their metrics are there before their first attempt.
 	Signals []string
+	// Fit reports whether the workload is fit to lead; nil: it always is.
+	Fit func() bool
 }
 
 // Metrics keeps what Prometheus scrapes. All series are there from the start: an alert on "no leader" must not wait for
@@ -56,6 +58,9 @@ var _ elector.Observer = (*Metrics)(nil)
 
 // NewMetrics returns the metrics of one election, all at zero. [Metrics.Follow] says whose it is.
 func NewMetrics(cfg MetricsConfig) *Metrics {
+	if cfg.Fit == nil {
+		cfg.Fit = func() bool { return true }
+	}
 	m := &Metrics{
 		cfg: cfg,
 		transitions: counters("transitions_total",
@@ -75,7 +80,7 @@ func NewMetrics(cfg MetricsConfig) *Metrics {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.transitions, m.requests, m.requestFailures, m.lastRenewal, m.signals, m.signalFailures,
-		m.masterStatus(), m.validityLeft(), m.buildInfo(),
+		m.masterStatus(), m.validityLeft(), m.fit(), m.leadsUnfit(), m.buildInfo(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// A compressor would hold more memory than all that is sent here.
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
@@ -143,12 +148,7 @@ func (m *Metrics) masterStatus() prometheus.Collector {
 		Name:        "leader_election_master_status",
 		Help:        "Whether this replica leads at the scrape (1) or not (0), by the name of the Lease.",
 		ConstLabels: prometheus.Labels{"name": m.cfg.Lease},
-	}, func() float64 {
-		if m.now().IsLeader {
-			return 1
-		}
-		return 0
-	})
+	}, func() float64 { return number(m.now().IsLeader) })
 }
 
 func (m *Metrics) validityLeft() prometheus.Collector {
@@ -162,6 +162,29 @@ func (m *Metrics) validityLeft() prometheus.Collector {
 		}
 		return max(l.ValidUntil.Sub(m.cfg.Clock.Now()), 0).Seconds()
 	})
+}
+
+// fit is of the workload, not of the election: a fit replica may well stand by.
+func (m *Metrics) fit() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: namespaced("fit"),
+		Help: "Whether the workload is fit to lead (1) or not (0) by its health checks; without any it is.",
+	}, func() float64 { return number(m.cfg.Fit()) })
+}
+
+// leadsUnfit is what --when-all-unfit lead does, and how long it does it.
+func (m *Metrics) leadsUnfit() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: namespaced("leads_unfit"),
+		Help: "Whether this replica leads at the scrape though it is unfit (1), as no fit one does.",
+	}, func() float64 { return number(!m.cfg.Fit() && m.now().IsLeader) })
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (m *Metrics) buildInfo() prometheus.Collector {

@@ -50,7 +50,9 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	text := scrape(t, newMetrics(newClock()))
 	want := []string{
 		`leader_election_master_status{name="acme-752b7817f6"} 0`,
+		"lease_sidecar_fit 1",
 		"lease_sidecar_last_renewal_timestamp_seconds 0",
+		"lease_sidecar_leads_unfit 0",
 		"lease_sidecar_validity_left_seconds 0",
 	}
 	for _, to := range []string{"leader", "standby"} {
@@ -151,5 +153,27 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	m.Requested("update", time.Millisecond, nil)
 	if got := samples(scrape(t, m), "lease_sidecar_last_renewal")[0]; got != "lease_sidecar_last_renewal_timestamp_seconds 1.795341601e+09" {
 		t.Errorf("%s: a take counts from its own time", got)
+	}
+}
+
+func TestFitnessIsJudgedAtTheScrape(t *testing.T) {
+	clock, fit := newClock(), false
+	m := NewMetrics(MetricsConfig{Clock: clock, Fit: func() bool { return fit }})
+	e := &stuck{level: standsBy("web-x")}
+	m.Follow(e)
+	for _, c := range []struct {
+		fit   bool
+		level leadership.Leadership
+		want  []string
+	}{
+		{false, standsBy("web-x"), []string{"lease_sidecar_fit 0", "lease_sidecar_leads_unfit 0"}},
+		{false, leads(clock, "5"), []string{"lease_sidecar_fit 0", "lease_sidecar_leads_unfit 1"}},
+		{false, drains(clock), []string{"lease_sidecar_fit 0", "lease_sidecar_leads_unfit 0"}},
+		{true, leads(clock, "5"), []string{"lease_sidecar_fit 1", "lease_sidecar_leads_unfit 0"}},
+	} {
+		fit, e.level = c.fit, c.level
+		if diff := cmp.Diff(c.want, samples(scrape(t, m), "lease_sidecar_fit", "lease_sidecar_leads_unfit")); diff != "" {
+			t.Errorf("fit %v, leading %v (-want +got):\n%s", c.fit, c.level.IsLeader, diff)
+		}
 	}
 }

@@ -28,11 +28,13 @@ type SettlerConfig struct {
 	Native bool
 	// DrainTimeout is the operator's promise that the workload stops within that time of being told; 0: no promise.
 	DrainTimeout time.Duration
+	// Proofs are the ways of seeing that the workload has stopped; the first that does counts.
+	Proofs []Proof
 	// Log takes why a handover went on.
 	Log *slog.Logger
 }
 
-// Settler knows when the workload has stopped, as far as that can be known without seeing its processes.
+// Settler knows when the workload has stopped: it was seen to, it said so, or by a rule.
 type Settler struct {
 	cfg SettlerConfig
 
@@ -63,19 +65,20 @@ func (s *Settler) Drained(l leadership.Leadership) error {
 }
 
 // Wait returns once the workload counts as stopped, or when ctx ends. First all signals must say "not leading"; then
-// the first of these counts: the workload's report, the end of DrainTimeout, and, with Native, that this process is
-// terminating. When d.Until passes, all waiting ends: no reader that honours validUntil believes in the term any more.
+// the first of these counts: a [Proof], the workload's report, the end of DrainTimeout, and, with Native and no proof
+// that could see the end, that this process is terminating. When d.Until passes, all waiting ends, as no reader that
+// honours validUntil believes in the term any more; but not while a proof knows that the workload is alive.
 func (s *Settler) Wait(ctx context.Context, d elector.Drain) {
 	ctx, cancel := context.WithCancel(ctx)
-	settled := make(chan error, 1)
-	go func() { settled <- s.cfg.Signals(ctx) }()
+	w := waiting{Settler: s, drain: d, began: s.cfg.Clock.Now(), settled: make(chan error, 1), join: func() {}}
+	go func() { w.settled <- s.cfg.Signals(ctx) }()
 	defer func() {
 		cancel()
-		if settled != nil {
-			<-settled
+		if w.settled != nil {
+			<-w.settled
 		}
+		w.join()
 	}()
-	w := waiting{Settler: s, drain: d, began: s.cfg.Clock.Now()}
 	for {
 		reason, next, reports := w.stopped()
 		if reason != "" {
@@ -83,26 +86,53 @@ func (s *Settler) Wait(ctx context.Context, d elector.Drain) {
 				"waited", s.cfg.Clock.Now().Sub(w.began))
 			return
 		}
-		timer := time.NewTimer(next)
-		select {
-		case err := <-settled:
-			settled, w.silent = nil, err == nil
-		case <-reports:
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !w.hear(ctx, next, reports) {
 			return
 		}
-		timer.Stop()
 	}
 }
 
 // waiting is one wait for the workload's stop.
 type waiting struct {
 	*Settler
-	drain  elector.Drain
-	began  bootclock.Instant
-	silent bool // no signal says "leading" any more
+	drain   elector.Drain
+	began   bootclock.Instant
+	settled chan error      // the outcome of Signals; nil once it is known
+	silent  bool            // no signal says "leading" any more
+	seen    <-chan sighting // what the proofs say; nil until they are asked
+	join    func()          // waits for the proofs that were asked
+	proof   string          // the one that saw the workload stop
+}
+
+// hear waits until something may have changed, at most next. It returns false when ctx ends.
+func (w *waiting) hear(ctx context.Context, next time.Duration, reports <-chan struct{}) bool {
+	timer := time.NewTimer(next)
+	defer timer.Stop()
+	select {
+	case err := <-w.settled:
+		w.settled, w.silent = nil, err == nil
+		if w.silent {
+			// Not before: a workload that starts anew while a signal still says "leading" would work.
+			w.seen, w.join = proofs(w.cfg.Proofs).ask(ctx)
+		}
+	case s := <-w.seen:
+		w.look(ctx, s)
+	case <-reports:
+	case <-timer.C:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// look takes a proof's answer. One that fails stops nothing: the others, and the rules, are still there.
+func (w *waiting) look(ctx context.Context, s sighting) {
+	switch {
+	case s.err == nil:
+		w.proof = s.proof
+	case ctx.Err() == nil:
+		w.cfg.Log.Warn("cannot see whether the workload has stopped", "proof", s.proof, "error", s.err)
+	}
 }
 
 // stopped returns why the workload counts as stopped, or else "", when to look again at the latest, and a channel that
@@ -118,14 +148,20 @@ func (w *waiting) stopped() (reason string, next time.Duration, reports <-chan s
 	now := w.cfg.Clock.Now()
 	left := w.drain.Until.Sub(now)
 	promised := w.cfg.DrainTimeout - now.Sub(w.began)
-	next = min(left, recheck)
+	alive := proofs(w.cfg.Proofs).alive()
+	next = recheck
+	if left > 0 {
+		next = min(left, recheck)
+	}
 	switch {
-	case left <= 0:
+	case w.proof != "":
+		reason = "it was seen to stop (" + w.proof + ")"
+	case left <= 0 && !alive:
 		reason = "validUntil has passed"
 	case !w.silent:
 	case reported:
 		reason = "it reported so"
-	case w.cfg.Native && w.drain.Terminating:
+	case w.cfg.Native && w.drain.Terminating && proofs(w.cfg.Proofs).blind():
 		reason = "its containers end before the sidecar (native placement)"
 	case w.cfg.DrainTimeout > 0 && promised <= 0:
 		reason = "the drain timeout is over"

@@ -23,6 +23,7 @@ type lane struct {
 
 	// Guarded by the fan-out's lock.
 	applied  uint64                // serial of the newest level applied
+	tried    uint64                // serial of the newest level tried, well or not
 	failure  error                 // of the newest attempt; nil when it went well
 	inFlight leadership.Leadership // the level being applied, while cancel is set
 	cancel   context.CancelCauseFunc
@@ -109,7 +110,7 @@ func (n *lane) end(serial uint64, err error) (before error) {
 	f := n.fanOut
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n.cancel, before = nil, n.failure
+	n.cancel, n.tried, before = nil, serial, n.failure
 	if n.failure = err; err == nil {
 		n.applied = serial
 	}

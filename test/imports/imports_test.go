@@ -39,9 +39,16 @@ var fences = []fence{
 	{room: "pkg/lease/kube", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: unshipped},
 	{room: "pkg/elector", of: []string{"pkg/lease", "pkg/leadership", "pkg/naming", "pkg/bootclock"}, never: client},
 	{room: "pkg/signals", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/podlabel", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/webhook", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/event", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/process", of: []string{"pkg/signals", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/guard", of: []string{"pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/child", of: []string{"pkg/guard", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/control", of: []string{"pkg/elector", "pkg/leadership", "pkg/naming", "pkg/bootclock"}, never: client},
 	{room: "cmd/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
 	{room: "internal/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
+	{room: "examples/...", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "test/...", of: []string{"..."}},
 }
 

@@ -43,6 +43,15 @@ deployment/{{ include "leader-web.fullname" . }}
     - --signal-dir={{ .Values.leaseSidecar.signalDir }}
     - --http-address={{ .Values.leaseSidecar.httpAddress }}
     - --probe-address=:{{ .Values.leaseSidecar.probePort }}
+    {{- with .Values.leaseSidecar.label }}
+    - --label={{ . }}
+    {{- end }}
+    {{- with .Values.leaseSidecar.webhookUrl }}
+    - {{ printf "--webhook-url=%s" . | quote }}
+    {{- end }}
+    {{- if .Values.leaseSidecar.events }}
+    - --events
+    {{- end }}
     {{- range .Values.leaseSidecar.extraArgs }}
     - {{ . | quote }}
     {{- end }}
@@ -137,6 +146,17 @@ rules:
     resources: [leases]
     resourceNames: [{{ include "lease-sidecar.lease" . }}]
     verbs: [get, watch, update]
+  {{- if .Values.leaseSidecar.label }}
+  # RBAC cannot limit a patch to a label; the policy below does.
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [get, list, patch]
+  {{- end }}
+  {{- if .Values.leaseSidecar.events }}
+  - apiGroups: [""]
+    resources: [events]
+    verbs: [create]
+  {{- end }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -152,4 +172,71 @@ subjects:
   - kind: ServiceAccount
     name: {{ include "lease-sidecar.name" . }}
     namespace: {{ .Release.Namespace }}
+{{- if and .Values.leaseSidecar.label .Values.leaseSidecar.labelPolicy }}
+---
+{{ include "lease-sidecar.labelPolicy" . }}
+{{- end }}
+{{- end -}}
+
+{{/* Limits what the ServiceAccount may do to Pods: one label and its annotation, on Pods that run as it. */}}
+{{- define "lease-sidecar.labelPolicy" -}}
+{{- $label := splitList "=" .Values.leaseSidecar.label -}}
+{{- $policy := printf "%s-%s-pod-label" .Release.Namespace (include "lease-sidecar.name" .) -}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: {{ $policy }}
+  labels: {{- include "lease-sidecar.labels" . | nindent 4 }}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [UPDATE]}
+  matchConditions:
+    - name: by-the-sidecars
+      expression: request.userInfo.username == 'system:serviceaccount:{{ .Release.Namespace }}:{{ include "lease-sidecar.name" . }}'
+  variables:
+    - {name: key, expression: "'{{ first $label }}'"}
+    - {name: value, expression: "'{{ rest $label | first | default "leader" }}'"}
+    - {name: labels, expression: "has(object.metadata.labels) ? object.metadata.labels : {}"}
+    - {name: oldLabels, expression: "has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}"}
+    - {name: notes, expression: "has(object.metadata.annotations) ? object.metadata.annotations : {}"}
+    - {name: oldNotes, expression: "has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {}"}
+  validations:
+    - expression: object.spec == oldObject.spec
+      message: this account may not change a Pod's spec
+      reason: Forbidden
+    - expression: "object.spec.serviceAccountName == '{{ include "lease-sidecar.name" . }}'"
+      message: this account may only label Pods that run as it
+      reason: Forbidden
+    - expression: >-
+        !(variables.key in variables.labels) || variables.labels[variables.key] == variables.value
+      message: this account may give the label one value only
+      reason: Forbidden
+    - expression: >-
+        variables.labels.all(k, k == variables.key || k in variables.oldLabels && variables.oldLabels[k] == variables.labels[k]) &&
+        variables.oldLabels.all(k, k == variables.key || k in variables.labels)
+      message: this account may change one label only
+      reason: Forbidden
+    - expression: >-
+        variables.notes.all(k, k == variables.key || k in variables.oldNotes && variables.oldNotes[k] == variables.notes[k]) &&
+        variables.oldNotes.all(k, k == variables.key || k in variables.notes)
+      message: this account may change one annotation only
+      reason: Forbidden
+    - expression: >-
+        (has(object.metadata.ownerReferences) ? object.metadata.ownerReferences : []) ==
+        (has(oldObject.metadata.ownerReferences) ? oldObject.metadata.ownerReferences : []) &&
+        (has(object.metadata.finalizers) ? object.metadata.finalizers : []) ==
+        (has(oldObject.metadata.finalizers) ? oldObject.metadata.finalizers : [])
+      message: this account may not change a Pod's owners or finalizers
+      reason: Forbidden
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ $policy }}
+  labels: {{- include "lease-sidecar.labels" . | nindent 4 }}
+spec:
+  policyName: {{ $policy }}
+  validationActions: [Deny]
 {{- end -}}

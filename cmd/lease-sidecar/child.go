@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/child"
+	"github.com/lease-sidecar/lease-sidecar/pkg/control"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+)
+
+var (
+	_ signals.Signal = (*child.Child)(nil)
+	_ control.Proof  = (*child.Child)(nil)
+)
+
+// childOptions are the options of child mode.
+var childOptions = []string{"on-child-exit"}
+
+// metaChild is where newApp keeps what followed "--".
+const metaChild = "child"
+
+// childStatus is the exit code of a sidecar that ends as its command did.
+type childStatus int
+
+func (s childStatus) Error() string {
+	return fmt.Sprintf("the command has ended with status %d", int(s))
+}
+
+// childSettings is the command that runs only while this replica leads.
+type childSettings struct {
+	command []string // nil for none
+	exit    bool     // the sidecar ends when the command does, with its status
+}
+
+// command returns what followed "--"; nil without one.
+func (a answers) command() []string {
+	command, _ := a.c.App.Metadata[metaChild].([]string)
+	return command
+}
+
+// child reads the command and what to do when it ends.
+func (a answers) child() childSettings {
+	command := a.command()
+	s := childSettings{command: command, exit: a.choice("on-child-exit", "standby", "exit") == "exit"}
+	switch {
+	case command == nil:
+		return s
+	case len(command) == 0:
+		a.addf("run --: there is no command: name it after --, or leave -- out")
+		return s
+	}
+	if _, err := exec.LookPath(command[0]); err != nil {
+		a.addf("run -- %s: %w: name a program that is in $PATH, or its whole path", command[0], err)
+	}
+	return s
+}
+
+// command is child mode, put together.
+type command struct {
+	*child.Child
+	exit    bool
+	closed  bool
+	ends    chan child.End
+	hurry   func()
+	hurried chan struct{} // closed when nobody waits for the command's own end any more
+	fit     voice
+	backoff child.Backoff
+	log     *slog.Logger
+}
+
+// open starts the guard of the command. The voice says whether the command is fit to lead.
+func (s childSettings) open(log *slog.Logger, election elector.Config, hold *elector.Hold) (*command, error) {
+	c := &command{exit: s.exit, ends: make(chan child.End, 1), hurried: make(chan struct{}), log: log}
+	c.hurry = sync.OnceFunc(func() { close(c.hurried) })
+	config := child.Config{
+		Command: s.command, KillMargin: election.KillMargin(), Clock: bootclock.System{}, Log: log,
+		Ended: func(e child.End) {
+			select {
+			case c.ends <- e:
+			default: // one that nobody has dealt with is there: leadership is given up already
+			}
+		},
+	}
+	if hold != nil {
+		now := config.Clock.Now()
+		if old, ok := hold.Load(now, now.Add(election.Duration)); ok {
+			config.Inherited = old.Token
+		}
+	}
+	var err error
+	c.Child, err = child.New(config)
+	return c, err
+}
+
+// run drives the command until ctx ends. endCampaign ends the election, in good order.
+func (c *command) run(ctx context.Context, endCampaign func(error)) {
+	stopForwarding := forward(c.Child)
+	defer stopForwarding()
+	watching, stopWatching := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		c.Run(watching)
+	}()
+	defer func() {
+		stopWatching()
+		<-watched
+	}()
+	var pause <-chan time.Time
+	for {
+		select {
+		case e := <-c.ends:
+			if d := c.ended(e, endCampaign); d > 0 {
+				pause = time.After(d)
+			}
+		case <-pause:
+			pause = nil
+			c.fit.SetFit(true, "the pause after the command's end is over")
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ended acts on a command that ended while this replica led. It returns how long the replica stays unfit for that.
+func (c *command) ended(e child.End, endCampaign func(error)) time.Duration {
+	why := fmt.Sprintf("the command ended with status %d", e.Status)
+	if e.Fault != "" {
+		why = "the command cannot be started: " + e.Fault
+	}
+	switch {
+	case e.Ordered: // the guard's deadline passed first: no fault of the command
+		_ = c.fit.elector().StepDown("the guard has stopped the command at its deadline") // an error: it leads no more
+		return 0
+	case c.exit:
+		endCampaign(errors.New(why))
+		return 0
+	}
+	d := c.backoff.Next(e.Ran)
+	c.log.Info("handing over, and standing by for a while", "why", why, "pause", d)
+	c.fit.SetFit(false, why)
+	return d
+}
+
+// close lets the command stop in its own time, until it is to be killed or somebody hurries, and ends its guard. It
+// returns the status to end with.
+func (c *command) close() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-c.hurried:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := c.Close(ctx)
+	cancel()
+	<-watched
+	if status := c.Status(); c.exit && status != 0 {
+		err = errors.Join(childStatus(status), err)
+	}
+	return err
+}
+
+// closeCommand ends the command, where there is one and that has not been done.
+func (c *sidecar) closeCommand() error {
+	if c.command == nil || c.command.closed {
+		return nil
+	}
+	c.command.closed = true
+	return c.command.close()
+}
+
+// hurry ends all waiting for the workload's own end.
+func (c *sidecar) hurry() {
+	c.elector.Hurry()
+	if c.command != nil {
+		c.command.hurry()
+	}
+}
+
+// reapAsParent collects the orphans that come to this process, where they do: as pid 1, and as a command's subreaper.
+func (c *sidecar) reapAsParent(ctx context.Context) {
+	if c.command != nil || os.Getpid() == 1 {
+		guard.Reap(ctx)
+	}
+}

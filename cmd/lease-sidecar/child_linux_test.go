@@ -1,0 +1,413 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// Scripts that a sidecar runs. Each writes its pid to $DIR/main-TOKEN once it is ready.
+const (
+	obedient = `trap 'echo stopped >>$DIR/log; exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
+	stubborn = `trap '' TERM; setsid sh -c 'trap "" TERM; echo $$ >$DIR/daemon; while :; do sleep 0.02; done' &
+while ! [ -s $DIR/daemon ]; do sleep 0.02; done; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
+)
+
+// parent is a sidecar in a process of its own that runs a script while it leads; the lease duration is 3 s, so that
+// validUntil is 2 s after a renewal and the kill margin 0.6 s.
+type parent struct {
+	t    *testing.T
+	dir  string
+	cmd  *exec.Cmd
+	log  bytes.Buffer
+	done chan struct{}
+}
+
+func (p *parent) signalDir() string { return filepath.Join(p.dir, "signal") }
+
+// raise starts a sidecar with a script to run. The store names the election.
+func raise(t *testing.T, store, script string, flags ...string) *parent {
+	t.Helper()
+	return raiseAs(t, []string{"lease-sidecar"}, store, script, flags...)
+}
+
+func raiseAs(t *testing.T, program []string, store, script string, flags ...string) *parent {
+	t.Helper()
+	p := &parent{t: t, dir: t.TempDir(), done: make(chan struct{})}
+	if err := os.Mkdir(p.signalDir(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	args := slices.Concat(program[1:], []string{
+		"run", "--store", "dir:" + store, "--workload", "deployment/web", "--lease-duration", "3s", "--signal-dir", p.signalDir(),
+		"--http-address", "unix:" + filepath.Join(p.dir, "http"), "--probe-address", "off",
+	}, flags, []string{"--", "sh", "-c", script})
+	p.cmd = exec.Command(program[0], args...)
+	p.cmd.Env = append(os.Environ(), "DIR="+p.dir)
+	p.cmd.Stderr = &p.log
+	p.cmd.WaitDelay = 10 * time.Second
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { defer close(p.done); _ = p.cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", p.dir, p.log.String())
+		}
+	})
+	return p
+}
+
+func (p *parent) send(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// status waits for the sidecar's end.
+func (p *parent) status() int {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(30 * time.Second):
+		p.t.Fatal("it did not end")
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// runs waits until the script runs, and returns its pid.
+func (p *parent) runs() int { return p.pid("main-*") }
+
+func (p *parent) pid(pattern string) (pid int) {
+	p.t.Helper()
+	soon(p.t, 30*time.Second, "the script writes "+pattern, func() bool {
+		found, _ := filepath.Glob(filepath.Join(p.dir, pattern))
+		if len(found) == 0 {
+			return false
+		}
+		b, err := os.ReadFile(found[len(found)-1])
+		if err != nil || !strings.HasSuffix(string(b), "\n") {
+			return false
+		}
+		pid, err = strconv.Atoi(strings.TrimSpace(string(b)))
+		return err == nil
+	})
+	return pid
+}
+
+// validUntil returns the end of the term as it is published now.
+func (p *parent) validUntil() bootclock.Instant {
+	p.t.Helper()
+	l, err := leadership.Read(p.signalDir())
+	if err != nil || !l.IsLeader {
+		p.t.Fatalf("it does not lead: %+v, %v", l, err)
+	}
+	return l.ValidUntil
+}
+
+func soon(t *testing.T, d time.Duration, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if so() {
+			return
+		}
+	}
+	t.Fatalf("not within %s: %s", d, what)
+}
+
+// living reports whether a process runs: a zombie does not.
+func living(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && !bytes.Contains(stat, []byte(") Z "))
+}
+
+func boot() bootclock.Instant { return bootclock.System{}.Now() }
+
+const killMargin = 600 * time.Millisecond // at 3 s of lease duration
+
+func TestChildDiesWithTheSidecar(t *testing.T) {
+	t.Parallel()
+	p := raise(t, filepath.Join(t.TempDir(), "store"), stubborn)
+	main, daemon := p.runs(), p.pid("daemon")
+	p.send(syscall.SIGKILL)
+	killed := time.Now()
+	soon(t, time.Second, "the child and its daemon are gone", func() bool { return !living(main) && !living(daemon) })
+	t.Logf("gone %s after the sidecar's SIGKILL", time.Since(killed))
+}
+
+// The sidecar is frozen: its guard stops the child when the term ends.
+func TestFrozenSidecarDoesNotKeepItsChild(t *testing.T) {
+	t.Parallel()
+	p := raise(t, filepath.Join(t.TempDir(), "store"), obedient)
+	main := p.runs()
+	p.send(syscall.SIGSTOP)
+	until := p.validUntil()
+	soon(t, 20*time.Second, "the child is stopped", func() bool { return !living(main) })
+	late := boot().Sub(until)
+	if late < 0 || late >= killMargin {
+		t.Errorf("stopped %s after validUntil; want at once", late)
+	}
+	t.Logf("gone %s after validUntil", late)
+	if log, err := os.ReadFile(filepath.Join(p.dir, "log")); err != nil || string(log) != "stopped\n" {
+		t.Errorf("it had no chance to stop well: %q, %v", log, err)
+	}
+	p.send(syscall.SIGCONT)
+	soon(t, 30*time.Second, "it rejoins and runs it again", func() bool {
+		found, _ := filepath.Glob(filepath.Join(p.dir, "main-*"))
+		return len(found) == 2
+	})
+	p.send(syscall.SIGTERM)
+	if status := p.status(); status != exitWell {
+		t.Errorf("got status %d", status)
+	}
+}
+
+// A child that heeds no SIGTERM is killed, with its daemon, before anyone may take the Lease; the next leader's child
+// starts later. The sidecar is frozen, hence of no help.
+func TestStubbornChildIsGoneBeforeTheLeaseExpires(t *testing.T) {
+	t.Parallel()
+	store := filepath.Join(t.TempDir(), "store")
+	p := raise(t, store, stubborn, "--identity", "a")
+	main, daemon := p.runs(), p.pid("daemon")
+	next := raise(t, store, obedient, "--identity", "b")
+	p.send(syscall.SIGSTOP)
+	until := p.validUntil()
+	soon(t, 20*time.Second, "the child and its daemon are gone", func() bool { return !living(main) && !living(daemon) })
+	late := boot().Sub(until)
+	if late < killMargin/2-10*time.Millisecond || late >= killMargin {
+		t.Errorf("gone %s after validUntil; want from %s to %s", late, killMargin/2, killMargin)
+	}
+	t.Logf("gone %s after validUntil; the Lease expires %s after it", late, time.Second)
+	if found, _ := filepath.Glob(filepath.Join(next.dir, "main-*")); len(found) > 0 {
+		t.Error("the next leader's child runs already")
+	}
+	next.runs()
+}
+
+// A handover waits for a stubborn child, too, while the sidecar lives: it is killed, and the Lease released then.
+func TestHandoverKillsAStubbornChild(t *testing.T) {
+	t.Parallel()
+	store := filepath.Join(t.TempDir(), "store")
+	p := raise(t, store, stubborn, "--identity", "a")
+	main, daemon := p.runs(), p.pid("daemon")
+	next := raise(t, store, obedient, "--identity", "b")
+	p.send(syscall.SIGTERM)
+	next.runs()
+	if living(main) || living(daemon) {
+		t.Error("the next leader's child runs beside it")
+	}
+	if status := p.status(); status != exitWell {
+		t.Errorf("got status %d", status)
+	}
+	if !strings.Contains(p.log.String(), `"why":"released"`) {
+		t.Error("the Lease was not released")
+	}
+}
+
+// A slow child is waited for, also in native placement, and the Lease is released the moment it has ended.
+func TestHandoverWaitsForTheChild(t *testing.T) {
+	t.Parallel()
+	store := filepath.Join(t.TempDir(), "store")
+	const slow = `trap 'sleep 0.4; cut -d" " -f1 /proc/uptime >$DIR/stopped; exit 0' TERM
+cut -d" " -f1 /proc/uptime >$DIR/started; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
+	p := raise(t, store, slow, "--identity", "a")
+	p.runs()
+	next := raise(t, store, slow, "--identity", "b")
+	soon(t, 20*time.Second, "the next one knows of the leader", func() bool {
+		l, err := leadership.Read(next.signalDir())
+		return err == nil && l.Leader == "a"
+	})
+	p.send(syscall.SIGTERM)
+	next.runs()
+	var at [2]float64
+	for i, name := range []string{filepath.Join(p.dir, "stopped"), filepath.Join(next.dir, "started")} {
+		b, err := os.ReadFile(name)
+		if err == nil {
+			at[i], err = strconv.ParseFloat(strings.TrimSpace(string(b)), 64)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if at[1] < at[0] || at[1] > at[0]+1.5 {
+		t.Errorf("stopped at %.2f s, the next one started at %.2f s", at[0], at[1])
+	}
+}
+
+// As pid 1, with a child whose orphans end: no zombie stays, not even one that comes to the sidecar itself.
+func TestNoZombiesAsPid1(t *testing.T) {
+	t.Parallel()
+	p := raiseAs(t, []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "lease-sidecar"}, filepath.Join(t.TempDir(), "store"),
+		`for i in 1 2 3 4 5; do sh -c 'sleep 0.05 & exec sleep 0' & done; wait; sleep 0.3
+trap 'exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
+	p.runs()
+	init := childrenOf(t, p.cmd.Process.Pid)
+	if len(init) != 1 {
+		t.Fatalf("got %v below unshare", init)
+	}
+	// A process that somebody put into the container, whose parent ends first.
+	enter := exec.Command("nsenter", "-t", strconv.Itoa(init[0]), "-p", "-m", "setsid", "sh", "-c", "sleep 0.1 >/dev/null 2>&1 & exit 0")
+	if out, err := enter.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	time.Sleep(200 * time.Millisecond)
+	soon(t, 10*time.Second, "no zombies", func() bool {
+		for _, pid := range childrenOf(t, init[0]) {
+			if !living(pid) {
+				return false
+			}
+			for _, below := range childrenOf(t, pid) {
+				if !living(below) {
+					return false
+				}
+			}
+		}
+		return len(childrenOf(t, init[0])) == 1 // the guard
+	})
+	if err := syscall.Kill(init[0], syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.status(); status != exitWell {
+		t.Errorf("got status %d", status)
+	}
+}
+
+func childrenOf(t *testing.T, parent int) (pids []int) {
+	t.Helper()
+	out, err := exec.Command("ps", "-o", "pid=", "--ppid", strconv.Itoa(parent)).Output()
+	var none *exec.ExitError
+	if err != nil && !errors.As(err, &none) {
+		t.Fatal(err)
+	}
+	for field := range strings.FieldsSeq(string(out)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+// The sidecar ends as its child does, when told so; the Lease is released before.
+func TestExitWithTheChild(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -KILL $$": 137} {
+		t.Run(script, func(t *testing.T) {
+			t.Parallel()
+			p := raise(t, filepath.Join(t.TempDir(), "store"), script, "--on-child-exit", "exit")
+			if got := p.status(); got != want {
+				t.Errorf("got status %d; want %d", got, want)
+			}
+			if !strings.Contains(p.log.String(), `"why":"released"`) {
+				t.Error("the Lease was not released")
+			}
+		})
+	}
+	t.Run("told to end", func(t *testing.T) {
+		t.Parallel()
+		p := raise(t, filepath.Join(t.TempDir(), "store"), `echo $$ >$DIR/main-1; exec sleep 100`, "--on-child-exit", "exit")
+		p.runs()
+		p.send(syscall.SIGTERM)
+		if got := p.status(); got != 143 {
+			t.Errorf("got status %d; want the child's, 143", got)
+		}
+	})
+}
+
+// A child that ends at once gives leadership up at once, and does not make the election spin.
+func TestCrashingChildStandsBack(t *testing.T) {
+	t.Parallel()
+	store := filepath.Join(t.TempDir(), "store")
+	p := raise(t, store, `echo start >>$DIR/log; sleep 0.5; exit 3`, "--identity", "a")
+	soon(t, 30*time.Second, "it crashes", func() bool { _, err := os.Stat(filepath.Join(p.dir, "log")); return err == nil })
+	began := time.Now()
+	next := raise(t, store, obedient, "--identity", "b")
+	next.runs()
+	if d := time.Since(began); d > 2500*time.Millisecond {
+		t.Errorf("the next one led %s after the start of the crashing child", d)
+	}
+	time.Sleep(3 * time.Second)
+	if log, err := os.ReadFile(filepath.Join(p.dir, "log")); err != nil || string(log) != "start\n" {
+		t.Errorf("got %q, %v", log, err)
+	}
+	next.send(syscall.SIGTERM)
+	next.status()
+	soon(t, 30*time.Second, "it tries again, when nobody else leads", func() bool {
+		log, err := os.ReadFile(filepath.Join(p.dir, "log"))
+		return err == nil && string(log) == "start\nstart\n"
+	})
+}
+
+// Process signals reach the child's group, and the child knows its term.
+func TestChildHearsAndKnows(t *testing.T) {
+	t.Parallel()
+	p := raise(t, filepath.Join(t.TempDir(), "store"), `for s in HUP USR1 USR2 WINCH; do trap "echo $s >>\$DIR/heard" $s; done
+env >$DIR/env; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
+	pid := p.runs()
+	for i, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH} {
+		p.send(s)
+		soon(t, 5*time.Second, "the child hears "+s.String(), func() bool {
+			heard, _ := os.ReadFile(filepath.Join(p.dir, "heard"))
+			return bytes.Count(heard, []byte("\n")) == i+1
+		})
+	}
+	if group, err := syscall.Getpgid(pid); err != nil || group != pid {
+		t.Errorf("it is in group %d, not its own: %v", group, err)
+	}
+	l, err := leadership.Read(p.signalDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment, err := os.ReadFile(filepath.Join(p.dir, "env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"LEASE_SIDECAR_TOKEN=" + l.Token, "LEASE_SIDECAR_IDENTITY=" + l.Identity, "LEASE_SIDECAR_LEASE=" + l.Lease,
+		fmt.Sprintf("LEASE_SIDECAR_TRANSITIONS=%d", l.Transitions), "LEASE_SIDECAR_BOOT_ID=" + l.BootID, "DIR=" + p.dir,
+	} {
+		if !slices.Contains(strings.Split(string(environment), "\n"), want) {
+			t.Errorf("no %s in\n%s", want, environment)
+		}
+	}
+}
+
+// A second signal does not wait for a stubborn child.
+func TestHurryKillsTheChild(t *testing.T) {
+	t.Parallel()
+	store := filepath.Join(t.TempDir(), "store")
+	first := raise(t, store, obedient) // it releases the Lease: else the long one waits for a minute
+	first.runs()
+	first.send(syscall.SIGTERM)
+	first.status()
+	p := raise(t, store, stubborn, "--lease-duration", "60s")
+	main, daemon := p.runs(), p.pid("daemon")
+	p.send(syscall.SIGTERM)
+	soon(t, 10*time.Second, "it waits", func() bool {
+		l, err := leadership.Read(p.signalDir())
+		return err == nil && !l.IsLeader
+	})
+	if !living(main) || !living(daemon) {
+		t.Error("it was killed at once")
+	}
+	p.send(syscall.SIGTERM)
+	p.status()
+	if living(main) || living(daemon) {
+		t.Error("it outlived the sidecar")
+	}
+}

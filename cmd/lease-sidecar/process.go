@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"syscall"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
+)
+
+// processOptions are the options that say which process to tell, and how.
+var processOptions = []string{"process-name", "pid-file", "on-elected", "on-lost", "fence"}
+
+// process reads which process to tell; its Target is not given where there is none.
+func (a answers) process(election elector.Config) process.Config {
+	c := process.Config{
+		Target:    process.Target{Name: a.text("process-name"), PIDFile: a.text("pid-file")},
+		OnElected: a.processSignal("on-elected"), OnLost: a.processSignal("on-lost"),
+		Fence: a.choice("fence", "none", "kill") == "kill", KillMargin: election.KillMargin(), Clock: bootclock.System{},
+	}
+	a.add(c.Validate())
+	return c
+}
+
+func (a answers) processSignal(name string) process.Signo {
+	s, err := process.ParseSignal(a.text(name))
+	if err != nil {
+		a.addf("--%s %q: %w", name, a.text(name), err)
+	}
+	return s
+}
+
+// processTarget is the workload's process with the guard that keeps its deadline.
+type processTarget struct {
+	*process.Process
+	guard *deadline // nil without a signal to send at the deadline
+}
+
+// openProcess returns the target, or nil where none was asked for. crashed is told that it has ended while leading.
+func openProcess(c process.Config, log *slog.Logger, crashed func()) (*processTarget, error) {
+	if !c.Target.Given() {
+		return nil, nil
+	}
+	t := &processTarget{}
+	c.Log, c.Crashed = log, crashed
+	if c.OnLost != 0 {
+		t.guard = &deadline{log: log}
+		c.Guard = t.guard
+	}
+	var err error
+	t.Process, err = process.New(c)
+	return t, err
+}
+
+// Close lets go of the process and ends the guard.
+func (t *processTarget) Close() error {
+	err := t.Process.Close()
+	if t.guard != nil {
+		err = errors.Join(err, t.guard.close())
+	}
+	return err
+}
+
+// deadline keeps a guard process from the first order on, and starts another one where it has ended.
+type deadline struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	guard *guard.Guard
+}
+
+var _ process.Guard = (*deadline)(nil)
+
+// Arm hands the order to the guard process.
+func (d *deadline) Arm(o process.Order) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	order := guard.Order{
+		Deadline: o.Deadline, PID: o.PID, StartTime: o.StartTime, Signal: syscall.Signal(o.Signal), Kill: o.Kill,
+	}
+	if d.guard != nil {
+		if err := d.guard.Arm(order); err == nil {
+			return nil
+		}
+		d.log.Warn("the guard process has ended: starting another")
+		_ = d.guard.Close() // it has ended
+	}
+	var err error
+	if d.guard, err = guard.Start(guard.Config{}); err != nil {
+		d.guard = nil
+		return err
+	}
+	return d.guard.Arm(order)
+}
+
+// Disarm takes the order back.
+func (d *deadline) Disarm() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.guard != nil {
+		_ = d.guard.Disarm() // an error means that it has ended
+	}
+}
+
+func (d *deadline) close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.guard == nil {
+		return nil
+	}
+	return d.guard.Close()
+}

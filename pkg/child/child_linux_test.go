@@ -1,0 +1,349 @@
+package child
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// TestMain makes this binary its own guard, as the command is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == guard.Subcommand && os.Args[2] == "--" {
+		syscall.CloseOnExec(3)
+		syscall.CloseOnExec(4)
+		if err := guard.Main(os.Args[3:], os.NewFile(3, "orders"), os.NewFile(4, "reports")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+const margin = 600 * time.Millisecond
+
+// nursery is a child with a real guard, and the ends that it told of.
+type nursery struct {
+	*Child
+	t   *testing.T
+	dir string
+
+	mu   sync.Mutex
+	ends []End
+}
+
+func raise(t *testing.T, inherited, script string) *nursery {
+	t.Helper()
+	n := &nursery{t: t, dir: t.TempDir()}
+	t.Setenv("DIR", n.dir)
+	var err error
+	n.Child, err = New(Config{
+		Command: []string{"sh", "-c", script}, KillMargin: margin, Clock: bootclock.System{}, Inherited: inherited,
+		Ended: func(e End) { n.mu.Lock(); defer n.mu.Unlock(); n.ends = append(n.ends, e) },
+		Log:   slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); n.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		closing, cancel := context.WithCancel(context.Background())
+		cancel() // nobody waits
+		_ = n.Close(closing)
+	})
+	return n
+}
+
+func leads(token string, left time.Duration) leadership.Leadership {
+	until := bootclock.System{}.Now().Add(left)
+	wall := time.Date(2026, 11, 22, 10, 0, 0, 123_900_000, time.UTC)
+	return leadership.Leadership{
+		Lease: "web", Namespace: "apps", Identity: "web-a_1", IsLeader: true, Leader: "web-a", LeaderUntil: until,
+		Token: token, Transitions: 4, Since: wall, ValidUntil: until, ValidUntilWall: wall.Add(10 * time.Second), BootID: "boot",
+	}
+}
+
+func (n *nursery) apply(l leadership.Leadership) {
+	n.t.Helper()
+	began := time.Now()
+	if err := n.Apply(n.t.Context(), l); err != nil {
+		n.t.Fatal(err)
+	}
+	if d := time.Since(began); d > time.Second {
+		n.t.Errorf("Apply took %s", d)
+	}
+}
+
+func (n *nursery) told() []End {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]End(nil), n.ends...)
+}
+
+func (n *nursery) within(what string, so func() bool) {
+	n.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if so() {
+			return
+		}
+	}
+	n.t.Fatalf("not within 10 s: %s", what)
+}
+
+func (n *nursery) read(name string) string {
+	n.t.Helper()
+	var b []byte
+	n.within("the program writes "+name, func() bool {
+		var err error
+		b, err = os.ReadFile(filepath.Join(n.dir, name))
+		return err == nil && strings.HasSuffix(string(b), "\n")
+	})
+	return strings.TrimSpace(string(b))
+}
+
+func (n *nursery) pid(name string) int {
+	n.t.Helper()
+	pid, err := strconv.Atoi(n.read(name))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return pid
+}
+
+func (n *nursery) guardPID() int {
+	n.Child.mu.Lock()
+	defer n.Child.mu.Unlock()
+	return n.guard.PID()
+}
+
+func lives(pid int) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && !strings.Contains(string(b), ") Z ")
+}
+
+const obedient = `trap 'sleep 0.2; exit 0' TERM; echo $$ >$DIR/$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
+
+const stubborn = `trap '' TERM; setsid sh -c 'trap "" TERM; echo $$ >$DIR/daemon; while :; do sleep 0.05; done' &
+echo $$ >$DIR/$LEASE_SIDECAR_TOKEN; while :; do sleep 0.05; done`
+
+func TestRunsOnlyWhileLeading(t *testing.T) {
+	n := raise(t, "", obedient)
+	n.apply(leadership.Leadership{})
+	if n.Alive() || n.Stopped(t.Context()) != nil {
+		t.Error("a standby's program is not seen as stopped")
+	}
+	n.apply(leads("7", time.Minute))
+	pid := n.pid("7")
+	n.apply(leads("7", time.Minute)) // a renewal
+	if !n.Alive() {
+		t.Error("it is not seen to live")
+	}
+	draining := leads("", time.Minute)
+	draining.IsLeader, draining.Since = false, time.Time{}
+	n.apply(draining)
+	if err := n.Stopped(t.Context()); err != nil || lives(pid) || n.Alive() {
+		t.Errorf("stopped: %v, lives: %t, alive: %t", err, lives(pid), n.Alive())
+	}
+	if ends := n.told(); len(ends) != 0 {
+		t.Errorf("it was told to stop, but counts as ended by itself: %+v", ends)
+	}
+	n.apply(leads("8", time.Minute))
+	n.pid("8")
+}
+
+func TestStoppedEndsWithItsContext(t *testing.T) {
+	n := raise(t, "", obedient)
+	n.apply(leads("7", time.Minute))
+	n.pid("7")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if n.Stopped(ctx) == nil {
+		t.Error("a running program counts as stopped")
+	}
+}
+
+// A changed token is another term: its program starts when nothing of the last one lives.
+func TestNewTermNewProgram(t *testing.T) {
+	n := raise(t, "", obedient)
+	n.apply(leads("7", time.Minute))
+	old := n.pid("7")
+	n.apply(leads("8", time.Minute))
+	if n.pid("8") == old || lives(old) {
+		t.Error("the last term's program goes on")
+	}
+	if ends := n.told(); len(ends) != 0 {
+		t.Errorf("got %+v", ends)
+	}
+}
+
+// A predecessor's term is not run for, its successor is.
+func TestInheritedTermIsNotRun(t *testing.T) {
+	n := raise(t, "7", obedient)
+	n.apply(leads("7", time.Minute))
+	if n.Alive() {
+		t.Error("it runs for the inherited term")
+	}
+	n.apply(leads("8", time.Minute))
+	n.pid("8")
+	if _, err := os.Stat(filepath.Join(n.dir, "7")); err == nil {
+		t.Error("it ran for the inherited term")
+	}
+}
+
+// The kill deadline stands on the last term's end, however long a drain goes on (I11).
+func TestStubbornProgramIsKilledByTheTermsEnd(t *testing.T) {
+	n := raise(t, "", stubborn)
+	l := leads("7", 700*time.Millisecond)
+	n.apply(l)
+	main, daemon := n.pid("7"), n.pid("daemon")
+	draining := leads("", time.Hour) // renewed on and on
+	draining.IsLeader, draining.Since = false, time.Time{}
+	n.apply(draining)
+	if err := n.Stopped(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	gone := bootclock.System{}.Now()
+	if lives(main) || lives(daemon) {
+		t.Error("it lives")
+	}
+	if fence := l.ValidUntil.Add(margin / 2); gone.Before(fence) || !gone.Before(l.ValidUntil.Add(margin)) {
+		t.Errorf("gone %s after validUntil; want from %s to %s", gone.Sub(l.ValidUntil), margin/2, margin)
+	}
+	if n.Status() != 137 {
+		t.Errorf("got status %d", n.Status())
+	}
+}
+
+func TestOwnEndIsTold(t *testing.T) {
+	n := raise(t, "", `sleep 0.1; exit 3`)
+	n.apply(leads("7", time.Minute))
+	n.within("its end is told", func() bool { return len(n.told()) == 1 })
+	e := n.told()[0]
+	if e.Token != "7" || e.Status != 3 || e.Ordered || e.Ran < 50*time.Millisecond || e.Ran > 8*time.Second {
+		t.Errorf("got %+v", e)
+	}
+	n.apply(leads("7", time.Minute)) // the term is not over at once
+	n.apply(leadership.Leadership{})
+	n.apply(leads("8", time.Minute))
+	n.within("the next one's end is told", func() bool { return len(n.told()) == 2 })
+}
+
+// The guard is lost: what it left is killed, the term given up, and the next term runs with another guard.
+func TestLostGuardIsReplaced(t *testing.T) {
+	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen": syscall.SIGSTOP} {
+		t.Run(name, func(t *testing.T) {
+			n := raise(t, "", stubborn)
+			n.apply(leads("7", time.Minute))
+			main, daemon := n.pid("7"), n.pid("daemon")
+			if err := syscall.Kill(n.guardPID(), sig); err != nil {
+				t.Fatal(err)
+			}
+			if sig == syscall.SIGSTOP {
+				n.apply(leads("7", time.Minute)) // it does not hear of this renewal
+			}
+			n.within("the loss is told", func() bool { return len(n.told()) == 1 })
+			if e := n.told()[0]; e.Token != "7" || e.Signal != syscall.SIGKILL || lives(main) || lives(daemon) {
+				t.Errorf("got %+v; main lives: %t, daemon lives: %t", e, lives(main), lives(daemon))
+			}
+			if err := n.Stopped(t.Context()); err != nil {
+				t.Error(err)
+			}
+			n.within("another guard takes orders", func() bool { return n.Apply(t.Context(), leads("8", time.Minute)) == nil })
+			n.pid("8")
+		})
+	}
+}
+
+// A guard that is frozen while its program is to stop does not save the program.
+func TestFrozenGuardDoesNotSaveTheProgram(t *testing.T) {
+	n := raise(t, "", stubborn)
+	l := leads("7", 500*time.Millisecond)
+	n.apply(l)
+	main, daemon := n.pid("7"), n.pid("daemon")
+	if err := syscall.Kill(n.guardPID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	n.apply(leadership.Leadership{})
+	if err := n.Stopped(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if gone := (bootclock.System{}).Now(); lives(main) || lives(daemon) || l.ValidUntil.Add(margin+400*time.Millisecond).Before(gone) {
+		t.Errorf("gone %s after validUntil", gone.Sub(l.ValidUntil))
+	}
+}
+
+// An order that the guard has not heard yet tells nothing of what lives.
+func TestUnheardOrderIsNoProof(t *testing.T) {
+	n := raise(t, "", obedient)
+	if err := syscall.Kill(n.guardPID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	n.apply(leads("7", time.Minute))
+	n.apply(leadership.Leadership{})
+	if !n.Alive() {
+		t.Error("the program counts as gone, though the guard may have started it")
+	}
+	if err := syscall.Kill(n.guardPID(), syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Stopped(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	l := leads("48213", time.Minute)
+	l.ValidUntil = 812345678901
+	got := strings.Join(environment(l), "\n")
+	want := `LEASE_SIDECAR_LEASE=web
+LEASE_SIDECAR_NAMESPACE=apps
+LEASE_SIDECAR_IDENTITY=web-a_1
+LEASE_SIDECAR_LEADER=web-a
+LEASE_SIDECAR_TOKEN=48213
+LEASE_SIDECAR_TRANSITIONS=4
+LEASE_SIDECAR_SINCE=2026-11-22T10:00:00.123Z
+LEASE_SIDECAR_VALID_UNTIL=2026-11-22T10:00:10.123Z
+LEASE_SIDECAR_VALID_UNTIL_BOOTTIME_NS=812345678901
+LEASE_SIDECAR_BOOT_ID=boot`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	var b Backoff
+	for i, step := range []struct{ ran, want time.Duration }{
+		{0, time.Second},
+		{0, 2 * time.Second},
+		{time.Second, 4 * time.Second},
+		{0, 8 * time.Second},
+		{0, 16 * time.Second},
+		{0, 32 * time.Second},
+		{0, time.Minute},
+		{59 * time.Second, time.Minute},
+		{time.Minute, time.Second},
+		{0, 2 * time.Second},
+	} {
+		if got := b.Next(step.ran); got != step.want {
+			t.Errorf("step %d, after %s: got %s; want %s", i, step.ran, got, step.want)
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// told is a candidate that keeps what it is told.
+type told struct {
+	mu    sync.Mutex
+	level leadership.Leadership
+	words []string
+}
+
+func (c *told) SetFit(fit bool, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.words = append(c.words, fmt.Sprintf("%v: %s", fit, why))
+}
+
+func (c *told) Leadership() leadership.Leadership {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.level
+}
+
+// await waits until the last word begins so.
+func (c *told) await(t *testing.T, want string) {
+	t.Helper()
+	var last string
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		last = c.words[len(c.words)-1]
+		c.mu.Unlock()
+		if strings.HasPrefix(last, want) {
+			return
+		}
+	}
+	t.Fatalf("the last word is %q, want %q", last, want)
+}
+
+func quickHealth(change func(*HealthConfig)) HealthConfig {
+	c := HealthConfig{
+		Interval: 10 * time.Millisecond, Timeout: 10 * time.Millisecond, Threshold: 3, SuccessThreshold: 1,
+		Clock: bootclock.System{}, Log: quiet,
+	}
+	change(&c)
+	return c
+}
+
+// checking runs a health check until the test ends.
+func checking(t *testing.T, cfg HealthConfig) (*Health, *told) {
+	t.Helper()
+	h, err := NewHealth(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &told{}
+	h.Judge(c)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		h.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	return h, c
+}
+
+// TestLook: what one look makes of what is there.
+func TestLook(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "/500", http.StatusFound)
+		case "/hangs":
+			<-r.Context().Done()
+		default:
+			status := 0
+			_, _ = fmt.Sscanf(r.URL.Path, "/%d", &status)
+			w.WriteHeader(status)
+		}
+	}))
+	defer web.Close()
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer secure.Close()
+	dir := t.TempDir()
+	socket, err := net.Listen("unix", filepath.Join(dir, "app.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := free.Addr().String()
+	free.Close()
+	age := func(name string, d time.Duration) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if at := time.Now().Add(-d); os.Chtimes(path, at, at) != nil {
+			t.Fatal("set the file's time")
+		}
+		return path
+	}
+	for _, c := range []struct {
+		name string
+		cfg  HealthConfig
+		want sight
+		says string // "" where the workload is well
+	}{
+		{"200", HealthConfig{URL: web.URL + "/200"}, there, ""},
+		{"204", HealthConfig{URL: web.URL + "/204"}, there, ""},
+		{"a redirect is well, and not followed", HealthConfig{URL: web.URL + "/moved"}, there, ""},
+		{"400", HealthConfig{URL: web.URL + "/400"}, there, "status 400"},
+		{"503", HealthConfig{URL: web.URL + "/503"}, there, "status 503"},
+		{"no answer in time", HealthConfig{URL: web.URL + "/hangs"}, unclear, "deadline"},
+		{"a certificate of its own", HealthConfig{URL: secure.URL}, there, ""},
+		{"refused", HealthConfig{URL: "http://" + nobody}, gone, "refused"},
+		{"a connection", HealthConfig{TCP: web.Listener.Addr().String()}, there, ""},
+		{"no connection", HealthConfig{TCP: nobody}, gone, "refused"},
+		{"a socket", HealthConfig{TCP: "unix:" + socket.Addr().String()}, there, ""},
+		{"no socket", HealthConfig{TCP: "unix:" + filepath.Join(dir, "none.sock")}, gone, "no such file"},
+		{"a file", HealthConfig{File: age("old", time.Hour)}, there, ""},
+		{"no file", HealthConfig{File: filepath.Join(dir, "none")}, gone, "no such file"},
+		{"a fresh file", HealthConfig{File: age("fresh", 0), FileMaxAge: time.Minute}, there, ""},
+		{"a stale file", HealthConfig{File: age("stale", time.Hour), FileMaxAge: time.Minute}, there, "ago, more than 1m0s"},
+		{"a file from the future", HealthConfig{File: age("future", -time.Hour), FileMaxAge: time.Minute}, there, "more than 1m0s"},
+		{"below a file", HealthConfig{File: filepath.Join(age("plain", 0), "x")}, unclear, "not a directory"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.cfg.Clock = bootclock.System{}
+			p, err := newProbe(c.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			got, err := p.look(ctx)
+			if got != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("look: %v, %v, want %v, %q", got, err, c.want, c.says)
+			}
+		})
+	}
+}
+
+func TestNewHealthRefuses(t *testing.T) {
+	for _, c := range []HealthConfig{{URL: "ftp://x/"}, {URL: "http:///x"}, {URL: "://"}, {TCP: "app:80"}, {TCP: "80"}} {
+		c.Clock = bootclock.System{}
+		if _, err := NewHealth(c); err == nil || !strings.Contains(err.Error(), "want") {
+			t.Errorf("NewHealth(%q%q): %v, want an error with the mend", c.URL, c.TCP, err)
+		}
+	}
+}
+
+// TestHealthTellsTheCandidate: the real thing, an app whose health comes and goes.
+func TestHealthTellsTheCandidate(t *testing.T) {
+	var status atomic.Int32
+	status.Store(500)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
+	defer app.Close()
+	h, c := checking(t, quickHealth(func(c *HealthConfig) { c.URL, c.Timeout = app.URL, time.Second }))
+	if h.Fit() {
+		t.Error("fit before its health is known")
+	}
+	status.Store(200)
+	c.await(t, "true")
+	status.Store(503)
+	c.await(t, "false: 3 health checks failed in a row, the last: get "+app.URL+": status 503")
+	status.Store(200)
+	c.await(t, "true")
+	want := []string{
+		"false: its health is not known yet", "true: its health checks pass",
+		"false: 3 health checks failed in a row, the last: get " + app.URL + ": status 503", "true: its health checks pass",
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if diff := cmp.Diff(want, c.words); diff != "" {
+		t.Errorf("words (-want +got):\n%s", diff)
+	}
+}
+
+// TestStandbyThatDoesNotRunIsNotChecked: such a workload has no endpoint before it leads.
+func TestStandbyThatDoesNotRunIsNotChecked(t *testing.T) {
+	var asked atomic.Int32
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(500)
+	}))
+	defer app.Close()
+	h, c := checking(t, quickHealth(func(c *HealthConfig) {
+		c.URL, c.Timeout, c.WhileLeading, c.Cooldown = app.URL, time.Second, true, time.Hour
+	}))
+	time.Sleep(50 * time.Millisecond)
+	if n := asked.Load(); n != 0 || !h.Fit() {
+		t.Errorf("asked %d times, fit %v, want 0, true", n, h.Fit())
+	}
+	c.mu.Lock()
+	c.level = leads(bootclock.System{}, "5")
+	c.mu.Unlock()
+	c.await(t, "false: 3 health checks")
+}
+
+// TestEndpointGoneIsAProof: once it was there.
+func TestEndpointGoneIsAProof(t *testing.T) {
+	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }))
+	address := app.Listener.Addr().String()
+	app.Listener.Close()
+	h, _ := checking(t, quickHealth(func(c *HealthConfig) { c.TCP, c.Timeout = address, time.Second }))
+	proof := h.Proof()
+	stopped := func(within time.Duration) bool {
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		err := proof.Stopped(ctx)
+		if err != nil && ctx.Err() == nil {
+			t.Errorf("Stopped: %v, and the context has not ended", err)
+		}
+		return err == nil
+	}
+	blind := func() bool { return proof.(interface{ Blind() bool }).Blind() }
+	if !blind() || stopped(100*time.Millisecond) {
+		t.Errorf("never there: blind %v; want true, and no proof", blind())
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Listener = listener
+	app.Start()
+	for blind() {
+		time.Sleep(time.Millisecond)
+	}
+	if stopped(100 * time.Millisecond) {
+		t.Error("stopped while the endpoint is there")
+	}
+	time.AfterFunc(50*time.Millisecond, app.Close)
+	if !stopped(5 * time.Second) {
+		t.Error("not stopped though the endpoint is gone")
+	}
+}
+
+// TestFileThatStaysIsNoSight: a crash removes no file, so the native placement's rule must go on to hold.
+func TestFileThatStaysIsNoSight(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "healthy")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h, c := checking(t, quickHealth(func(c *HealthConfig) { c.File = path }))
+	c.await(t, "true")
+	if !(proofs{h.Proof()}).blind() {
+		t.Error("a file stands against the rule of the native placement")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := h.Proof().Stopped(ctx); err != nil {
+		t.Errorf("the file is gone: %v, want a proof", err)
+	}
+}

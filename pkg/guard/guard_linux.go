@@ -1,0 +1,203 @@
+package guard
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+const (
+	// sayTime bounds the handing over of an order: a pipe that stays full for so long has no reader.
+	sayTime = 200 * time.Millisecond
+	// endTime bounds a guard's own end, killing included, once its sidecar has let go.
+	endTime = 2 * time.Second
+)
+
+// ErrGone is returned for orders to a guard that has ended.
+var ErrGone = errors.New("the guard process has ended")
+
+// Guard is the sidecar's end of a guard process. Its methods may be called from several goroutines at once.
+type Guard struct {
+	command *exec.Cmd
+	orders  *os.File
+	done    chan struct{}
+
+	mu     sync.Mutex
+	number uint64
+	closed bool
+}
+
+// Config says what a guard is for.
+type Config struct {
+	// Command is the program and its arguments that [Guard.Run] runs; nil for a guard that is only armed.
+	Command []string
+	// Heard takes every report, in order, and must return soon; nil: nobody listens. It is not called any more
+	// once [Guard.Done] is closed.
+	Heard func(Report)
+}
+
+// Start starts a guard: this very program again, with the argument [Subcommand]. End it with [Guard.Close]. It fails
+// where /proc does not show this process's own pid namespace, as the guard could then not find a descendant.
+func Start(c Config) (*Guard, error) {
+	if err := ownProc(); err != nil {
+		return nil, err
+	}
+	theirs, orders, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the guard: %w", err)
+	}
+	defer theirs.Close()
+	reports, answers, err := os.Pipe()
+	if err != nil {
+		orders.Close()
+		return nil, fmt.Errorf("start the guard: %w", err)
+	}
+	defer answers.Close()
+	g := &Guard{orders: orders, done: make(chan struct{})}
+	g.command = exec.Command("/proc/self/exe")
+	g.command.Args = append([]string{"lease-sidecar", Subcommand, "--"}, c.Command...)
+	g.command.Stdin, g.command.Stdout, g.command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	g.command.ExtraFiles = []*os.File{theirs, answers}
+	// A group of its own: a terminal's Ctrl-C and Ctrl-Z mean the sidecar, not its guard.
+	g.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := g.command.Start(); err != nil {
+		orders.Close()
+		reports.Close()
+		return nil, fmt.Errorf("start the guard: %w", err)
+	}
+	guards.Store(g.PID(), nil)
+	go g.listen(reports, c.Heard)
+	return g, nil
+}
+
+// ownProc checks that the numbers in /proc are this process's own kind.
+func ownProc() error {
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		return fmt.Errorf("read /proc: %w: mount it, as the guard finds descendants there", err)
+	}
+	if self != strconv.Itoa(os.Getpid()) {
+		return errors.New("/proc shows another pid namespace than this process's: mount it anew (unshare --mount-proc), as the guard finds descendants there")
+	}
+	return nil
+}
+
+// listen passes reports on until the guard ends, and reaps it.
+func (g *Guard) listen(reports *os.File, heard func(Report)) {
+	defer close(g.done)
+	defer reports.Close()
+	for lines := bufio.NewScanner(reports); lines.Scan(); {
+		var r Report
+		if json.Unmarshal(lines.Bytes(), &r) == nil && heard != nil {
+			heard(r)
+		}
+	}
+	// No more reports: it has ended, or is about to.
+	timer := time.AfterFunc(endTime, func() { _ = g.command.Process.Kill() })
+	defer timer.Stop()
+	_ = g.command.Wait() // how it ended does not matter
+	guards.Delete(g.PID())
+}
+
+// PID returns the guard's process id.
+func (g *Guard) PID() int { return g.command.Process.Pid }
+
+// Done returns a channel that is closed once the guard has ended and was reaped. What it ran has had SIGKILL by then,
+// but for descendants that left the program: they are the sidecar's now, if that is a subreaper.
+func (g *Guard) Done() <-chan struct{} { return g.done }
+
+// Run makes the program run for a term, or moves the term's deadlines. It returns the order's number, by which
+// [Report].Heard tells that it was taken.
+func (g *Guard) Run(t Term) (uint64, error) { return g.say(message{Run: &t}) }
+
+// Stop has the program stop, and kills what still lives at the instant kill. It returns the order's number.
+func (g *Guard) Stop(kill bootclock.Instant) (uint64, error) {
+	return g.say(message{Stop: &stop{kill}})
+}
+
+// Forward sends a signal to the program's process group; nothing happens while it does not run.
+func (g *Guard) Forward(s syscall.Signal) error {
+	_, err := g.say(message{Forward: s})
+	return err
+}
+
+// Arm sets the deadline of a process that is not the guard's own, in place of the one before. When the sidecar dies, the
+// process gets the signal at once, as nobody could take it back any more.
+func (g *Guard) Arm(o Order) error {
+	_, err := g.say(message{Arm: &o})
+	return err
+}
+
+// Disarm takes the deadline of [Guard.Arm] away.
+func (g *Guard) Disarm() error {
+	_, err := g.say(message{Disarm: true})
+	return err
+}
+
+// say writes an order. An error means that the guard cannot be relied on: it has ended, or does not read.
+func (g *Guard) say(m message) (uint64, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return 0, ErrGone
+	}
+	g.number++
+	m.Number = g.number
+	line, err := json.Marshal(m)
+	if err != nil {
+		return 0, fmt.Errorf("order the guard: %w", err)
+	}
+	_ = g.orders.SetWriteDeadline(time.Now().Add(sayTime)) // a pipe takes one
+	if _, err := g.orders.Write(append(line, '\n')); err != nil {
+		// What is there may be half a line: nothing sensible can follow it.
+		g.kill()
+		return 0, fmt.Errorf("order the guard: %w", err)
+	}
+	return m.Number, nil
+}
+
+// Kill ends a guard that cannot be relied on, and by that its program.
+func (g *Guard) Kill() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.kill()
+}
+
+func (g *Guard) kill() {
+	_ = g.command.Process.Kill() // an error means that it has ended
+	if !g.closed {
+		g.closed = true
+		g.orders.Close()
+	}
+}
+
+// Close ends the guard. A program that still runs is killed with all its descendants; an armed process is left alone.
+// It returns when the guard has ended.
+func (g *Guard) Close() error {
+	_ = g.Disarm() // an error means that it has ended
+	g.mu.Lock()
+	if !g.closed {
+		g.closed = true
+		g.orders.Close()
+	}
+	g.mu.Unlock()
+	timer := time.NewTimer(endTime)
+	defer timer.Stop()
+	select {
+	case <-g.done:
+		return nil
+	case <-timer.C:
+	}
+	g.Kill()
+	<-g.done
+	return errors.New("end the guard: it did not end by itself and was killed")
+}

@@ -1,0 +1,76 @@
+package event
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// component is what the Events name as their source.
+const component = "lease-sidecar"
+
+// reference points at the Lease.
+type reference struct {
+	Kind            string `json:"kind"`
+	APIVersion      string `json:"apiVersion"`
+	Namespace       string `json:"namespace"`
+	Name            string `json:"name"`
+	UID             string `json:"uid"`
+	ResourceVersion string `json:"resourceVersion,omitempty"`
+}
+
+// object is an Event of the core API, with the fields that client-go's recorder fills in.
+type object struct {
+	Kind       string `json:"kind"`
+	APIVersion string `json:"apiVersion"`
+	Metadata   struct {
+		Name      string `json:"name"`
+		Namespace string `json:"namespace"`
+	} `json:"metadata"`
+	InvolvedObject reference `json:"involvedObject"`
+	Reason         string    `json:"reason"`
+	Message        string    `json:"message"`
+	Source         struct {
+		Component string `json:"component"`
+		Host      string `json:"host,omitempty"`
+	} `json:"source"`
+	FirstTimestamp     time.Time `json:"firstTimestamp"`
+	LastTimestamp      time.Time `json:"lastTimestamp"`
+	Count              int       `json:"count"`
+	Type               string    `json:"type"`
+	ReportingComponent string    `json:"reportingComponent"`
+}
+
+// find reads the Lease's UID: kubectl describe selects Events by it, and a Lease that was made anew has another.
+func (s *Signal) find(ctx context.Context, l leadership.Leadership) (reference, error) {
+	answer, err := s.cfg.API.Send(ctx, http.MethodGet,
+		"/apis/coordination.k8s.io/v1/namespaces/"+l.Namespace+"/leases/"+l.Lease, nil)
+	if err != nil {
+		return reference{}, err
+	}
+	var found struct{ Metadata reference }
+	if err := json.Unmarshal(answer, &found); err != nil {
+		return reference{}, err
+	}
+	r := found.Metadata
+	r.Kind, r.APIVersion, r.Namespace, r.Name = "Lease", "coordination.k8s.io/v1", l.Namespace, l.Lease
+	return r, nil
+}
+
+// object makes the Event. Its name is the Lease's and the time in hexadecimal nanoseconds, as client-go's.
+func (s *Signal) object(message string) object {
+	o := object{
+		Kind: "Event", APIVersion: "v1", InvolvedObject: s.lease, Reason: "LeaderElection", Message: message, Count: 1,
+		Type: "Normal", ReportingComponent: component,
+	}
+	at := s.wall.UTC().Truncate(time.Second) // the field's form has no more
+	o.FirstTimestamp, o.LastTimestamp = at, at
+	o.Metadata.Name = fmt.Sprintf("%s.%x", s.lease.Name, s.wall.UnixNano())
+	o.Metadata.Namespace = s.lease.Namespace
+	o.Source.Component, o.Source.Host = component, s.cfg.Host
+	return o
+}

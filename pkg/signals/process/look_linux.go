@@ -1,0 +1,194 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+// How often /proc is read. It costs in proportion to the processes there, so the pause grows with the time it took,
+// once the process has been found: its end comes as an event.
+const (
+	lookSoon  = 100 * time.Millisecond // after an end, or while a process cannot be told: it may just be starting
+	soonFor   = 3 * time.Second
+	lookPause = time.Second
+	lookMax   = 10 * time.Second
+	idleShare = 2000 // the pause is as many times what a look took: 0.05 % of a core
+)
+
+// look finds the process and takes hold of it.
+func (p *Process) look() error {
+	if p.held != nil && p.held.ended() {
+		p.bury()
+	}
+	all, err := readTable()
+	if err != nil {
+		return err
+	}
+	found, namesakes, err := p.cfg.Target.find(all)
+	switch {
+	case err == nil && (p.held == nil || !p.held.same(found)):
+		err = p.take(found)
+	case errors.Is(err, errNone) && p.held != nil && !p.held.told.leading:
+		p.release() // it has become another program
+	}
+	p.remember(all, namesakes)
+	return err
+}
+
+func (e entry) same(other entry) bool { return e.pid == other.pid && e.start == other.start }
+
+// take holds a process in place of the one before, which the pid file does not name any more.
+func (p *Process) take(found entry) error {
+	h, err := hold(found)
+	if errors.Is(err, errOver) {
+		return errNone
+	}
+	if err != nil {
+		return err
+	}
+	if p.cfg.OnElected != 0 || p.cfg.OnLost != 0 {
+		if err := h.send(0); err != nil { // nothing but the question whether we may
+			h.close()
+			return err
+		}
+	}
+	p.release()
+	p.held, p.seen = h, true
+	p.cfg.Log.Info("found the process to tell", "pid", h.pid, "command", h.comm)
+	return nil
+}
+
+func (p *Process) release() {
+	if p.held != nil {
+		p.held.close()
+	}
+	p.held = nil
+}
+
+// remember keeps kin up to date: whoever was in it stays while it lives, as a child whose parent has ended shows no
+// kinship any more. The process comes first.
+func (p *Process) remember(all table, namesakes []entry) {
+	var kin []entry
+	known := map[int]bool{}
+	add := func(entries ...entry) {
+		for _, e := range entries {
+			if now, ok := all[e.pid]; ok && now.same(e) && !known[e.pid] {
+				known[e.pid] = true
+				kin = append(kin, e)
+			}
+		}
+	}
+	if p.held != nil {
+		add(all.family(p.held.entry)...)
+	}
+	if p.seen {
+		add(namesakes...)
+	}
+	if p.leads {
+		add(p.kin...)
+	} else {
+		add(p.work...)
+	}
+	p.kin = kin
+}
+
+// bury takes note of the process's end. While leading that is a crash, and leadership goes where a process runs.
+func (p *Process) bury() {
+	h := p.held
+	if h == nil || h.over {
+		return
+	}
+	h.over = true
+	p.release()
+	p.disarm()
+	leading := p.level.At(p.cfg.Clock.Now()).IsLeader
+	p.cfg.Log.Info("the process has ended", "pid", h.pid, "command", h.comm, "leading", leading)
+	if leading && p.cfg.Crashed != nil {
+		p.cfg.Crashed()
+	}
+}
+
+// Run looks for the process, tells one that has come the level that holds, sees it end, and keeps the kill deadline,
+// until ctx ends. It returns nil.
+func (p *Process) Run(ctx context.Context) error {
+	w := watch{Process: p}
+	for {
+		exited, pause := w.step()
+		timer := time.NewTimer(pause)
+		select {
+		case <-exited:
+			w.restless = p.cfg.Clock.Now().Add(soonFor)
+			w.next = 0
+		case <-p.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		timer.Stop()
+	}
+}
+
+// watch is what Run remembers from one step to the next.
+type watch struct {
+	*Process
+	next     bootclock.Instant // of the next look
+	restless bootclock.Instant // look often until then
+	trouble  string            // of the last look
+	said     string            // what of it is in the log
+}
+
+// step does what is due, and returns what to wait for, and how long at most.
+func (w *watch) step() (exited <-chan struct{}, pause time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.cfg.Clock.Now()
+	if w.known && !now.Before(w.next) {
+		w.report(w.turn())
+		after := w.cfg.Clock.Now()
+		w.next = after.Add(w.patience(after, after.Sub(now)))
+	}
+	pause = w.next.Sub(w.cfg.Clock.Now())
+	if !w.known {
+		pause = lookPause
+	}
+	if left := w.strike(); left > 0 {
+		pause = min(pause, left)
+	}
+	if w.held != nil {
+		exited = w.held.exited
+	}
+	return exited, max(pause, 0)
+}
+
+// patience returns the pause until the next look, where the last took that long.
+func (w *watch) patience(now bootclock.Instant, took time.Duration) time.Duration {
+	if w.trouble != "" || now.Before(w.restless) {
+		return lookSoon
+	}
+	if w.held == nil { // somebody waits to be told
+		return lookPause
+	}
+	return min(max(took*idleShare, lookPause), lookMax)
+}
+
+// report logs a trouble when it comes a second time, as a process that is starting does not catch its signals yet, and
+// its end.
+func (w *watch) report(err error) {
+	now := ""
+	if err != nil {
+		now = err.Error()
+	}
+	switch {
+	case now == "" && w.said != "":
+		w.cfg.Log.Info("the process can be told again")
+		w.said = ""
+	case now != "" && now == w.trouble && now != w.said:
+		w.cfg.Log.Warn("the process cannot be told", "target", w.cfg.Target.String(), "error", err)
+		w.said = now
+	}
+	w.trouble = now
+}

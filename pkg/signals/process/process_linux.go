@@ -1,0 +1,276 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+)
+
+// Process is the signal to one process, and sight of its end. Make it with [New]; [Process.Run] keeps looking.
+type Process struct {
+	cfg  Config
+	wake chan struct{} // room for one: Run has something new to wait for
+
+	mu     sync.Mutex // Apply, Run and the proof
+	level  leadership.Leadership
+	known  bool              // a level has come
+	leads  bool              // what it said when it was looked at last
+	until  bootclock.Instant // the last validUntil that came with leadership
+	held   *held             // the process; nil: none
+	seen   bool              // there has been one
+	kin    []entry           // the process, all that it started, and its namesakes, as last seen
+	work   []entry           // kin at the end of the term: the proof is that they are gone
+	strays bool              // what an ended process left behind has been told
+	order  Order             // what the guard has; zero: nothing
+	kill   bootclock.Instant // when the fence strikes; zero: not
+	absent string            // what was said of a process that is not there
+}
+
+var _ signals.Signal = (*Process)(nil)
+
+// New returns a signal that has looked for nothing yet. It fails as [Config.Validate] does.
+func New(cfg Config) (*Process, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if !cfg.Target.Given() {
+		return nil, errors.New("no process to tell: set --process-name or --pid-file")
+	}
+	return &Process{cfg: cfg, wake: make(chan struct{}, 1)}, nil
+}
+
+// Name returns "process".
+func (p *Process) Name() string { return "process" }
+
+// Apply tells the process that level, unless it was told before. Where no process is found there is nobody to tell,
+// which is no failure: the sidecar starts before the workload. A process that must not be signalled is one.
+func (p *Process) Apply(_ context.Context, l leadership.Leadership) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.level, p.known = l, true
+	if l.IsLeader {
+		p.until = max(p.until, l.ValidUntil)
+	}
+	if p.upToDate(p.cfg.Clock.Now()) {
+		return p.arm(l.ValidUntil)
+	}
+	defer p.rouse()
+	return p.turn()
+}
+
+// upToDate reports whether the process is there and has been told: then a level is but a renewal.
+func (p *Process) upToDate(now bootclock.Instant) bool {
+	if p.held != nil && p.held.told.leading && p.order.due(now) {
+		p.held.told = told{} // the guard was faster than the news, and has told it the loss
+	}
+	return p.held != nil && p.held.told == asTold(p.level.At(now)) && !p.held.ended()
+}
+
+func asTold(l leadership.Leadership) told {
+	return told{something: true, leading: l.IsLeader, token: l.Token}
+}
+
+// turn looks for the process and tells it the level as it stands now.
+func (p *Process) turn() error {
+	err := p.look()
+	if l := p.level.At(p.cfg.Clock.Now()); l.IsLeader {
+		p.rise()
+		if err == nil {
+			return p.tellElected(l)
+		}
+		return p.miss(err)
+	}
+	p.fall()
+	// A held process is told the loss even when it is not the only one any more.
+	return errors.Join(p.tellLost(), p.miss(err))
+}
+
+// miss passes on why no process was found, but for the plain absence, which it logs when that changes.
+func (p *Process) miss(err error) error {
+	if err == nil {
+		p.absent = ""
+		return nil
+	}
+	if !errors.Is(err, errNone) {
+		return fmt.Errorf("find the %s: %w", p.cfg.Target, err)
+	}
+	switch {
+	case p.leads && p.absent != "leading":
+		p.absent = "leading"
+		p.cfg.Log.Warn("leading, and there is no process to tell", "target", p.cfg.Target.String(), "error", err)
+	case p.absent == "":
+		p.absent = "standby"
+		p.cfg.Log.Info("no process to tell yet", "target", p.cfg.Target.String())
+	}
+	return nil
+}
+
+// rise notes the beginning of a term.
+func (p *Process) rise() {
+	if p.leads {
+		return
+	}
+	p.leads, p.work, p.kill, p.strays = true, nil, 0, false
+}
+
+// fall notes the end of a term: what belonged to the workload must be gone before another replica may begin.
+func (p *Process) fall() {
+	if !p.leads {
+		return
+	}
+	p.leads, p.work = false, p.kin
+	if p.cfg.Fence {
+		p.kill = p.until.Add(p.cfg.KillMargin / 2)
+	}
+}
+
+// tellElected sends OnElected, after the guard has got its order: a sidecar that freezes in between must not leave a
+// process that leads unguarded.
+func (p *Process) tellElected(l leadership.Leadership) error {
+	h := p.held
+	if h.told == asTold(l) {
+		return p.arm(l.ValidUntil)
+	}
+	for _, s := range []Signo{p.cfg.OnElected, p.cfg.OnLost} { // who cannot be told the loss is not told the gain
+		if s == 0 {
+			continue
+		}
+		if err := admit(h.entry, s, p.cfg.Fence); err != nil {
+			return p.unlessOver(h, err)
+		}
+	}
+	if err := p.arm(l.ValidUntil); err != nil {
+		return err
+	}
+	if !l.At(p.cfg.Clock.Now()).IsLeader { // the checks may have taken long
+		return errors.New("tell the process that it leads: the term ran out meanwhile")
+	}
+	return p.send(p.cfg.OnElected, l)
+}
+
+// tellLost sends OnLost to the process, or to what it left behind.
+func (p *Process) tellLost() error {
+	h := p.held
+	if h == nil {
+		p.tellStrays()
+		p.disarm()
+		return nil
+	}
+	lost := leadership.Leadership{}
+	if h.told == asTold(lost) {
+		return nil
+	}
+	if p.cfg.Fence && h.led.IsZero() && p.kill.IsZero() { // of no term that we know: it gets the time from now
+		p.kill = p.cfg.Clock.Now().Add(p.cfg.KillMargin / 2)
+	}
+	if p.cfg.OnLost != 0 {
+		if err := admit(h.entry, p.cfg.OnLost, p.cfg.Fence); err != nil {
+			return p.unlessOver(h, err)
+		}
+	}
+	if err := p.send(p.cfg.OnLost, lost); err != nil {
+		return err
+	}
+	p.handFence()
+	return nil
+}
+
+// send sends a signal, 0 being none, and notes what the process knows by it. A process that has ended meanwhile is as
+// good as told.
+func (p *Process) send(s Signo, l leadership.Leadership) error {
+	h := p.held
+	if s != 0 {
+		if err := h.send(s); err != nil {
+			return p.unlessOver(h, err)
+		}
+		p.cfg.Log.Info("told the process", "pid", h.pid, "command", h.comm, "process_signal", s.String(), "leading", l.IsLeader)
+	}
+	h.told = asTold(l)
+	return nil
+}
+
+// unlessOver returns err, or nil where the process has ended, which explains any error.
+func (p *Process) unlessOver(h *held, err error) error {
+	if errors.Is(err, errOver) || h.ended() {
+		p.bury()
+		return nil
+	}
+	return err
+}
+
+// arm has the guard send OnLost at the end of the term, unless it hears more before.
+func (p *Process) arm(until bootclock.Instant) error {
+	h := p.held
+	if h == nil || !p.leads {
+		return nil
+	}
+	h.led = until
+	if p.cfg.Guard == nil || p.cfg.OnLost == 0 {
+		return nil
+	}
+	order := Order{Deadline: until, PID: h.pid, StartTime: h.start, Signal: p.cfg.OnLost}
+	if p.cfg.Fence {
+		order.Kill = until.Add(p.cfg.KillMargin / 2)
+	}
+	if order == p.order {
+		return nil
+	}
+	if err := p.cfg.Guard.Arm(order); err != nil {
+		return fmt.Errorf("have the guard keep the deadline: %w", err)
+	}
+	p.order = order
+	return nil
+}
+
+// handFence leaves the guard nothing but the fence, once the process has been told the loss.
+func (p *Process) handFence() {
+	if p.cfg.Guard == nil || p.kill.IsZero() || p.held == nil {
+		p.disarm()
+		return
+	}
+	// A guard whose sidecar has died sends the signal at once: CONT does no harm.
+	order := Order{Deadline: p.kill, PID: p.held.pid, StartTime: p.held.start, Signal: cont, Kill: p.kill}
+	if err := p.cfg.Guard.Arm(order); err != nil { // the fence is ours too
+		p.cfg.Log.Warn("the guard does not keep the kill deadline", "error", err)
+	}
+	p.order = order
+}
+
+func (p *Process) disarm() {
+	if p.order != (Order{}) {
+		p.cfg.Guard.Disarm()
+	}
+	p.order = Order{}
+}
+
+// rouse has Run look at what there is to wait for.
+func (p *Process) rouse() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close lets go of the process, which goes on as it is, but for one that the fence waits for: it is killed now, as
+// nobody would do it later. Run must have ended.
+func (p *Process) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.kill.IsZero() {
+		p.kill = min(p.kill, p.cfg.Clock.Now())
+		p.strike()
+	}
+	if p.held != nil {
+		p.held.close()
+		p.held = nil
+	}
+	return nil
+}
+
+const recheck = 200 * time.Millisecond // timers stop while the machine is suspended

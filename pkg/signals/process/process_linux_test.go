@@ -1,0 +1,521 @@
+package process
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+func TestMain(m *testing.M) {
+	if target := os.Getenv(strangerEnv); target != "" {
+		os.Exit(stranger(target))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+const (
+	usr1 Signo = 10
+	usr2 Signo = 12
+)
+
+// unique returns a name that no other process of this machine bears, and that fits a comm.
+func unique(t *testing.T) string {
+	t.Helper()
+	return fmt.Sprintf("t%d-%d", os.Getpid(), serial())
+}
+
+var serial = func() func() int {
+	var mu sync.Mutex
+	n := 0
+	return func() int { mu.Lock(); defer mu.Unlock(); n++; return n }
+}()
+
+// tool returns where a program is; the tests need it.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	found, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%v: this test drives the real program: apt-get install nginx-light redis-server python3", err)
+	}
+	return found
+}
+
+// app is a program that runs for a test, with the lines that it prints.
+type app struct {
+	*exec.Cmd
+	lines chan string
+	over  chan struct{}
+}
+
+func (a *app) pid() int { return a.Process.Pid }
+
+// start runs a command until the test ends, or it is killed.
+func start(t *testing.T, cmd *exec.Cmd) *app {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	a := &app{Cmd: cmd, lines: make(chan string, 1000), over: make(chan struct{})}
+	go func() {
+		defer close(a.over)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			a.lines <- s.Text()
+		}
+		_ = cmd.Wait()
+	}()
+	t.Cleanup(func() { a.end() })
+	return a
+}
+
+// end kills the program and its group, and waits.
+func (a *app) end() {
+	_ = syscall.Kill(-a.pid(), syscall.SIGKILL)
+	<-a.over
+}
+
+// says waits for a line with the text.
+func (a *app) says(t *testing.T, text string) {
+	t.Helper()
+	late := time.After(10 * time.Second)
+	var heard []string
+	for {
+		select {
+		case line := <-a.lines:
+			if strings.Contains(line, text) {
+				return
+			}
+			heard = append(heard, line)
+		case <-late:
+			t.Fatalf("not heard in 10 s: %q; heard %q", text, heard)
+		}
+	}
+}
+
+// python runs a python3 program by the name; it prints the names of signals that it catches, and "ready" first.
+func python(t *testing.T, name, body string) *app {
+	t.Helper()
+	code := "import os, signal, sys, time\n" +
+		"def say(s): print(s, flush=True)\n" +
+		"def on(n): signal.signal(n, lambda n, _: say(signal.Signals(n).name))\n" +
+		body + "\nsay('ready')\nwhile True: time.sleep(60)\n"
+	cmd := exec.Command(tool(t, "/usr/bin/python3"), "-c", code)
+	cmd.Args[0] = name
+	a := start(t, cmd)
+	a.says(t, "ready")
+	return a
+}
+
+const catchesUsr = "on(signal.SIGUSR1); on(signal.SIGUSR2)"
+
+// teller is a Process under test, with its log and its guard.
+type teller struct {
+	*Process
+	t       *testing.T
+	log     *journal
+	guard   *book
+	crashes chan struct{}
+	clock   bootclock.System
+}
+
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// book is a Guard that writes down what it is told. The guard process itself is tested where it lives, and with it in
+// test/process.
+type book struct {
+	mu     sync.Mutex
+	orders []Order
+	err    error
+}
+
+func (b *book) Arm(o Order) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.orders = append(b.orders, o)
+	return b.err
+}
+
+func (b *book) Disarm() { _ = b.Arm(Order{}) }
+
+func (b *book) last() Order {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.orders) == 0 {
+		return Order{}
+	}
+	return b.orders[len(b.orders)-1]
+}
+
+// tell makes a Process that is not looking yet.
+func tell(t *testing.T, cfg Config) *teller {
+	t.Helper()
+	r := &teller{t: t, log: &journal{}, guard: &book{}, crashes: make(chan struct{}, 10)}
+	cfg.Clock, cfg.Log, cfg.Guard = r.clock, slog.New(slog.NewTextHandler(io.MultiWriter(r.log), nil)), r.guard
+	cfg.Crashed = func() { r.crashes <- struct{}{} }
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Process = p
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// looking starts Run until the test ends.
+func (r *teller) looking() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = r.Run(ctx) }()
+	r.t.Cleanup(func() { cancel(); <-done })
+}
+
+// lead applies a term that is valid for d from now, and returns its end.
+func (r *teller) lead(token string, d time.Duration) bootclock.Instant {
+	r.t.Helper()
+	until := r.clock.Now().Add(d)
+	if err := r.apply(r.term(token, until)); err != nil {
+		r.t.Fatalf("tell that it leads: %v", err)
+	}
+	return until
+}
+
+func (r *teller) term(token string, until bootclock.Instant) leadership.Leadership {
+	return leadership.Leadership{IsLeader: true, Token: token, ValidUntil: until, Since: time.Now(), ValidUntilWall: time.Now()}
+}
+
+func (r *teller) lose() {
+	r.t.Helper()
+	if err := r.apply(leadership.Leadership{}); err != nil {
+		r.t.Fatalf("tell that it does not lead: %v", err)
+	}
+}
+
+func (r *teller) apply(l leadership.Leadership) error { return r.Apply(r.t.Context(), l) }
+
+// within waits until something is so.
+func (r *teller) within(d time.Duration, what string, so func() bool) {
+	r.t.Helper()
+	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if so() {
+			return
+		}
+	}
+	r.t.Fatalf("not within %s: %s\n%s", d, what, r.log)
+}
+
+func (r *teller) stopsWithin(d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return r.Stopped(ctx)
+}
+
+func state(t *testing.T, pid int) entry {
+	t.Helper()
+	e, err := readEntry(pid)
+	if err != nil {
+		return entry{state: 'X'}
+	}
+	return e
+}
+
+func writePID(t *testing.T, pid int) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "app.pid")
+	if err := os.WriteFile(file, fmt.Appendln(nil, pid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestLevelsReachTheProcessOnce(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, catchesUsr)
+	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r.lose()
+	a.says(t, "SIGUSR2")
+	until := r.lead("1", time.Minute)
+	a.says(t, "SIGUSR1")
+	want := Order{Deadline: until, PID: a.pid(), StartTime: state(t, a.pid()).start, Signal: usr2}
+	if got := r.guard.last(); got != want {
+		t.Errorf("the guard has %+v; want %+v", got, want)
+	}
+	if until = r.lead("1", 2*time.Minute); r.guard.last().Deadline != until {
+		t.Error("a renewal did not move the guard's deadline")
+	}
+	// One at a time: signals that wait together are handled in no order.
+	hears := func(want string) {
+		t.Helper()
+		if got := <-a.lines; got != want {
+			t.Errorf("got %s; want %s: a level is told once", got, want)
+		}
+	}
+	r.lead("2", time.Minute) // a new term without a gap
+	hears("SIGUSR1")
+	r.lose()
+	r.lose()
+	hears("SIGUSR2")
+	if got := r.guard.last(); got != (Order{}) {
+		t.Errorf("the guard has %+v after the loss; want nothing", got)
+	}
+	r.lead("3", time.Minute)
+	hears("SIGUSR1")
+}
+
+// A process that came later is told the level that holds then, and its crash while leading is told, once.
+func TestRestartedProcessIsToldTheLevel(t *testing.T) {
+	name := unique(t)
+	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r.looking()
+	r.lose()
+	if !r.Blind() {
+		t.Error("it has seen nothing, but does not say so")
+	}
+	a := python(t, name, catchesUsr)
+	a.says(t, "SIGUSR2")
+	r.lead("1", time.Minute)
+	a.says(t, "SIGUSR1")
+	a.end()
+	<-r.crashes
+	b := python(t, name, catchesUsr)
+	b.says(t, "SIGUSR1")
+	r.lose()
+	b.says(t, "SIGUSR2")
+	b.end()
+	r.within(5*time.Second, "its end is noted", func() bool { return strings.Count(r.log.String(), "the process has ended") == 2 })
+	c := python(t, name, catchesUsr)
+	c.says(t, "SIGUSR2")
+	if n := len(r.crashes); n != 0 {
+		t.Errorf("%d crashes told while standing by", n)
+	}
+}
+
+func TestTermThatHasRunOutIsALoss(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, catchesUsr)
+	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	if err := r.apply(r.term("1", r.clock.Now())); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-a.lines; got != "SIGUSR2" {
+		t.Errorf("got %s by a level that came late; want SIGUSR2", got)
+	}
+}
+
+// A guard that cannot be armed would leave a frozen sidecar's word standing: then nobody is told that he leads.
+func TestNobodyLeadsWithoutTheGuard(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, catchesUsr)
+	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r.guard.err = io.ErrClosedPipe
+	if err := r.apply(r.term("1", r.clock.Now().Add(time.Minute))); err == nil || !strings.Contains(err.Error(), "guard") {
+		t.Errorf("got %v; want an error of the guard", err)
+	}
+	r.guard.err = nil
+	r.lose()
+	if got := <-a.lines; got != "SIGUSR2" {
+		t.Errorf("got %s; want SIGUSR2 and nothing before", got)
+	}
+}
+
+// The guard may have acted on a deadline that was moved too late: then the process is told again that it leads.
+func TestAGuardThatWasFasterIsMended(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, catchesUsr)
+	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	until := r.lead("1", 300*time.Millisecond)
+	a.says(t, "SIGUSR1")
+	r.within(time.Second, "the deadline has passed", func() bool { return !r.clock.Now().Before(until) })
+	r.lead("1", time.Minute)
+	a.says(t, "SIGUSR1")
+}
+
+func TestParkingStopsAndProves(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, "") // catches nothing: any program will do
+	r := tell(t, Config{Target: Target{Name: name}, OnElected: cont, OnLost: stop})
+	r.lose()
+	r.within(time.Second, "it is parked", func() bool { return state(t, a.pid()).stopped() })
+	r.lead("1", time.Minute)
+	r.within(time.Second, "it runs", func() bool { return !state(t, a.pid()).stopped() })
+	if err := r.stopsWithin(50 * time.Millisecond); err == nil {
+		t.Error("it counts as stopped while it leads")
+	}
+	r.lose()
+	if err := r.stopsWithin(time.Second); err != nil {
+		t.Errorf("parked, it does not count as stopped: %v", err)
+	}
+	if r.Alive() {
+		t.Error("parked, it counts as what keeps the Lease")
+	}
+}
+
+// The end is seen with all that the process had started.
+func TestStoppedWaitsForTheWholeFamily(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, `
+if os.fork() == 0:
+    os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); os.execv('/bin/sleep', ['sleep', '0.7'])
+time.sleep(0.2)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))`)
+	r := tell(t, Config{Target: Target{Name: name}, OnLost: term})
+	r.lead("1", time.Minute)
+	if !r.Alive() || r.Blind() {
+		t.Errorf("alive %v, blind %v of a process that leads", r.Alive(), r.Blind())
+	}
+	r.lose()
+	r.within(5*time.Second, "its first process ends", func() bool { return state(t, a.pid()).over() })
+	if r.Alive() {
+		t.Error("it is alive after its end")
+	}
+	if err := r.stopsWithin(100 * time.Millisecond); err == nil {
+		t.Error("it counts as stopped while its daemon works")
+	}
+	if err := r.stopsWithin(5 * time.Second); err != nil {
+		t.Errorf("the daemon's end is not seen: %v", err)
+	}
+}
+
+// What ignores its stop is killed at the kill deadline with all that it has started, not before and not much later.
+func TestFenceKillsTheFamilyInTime(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, `
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child == 0:
+    os.setsid()
+    os.execv('/bin/sleep', ['sleep', '60'])
+time.sleep(0.2)`)
+	family, err := readTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := family.family(family[a.pid()])
+	if len(members) != 2 {
+		t.Fatalf("the family is %v; want two", members)
+	}
+	r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second})
+	r.looking()
+	until := r.lead("1", 300*time.Millisecond)
+	if got, want := r.guard.last().Kill, until.Add(500*time.Millisecond); got != want {
+		t.Errorf("the guard kills at %s; want %s", got, want)
+	}
+	r.lose()
+	if got := r.guard.last(); got.Kill != until.Add(500*time.Millisecond) || got.Signal != cont {
+		t.Errorf("after the loss the guard has %+v; want the kill deadline and no signal that matters", got)
+	}
+	if !r.Alive() {
+		t.Error("a process that ignores its stop does not keep the Lease")
+	}
+	r.within(5*time.Second, "all are gone", func() bool {
+		gone := state(t, a.pid()).over() && state(t, members[1].pid).over()
+		if gone && r.clock.Now().Before(until.Add(500*time.Millisecond)) {
+			t.Fatal("killed before the kill deadline")
+		}
+		return gone
+	})
+	if err := r.stopsWithin(time.Second); err != nil {
+		t.Errorf("killed, it does not count as stopped: %v", err)
+	}
+}
+
+// Who wakes late kills at once.
+func TestFencePastItsDeadlineStrikesAtOnce(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+	r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: 200 * time.Millisecond})
+	until := r.lead("1", 50*time.Millisecond)
+	r.within(time.Second, "the kill deadline has passed", func() bool { return until.Add(100 * time.Millisecond).Before(r.clock.Now()) })
+	r.looking() // frozen until now, as it were
+	r.lose()
+	r.within(2*time.Second, "it is killed", func() bool { return state(t, a.pid()).over() })
+}
+
+// A master that is killed leaves workers at work, which bear its name: they are told, and waited for.
+func TestOrphansOfACrashAreEnded(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, `
+for _ in range(2):
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        while True: time.sleep(60)
+time.sleep(0.2)`)
+	r := tell(t, Config{Target: Target{Name: name}, OnLost: term})
+	r.lead("1", time.Minute)
+	if err := a.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	r.within(5*time.Second, "its end is seen", func() bool {
+		_ = r.apply(r.term("1", r.clock.Now().Add(time.Minute)))
+		return len(r.crashes) > 0
+	})
+	_ = r.apply(leadership.Leadership{}) // it says that there are two
+	if err := r.stopsWithin(5 * time.Second); err != nil {
+		t.Errorf("the workers work on: %v", err)
+	}
+	r.lose()
+}
+
+func TestIdleLookingCostsNextToNothing(t *testing.T) {
+	name := unique(t)
+	python(t, name, catchesUsr)
+	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	w := watch{Process: r.Process}
+	r.lead("1", time.Hour)
+	began := r.clock.Now()
+	w.step()
+	took := r.clock.Now().Sub(began)
+	if pause := w.next.Sub(r.clock.Now()); pause < lookPause/2 || pause < lookMax/2 && pause < 900*took {
+		t.Errorf("the look took %s, and the next is in %s: that is more than 0.1 %% of a core", took, pause)
+	}
+}
+
+func BenchmarkLook(b *testing.B) {
+	target := Target{Name: "nobody-is-called-so"}
+	for b.Loop() {
+		all, err := readTable()
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, _, _ = target.find(all)
+		b.ReportMetric(float64(len(all)), "processes")
+	}
+}

@@ -1,0 +1,54 @@
+//go:build linux
+
+package examples
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestExamplesFollowTheSidecar has two replicas of each example work in turn: the leader's stops and reports it on a
+// step-down, so that the other starts at once; and it stops by validUntil when its sidecar is killed.
+func TestExamplesFollowTheSidecar(t *testing.T) {
+	eachWay(t, func(t *testing.T, l language, w way) {
+		script := newTranscript(t)
+		replicas := startReplicas(t, 2, l, w, script)
+		first, before := awaitLeader(t, script, replicas...)
+		heir := other(first, replicas)
+
+		first.stepDown()
+		if because := first.awaitLog("the workload counts as stopped"); !strings.Contains(because, "it reported so") {
+			t.Errorf("the worker did not report that its work has stopped: %s", because)
+		}
+		_, state := awaitLeader(t, script, heir)
+		if !less(before.Token, state.Token) {
+			t.Errorf("token %s after token %s; want a greater one", state.Token, before.Token)
+		}
+
+		heir.sidecar.signal(syscall.SIGKILL)
+		wantEndOfWork(t, script, heir)
+		wantOneAtWork(t, script)
+	})
+}
+
+// wantEndOfWork has the replica's worker stop by the validUntil that its sidecar, now dead or frozen, wrote last.
+func wantEndOfWork(t *testing.T, script *transcript, r *replica) {
+	t.Helper()
+	time.Sleep(50 * time.Millisecond) // what was written before the signal arrived
+	last := r.state()
+	if last.Token == "" {
+		t.Fatal("the term was over before the fault: the machine is too slow for this test")
+	}
+	eventually(t, "the term is over", func() bool { return !r.state().IsLeader })
+	time.Sleep(killMargin + 500*time.Millisecond)
+	for _, l := range script.from(0) {
+		if late := l.at.Sub(last.ValidUntil); tokenOf(l.text) == r.token(last) && !change(l.text) && late > killMargin {
+			t.Errorf("it works %s after its validUntil: %s\n%s", late, l.text, script)
+		}
+	}
+}
+
+// less compares tokens as numbers of any length.
+func less(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }

@@ -1,0 +1,86 @@
+//go:build linux
+
+package examples
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestFrozenSidecar stops the leader's sidecar alone, for longer than its Lease: the worker stops by validUntil without
+// a word from it, the other replica takes over, and what the sidecar says on waking starts nobody.
+func TestFrozenSidecar(t *testing.T) {
+	bothWays(t, func(t *testing.T, w way, script *transcript, replicas []*replica) {
+		frozen, _ := awaitLeader(t, script, replicas...)
+		frozen.sidecar.signal(syscall.SIGSTOP)
+		wantEndOfWork(t, script, frozen)
+		awaitLeader(t, script, other(frozen, replicas))
+		frozen.sidecar.signal(syscall.SIGCONT)
+		frozen.awaitLog("standing by")
+		wantStays(t, script, other(frozen, replicas))
+	})
+}
+
+// TestFrozenApp stops the leader's worker in the middle of a piece of work, and asks for a handover. Nobody can tell
+// the worker, so the Lease is kept until its validUntil; on waking it looks before it works, and stands by.
+func TestFrozenApp(t *testing.T) {
+	bothWays(t, func(t *testing.T, w way, script *transcript, replicas []*replica) {
+		frozen, before := awaitLeader(t, script, replicas...)
+		wantWork(t, script, script.len(), before.Token) // it sleeps in that piece now
+		frozen.worker.signal(syscall.SIGSTOP)
+		frozen.stepDown()
+		if because := frozen.awaitLog("the workload counts as stopped"); !strings.Contains(because, "validUntil has passed") {
+			t.Errorf("a frozen worker counts as stopped: %s", because)
+		}
+		awaitLeader(t, script, other(frozen, replicas))
+		frozen.worker.signal(syscall.SIGCONT)
+		wantStays(t, script, other(frozen, replicas))
+	})
+}
+
+// TestFrozenNode stops the leader's sidecar and its worker, in the middle of a piece of work, for longer than the
+// Lease: woken together, the worker looks before it works, and stands by.
+func TestFrozenNode(t *testing.T) {
+	bothWays(t, func(t *testing.T, w way, script *transcript, replicas []*replica) {
+		frozen, before := awaitLeader(t, script, replicas...)
+		wantWork(t, script, script.len(), before.Token) // it sleeps in that piece now
+		frozen.worker.signal(syscall.SIGSTOP)
+		frozen.sidecar.signal(syscall.SIGSTOP)
+		awaitLeader(t, script, other(frozen, replicas))
+		frozen.worker.signal(syscall.SIGCONT)
+		frozen.sidecar.signal(syscall.SIGCONT)
+		wantStays(t, script, other(frozen, replicas))
+	})
+}
+
+// bothWays runs the test with two replicas of the worker in Go, for each way of asking.
+func bothWays(t *testing.T, test func(*testing.T, way, *transcript, []*replica)) {
+	for _, w := range []way{byFile, byHTTP} {
+		t.Run(string(w), func(t *testing.T) {
+			t.Parallel()
+			script := newTranscript(t)
+			test(t, w, script, startReplicas(t, 2, golang, w, script))
+		})
+	}
+}
+
+// wantStays has the leader's worker go on alone, after the other one has said that it stands by.
+func wantStays(t *testing.T, script *transcript, leader *replica) {
+	t.Helper()
+	token := leader.token(leader.state())
+	from := script.len()
+	script.await(t, patience, 0, "the other worker stands by", func() func(string) bool {
+		count := 0
+		return func(l string) bool {
+			if l == "standing by" {
+				count++
+			}
+			return count > 2 // both said so once, before anybody led
+		}
+	}())
+	for range 5 {
+		from = wantWork(t, script, from, token)
+	}
+	wantOneAtWork(t, script)
+}
