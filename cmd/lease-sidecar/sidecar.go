@@ -24,8 +24,8 @@ import (
 // lastWord bounds the telling of the last level, once the election is over.
 const lastWord = 2 * time.Second
 
-// readyLook is the pause between looks whether the Lease has been read.
-const readyLook = time.Second
+// shedInterval is the pause between lettings go of the program's idle pages.
+const shedInterval = 30 * time.Second
 
 // sidecar is one candidate with all that speaks for it, put together but not yet running.
 type sidecar struct {
@@ -178,21 +178,22 @@ func (c *sidecar) awaitStart(ctx context.Context) {
 		return
 	}
 	c.started.Store(true)
-	c.shedOnceReady(ctx)
+	c.stayLight(ctx)
 }
 
-// shedOnceReady lets go of what only the start needed, once that is over: when the Lease has been read.
-func (c *sidecar) shedOnceReady(ctx context.Context) {
-	look := time.NewTicker(readyLook)
+// stayLight lets go, now and then, of what only the start, a scrape or a handover needed.
+func (c *sidecar) stayLight(ctx context.Context) {
+	look := time.NewTicker(shedInterval)
 	defer look.Stop()
-	for !c.elector.Ready() {
+	for {
+		if err := shedIdlePages(); err != nil {
+			c.log.Debug("idle pages cannot be let go of", "error", err)
+			return
+		}
 		select {
 		case <-look.C:
 		case <-ctx.Done():
 			return
 		}
-	}
-	if err := shedStartup(); err != nil {
-		c.log.Debug("the memory of the start cannot be let go of", "error", err)
 	}
 }
