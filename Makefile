@@ -59,6 +59,7 @@ unit: $(GOTESTSUM) race-note ## the tests that need nothing but Go
 
 .PHONY: integration
 integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and kube-apiserver
+	cd test/cluster && $(GO_TEST) .
 	$(GO_TEST) ./test/integration/...
 
 .PHONY: cluster

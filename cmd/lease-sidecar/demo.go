@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -46,8 +45,7 @@ func toyCommand() *cli.Command {
 			ctx, stop := withSignals(c.Context, nil)
 			defer stop()
 			toy := demo.Toy{Dir: a.text("signal-dir"), Out: c.App.Writer, Drained: func(ctx context.Context) error {
-				_, _, err := sidecar.do(ctx, http.MethodPost, "/drained")
-				return err
+				return sidecar.Order(ctx, "/drained")
 			}}
 			return toy.Run(ctx)
 		},

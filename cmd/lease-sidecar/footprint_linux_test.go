@@ -40,10 +40,10 @@ Anonymous:          3100 kB
 }
 
 // The process is smaller after it, and still works.
-func TestShedStartup(t *testing.T) {
+func TestShedIdlePages(t *testing.T) {
 	everything(t) // touch a good part of the program first
 	before := residentFile(t)
-	if err := shedStartup(); err != nil {
+	if err := shedIdlePages(); err != nil {
 		t.Fatal(err)
 	}
 	if after := residentFile(t); after >= before {

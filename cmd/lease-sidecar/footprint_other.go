@@ -2,5 +2,5 @@
 
 package main
 
-// shedStartup does nothing: the sidecar runs on Linux.
-func shedStartup() error { return nil }
+// shedIdlePages does nothing: the sidecar runs on Linux.
+func shedIdlePages() error { return nil }

@@ -42,5 +42,5 @@ func (a answers) leadership() (leadership.Leadership, error) {
 	if a.err() != nil {
 		return leadership.Leadership{}, nil
 	}
-	return sidecar.ask(a.c.Context)
+	return sidecar.Leadership(a.c.Context)
 }

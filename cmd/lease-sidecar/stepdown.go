@@ -1,14 +1,6 @@
 package main
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"net/http"
-	"strings"
-
-	"github.com/urfave/cli/v2"
-)
+import "github.com/urfave/cli/v2"
 
 func stepDownCommand() *cli.Command {
 	return &cli.Command{
@@ -27,16 +19,5 @@ func stepDown(c *cli.Context) error {
 	if err := a.err(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.Context, answerTime)
-	defer cancel()
-	status, body, err := sidecar.do(ctx, http.MethodPost, "/step-down")
-	switch {
-	case err != nil:
-		return err
-	case status == http.StatusAccepted:
-		return nil
-	case status == http.StatusConflict:
-		return errors.New("step-down: this replica does not lead")
-	}
-	return fmt.Errorf("step-down: the sidecar answered %d: %s", status, strings.TrimSpace(string(body)))
+	return sidecar.Order(c.Context, "/step-down")
 }

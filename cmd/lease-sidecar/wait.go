@@ -8,8 +8,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/client"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
+
+// errEnough ends the following of a sidecar that has said what was waited for.
+var errEnough = errors.New("seen enough")
 
 // askAgain is the pause before a sidecar that is not up yet is asked again.
 const askAgain = 200 * time.Millisecond
@@ -40,7 +44,7 @@ func wait(c *cli.Context) error {
 		ctx, done = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not within %s", timeout))
 		defer done()
 	}
-	err := sidecar.waitFor(ctx, func(l leadership.Leadership) bool {
+	err := waitFor(ctx, sidecar, func(l leadership.Leadership) bool {
 		return l.IsLeader || (what == "elected" && l.Leader != "")
 	})
 	if err != nil {
@@ -51,9 +55,9 @@ func wait(c *cli.Context) error {
 
 // waitFor follows the sidecar until it says what is wanted. When ctx ends first it returns ctx's cause, and why the
 // sidecar could not be asked, where that was so.
-func (s *localSidecar) waitFor(ctx context.Context, wanted func(leadership.Leadership) bool) error {
+func waitFor(ctx context.Context, sidecar *client.Sidecar, wanted func(leadership.Leadership) bool) error {
 	for {
-		err := s.follow(ctx, func(l leadership.Leadership) error {
+		err := sidecar.Follow(ctx, func(l leadership.Leadership) error {
 			if wanted(l) {
 				return errEnough
 			}

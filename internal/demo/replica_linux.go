@@ -2,13 +2,10 @@ package demo
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/client"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -37,13 +35,13 @@ const (
 
 // replica is one "pod": a sidecar and a toy workload, which share a directory.
 type replica struct {
-	name   string
-	dir    string // the signal directory
-	socket string
-	self   string // the program to run
-	store  string
-	log    *os.File
-	client *http.Client
+	name    string
+	dir     string // the signal directory
+	address string
+	self    string // the program to run
+	store   string
+	log     *os.File
+	client  *client.Sidecar
 
 	mu        sync.Mutex
 	condition condition
@@ -68,13 +66,14 @@ func newReplica(name, root, self string) (*replica, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the replica's log: %w", err)
 	}
-	socket := dir + ".sock"
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}
+	address := "unix:" + dir + ".sock"
+	sidecar, err := client.New(address)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make the replica's address: %w", err), log.Close())
+	}
 	return &replica{
-		name: name, dir: dir, socket: socket, self: self, store: filepath.Join(root, "store"), log: log,
-		condition: stopped, client: &http.Client{Transport: transport, Timeout: time.Second},
+		name: name, dir: dir, address: address, self: self, store: filepath.Join(root, "store"), log: log,
+		condition: stopped, client: sidecar,
 	}, nil
 }
 
@@ -90,7 +89,7 @@ func (r *replica) startSidecar() error {
 	// Only what is named here reaches the sidecar: no variable of the audience's shell may change the play.
 	p, err := r.spawn(nil, "run", "--store", "dir:"+r.store, "--namespace", "demo", "--prefix", "demo",
 		"--workload", "deployment/toy", "--identity", r.name, "--lease-duration", leaseDuration.String(),
-		"--signal-dir", r.dir, "--http-address", "unix:"+r.socket, "--probe-address", "off", "--log-format", "text")
+		"--signal-dir", r.dir, "--http-address", r.address, "--probe-address", "off", "--log-format", "text")
 	if err != nil {
 		return fmt.Errorf("start the sidecar of %s: %w", r.name, err)
 	}
@@ -105,7 +104,7 @@ func (r *replica) startToy() error {
 	if err != nil {
 		return fmt.Errorf("start the toy of %s: %w", r.name, err)
 	}
-	p, err := r.spawn(out, "toy", "--signal-dir", r.dir, "--http-address", "unix:"+r.socket)
+	p, err := r.spawn(out, "toy", "--signal-dir", r.dir, "--http-address", r.address)
 	out.Close() // the child has its own
 	if err != nil {
 		reports.Close()
@@ -177,26 +176,6 @@ func (r *replica) signal(sig syscall.Signal, becomes condition) error {
 	return nil
 }
 
-// stepDown asks the sidecar to hand over.
-func (r *replica) stepDown(ctx context.Context) error { return r.post(ctx, "/step-down") }
-
-// post sends an order to the sidecar.
-func (r *replica) post(ctx context.Context, path string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+path, nil)
-	if err != nil {
-		return err
-	}
-	response, err := r.client.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask the sidecar of %s: %w", r.name, err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("ask the sidecar of %s for %s: it answered %s", r.name, path, response.Status)
-	}
-	return nil
-}
-
 // stopToy ends the toy in good order and waits for it.
 func (r *replica) stopToy() { r.toyProcess().stop() }
 
@@ -214,7 +193,7 @@ func (r *replica) close() error {
 	for _, p := range []*process{r.toyProcess(), r.sidecarProcess()} {
 		p.kill()
 	}
-	r.client.CloseIdleConnections()
+	r.client.Close()
 	return r.log.Close()
 }
 

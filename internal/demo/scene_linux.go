@@ -48,7 +48,7 @@ var scenes = []scene{
 
 func actStepDown(ctx context.Context, p *play, leader int) (bootclock.Instant, error) {
 	at := p.clock.Now()
-	return at, p.replicas[leader].stepDown(ctx)
+	return at, p.replicas[leader].client.Order(ctx, "/step-down")
 }
 
 // actTerminate ends a pod as Kubernetes does with a native sidecar: the workload first, then the sidecar.
@@ -156,7 +156,7 @@ func (p *play) awaitAll(ctx context.Context) {
 	defer cancel()
 	for ctx.Err() == nil {
 		unknowing := func(r *replica) bool {
-			l, err := r.ask(ctx)
+			l, err := r.client.Leadership(ctx)
 			return err != nil || l.Leader == ""
 		}
 		if !slices.ContainsFunc(p.replicas, unknowing) {

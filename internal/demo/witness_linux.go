@@ -2,10 +2,7 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"sync"
 	"time"
 
@@ -60,7 +57,7 @@ func (w *witness) watch(ctx context.Context) {
 		})
 		readers.Go(func() {
 			w.each(ctx, func() {
-				l, asked := w.read(func() (leadership.Leadership, error) { return r.ask(ctx) })
+				l, asked := w.read(func() (leadership.Leadership, error) { return r.client.Leadership(ctx) })
 				w.note(&w.http[i], asked, l)
 			})
 		})
@@ -90,24 +87,6 @@ func (w *witness) note(t *track, asked bootclock.Instant, l leadership.Leadershi
 	defer w.mu.Unlock()
 	w.looks++
 	t.look(asked, w.clock.Now(), l.IsLeader, l.Token)
-}
-
-// ask returns the sidecar's answer over HTTP: leadership is told by the status and the document together.
-func (r *replica) ask(ctx context.Context) (l leadership.Leadership, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/leader", nil)
-	if err != nil {
-		return l, err
-	}
-	response, err := r.client.Do(request)
-	if err != nil {
-		return l, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, leadership.DocumentMax))
-	if err == nil {
-		err = json.Unmarshal(body, &l)
-	}
-	return l, err
 }
 
 // sights returns the newest of each replica.

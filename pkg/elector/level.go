@@ -30,7 +30,7 @@ func (m *machine) level(now moment) leadership.Leadership {
 		l.Leader, l.LeaderUntil = m.observedLeader()
 	}
 	if !l.ValidUntil.IsZero() {
-		l.ValidUntilWall = now.wall.UTC().Add(l.ValidUntil.Sub(now.boot)).Round(time.Millisecond)
+		l.ValidUntilWall = now.wall.UTC().Add(l.ValidUntil.Sub(now.boot)).Truncate(time.Millisecond)
 	}
 	return l.At(now.boot)
 }

@@ -53,7 +53,7 @@ type machine struct {
 	getDue   bool              // a read is wanted as soon as nothing is in flight
 	nextTry  bootclock.Instant // no request of a kind that failed before then
 	failures int               // requests failed in a row
-	trouble  string            // the last failure, as last logged
+	troubles map[verb]string   // the last failure of each kind of request, as last logged
 
 	published leadership.Leadership
 	saved     HoldState
@@ -62,7 +62,7 @@ type machine struct {
 
 // newMachine returns a candidate that has read nothing yet. Hold is what a predecessor left, or nil.
 func newMachine(cfg Config, bootID string, hold *HoldState, rand func() float64) *machine {
-	m := &machine{cfg: cfg, bootID: bootID, rand: rand, sent: map[int64]bootclock.Instant{}, getDue: true}
+	m := &machine{cfg: cfg, bootID: bootID, rand: rand, sent: map[int64]bootclock.Instant{}, troubles: map[verb]string{}, getDue: true}
 	if hold != nil {
 		m.saved = *hold
 		if hold.Leading {

@@ -52,7 +52,7 @@ func (m *machine) reply(now moment, e replied) {
 		return
 	}
 	m.taking = m.taking && r.verb != verbTake
-	m.recovered()
+	m.recovered(r.verb)
 	m.compareDates(now, r, e.reply.Date)
 	if r.verb == verbGet && e.reply.Record.Version.Compare(r.known) < 0 {
 		m.restored(now, e.reply.Record)
@@ -67,7 +67,7 @@ func (m *machine) reply(now moment, e replied) {
 // failed takes a request that was refused, or whose outcome is open: the next read tells.
 func (m *machine) failed(now moment, r *request, err error) {
 	if r.verb == verbGet && errors.Is(err, lease.ErrNotFound) {
-		m.recovered()
+		m.recovered(r.verb)
 		if r.known != m.know.version {
 			m.getDue = true // overtaken: something was written since the read was sent
 			return
@@ -98,24 +98,24 @@ func (m *machine) failed(now moment, r *request, err error) {
 	}
 }
 
-// complain logs a failure when it is not the same as the last one; a lost race is no failure.
+// complain logs a failure when it is not the same as the last one of its kind; a lost race is no failure.
 func (m *machine) complain(v verb, err error) {
 	if errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists) {
 		m.note(slog.LevelDebug, "somebody else wrote the Lease first", slog.String("verb", string(v)))
 		return
 	}
-	if text := err.Error(); text != m.trouble {
-		m.trouble = text
+	if text := err.Error(); text != m.troubles[v] {
+		m.troubles[v] = text
 		m.note(slog.LevelWarn, "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("err", err))
 	}
 }
 
-// recovered notes that the store answers.
-func (m *machine) recovered() {
+// recovered notes that a request of that kind went well.
+func (m *machine) recovered(v verb) {
 	m.failures, m.nextTry = 0, 0
-	if m.trouble != "" {
-		m.trouble = ""
-		m.note(slog.LevelInfo, "the store answers again")
+	if m.troubles[v] != "" {
+		delete(m.troubles, v)
+		m.note(slog.LevelInfo, "requests for the Lease go well again", slog.String("verb", string(v)))
 	}
 }
 

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// recheck bounds how long a deadline can be overslept: timers stop while the machine is suspended.
-	recheck = 200 * time.Millisecond
+	// recheck bounds how long a deadline can be overslept: timers stop while the machine is suspended. The election
+	// looks more often; this is for when its loop is stuck as well.
+	recheck = time.Second
 	// lastChance bounds the attempt at a level that is still untold when the fan-out is asked to end.
 	lastChance = time.Second
 )

@@ -66,13 +66,13 @@ func buildCluster(ctx context.Context, dir string, progress io.Writer) error {
 		return err
 	}
 	minor, _, _ := strings.Cut(strings.TrimPrefix(kubernetes, "v1."), ".")
-	stamps := "-s -w"
+	flags := []string{"-s", "-w"}
 	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
 		for _, stamp := range []string{
 			"gitVersion=" + kubernetes, "gitMajor=1", "gitMinor=" + minor, "gitTreeState=clean",
 			"gitCommit=module", "buildDate=2026-01-01T00:00:00Z",
 		} {
-			stamps += " -X " + pkg + "." + stamp
+			flags = append(flags, "-X", pkg+"."+stamp)
 		}
 	}
 	// One after another, the small ones first: a fault shows early.
@@ -82,7 +82,7 @@ func buildCluster(ctx context.Context, dir string, progress io.Writer) error {
 		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
 	} {
 		if err := goCommand(ctx, progress, "building "+tool.name, []string{"CGO_ENABLED=0"},
-			"build", "-trimpath", "-buildvcs=false", "-ldflags", stamps, "-o", filepath.Join(dir, tool.name), tool.pkg); err != nil {
+			"build", "-trimpath", "-buildvcs=false", "-ldflags", strings.Join(flags, " "), "-o", filepath.Join(dir, tool.name), tool.pkg); err != nil {
 			return err
 		}
 	}

@@ -157,7 +157,7 @@ func TestChartUpgradeKeepsTheTerm(t *testing.T) {
 	install := []string{chartDir(t), "--namespace", ns, "--wait=hookOnly", "--set", "fullnameOverride=web,leaseSidecar.prefix=acme"}
 	helm(t, c, append([]string{"install", "web"}, install...)...)
 
-	e := harness.InNamespace(t, c, ns, 5*time.Second)
+	e := harness.InNamespace(t, c, ns, 9*time.Second)
 	e.Access = c.AccessOf(t, ns, "web")
 	s := e.Start(t, "web-0")
 	harness.AwaitLeader(t, e.Duration+slack, s)

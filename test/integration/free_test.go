@@ -84,21 +84,26 @@ func checkLogSays(t *testing.T, s *harness.Sidecar, word string) {
 	t.Errorf("%s: no line of the log says %q", s.Pod, word)
 }
 
+// mischief is what somebody does to the Lease of a running election.
+type mischief struct {
+	name string
+	act  func(t *testing.T, e *harness.Election)
+	// create grants the right to create: without it, only who took the Lease away can bring it back.
+	create bool
+	// log is a word of the reason that the next leader gives for its wait; "" where it need not wait.
+	log string
+	// leadsOn says that the Lease names the leader again, which then knows its own term and may go on with it.
+	leadsOn bool
+}
+
 // TestLeaseTakenAwayUnderALeader lets an administrator do to the Lease what administrators do, with a leader that
 // sees it and with one that is cut off from the API server: no second leader before the first one's time is over,
 // and one leader again in the end.
 func TestLeaseTakenAwayUnderALeader(t *testing.T) {
 	t.Parallel()
-	acts := []struct {
-		name string
-		act  func(t *testing.T, e *harness.Election)
-		// create grants the right to create: without it, only who took the Lease away can bring it back.
-		create bool
-		// leadsOn says that the Lease names the leader again, which then knows its own term and may go on with it.
-		leadsOn bool
-	}{
-		{name: "deleted", create: true, act: func(t *testing.T, e *harness.Election) { e.Delete(t) }},
-		{name: "deleted and applied again", act: func(t *testing.T, e *harness.Election) {
+	for _, tc := range []mischief{
+		{name: "deleted", create: true, log: "does not exist", act: func(t *testing.T, e *harness.Election) { e.Delete(t) }},
+		{name: "deleted and applied again", log: "nobody released", act: func(t *testing.T, e *harness.Election) {
 			e.Delete(t)
 			e.Ship(t)
 		}},
@@ -109,26 +114,25 @@ func TestLeaseTakenAwayUnderALeader(t *testing.T) {
 				l.Labels, l.Annotations, l.Spec = old.Labels, old.Annotations, old.Spec
 			})
 		}},
-		{name: "blanked by hand", act: func(t *testing.T, e *harness.Election) {
+		{name: "blanked by hand", log: "cleared", act: func(t *testing.T, e *harness.Election) {
 			e.Edit(t, func(l *coordinationv1.Lease) { l.Spec.HolderIdentity = nil })
 		}},
-		{name: "emptied by hand", act: func(t *testing.T, e *harness.Election) {
+		{name: "emptied by hand", log: "nobody released", act: func(t *testing.T, e *harness.Election) {
 			e.Edit(t, func(l *coordinationv1.Lease) { l.Spec, l.Annotations = coordinationv1.LeaseSpec{}, nil })
 		}},
-	}
-	for _, tc := range acts {
+	} {
 		for _, cut := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, cut off: %v", tc.name, cut), func(t *testing.T) {
 				t.Parallel()
-				takeAway(t, cut, tc.create, tc.leadsOn, tc.act)
+				takeAway(t, cut, tc)
 			})
 		}
 	}
 }
 
-func takeAway(t *testing.T, cut, create, leadsOn bool, act func(*testing.T, *harness.Election)) {
+func takeAway(t *testing.T, cut bool, m mischief) {
 	e := harness.NewElection(t, harness.Shared(t), 4*time.Second)
-	if create {
+	if m.create {
 		e.Access.SetRules(t, append(harness.DocumentedRules(e.Lease), harness.CreateRule())...)
 	}
 	e.Ship(t)
@@ -149,7 +153,7 @@ func takeAway(t *testing.T, cut, create, leadsOn bool, act func(*testing.T, *har
 		line.Cut()
 	}
 	acted := now()
-	act(t, e)
+	m.act(t, e)
 	if !cut {
 		harness.Eventually(t, slack, "the leader stops or has a new term", func() bool {
 			told, token := leader.Told()
@@ -157,8 +161,11 @@ func takeAway(t *testing.T, cut, create, leadsOn bool, act func(*testing.T, *har
 		})
 	}
 	next, taken := nextTerm(t, e, before, replicas)
-	if waited := taken.Sub(acted); waited < e.Duration && (next != leader || !leadsOn) {
+	if waited := taken.Sub(acted); waited < e.Duration && (next != leader || !m.leadsOn) {
 		t.Errorf("%s took the Lease %v after the act, want at least the lease duration %v", next.Pod, waited, e.Duration)
+	}
+	if m.log != "" {
+		checkLogSays(t, next, m.log)
 	}
 	line.Heal()
 	harness.Eventually(t, 2*e.Duration+slack, "both name one leader", func() bool {

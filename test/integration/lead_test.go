@@ -17,7 +17,7 @@ import (
 // TestThreeReplicas walks three replicas with the documented Role through a first election, a handover and a crash.
 func TestThreeReplicas(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
+	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
 	e.Ship(t)
 	replicas := e.StartAll(t, 3)
 	witness := harness.Watch(t, replicas...)

@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	coordinationv1 "k8s.io/api/coordination/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
@@ -135,6 +133,29 @@ func TestCollision(t *testing.T) {
 	}
 }
 
+// TestCollisionInMidTerm annotates the Lease for another workload under a leader: it stops, leaves the annotation
+// alone and says why.
+func TestCollisionInMidTerm(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), mixedDuration)
+	e.Ship(t)
+	replicas := e.StartAll(t, 2)
+	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e.Edit(t, func(l *coordinationv1.Lease) { l.Annotations[naming.AnnotationWorkload] = "deployment/other" })
+	for _, s := range replicas {
+		s.AwaitExit(t, slack, exitCollision)
+		if s.HasLeaderFile() {
+			t.Errorf("%s has a leader file", s.Pod)
+		}
+	}
+	if log := leader.Log(); !strings.Contains(log, "deployment/other") {
+		t.Errorf("the message does not name the other workload:\n%s", leader.Tail(5))
+	}
+	if got := e.Read(t).Annotations[naming.AnnotationWorkload]; got != "deployment/other" {
+		t.Errorf("the annotation is now %q", got)
+	}
+}
+
 // TestLeaseWithoutAnnotationIsAdopted writes the annotation with the first PUT.
 func TestLeaseWithoutAnnotationIsAdopted(t *testing.T) {
 	t.Parallel()
@@ -153,72 +174,6 @@ func TestLeaseWithoutAnnotationIsAdopted(t *testing.T) {
 	if got := l.Labels[naming.LabelElection]; got != "true" {
 		t.Errorf("label %s is %q, want true", naming.LabelElection, got)
 	}
-}
-
-// TestMissingRights leaves out one verb at a time. The sidecar keeps trying, says what is missing and what mends
-// it once, and leads as soon as the Role allows it.
-func TestMissingRights(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		verb  string
-		rules func(lease string) []rbacv1.PolicyRule
-		ready int  // the probe's answer once the fault shows
-		leads bool // it can lead all the same
-	}{
-		{verb: "get", rules: func(string) []rbacv1.PolicyRule { return nil }, ready: http.StatusServiceUnavailable},
-		{verb: "watch", rules: onlyVerbs("get", "update"), ready: http.StatusOK, leads: true},
-		{verb: "update", rules: onlyVerbs("get", "watch"), ready: http.StatusOK},
-	} {
-		t.Run(tc.verb, func(t *testing.T) {
-			t.Parallel()
-			e := harness.NewElection(t, harness.Shared(t), mixedDuration)
-			e.Ship(t)
-			e.Access.SetRules(t, tc.rules(e.Lease)...)
-			s := e.Start(t, "web-0")
-			harness.Eventually(t, e.Duration+slack, "the log names the verb, the Lease and the mend", func() bool {
-				return len(linesWith(s, tc.verb, e.Lease, "role")) > 0
-			})
-			harness.Throughout(t, 4*time.Second, "it runs on, started, ready or not, and leads only where it can", func() bool {
-				told, _ := s.Told()
-				return s.Alive() && (tc.leads || !told) && s.ProbeStatus("/startupz") == http.StatusOK && s.ProbeStatus("/readyz") == tc.ready
-			})
-			if said := linesWith(s, tc.verb, e.Lease, "role"); len(said) != 1 {
-				t.Errorf("said %d times, want once:\n%s", len(said), strings.Join(said, ""))
-			}
-			e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
-			harness.AwaitLeader(t, e.Duration+slack, s)
-			if status := s.ProbeStatus("/readyz"); status != http.StatusOK {
-				t.Errorf("GET /readyz on the leader: %d, want %d", status, http.StatusOK)
-			}
-		})
-	}
-}
-
-func onlyVerbs(verbs ...string) func(string) []rbacv1.PolicyRule {
-	return func(lease string) []rbacv1.PolicyRule {
-		rules := harness.DocumentedRules(lease)
-		rules[0].Verbs = verbs
-		return rules
-	}
-}
-
-// linesWith returns the log's warnings and errors that have all the words, in whichever case.
-func linesWith(s *harness.Sidecar, words ...string) []string {
-	var found []string
-lines:
-	for line := range strings.Lines(s.Log()) {
-		var entry struct{ Level string }
-		if json.Unmarshal([]byte(line), &entry) != nil || (entry.Level != "WARN" && entry.Level != "ERROR") {
-			continue
-		}
-		for _, word := range words {
-			if !strings.Contains(strings.ToLower(line), strings.ToLower(word)) {
-				continue lines
-			}
-		}
-		found = append(found, line)
-	}
-	return found
 }
 
 // TestUnreachableAPI starts a sidecar before there is an API server to reach: it waits, and campaigns once there is.

@@ -84,15 +84,40 @@ func (c *Cluster) AccessOf(t testing.TB, namespace, account string) Access {
 		Namespace: namespace, Account: account, User: "system:serviceaccount:" + namespace + ":" + account,
 		cluster: c, dir: t.TempDir(),
 	}
-	token, err := c.Admin.CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	a.TokenFile = filepath.Join(a.dir, "token")
+	a.requestToken(t)
+	return a
+}
+
+// requestToken writes a fresh token to the account's file, by rename as the kubelet does.
+func (a Access) requestToken(t testing.TB) {
+	t.Helper()
+	accounts := a.cluster.Admin.CoreV1().ServiceAccounts(a.Namespace)
+	token, err := accounts.CreateToken(t.Context(), a.Account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatalf("request a token: %v", err)
 	}
-	a.TokenFile = filepath.Join(a.dir, "token")
-	if err := os.WriteFile(a.TokenFile, []byte(token.Status.Token), 0o600); err != nil {
+	err = os.WriteFile(a.TokenFile+".new", []byte(token.Status.Token), 0o600)
+	if err == nil {
+		err = os.Rename(a.TokenFile+".new", a.TokenFile)
+	}
+	if err != nil {
 		t.Fatalf("write the token: %v", err)
 	}
-	return a
+}
+
+// Rotate makes all tokens of the account invalid, by making it anew under the same name, and writes a new one.
+func (a Access) Rotate(t testing.TB) {
+	t.Helper()
+	accounts := a.cluster.Admin.CoreV1().ServiceAccounts(a.Namespace)
+	if err := accounts.Delete(t.Context(), a.Account, metav1.DeleteOptions{}); err != nil {
+		t.Fatalf("delete the ServiceAccount: %v", err)
+	}
+	again := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Account}}
+	if _, err := accounts.Create(t.Context(), again, metav1.CreateOptions{}); err != nil {
+		t.Fatalf("create the ServiceAccount again: %v", err)
+	}
+	a.requestToken(t)
 }
 
 // SetRules replaces what the account may do.

@@ -1,0 +1,182 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// document is a leader's, whose term ends in d, on this boot's clock or another's.
+func document(t *testing.T, d time.Duration, bootID string) string {
+	t.Helper()
+	l := leadership.Leadership{
+		Lease: "l", Namespace: "n", Identity: "web-a", IsLeader: true, Leader: "web-a", Token: "7", BootID: bootID,
+		Since: time.Now(), ValidUntil: bootclock.System{}.Now().Add(d), ValidUntilWall: time.Now().Add(d),
+	}
+	b, err := json.Marshal(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// serve answers every request so, and returns a client of it.
+func serve(t *testing.T, handler http.HandlerFunc) *Sidecar {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	s, err := New(strings.TrimPrefix(server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Close()
+		server.Close()
+	})
+	return s
+}
+
+func TestLeadership(t *testing.T) {
+	here, err := bootclock.ID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name, body string
+		status     int
+		leads      bool
+		fails      bool
+	}{
+		{"leads", document(t, time.Hour, here), 200, true, false},
+		{"term over when the answer comes", document(t, -time.Nanosecond, here), 200, false, false},
+		{"on a clock that is not ours", document(t, -time.Nanosecond, "another"), 200, true, false},
+		{"says no", document(t, -time.Nanosecond, here), 503, false, false},
+		{"is no sidecar", "<html>", 200, false, true},
+		{"does not know the path", "", 404, false, true},
+		{"says too much", document(t, time.Hour, here) + strings.Repeat(" ", leadership.DocumentMax), 200, false, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet || r.URL.Path != "/leader" {
+					t.Errorf("it asked %s %s", r.Method, r.URL)
+				}
+				w.WriteHeader(tc.status)
+				fmt.Fprint(w, tc.body)
+			})
+			l, err := s.Leadership(t.Context())
+			if l.IsLeader != tc.leads || (err != nil) != tc.fails {
+				t.Errorf("got %+v, %v", l, err)
+			}
+		})
+	}
+}
+
+func TestOrder(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.Path == "/step-down" {
+			http.Error(w, "this replica does not lead", http.StatusConflict)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+	})
+	if err := s.Order(t.Context(), "/drained"); err != nil {
+		t.Error(err)
+	}
+	var refusal *Refusal
+	want := &Refusal{Path: "/step-down", Status: 409, Reason: "this replica does not lead"}
+	if err := s.Order(t.Context(), "/step-down"); !errors.As(err, &refusal) || *refusal != *want {
+		t.Errorf("got %v; want %v", err, want)
+	}
+}
+
+// Each level comes as it is sent; a caller who has seen enough ends it; so does the end of the stream.
+func TestFollow(t *testing.T) {
+	here, err := bootclock.ID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, ": hello\n\ndata: %s\n\nevent: x\ndata: %s\n\n", document(t, -1, here), document(t, time.Hour, here))
+	})
+	var got []bool
+	each := func(l leadership.Leadership) error {
+		got = append(got, l.IsLeader)
+		return nil
+	}
+	if err := s.Follow(t.Context(), each); err != nil {
+		t.Error(err)
+	}
+	enough := errors.New("enough")
+	if err := s.Follow(t.Context(), func(leadership.Leadership) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("got %v; want %v", err, enough)
+	}
+	if diff := cmp.Diff([]bool{false, true}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestFollowRefused(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	if err := s.Follow(t.Context(), nil); err == nil {
+		t.Error("a refusal is no stream")
+	}
+	garbage := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "data: yes\n\n") })
+	if err := garbage.Follow(t.Context(), nil); err == nil {
+		t.Error("garbage is no level")
+	}
+}
+
+func TestOverUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	socket, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "localhost" {
+			t.Errorf("Host %q is refused by the sidecar's guard", r.Host)
+		}
+		w.WriteHeader(http.StatusAccepted)
+	}), ReadHeaderTimeout: time.Second}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(socket)
+	}()
+	s, err := New("unix:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Order(t.Context(), "/drained"); err != nil {
+		t.Error(err)
+	}
+	s.Close()
+	server.Close()
+	<-served
+	if err := s.Order(context.Background(), "/drained"); err == nil || !strings.Contains(err.Error(), "is it running") {
+		t.Errorf("nobody there: got %v", err)
+	}
+}
+
+func TestNewRefusesAddresses(t *testing.T) {
+	for _, address := range []string{"", "here", "unix:", "127.0.0.1:http", "example.org:80"} {
+		if _, err := New(address); err == nil {
+			t.Errorf("%q was taken", address)
+		}
+	}
+}
