@@ -25,7 +25,7 @@ func runGuard(args []string) int {
 	debug.SetGCPercent(20) // it keeps next to nothing
 	syscall.CloseOnExec(guardOrders)
 	syscall.CloseOnExec(guardReports)
-	_ = shedStartup() // what fails costs memory only
+	_ = shedIdlePages() // what fails costs memory only
 	err := guard.Main(args[3:], os.NewFile(guardOrders, "orders"), os.NewFile(guardReports, "reports"))
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "lease-sidecar guard: %v\n", err)

@@ -13,12 +13,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
-	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
@@ -49,86 +46,6 @@ type sidecar struct {
 type site struct {
 	listener *control.Listener
 	handler  http.Handler
-}
-
-// assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
-func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Hold, identity naming.Identity, quit func()) (_ *sidecar, err error) {
-	c := &sidecar{log: log, told: make(chan struct{})}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.close())
-		}
-	}()
-	clock := bootclock.System{}
-	feed := control.NewFeed(clock)
-	outputs := []signals.Signal{feed}
-	if s.signalDir != "" {
-		if c.file, err = signals.NewFile(s.signalDir, clock, log); err != nil {
-			return nil, err
-		}
-		outputs = append(outputs, c.file)
-	}
-	var proofs []control.Proof
-	if s.health.check.On() {
-		if c.health, err = s.health.open(log); err != nil {
-			return nil, err
-		}
-		if s.health.provesStop && s.child.command == nil { // a command is seen itself, to its very end
-			proofs = append(proofs, c.health.Proof())
-		}
-	}
-	if c.process, err = openProcess(s.process, log, func() { _ = c.elector.StepDown("the process has ended") }); err != nil {
-		return nil, err
-	}
-	if c.process != nil {
-		outputs, proofs = append(outputs, c.process), append(proofs, c.process)
-	}
-	if s.child.command != nil {
-		if c.command, err = s.child.open(log, s.election, hold); err != nil {
-			return nil, err
-		}
-		c.command.fit = c.fitness.voice("command")
-		outputs, proofs = append(outputs, c.command), append(proofs, c.command)
-	}
-	far := s.remote.open(log, clock, store)
-	metrics := control.NewMetrics(control.MetricsConfig{
-		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(append(far.all(), outputs...)), Fit: c.fit,
-	})
-	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
-	c.remote = far.drive(log, clock, metrics)
-	settler := control.NewSettler(control.SettlerConfig{
-		Clock: clock, Signals: c.settle, Native: s.native, DrainTimeout: s.drainTimeout, Proofs: proofs, Log: log,
-	})
-	config := s.election
-	config.Identity = identity
-	c.elector, err = elector.New(config, elector.Deps{
-		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
-		Publish: c.publisher(metrics), Settle: settler.Wait,
-	})
-	if err != nil {
-		return nil, err
-	}
-	c.fitness.elector = c.elector
-	metrics.Follow(c.elector)
-	if c.health != nil {
-		c.health.Judge(c.fitness.voice("health"))
-	}
-	app := control.NewApp(control.AppConfig{
-		Election: c.elector, Clock: clock, Feed: feed, Settler: settler, Quit: quit, AllowStepDown: s.allowStepDown,
-		Compat: s.compat,
-	})
-	probes := control.NewProbes(control.ProbesConfig{
-		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
-	})
-	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, probes))
-}
-
-func namesOf(outputs []signals.Signal) []string {
-	var names []string
-	for _, output := range outputs {
-		names = append(names, output.Name())
-	}
-	return names
 }
 
 // publisher returns what takes the elector's levels.

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/control"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+)
+
+// assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
+func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Hold, identity naming.Identity, quit func()) (_ *sidecar, err error) {
+	c := &sidecar{log: log, told: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.close())
+		}
+	}()
+	clock := bootclock.System{}
+	feed := control.NewFeed(clock)
+	near, err := s.openOutlets(c, log, clock, hold)
+	if err != nil {
+		return nil, err
+	}
+	outputs := append([]signals.Signal{feed}, near.signals...)
+	far := s.remote.open(log, clock, store)
+	metrics := control.NewMetrics(control.MetricsConfig{
+		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(append(far.all(), outputs...)), Fit: c.fit,
+	})
+	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
+	c.remote = far.drive(log, clock, metrics)
+	settler := control.NewSettler(control.SettlerConfig{
+		Clock: clock, Signals: c.settle, Native: s.native, DrainTimeout: s.drainTimeout, Proofs: near.proofs, Log: log,
+	})
+	config := s.election
+	config.Identity = identity
+	c.elector, err = elector.New(config, elector.Deps{
+		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
+		Publish: c.publisher(metrics), Settle: settler.Wait,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.fitness.elector = c.elector
+	metrics.Follow(c.elector)
+	if c.health != nil {
+		c.health.Judge(c.fitness.voice("health"))
+	}
+	app := control.NewApp(control.AppConfig{
+		Election: c.elector, Clock: clock, Feed: feed, Settler: settler, Quit: quit, AllowStepDown: s.allowStepDown,
+		Compat: s.compat,
+	})
+	probes := control.NewProbes(control.ProbesConfig{
+		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
+	})
+	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, probes))
+}
+
+// outlets are what tells the workload of this pod, and what sees that it has stopped.
+type outlets struct {
+	signals []signals.Signal
+	proofs  []control.Proof
+}
+
+// openOutlets opens what the settings ask for, and leaves it with c, which closes it.
+func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock, hold *elector.Hold) (o outlets, err error) {
+	if s.signalDir != "" {
+		if c.file, err = signals.NewFile(s.signalDir, clock, log); err != nil {
+			return o, err
+		}
+		o.signals = append(o.signals, c.file)
+	}
+	if s.health.check.On() {
+		if c.health, err = s.health.open(log); err != nil {
+			return o, err
+		}
+		if s.health.provesStop && s.child.command == nil { // a command is seen itself, to its very end
+			o.proofs = append(o.proofs, c.health.Proof())
+		}
+	}
+	if c.process, err = openProcess(s.process, log, func() { _ = c.elector.StepDown("the process has ended") }); err != nil {
+		return o, err
+	}
+	if c.process != nil {
+		o.signals, o.proofs = append(o.signals, c.process), append(o.proofs, c.process)
+	}
+	if s.child.command != nil {
+		if c.command, err = s.child.open(log, s.election, hold); err != nil {
+			return o, err
+		}
+		c.command.fit = c.fitness.voice("command")
+		o.signals, o.proofs = append(o.signals, c.command), append(o.proofs, c.command)
+	}
+	return o, nil
+}
+
+func namesOf(outputs []signals.Signal) []string {
+	var names []string
+	for _, output := range outputs {
+		names = append(names, output.Name())
+	}
+	return names
+}
