@@ -33,11 +33,13 @@ func TestTheNextNeverStartsBeforeTheLastHasStopped(t *testing.T) {
 		{"HTTP, drained, step-down", "http", 6, nil, (*replica).stepDown},
 		{
 			"HTTP, health endpoint, native placement", "http silent", 3,
-			[]string{"--health-tcp", "unix:" + here + appSocket}, (*replica).restartClassic,
+			[]string{"--health-tcp", "unix:" + here + appSocket},
+			(*replica).restartClassic,
 		},
 		{
 			"HTTP, health endpoint, classic placement", "http silent", 3,
-			[]string{"--placement", "classic", "--health-tcp", "unix:" + here + appSocket}, (*replica).restartClassic,
+			[]string{"--placement", "classic", "--health-tcp", "unix:" + here + appSocket},
+			(*replica).restartClassic,
 		},
 		{"process signal, drained, step-down", "signal", 6, bySignal, (*replica).stepDown},
 		{"process signal, its exit, classic placement", "signal silent", 3, append([]string{"--placement", "classic"}, bySignal...), (*replica).restartClassic},
