@@ -22,6 +22,7 @@ type held struct {
 	over   bool          // the end has been taken note of
 
 	told   told
+	toldAt bootclock.Instant
 	led    bootclock.Instant // the last validUntil of a term in which it was there; zero: none
 	killed bool
 }

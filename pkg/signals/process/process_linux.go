@@ -148,6 +148,7 @@ func (p *Process) tellElected(l leadership.Leadership) error {
 	if err := p.arm(l.ValidUntil); err != nil {
 		return err
 	}
+	h.spaceOut(p.cfg.Clock)
 	if !l.At(p.cfg.Clock.Now()).IsLeader { // the checks may have taken long
 		return errors.New("tell the process that it leads: the term ran out meanwhile")
 	}
@@ -191,8 +192,19 @@ func (p *Process) send(s Signo, l leadership.Leadership) error {
 		}
 		p.cfg.Log.Info("told the process", "pid", h.pid, "command", h.comm, "process_signal", s.String(), "leading", l.IsLeader)
 	}
-	h.told = asTold(l)
+	h.told, h.toldAt = asTold(l), p.cfg.Clock.Now()
 	return nil
+}
+
+// gainAfterLoss is how long a process has for the signal of a loss before that of a gain follows. Two that wait
+// together are handled in the order of their numbers, so that the loss could come last.
+const gainAfterLoss = 50 * time.Millisecond
+
+// spaceOut waits until a loss that the process was told has had its time. A gain can wait; a loss never does.
+func (h *held) spaceOut(clock bootclock.Clock) {
+	if h.told.something && !h.told.leading {
+		time.Sleep(gainAfterLoss - clock.Now().Sub(h.toldAt))
+	}
 }
 
 // unlessOver returns err, or nil where the process has ended, which explains any error.

@@ -300,6 +300,22 @@ func TestLevelsReachTheProcessOnce(t *testing.T) {
 	hears("SIGUSR1")
 }
 
+// A loss has its time before a gain follows: two signals that wait together are handled by their numbers, so the loss
+// could come last.
+func TestGainDoesNotOvertakeALoss(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, catchesUsr)
+	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	before := r.clock.Now()
+	r.lose()
+	r.lead("1", time.Minute)
+	if spaced := r.clock.Now().Sub(before); spaced < gainAfterLoss {
+		t.Errorf("a gain followed a loss after %v; want at least %v", spaced, gainAfterLoss)
+	}
+	a.says(t, "SIGUSR2")
+	a.says(t, "SIGUSR1")
+}
+
 // A process that came later is told the level that holds then, and its crash while leading is told, once.
 func TestRestartedProcessIsToldTheLevel(t *testing.T) {
 	name := unique(t)
