@@ -62,6 +62,10 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 	cd test/cluster && $(GO_TEST) .
 	$(GO_TEST) ./test/integration/...
 
+.PHONY: handovers
+handovers: ## 200 handovers in each of ten ways, under work that takes up to 2 s to stop (ten minutes)
+	$(GO) test ./test/handover -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 10 -handovers 200 -stop 2s
+
 .PHONY: cluster
 cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache (once; minutes)
 	$(GO) run -C test/cluster . cluster

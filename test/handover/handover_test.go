@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,14 +11,17 @@ import (
 	"time"
 )
 
-// handovers is how many there are of each kind.
-const handovers = 21
+var (
+	handoverCount = flag.Int("handovers", 21, "how many handovers there are of each kind")
+	longestStop   = flag.Duration("stop", 200*time.Millisecond, "how long the work takes to stop, at most; once of each kind it is 2 s")
+)
 
 // bySignal tells the toy by process signals.
 var bySignal = []string{"--pid-file", here + pidFile, "--on-elected", "USR1", "--on-lost", "USR2"}
 
 // TestTheNextNeverStartsBeforeTheLastHasStopped: 200 handovers and more, over the ways to hear and to say that the work
-// has stopped, each of a workload that takes up to 200 ms to stop, and once in each way 2 s.
+// has stopped, each of a workload that takes up to 200 ms to stop, and once in each way 2 s. `make handovers` has 200 of
+// each way, with stops of up to 2 s.
 func TestTheNextNeverStartsBeforeTheLastHasStopped(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -57,8 +61,9 @@ func TestTheNextNeverStartsBeforeTheLastHasStopped(t *testing.T) {
 			}
 			chance := rand.New(rand.NewPCG(1, uint64(len(c.name))))
 			var took []time.Duration
+			handovers := *handoverCount
 			for i := range handovers {
-				takes := time.Duration(chance.IntN(200)) * time.Millisecond
+				takes := time.Duration(chance.Int64N(int64(*longestStop)))
 				if i == handovers/2 {
 					takes = 2 * time.Second
 				}
