@@ -184,6 +184,7 @@ func TestPanickingSignalIsTriedAgain(t *testing.T) {
 			if err := f.Settle(t.Context()); err != nil {
 				t.Errorf("Settle: %v", err)
 			}
+			synctest.Wait() // the lanes write the log after they are settled
 			if !strings.Contains(log.String(), "out of cheese") {
 				t.Errorf("the log does not name the panic: %s", log)
 			}
