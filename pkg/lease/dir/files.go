@@ -84,20 +84,34 @@ func (f files) readLedger() (ledger, error) {
 func (f files) write(l ledger, there *coordinationv1.Lease) error {
 	leaseToo := l.Present != nil && (there == nil || !cas.Same(there, l.Present))
 	if leaseToo {
-		if err := f.replace(f.lease, l.Present, true); err != nil {
+		if err := f.replace(f.lease, l.Present); err != nil {
 			return err
 		}
 	}
-	// Beside a Lease on disk, a ledger lost with the power is no loss: the Lease has the version.
-	if err := f.replace(f.ledger, l, !leaseToo); err != nil {
-		return err
+	return f.replace(f.ledger, l)
+}
+
+// sync makes what was written survive a loss of power. It needs no lock, and must not have it: it takes milliseconds,
+// and a process that is frozen with the lock holds up the others until it wakes.
+func (f files) sync() error {
+	for _, path := range []string{f.lease, f.ledger} {
+		file, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted since
+		}
+		if err != nil {
+			return fmt.Errorf("open a file to sync it: %w", err)
+		}
+		if err := errors.Join(file.Sync(), file.Close()); err != nil {
+			return fmt.Errorf("sync %s: %w", path, err)
+		}
 	}
 	return syncDir(f.dir)
 }
 
 // replace writes content to a new file and renames it to path, so that nobody reads it half. The temporary
 // file has one name: whatever is found under it was left by a process that died, as only the lock's holder writes.
-func (f files) replace(path string, content any, durable bool) error {
+func (f files) replace(path string, content any) error {
 	data, err := json.MarshalIndent(content, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
@@ -111,9 +125,6 @@ func (f files) replace(path string, content any, durable bool) error {
 	}
 	_, err = temp.Write(append(data, '\n'))
 	err = errors.Join(err, temp.Chmod(f.mode()))
-	if durable {
-		err = errors.Join(err, temp.Sync())
-	}
 	if err = errors.Join(err, temp.Close()); err == nil {
 		err = os.Rename(f.temp, path)
 	}

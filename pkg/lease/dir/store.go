@@ -88,28 +88,40 @@ func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error)
 	})
 }
 
-// locked runs one read, compare and write: decide sees the state, and returns the object that is to be there.
+// locked runs one read, compare and write: decide sees the state, and returns the object that is to be there. It
+// answers once that is safe on disk; others may see it a moment before.
 func (s *Store) locked(ctx context.Context, verb string, decide func(ledger) (*coordinationv1.Lease, error)) (lease.Reply, error) {
-	lock, err := s.files.lock(ctx)
-	if err != nil {
-		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
-	}
-	defer lock.release()
-	state, err := s.settle()
-	if err != nil {
-		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
-	}
-	o, err := decide(state)
+	o, wrote, err := s.swap(ctx, verb, decide)
 	if err != nil {
 		return lease.Reply{}, err
 	}
-	if o != state.Present {
-		if err := s.store(state.with(o), state.Present); err != nil {
+	if wrote {
+		if err := s.files.sync(); err != nil {
 			return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
 		}
 	}
 	r, err := lease.FromObject(o)
 	return lease.Reply{Record: r}, err
+}
+
+// swap is the part of locked that has the lock, for as short a time as can be.
+func (s *Store) swap(ctx context.Context, verb string, decide func(ledger) (*coordinationv1.Lease, error)) (o *coordinationv1.Lease, wrote bool, err error) {
+	lock, err := s.files.lock(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("%s the Lease: %w", verb, err)
+	}
+	defer lock.release()
+	state, err := s.settle()
+	if err != nil {
+		return nil, false, fmt.Errorf("%s the Lease: %w", verb, err)
+	}
+	if o, err = decide(state); err != nil || o == state.Present {
+		return o, false, err
+	}
+	if err := s.store(state.with(o), state.Present); err != nil {
+		return nil, false, fmt.Errorf("%s the Lease: %w", verb, err)
+	}
+	return o, true, nil
 }
 
 // settle reads the state, and writes down what others did to the file by hand since. The caller holds the lock.
