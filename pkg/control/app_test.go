@@ -243,33 +243,3 @@ func TestHostOfAnOrder(t *testing.T) {
 		}
 	}
 }
-
-// FuzzApp throws requests at the workload's handler: it must answer each with a status of its own, and never take an
-// order that did not come for a loopback host.
-func FuzzApp(f *testing.F) {
-	f.Add("GET", "/leader", "localhost", "", "")
-	f.Add("POST", "/step-down", "127.0.0.1:4040", "http://localhost", "x")
-	f.Add("POST", "/drained", "evil.example", "null", "{}")
-	f.Add("BREW", "//quitquitquit/..", "[::1", "", strings.Repeat("x", 2000))
-	f.Fuzz(func(t *testing.T, method, path, host, origin, body string) {
-		d := newDesk(true)
-		d.election.level = leads(d.clock, "5")
-		r := httptest.NewRequest("POST", "http://localhost/", strings.NewReader(body))
-		r.Method, r.URL.Path, r.Host = method, path, host
-		r.Header.Set("Origin", origin)
-		r = r.WithContext(withLoopback(t.Context(), true))
-		if path == "/events" && method == "GET" {
-			return // a stream, for as long as the client stays
-		}
-		w := httptest.NewRecorder()
-		d.handler.ServeHTTP(w, r)
-		switch w.Code {
-		case 200, 202, 301, 307, 403, 404, 405, 409, 413, 503:
-		default:
-			t.Errorf("%s %q: %d %s", method, path, w.Code, w.Body)
-		}
-		if w.Code == 202 && (method != "POST" || !loopbackHost(host)) {
-			t.Errorf("took an order by %s for host %q", method, host)
-		}
-	})
-}

@@ -141,6 +141,8 @@ func (m *machine) describe() string {
 	switch {
 	case !m.know.present:
 		return "the Lease does not exist: it is created without a holder, and led one lease duration later"
+	case m.know.version.Compare(m.know.floor) < 0:
+		return "the store's versions are older than one already seen: it was restored, and nobody campaigns here until they have passed that"
 	case m.resumable():
 		return "the Lease is still held by the process before in this pod"
 	case r.Released():

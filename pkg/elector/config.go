@@ -12,6 +12,7 @@ import (
 // Limits and fixed spans of the protocol.
 const (
 	minDuration      = 3 * time.Second         // below it the margins drown in scheduling noise
+	maxDuration      = 8760 * time.Hour        // a year: more is a slip of the unit, and the sums of some would overflow
 	minRenewInterval = time.Second             // other electors compare renew times by the second
 	maxAttempt       = 2500 * time.Millisecond // one request to the store
 	maxKillMargin    = 3 * time.Second
@@ -94,6 +95,9 @@ func (c Config) Validate() error {
 	if c.Duration < minDuration || c.Duration%time.Second != 0 {
 		fault("--lease-duration %s: want whole seconds, at least %s (the Lease keeps no fractions)", c.Duration, minDuration)
 	}
+	if c.Duration > maxDuration {
+		fault("--lease-duration %s: want at most %s", c.Duration, maxDuration)
+	}
 	if c.RenewDeadline <= 0 || c.RenewDeadline >= c.Duration {
 		fault("--renew-deadline %s: want more than 0 and less than --lease-duration %s; %s is usual",
 			c.RenewDeadline, c.Duration, c.Duration*2/3)
@@ -105,8 +109,8 @@ func (c Config) Validate() error {
 		fault("--renew-interval %s: want at least %s and at most half of --renew-deadline %s",
 			c.RenewInterval, minRenewInterval, c.RenewDeadline)
 	}
-	if c.ForeignGrace < 0 {
-		fault("--foreign-grace %s: want 0 or more; 18s fits client-go at its defaults", c.ForeignGrace)
+	if c.ForeignGrace < 0 || c.ForeignGrace > maxDuration {
+		fault("--foreign-grace %s: want 0s to %s; 18s fits client-go at its defaults", c.ForeignGrace, maxDuration)
 	}
 	if c.Priority < 0 || c.Priority > MaxPriority {
 		fault("--priority %d: want 0 to %d, which is first in line", c.Priority, MaxPriority)

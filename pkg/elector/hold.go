@@ -55,8 +55,8 @@ func encodeHold(bootID string, h HoldState) ([]byte, error) {
 	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(doc), doc), nil
 }
 
-// decodeHold reads what encodeHold wrote. It fails on anything torn, too long, or of another boot, whose clock means
-// nothing in this one.
+// decodeHold reads what encodeHold wrote. It fails on anything torn, too long, without a whole term, or of another boot,
+// whose clock means nothing in this one.
 func decodeHold(b []byte, bootID string) (HoldState, error) {
 	line, rest, whole := strings.Cut(string(b), "\n")
 	sum, doc, ok := strings.Cut(line, " ")
@@ -70,5 +70,16 @@ func decodeHold(b []byte, bootID string) (HoldState, error) {
 	if bootID == "" || r.BootID != bootID {
 		return HoldState{}, fmt.Errorf("%w: it is from another boot", errTorn)
 	}
+	if !r.whole() {
+		return HoldState{}, fmt.Errorf("%w: it tells of a term without all that makes one", errTorn)
+	}
 	return r.HoldState, nil
+}
+
+// whole reports whether a term that may be resumed has all that a document of it needs: what the hold says is told to
+// the workload until the Lease has been read.
+func (h HoldState) whole() bool {
+	_, err := lease.ParseVersion(h.Token)
+	return !h.Leading || err == nil && h.UID != "" && !h.AcquireTime.IsZero() && !h.Since.IsZero() &&
+		h.Transitions >= 0 && h.ValidUntil > 0
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
 // errIllegal marks an event that cannot happen in the state it came in: a fault of the loop.
@@ -52,7 +53,7 @@ type machine struct {
 	inflight *request
 	getDue   bool              // a read is wanted as soon as nothing is in flight
 	nextTry  bootclock.Instant // no request of a kind that failed before then
-	failures int               // requests failed in a row
+	failures map[verb]int      // requests of each kind failed in a row
 	troubles map[verb]string   // the last failure of each kind of request, as last logged
 
 	published leadership.Leadership
@@ -62,11 +63,12 @@ type machine struct {
 
 // newMachine returns a candidate that has read nothing yet. Hold is what a predecessor left, or nil.
 func newMachine(cfg Config, bootID string, hold *HoldState, rand func() float64) *machine {
-	m := &machine{cfg: cfg, bootID: bootID, rand: rand, sent: map[int64]bootclock.Instant{}, troubles: map[verb]string{}, getDue: true}
+	m := &machine{cfg: cfg, bootID: bootID, rand: rand, sent: map[int64]bootclock.Instant{}, failures: map[verb]int{}, troubles: map[verb]string{}, getDue: true}
 	if hold != nil {
 		m.saved = *hold
 		if hold.Leading {
 			m.inherited = &inheritance{HoldState: *hold}
+			m.know.floor = lease.Version(hold.Token) // the store had reached it: one that has not was restored (I6)
 		}
 	}
 	return m
@@ -138,6 +140,9 @@ func (m *machine) settleOutput(now moment) {
 	if l := m.level(now); differs(l, m.published) {
 		l.Observed = now.boot
 		m.published, m.out.level = l, &l
+		if l.IsLeader {
+			m.term.told = l.ValidUntil
+		}
 	}
 	if m.terminating && m.role == standby && !m.taking {
 		m.over = true // nothing is held, and nothing under way could make it so

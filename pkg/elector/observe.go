@@ -125,7 +125,8 @@ func (m *machine) restored(now moment, r lease.Record) {
 		m.know.floor = m.know.version
 	}
 	m.note(slog.LevelError, "the store went back in time: it was restored from a backup; nobody campaigns here until its "+
-		"versions have passed those already seen (restore etcd with --bump-revision, or restart all replicas once none works)",
+		"versions have passed those already seen (restore etcd with --bump-revision and then write the Lease once, as "+
+		"kubectl annotate does; or restart all replicas once no workload runs)",
 		slog.String("version", string(r.Version)), slog.String("seen", string(m.know.floor)))
 	if m.role != standby {
 		m.stop(now, "the store was restored to an older state")
@@ -158,7 +159,9 @@ func (m *machine) inherit(now moment) {
 	}
 	_, ours := m.sent[r.RenewTime.UnixMicro()]
 	switch {
-	case ours: // our own take of it: credit decides
+	case r.Version.Compare(m.know.floor) < 0:
+		m.disown("the store was restored to a state older than that term")
+	case ours && r.Holder == string(m.cfg.Identity): // our own take of it: credit decides
 	case r.Version != h.version || r.Holder != string(m.cfg.Identity) || r.UID != h.UID || !r.AcquireTime.Equal(h.AcquireTime):
 		m.disown("the Lease is no longer as the last process held it")
 	}

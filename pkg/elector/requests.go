@@ -75,9 +75,13 @@ func (m *machine) failed(now moment, r *request, err error) {
 		m.absent(now)
 		return
 	}
-	m.failures++
+	if errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists) {
+		delete(m.failures, r.verb) // a lost race: the store works
+	} else {
+		m.failures[r.verb]++
+	}
 	m.complain(r.verb, err)
-	pause := m.pause()
+	pause := m.pause(r.verb)
 	refused := errors.Is(err, lease.ErrForbidden)
 	m.getDue, m.nextTry = true, 0
 	switch {
@@ -110,22 +114,24 @@ func (m *machine) complain(v verb, err error) {
 	}
 }
 
-// recovered notes that a request of that kind went well.
+// recovered notes that a request of that kind went well. It says nothing of the others: a store may answer every read
+// and refuse every write.
 func (m *machine) recovered(v verb) {
-	m.failures, m.nextTry = 0, 0
+	delete(m.failures, v)
+	m.nextTry = 0
 	if m.troubles[v] != "" {
 		delete(m.troubles, v)
 		m.note(slog.LevelInfo, "requests for the Lease go well again", slog.String("verb", string(v)))
 	}
 }
 
-// pause returns how long to leave the store alone after a failure: short while a term is at stake, longer and longer
-// for a standby, to at most 4.5 s.
-func (m *machine) pause() time.Duration {
+// pause returns how long to leave the store alone after a failure of that kind: short while a term is at stake, longer
+// and longer for a standby, to at most 4.5 s.
+func (m *machine) pause(v verb) time.Duration {
 	if m.role != standby {
 		return between(200*time.Millisecond, 500*time.Millisecond, m.rand())
 	}
-	base := 500 * time.Millisecond << min(max(m.failures-1, 0), 3)
+	base := 500 * time.Millisecond << min(max(m.failures[v]-1, 0), 3)
 	return between(base, base+500*time.Millisecond, m.rand())
 }
 

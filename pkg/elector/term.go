@@ -16,6 +16,7 @@ type term struct {
 	acquired    time.Time // acquireTime as written
 	transitions int32
 	renewAt     bootclock.Instant
+	told        bootclock.Instant // the workload may believe until then that it leads, by this term or a predecessor's; zero: it has stopped
 
 	drain         int               // number of this drain; it never repeats
 	cause         string            // who asked for it
@@ -37,19 +38,22 @@ func (t *term) asWritten(m *machine, r lease.Record) bool {
 func (m *machine) lead(now moment, r lease.Record) {
 	m.inherited = nil
 	m.role = leading
+	clear(m.failures) // the store has taken a write, whatever it answered
+	m.nextTry = 0     // a standby's pause must not hold up a renewal
 	m.know.situation = ""
 	m.term.token, m.term.since = r.Version, now.wall.UTC().Round(0)
 	m.term.acquired, m.term.transitions = r.AcquireTime, r.Transitions
 	m.term.renewAt = m.sent[r.RenewTime.UnixMicro()].Add(m.cfg.RenewInterval)
 	m.term.settled = false
 	m.note(slog.LevelInfo, "leading", slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
-	switch { // where it turns out too late for the take: nobody has been told yet, so nothing has to stop
+	switch { // where it turns out too late for the take
 	case m.terminating:
 		m.drain(now, "terminating")
-		m.settle(now)
 	case m.unfit && !m.cfg.LeadUnfit:
 		m.drain(now, "unfit to lead")
-		m.settle(now)
+	}
+	if m.role == drainingRole && !now.boot.Before(m.term.told) {
+		m.settle(now) // nobody has been told of this term, nor of one that it resumes: nothing has to stop
 	}
 }
 
@@ -91,6 +95,7 @@ func (m *machine) ask() {
 // blanked (I5).
 func (m *machine) settle(now moment) {
 	m.term.settled, m.term.settledAt = true, now.boot
+	m.term.told = 0
 	m.getDue, m.nextTry = true, 0
 	m.out.settled = true
 }

@@ -15,8 +15,9 @@ type watching struct {
 	open     bool              // asked for; not known to have ended
 	afresh   bool              // reopen from the present state: the store no longer has our version
 	heardAt  bootclock.Instant // last news, or the last suspicion
+	openedAt bootclock.Instant // when the present one stood; zero while it does not
 	reopenAt bootclock.Instant
-	failures int
+	failures int    // watches in a row that were of no use
 	trouble  string // the last failure, as last logged
 }
 
@@ -40,7 +41,7 @@ func (m *machine) checkWatch(now moment) {
 	default:
 		return
 	}
-	w.open = true
+	w.open, w.openedAt = true, 0
 	m.out.watch = &watchFrom{version: m.know.version}
 	if w.afresh {
 		m.out.watch.version = ""
@@ -48,27 +49,41 @@ func (m *machine) checkWatch(now moment) {
 }
 
 // watchOpened notes that the watch stands. One opened afresh does not tell of a deletion before it: read once.
-func (m *machine) watchOpened(moment) {
-	m.watch.failures, m.watch.trouble = 0, ""
+func (m *machine) watchOpened(now moment) {
+	m.watch.openedAt = now.boot
 	if m.watch.afresh {
 		m.watch.afresh, m.getDue = false, true
 	}
 }
 
-// watchClosed plans the next watch: soon where the store closed it in good order, later and later where it broke.
+// served reports whether the watch that has just ended was of use: it brought news, or stood for as long as one may be
+// silent. One that ends at once, however politely, must not be opened again and again without a pause.
+func (w *watching) served(now moment, silence time.Duration) bool {
+	return !w.openedAt.IsZero() && (w.openedAt.Before(w.heardAt) || !now.boot.Before(w.openedAt.Add(silence)))
+}
+
+// watchClosed plans the next watch: soon where the store closed it in good order, later and later where it broke or was
+// of no use.
 func (m *machine) watchClosed(now moment, err error) {
 	w := &m.watch
 	w.open = false
+	if w.served(now, m.silence()) {
+		w.failures, w.trouble = 0, ""
+	}
 	if errors.Is(err, lease.ErrExpired) {
 		w.afresh = true
 	}
-	base := 100 * time.Millisecond
-	if err != nil {
+	base := 250 * time.Millisecond << min(w.failures, 3)
+	switch {
+	case err != nil:
 		if text := err.Error(); text != w.trouble && !w.afresh {
 			w.trouble = text
 			m.note(slog.LevelWarn, "the watch on the Lease broke: opening it again", slog.Any("err", err))
 		}
-		base = 250 * time.Millisecond << min(w.failures, 3)
+		w.failures++
+	case w.served(now, m.silence()):
+		base = 100 * time.Millisecond
+	default:
 		w.failures++
 	}
 	w.reopenAt = now.boot.Add(between(base, base*3/2, m.rand()))

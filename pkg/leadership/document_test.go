@@ -197,25 +197,6 @@ func TestSameTerm(t *testing.T) {
 	}
 }
 
-// Whatever bytes come, a reader ends with an error or with a value that can be judged and written again.
-func FuzzUnmarshal(f *testing.F) {
-	for _, tc := range documents {
-		f.Add([]byte(tc.text))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var l Leadership
-		if json.Unmarshal(b, &l) != nil {
-			return
-		}
-		if l.IsLeader && (l.Token == "" || l.ValidUntil.IsZero()) {
-			t.Fatalf("%s reads as a leader without token or end", b)
-		}
-		if l.At(l.ValidUntil).IsLeader {
-			t.Fatalf("%s leads at its deadline", b)
-		}
-	})
-}
-
 // What is written is read back, but for what lies under a millisecond.
 func TestDocumentRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

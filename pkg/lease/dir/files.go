@@ -58,6 +58,10 @@ func (f files) readLease(namespace, name string) (*coordinationv1.Lease, error) 
 		return nil, fmt.Errorf("read %s: it holds the Lease %s/%s, not %s/%s: mend the file, or remove it",
 			f.lease, o.Namespace, o.Name, namespace, name)
 	}
+	// A time zone can put a time beyond the years that its text can say: such a Lease could never be written again.
+	if _, err := cas.Canonical(o.DeepCopy()); err != nil {
+		return nil, fmt.Errorf("read %s: %w (%w): mend the file, or remove it", f.lease, errTorn, err)
+	}
 	return o, nil
 }
 

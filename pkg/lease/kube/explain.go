@@ -19,7 +19,7 @@ func (s *Store) explain(verb string, err error) error {
 		return s.forbidden(verb, err)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s the Lease: the API server does not accept the credentials (401): check that the token is mounted, "+
-			"fresh and of this cluster: %w", verb, err)
+			"fresh and of this cluster: %w", verb, worded{err})
 	case s.answersLease(err, metav1.StatusReasonNotFound) && verb != "create":
 		return lease.ErrNotFound
 	case s.answersLease(err, metav1.StatusReasonAlreadyExists) && verb == "create":
@@ -30,9 +30,9 @@ func (s *Store) explain(verb string, err error) error {
 		return lease.ErrExpired
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%s Lease %s/%s: the address has no such namespace or is not an API server with Leases: %w",
-			verb, s.namespace, s.name, err)
+			verb, s.namespace, s.name, worded{err})
 	default:
-		return fmt.Errorf("%s Lease %s/%s: %w", verb, s.namespace, s.name, err)
+		return fmt.Errorf("%s Lease %s/%s: %w", verb, s.namespace, s.name, worded{err})
 	}
 }
 
@@ -56,6 +56,15 @@ func (s *Store) forbidden(verb string, err error) error {
 	return fmt.Errorf("%w: to %s leases.coordination.k8s.io %q in namespace %q: add this rule to the Role of the pod's ServiceAccount: %s (the API server said: %s)",
 		lease.ErrForbidden, verb, s.name, s.namespace, rule, brief(err))
 }
+
+// worded is an error in as many words as a log line can bear: a server's answer may be megabytes long.
+type worded struct{ error }
+
+// Error returns the beginning of what the server said.
+func (w worded) Error() string { return brief(w.error) }
+
+// Unwrap returns the whole error.
+func (w worded) Unwrap() error { return w.error }
 
 // brief cuts what a server said to a length that a log line can bear.
 func brief(err error) string {

@@ -80,7 +80,7 @@ func (s *Store) send(ctx context.Context, verb string, request func(*rest.RESTCl
 	}
 	reply.Record, err = s.read(o)
 	if err != nil {
-		return reply, fmt.Errorf("%s the Lease: %w", verb, err)
+		return reply, fmt.Errorf("%s the Lease: %w", verb, worded{err})
 	}
 	return reply, nil
 }

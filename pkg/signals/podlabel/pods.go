@@ -62,7 +62,9 @@ func (p pods) list(ctx context.Context, label Label) ([]metadata, error) {
 	}
 	found := make([]metadata, 0, len(list.Items))
 	for _, item := range list.Items {
-		found = append(found, item.Metadata)
+		if item.Metadata.Name != "" && item.Metadata.UID != "" { // a patch could not be bound to this one pod
+			found = append(found, item.Metadata)
+		}
 	}
 	return found, nil
 }

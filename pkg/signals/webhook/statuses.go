@@ -32,7 +32,7 @@ func parseSpan(text string) (span, bool) {
 	if isClass {
 		s = span{n * 100, n*100 + 99}
 	}
-	ok := err == nil && s.from >= 200 && s.to <= 599 && s.from/100 != 3
+	ok := err == nil && n <= 599 && s.from >= 200 && s.to <= 599 && s.from/100 != 3
 	return s, ok
 }
 

@@ -1,0 +1,93 @@
+package elector
+
+import (
+	"testing"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// lone is one candidate with a store of its own, in which others write as the test has it. Requests and changes are
+// carried by hand, so that what reaches the candidate comes in the test's order and at the test's time.
+type lone struct {
+	t     *testing.T
+	m     *machine
+	store simStore
+	wall  func(at time.Duration) time.Time
+	out   ready // of the last step
+}
+
+func newLone(t *testing.T, chance float64) *lone {
+	cfg := Default()
+	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", "web-0_pod"
+	l := &lone{t: t, wall: transcriptEpoch.Add}
+	l.store.version = 100
+	l.m = newMachine(cfg, "boot", nil, func() float64 { return chance })
+	return l
+}
+
+func (l *lone) at(at time.Duration) bootclock.Instant { return bootclock.Instant(transcriptBoot + at) }
+
+// step hands the candidate an event at a time of the test.
+func (l *lone) step(at time.Duration, e event) {
+	l.t.Helper()
+	out, err := l.m.step(moment{boot: l.at(at), wall: l.wall(at)}, e)
+	if err != nil {
+		l.t.Fatalf("%v: %v", at, err)
+	}
+	l.out = out
+}
+
+// sends returns the request that the last step wants sent, which must be of that verb.
+func (l *lone) sends(v verb) *request {
+	l.t.Helper()
+	r := l.out.request
+	if r == nil || r.verb != v {
+		l.t.Fatalf("the candidate sends %+v, want: %s", r, v)
+	}
+	return r
+}
+
+// answer performs a request now, and returns what the store says to it.
+func (l *lone) answer(r *request) replied {
+	reply, err := l.store.perform(r)
+	return replied{reply: reply, err: err}
+}
+
+// newest returns the store's last change, as the watch brings it.
+func (l *lone) newest() changed {
+	return changed{l.store.history[len(l.store.history)-1]}
+}
+
+// lead has the candidate take a Lease that was released: a term from 10ms on, known at 20ms.
+func (l *lone) lead() {
+	l.t.Helper()
+	l.store.put(lease.Record{UID: "u1", RenewTime: transcriptEpoch, Mark: lease.ReleasedMark(transcriptEpoch)})
+	l.step(0, tick{})
+	l.step(5*time.Millisecond, l.answer(l.sends(verbGet)))
+	l.step(10*time.Millisecond+releaseSpread, tick{})
+	l.step(20*time.Millisecond+releaseSpread, l.answer(l.sends(verbTake)))
+	if l.m.role != leading {
+		l.t.Fatal("it does not lead")
+	}
+}
+
+// taking runs the clock, answering reads at once, until the candidate tries to take the Lease or end has passed. It
+// returns when that was.
+func (l *lone) taking(from, end time.Duration) time.Duration {
+	l.t.Helper()
+	at := from
+	for l.step(at, tick{}); at < end; {
+		at += 10 * time.Millisecond
+		switch r := l.out.request; {
+		case r != nil && r.verb == verbTake:
+			return at - 10*time.Millisecond
+		case r != nil:
+			l.step(at, l.answer(r))
+		default:
+			l.step(at, tick{})
+		}
+	}
+	return at
+}

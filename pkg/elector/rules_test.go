@@ -1,0 +1,195 @@
+package elector
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// TestLateReplyDoesNotExtendTheTerm is I2: what counts is when the renewal was sent.
+func TestLateReplyDoesNotExtendTheTerm(t *testing.T) {
+	l := newLone(t, 0.5)
+	l.lead()
+	l.step(4*time.Second, tick{})
+	answer := l.answer(l.sends(verbRenew))
+	l.step(6*time.Second, answer)
+	if got, want := l.out.level.ValidUntil, l.at(14*time.Second); got != want {
+		t.Errorf("the term runs until %v, want %v: 10 s from the sending", since(got), since(want))
+	}
+}
+
+// TestDeadlineIsNotHeldUp is I1 and I7: the end of a term waits for no answer, and no answer brings the term back.
+func TestDeadlineIsNotHeldUp(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before func(l *lone) // between the last renewal's sending and its late answer
+	}{
+		{"a tick comes first", func(l *lone) {
+			l.step(10*time.Second+100*time.Millisecond, tick{})
+			if l.out.level == nil || l.out.level.IsLeader || l.out.hold == nil || l.out.hold.Leading {
+				l.t.Errorf("past its end: level %+v, hold %+v; want both to say that nobody leads", l.out.level, l.out.hold)
+			}
+		}},
+		{"the answer comes first", func(*lone) {}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLone(t, 0.5)
+			l.lead()
+			old := l.m.term.token
+			l.step(6900*time.Millisecond, tick{})
+			answer := l.answer(l.sends(verbRenew))
+			c.before(l)
+			l.step(10*time.Second+200*time.Millisecond, answer)
+			if level := l.m.published; level.Token == string(old) || !level.IsLeader {
+				t.Errorf("leads %v with token %q after a late answer; want a new term: %q is over", level.IsLeader, level.Token, old)
+			}
+		})
+	}
+}
+
+// TestRenewTimesOfAFrozenClock: who compares by the second sees every renewal, and no two processes write the same time.
+func TestRenewTimesOfAFrozenClock(t *testing.T) {
+	var seen [2][]time.Time
+	for i, chance := range []float64{0.2, 0.7} {
+		l := newLone(t, chance)
+		l.wall = func(time.Duration) time.Time { return transcriptEpoch }
+		l.lead()
+		for n := range 4 {
+			l.step(time.Duration(n+1)*4*time.Second, tick{})
+			r := l.sends(verbRenew)
+			seen[i] = append(seen[i], r.record.RenewTime)
+			at := time.Duration(n+1)*4*time.Second + 10*time.Millisecond
+			l.step(at, l.answer(r))
+			l.step(at, l.newest())
+		}
+	}
+	for n := range seen[0] {
+		if n > 0 && !seen[0][n].Truncate(time.Second).After(seen[0][n-1].Truncate(time.Second)) {
+			t.Errorf("renewal %v follows %v: the same second or an earlier one", seen[0][n], seen[0][n-1])
+		}
+		if seen[0][n].Equal(seen[1][n]) {
+			t.Errorf("two processes write %v", seen[0][n])
+		}
+	}
+}
+
+// TestHowLongTheLeaseIsLeftAlone is I3 and I9: from the last write that was seen, for as long as anybody may believe.
+func TestHowLongTheLeaseIsLeftAlone(t *testing.T) {
+	held := func(holder string, spec int32, mark string) lease.Record {
+		return lease.Record{UID: "u1", Holder: holder, DurationSeconds: spec, RenewTime: transcriptEpoch, Mark: mark}
+	}
+	ours := func(seconds time.Duration) string { return lease.HeldMark("web-1_pod", seconds*time.Second) }
+	for _, c := range []struct {
+		name   string
+		writes []lease.Record   // a second apart
+		want   [2]time.Duration // after the first write is seen, and the spread in which the take comes
+	}{
+		{"released", []lease.Record{held("", 1, lease.ReleasedMark(transcriptEpoch))}, [2]time.Duration{0, 20e6}},
+		{"held", []lease.Record{held("web-1_pod", 15, ours(15))}, [2]time.Duration{15e9, 15.2e9}},
+		{"held by a process of ours before", []lease.Record{held("web-0_pod", 15, lease.HeldMark("web-0_pod", 15e9))}, [2]time.Duration{15e9, 15.2e9}},
+		{"held for longer", []lease.Record{held("web-1_pod", 60, ours(60))}, [2]time.Duration{60e9, 60.2e9}},
+		{"held for longer, then for less", []lease.Record{held("web-1_pod", 60, ours(60)), held("web-2_pod", 15, lease.HeldMark("web-2_pod", 15e9))}, [2]time.Duration{60e9, 60.2e9}},
+		{"the spec edited", []lease.Record{held("web-1_pod", 1, ours(60))}, [2]time.Duration{60e9, 60.2e9}},
+		{"cleared by a hand", []lease.Record{held("", 1, ours(15))}, [2]time.Duration{15e9, 15.2e9}},
+		{"held by another elector", []lease.Record{held("legacy-0", 15, "")}, [2]time.Duration{33e9, 33.2e9}},
+		{"nothing but the metadata edited", []lease.Record{held("web-1_pod", 15, ours(15)), held("web-1_pod", 15, ours(15))}, [2]time.Duration{16e9, 16.2e9}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLone(t, 0.5)
+			l.store.put(c.writes[0])
+			l.step(0, tick{})
+			l.step(0, l.answer(l.sends(verbGet)))
+			for i, r := range c.writes[1:] {
+				l.store.put(r)
+				l.step(time.Duration(i+1)*time.Second, l.newest())
+			}
+			from := time.Duration(len(c.writes)-1) * time.Second
+			if got := l.taking(from, 90*time.Second); got < c.want[0] || got > c.want[1] {
+				t.Errorf("taken after %v, want %v to %v", got, c.want[0], c.want[1])
+			}
+		})
+	}
+}
+
+// TestOldNewsIsDropped: an answer that the watch has overtaken tells nothing any more.
+func TestOldNewsIsDropped(t *testing.T) {
+	l := newLone(t, 0.5)
+	l.store.put(lease.Record{UID: "u1", RenewTime: transcriptEpoch, Mark: lease.ReleasedMark(transcriptEpoch)})
+	l.step(0, tick{})
+	l.step(0, l.answer(l.sends(verbGet)))
+	l.step(20*time.Millisecond, tick{})
+	answer := l.answer(l.sends(verbTake))
+	theirs := *l.store.record
+	theirs.Holder, theirs.Mark = "web-1_pod", lease.HeldMark("web-1_pod", 15*time.Second)
+	l.store.put(theirs)
+	l.step(30*time.Millisecond, l.newest())
+	l.step(40*time.Millisecond, answer)
+	if l.m.published.IsLeader || l.m.know.record.Holder != "web-1_pod" {
+		t.Errorf("leads %v, and knows %q as the holder; want the newest word: web-1_pod",
+			l.m.published.IsLeader, l.m.know.record.Holder)
+	}
+}
+
+// TestResumedTermIsHandedOver is I5 for a term of the process before: its workload was told, and is waited for.
+func TestResumedTermIsHandedOver(t *testing.T) {
+	l := newLone(t, 0.5)
+	hold := HoldState{
+		UID: "u1", AcquireTime: transcriptEpoch, ValidUntil: l.at(8 * time.Second), Leading: true,
+		Token: "77", Transitions: 4, Since: transcriptEpoch,
+	}
+	l.m = newMachine(l.m.cfg, "boot", &hold, l.m.rand)
+	l.store.put(lease.Record{
+		UID: "u1", Holder: "web-0_pod", DurationSeconds: 15, AcquireTime: transcriptEpoch, RenewTime: transcriptEpoch,
+		Mark: lease.HeldMark("web-0_pod", 15*time.Second),
+	})
+	l.step(0, tick{})
+	l.step(10*time.Millisecond, l.answer(l.sends(verbGet)))
+	take := l.sends(verbTake)
+	l.step(20*time.Millisecond, terminate{})
+	l.step(30*time.Millisecond, l.answer(take))
+	if l.out.drain == nil || l.out.settled || l.m.term.settled {
+		t.Errorf("drain %v, settled %v: want it to ask whether the workload has stopped", l.out.drain, l.m.term.settled)
+	}
+}
+
+// TestStalledWatchIsNoticed: a standby whose watch brings nothing any more asks for itself, long before the wait is over.
+func TestStalledWatchIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, nil)
+		old := f.leader(20 * time.Second)
+		for _, m := range f.members {
+			if m != old {
+				m.store.StallWatches(true)
+			}
+		}
+		old.cancel()
+		if err := <-old.ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if next := f.leader(8 * time.Second); next == old {
+			t.Error("the one that ended leads on")
+		}
+	})
+}
+
+// TestTokensRiseOverADeletion is I6 where the Lease's own count of terms begins anew.
+func TestTokensRiseOverADeletion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, nil)
+		var last lease.Version
+		for range 3 {
+			token := lease.Version(f.leader(20 * time.Second).Leadership().Token)
+			if token.Compare(last) <= 0 {
+				t.Errorf("token %s after %s", token, last)
+			}
+			last = token
+			f.backend.Delete("default", "acme-1")
+			synctest.Wait()
+			if l := f.leaders(); l != nil {
+				t.Errorf("%v lead without a Lease", l)
+			}
+		}
+	})
+}

@@ -1,0 +1,153 @@
+//go:build linux
+
+package dir_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/dir"
+)
+
+// FuzzFiles puts bytes where the store keeps the Lease and its ledger. Whatever they are, the store says that it cannot
+// read them, and leaves the Lease's file as it is, or it gives the Lease a version and a UID that every process sees
+// alike, that reading does not change, and that a write builds on.
+func FuzzFiles(f *testing.F) {
+	const head = `{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","metadata":{"resourceVersion":"4","uid":"u1"},`
+	f.Add([]byte(head+`"spec":{"holderIdentity":"a_1","renewTime":"2026-11-22T10:00:00.123456Z"}}`), []byte(nil))
+	f.Add([]byte(head+`"spec":{"holderIdentity":"a_1"}}`), []byte(`{"resourceVersion":"4","present":`+head+`"spec":{"holderIdentity":"b_1"}}}`))
+	f.Add([]byte(head+`"spec":{}}`), []byte(`{"resourceVersion":"9","deleted":`+head+`"spec":{}}}`))
+	f.Add([]byte(head+`"spec":{}}`), []byte(`{"resourceVersion":"9","present":{"metadata":{"uid":"u1","resourceVersion":"x"}}}`))
+	f.Add([]byte(head+`"spec":{"renewTime":"9999-12-31T23:59:59.999999-23:59"}}`), []byte(nil))
+	f.Add([]byte(head+`"spec":{"acquireTime":"9999-12-31T23:59:59.999999-23:59"}}`), []byte(nil))
+	f.Add([]byte(nil), []byte(`{"resourceVersion":"9","present":`+head+`"spec":{}}}`))
+	f.Add([]byte(head+`"spec":{}}`), []byte(`{"resourceVersion":"9"}`))
+	f.Add([]byte(`{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","metadata":{"name":"other","namespace":"default"}}`), []byte(nil))
+	f.Add([]byte("{"), []byte("{"))
+	f.Add([]byte(`{"kind":"Lease","apiVersion":"coordination.k8s.io/v1"}`), []byte(`{"resourceVersion":"`+strings.Repeat("9", 99)+`"}`))
+	f.Fuzz(func(t *testing.T, leaseBytes, ledgerBytes []byte) {
+		path := t.TempDir()
+		lay(t, path, leaseFile, leaseBytes)
+		lay(t, path, ledgerFile, ledgerBytes)
+		store := open(t, path, name)
+		ctx := bounded(t)
+		reply, err := store.Get(ctx)
+		switch {
+		case errors.Is(err, lease.ErrNotFound):
+			if len(leaseBytes) > 0 {
+				t.Fatal("there is a file, and the Lease is not found")
+			}
+			return
+		case err != nil:
+			if now := content(t, path); !bytes.Equal(now, leaseBytes) {
+				t.Fatalf("%v, and the file that it does not understand is now %s", err, now)
+			}
+			return
+		}
+		checkOrigin(t, leaseBytes, ledgerBytes, reply.Record)
+		checkSettled(t, path, store, reply.Record)
+		checkWrite(t, path, store, reply.Record)
+	})
+}
+
+// lay writes a file, or none where there is nothing to write.
+func lay(t *testing.T, path, file string, content []byte) {
+	t.Helper()
+	if len(content) == 0 {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(path, file), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func content(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(path, leaseFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// checkOrigin asks that the Lease is the one that was asked for, past what a ledger without a Lease has counted to.
+func checkOrigin(t *testing.T, leaseBytes, ledgerBytes []byte, r lease.Record) {
+	t.Helper()
+	var o struct {
+		Kind     string
+		Metadata struct{ Name, Namespace string }
+	}
+	if json.Unmarshal(leaseBytes, &o) == nil && (o.Kind != "Lease" || o.Metadata.Name != "" && o.Metadata.Name != name) {
+		t.Fatalf("%s is read as this Lease", leaseBytes)
+	}
+	var counted map[string]string
+	if json.Unmarshal(ledgerBytes, &counted) != nil || len(counted) != 1 {
+		return
+	}
+	if v, err := lease.ParseVersion(counted["resourceVersion"]); err == nil && r.Version.Compare(v) <= 0 {
+		t.Fatalf("version %s after a ledger that counted to %s", r.Version, v)
+	}
+}
+
+// checkSettled asks the same store again, another process's, and a watch: all must see one version.
+func checkSettled(t *testing.T, path string, store *dir.Store, r lease.Record) {
+	t.Helper()
+	if _, err := lease.ParseVersion(string(r.Version)); err != nil || r.UID == "" {
+		t.Fatalf("version %q, UID %q: %v", r.Version, r.UID, err)
+	}
+	for who, s := range map[string]*dir.Store{"the same store": store, "another process": open(t, path, name)} {
+		again, err := s.Get(bounded(t))
+		if err != nil {
+			t.Fatalf("%s: %v", who, err)
+		}
+		if diff := cmp.Diff(r, again.Record, cmpopts.IgnoreUnexported(lease.Record{})); diff != "" {
+			t.Fatalf("%s reads (-first +again):\n%s", who, diff)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(bounded(t))
+	enough := errors.New("enough")
+	err := store.Watch(ctx, "", nil, func(e lease.Event) {
+		cancel(enough)
+		if e.Deleted || e.Record.Version != r.Version {
+			t.Errorf("the watch begins with %+v, a read with version %s", e, r.Version)
+		}
+	})
+	if !errors.Is(context.Cause(ctx), enough) {
+		t.Fatalf("the watch told nothing: %v", err)
+	}
+}
+
+// checkWrite takes the Lease, and asks another process for what is there then.
+func checkWrite(t *testing.T, path string, store *dir.Store, r lease.Record) {
+	t.Helper()
+	taken := r
+	taken.Holder, taken.RenewTime = "web-0_fuzz", time.Date(2026, 11, 22, 10, 0, 0, 5000, time.UTC)
+	reply, err := store.Update(bounded(t), taken)
+	if err != nil {
+		t.Fatalf("take what was read: %v", err)
+	}
+	if reply.Record.Version.Compare(r.Version) <= 0 || reply.Record.UID != r.UID {
+		t.Fatalf("written as version %s of %s after version %s of %s", reply.Record.Version, reply.Record.UID, r.Version, r.UID)
+	}
+	again, err := open(t, path, name).Get(bounded(t))
+	if err != nil || again.Record.Version != reply.Record.Version || again.Record.Holder != taken.Holder {
+		t.Fatalf("another process reads %+v, %v after %+v", again.Record, err, reply.Record)
+	}
+	if _, err := store.Update(bounded(t), taken); !errors.Is(err, lease.ErrConflict) {
+		t.Fatalf("a second write on version %s: %v", r.Version, err)
+	}
+	if !json.Valid(content(t, path)) {
+		t.Fatalf("it wrote %s", content(t, path))
+	}
+}
