@@ -1,0 +1,107 @@
+package histories
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+// History collects the operations of all clients on one clock. Its methods may be called from several goroutines.
+type History struct {
+	clock  func() bootclock.Instant
+	values atomic.Int64
+
+	mu         sync.Mutex
+	operations []Operation
+}
+
+// NewHistory returns an empty history on that clock, which must be the same for all clients.
+func NewHistory(clock func() bootclock.Instant) *History { return &History{clock: clock} }
+
+// Now reads the history's clock.
+func (h *History) Now() bootclock.Instant { return h.clock() }
+
+// Fresh returns a value that nobody has written yet: a read then tells which write it saw. A register starts at 0,
+// which is never fresh.
+func (h *History) Fresh() int { return int(h.values.Add(1)) }
+
+// Add takes an operation that has ended.
+func (h *History) Add(o Operation) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.operations = append(h.operations, o)
+}
+
+// Operations returns a copy of what happened so far, by the start of each.
+func (h *History) Operations() []Operation {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	operations := slices.Clone(h.operations)
+	slices.SortStableFunc(operations, func(a, b Operation) int { return cmp.Compare(a.From, b.From) })
+	return operations
+}
+
+// Tally returns the counts of what happened so far.
+func (h *History) Tally() Tally {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return Count(h.operations)
+}
+
+// Tally counts operations.
+type Tally struct {
+	// Clients is how many did something.
+	Clients int
+	// Terms, Released and Expired count the terms by their beginning and their end.
+	Terms, Released, Expired int
+	// Accepted and Refused count the writes, Reads the reads.
+	Accepted, Refused, Reads int
+}
+
+// Count returns the counts of the operations.
+func Count(operations []Operation) Tally {
+	var t Tally
+	clients := map[int]struct{}{}
+	for _, o := range operations {
+		clients[o.Client] = struct{}{}
+		switch {
+		case o.Act == Acquire:
+			t.Terms++
+		case o.Act == Release:
+			t.Released++
+		case o.Act == Expire:
+			t.Expired++
+		case o.Act == Read:
+			t.Reads++
+		case o.Refused:
+			t.Refused++
+		default:
+			t.Accepted++
+		}
+	}
+	t.Clients = len(clients)
+	return t
+}
+
+// Add returns the counts of both together, of histories that share their clients.
+func (t Tally) Add(u Tally) Tally {
+	return Tally{
+		Clients: max(t.Clients, u.Clients), Terms: t.Terms + u.Terms, Released: t.Released + u.Released,
+		Expired: t.Expired + u.Expired, Accepted: t.Accepted + u.Accepted, Refused: t.Refused + u.Refused, Reads: t.Reads + u.Reads,
+	}
+}
+
+// Operations is how many there were in all.
+func (t Tally) Operations() int {
+	return t.Terms + t.Released + t.Expired + t.Accepted + t.Refused + t.Reads
+}
+
+// String tells the counts in one line.
+func (t Tally) String() string {
+	return fmt.Sprintf("%d operations of up to %d clients: %d terms (%d released, %d expired), %d writes accepted, %d refused, %d reads",
+		t.Operations(), t.Clients, t.Terms, t.Released, t.Expired, t.Accepted, t.Refused, t.Reads)
+}
