@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// mutant is one fault, and the tests that must see it.
+type mutant struct {
+	// name says what the mutant does, in a few words; it is unique.
+	name string
+	// danger says which rule or invariant (I1–I12, go doc ./pkg/elector) is gone, and what may come of it.
+	danger string
+	// file is the path below the module; old occurs in it exactly once, and new takes its place.
+	file, old, new string
+	// reds are the tests that must fail, each of them.
+	reds []test
+}
+
+// test names a test of a package.
+type test struct {
+	// pkg is the package's path below the module.
+	pkg string
+	// name is the test's, or a subtest's, as the go command prints it: "TestTranscripts/handover".
+	name string
+}
+
+// in returns the tests of one package.
+func in(pkg string, names ...string) []test {
+	var tests []test
+	for _, name := range names {
+		tests = append(tests, test{pkg, name})
+	}
+	return tests
+}
+
+func (t test) String() string { return t.pkg + " " + t.name }
+
+// pattern returns what -run takes to run the test, and no other.
+func (t test) pattern() string {
+	levels := strings.Split(t.name, "/")
+	for i, level := range levels {
+		levels[i] = "^" + regexp.QuoteMeta(level) + "$"
+	}
+	return strings.Join(levels, "/")
+}
+
+// mutate returns the mutant's file with the fault in it. It fails where the text to replace is not there, or more than
+// once: the product has moved on, and the table must follow.
+func (m mutant) mutate(root string) ([]byte, error) {
+	source, err := os.ReadFile(filepath.Join(root, m.file))
+	if err != nil {
+		return nil, fmt.Errorf("mutate %q: %w", m.name, err)
+	}
+	if n := strings.Count(string(source), m.old); n != 1 || m.old == m.new {
+		return nil, fmt.Errorf("mutate %q: the text to replace occurs %d times in %s, want once: mend the table in test/mutants", m.name, n, m.file)
+	}
+	return []byte(strings.Replace(string(source), m.old, m.new, 1)), nil
+}
+
+// overlay writes the mutated file, and what the go command's -overlay takes, into dir. It returns the path for -overlay.
+func (m mutant) overlay(root, dir string) (string, error) {
+	source, err := m.mutate(root)
+	if err != nil {
+		return "", err
+	}
+	mutated := filepath.Join(dir, filepath.Base(m.file))
+	list, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, m.file): mutated}})
+	if err != nil {
+		return "", fmt.Errorf("print the overlay: %w", err)
+	}
+	path := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(mutated, source, 0o600); err != nil {
+		return "", fmt.Errorf("write the mutant: %w", err)
+	}
+	if err := os.WriteFile(path, list, 0o600); err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	return path, nil
+}

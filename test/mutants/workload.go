@@ -1,0 +1,77 @@
+package main
+
+// How the workload's process is ended, whatever becomes of the sidecar.
+var endings = []mutant{
+	{
+		name:   "the kill deadline counts from the loss",
+		danger: "I11: a sidecar that was frozen gives the workload its grace again when it wakes",
+		file:   "pkg/signals/process/process_linux.go",
+		old:    `p.kill = p.until.Add(p.cfg.KillMargin / 2)`,
+		new:    `p.kill = p.cfg.Clock.Now().Add(p.cfg.KillMargin / 2)`,
+		reds:   in("pkg/signals/process", "TestKillDeadlineIsTheTerms"),
+	},
+	{
+		name:   "the process is told that it leads before the guard knows",
+		danger: "I11: a sidecar that freezes in between leaves a process that leads without an end",
+		file:   "pkg/signals/process/process_linux.go",
+		old:    "\tif err := p.arm(l.ValidUntil); err != nil {\n\t\treturn err\n\t}\n\th.spaceOut(p.cfg.Clock)\n",
+		new:    "\th.spaceOut(p.cfg.Clock)\n",
+		reds:   in("pkg/signals/process", "TestNobodyLeadsWithoutTheGuard"),
+	},
+	{
+		name:   "a gain follows a loss at once",
+		danger: "I1: of two signals that wait together the loss may be handled last, or the gain be lost",
+		file:   "pkg/signals/process/process_linux.go",
+		old:    "\th.spaceOut(p.cfg.Clock)\n",
+		new:    "",
+		reds:   in("pkg/signals/process", "TestGainLeavesALossItsTime"),
+	},
+	{
+		name:   "a process is told a term that has run out",
+		danger: "I1: it works in the next leader's term",
+		file:   "pkg/signals/process/process_linux.go",
+		old:    "if l := p.level.At(p.cfg.Clock.Now()); l.IsLeader {\n\t\tp.rise()",
+		new:    "if l := p.level; l.IsLeader {\n\t\tp.rise()",
+		reds:   in("pkg/signals/process", "TestTermThatHasRunOutIsALoss"),
+	},
+	{
+		name:   "the command's kill deadline counts from the loss",
+		danger: "I11: a term that is lost late is given a whole margin beyond its end",
+		file:   "pkg/child/child.go",
+		old:    `return until.Add(c.cfg.KillMargin / 2)`,
+		new:    `return max(until, c.cfg.Clock.Now()).Add(c.cfg.KillMargin * 2)`,
+		reds:   in("pkg/child", "TestStubbornProgramIsKilledByTheTermsEnd"),
+	},
+	{
+		name:   "a command runs on in a new term",
+		danger: "I6: it writes with the old term's token, or takes its work for the new term's",
+		file:   "pkg/guard/keeper_linux.go",
+		old:    `mine := k.want != nil && k.want.Token == w.token; {`,
+		new:    `mine := k.want != nil; {`,
+		reds:   in("pkg/guard", "TestOneProgramATerm"),
+	},
+	{
+		name:   "the guard keeps no deadline by itself",
+		danger: "I11: a sidecar that is frozen keeps its command running",
+		file:   "pkg/guard/keeper_linux.go",
+		old:    `case mine && !w.stopping && now.Before(k.want.Until):`,
+		new:    `case mine && !w.stopping:`,
+		reds:   in("pkg/guard", "TestDeadlinesHoldWithoutTheSidecar"),
+	},
+	{
+		name:   "the command outlives its sidecar",
+		danger: "I11: nobody renews, and nobody is left to tell it to stop",
+		file:   "pkg/guard/keeper_linux.go",
+		old:    "\t\tw.stopping, w.kill = true, 0\n",
+		new:    "\t\tw.stopping = true\n",
+		reds:   in("pkg/guard", "TestEverythingDiesWithTheSidecar"),
+	},
+	{
+		name:   "an unheard order counts as done",
+		danger: "I5: the Lease is released while a guard that hangs has not stopped the command",
+		file:   "pkg/child/child.go",
+		old:    `return c.report.Heard >= c.order && !c.report.Alive`,
+		new:    `return !c.report.Alive`,
+		reds:   in("pkg/child", "TestUnheardOrderIsNoProof"),
+	},
+}
