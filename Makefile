@@ -18,8 +18,16 @@ GOVULNCHECK   := $(TOOLS)/govulncheck@v1.9.0/govulncheck
 RACE := $(shell printf '\043include <pthread.h>\nint main(void) { return 0; }\n' | \
 	$$($(GO) env CC) -pthread -x c -o /dev/null - 2>/dev/null && echo -race)
 
+# How much of what takes long: how many worlds the simulation lives through; the seed of the chaos and the soak (0: a fresh
+# one, which is printed), their time, and that of each fuzz target.
+SEEDS    ?= 10000
+SEED     ?= 1
+FUZZTIME ?= 10s
+CHAOS    ?= 10m
+DURATION ?= 1h
+
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
-PKG     ?= $$($(GO) list ./... | grep -v /test/integration)
+PKG     ?= $$($(GO) list ./... | grep -v -e /test/integration -e /test/histories/apiserver -e /test/chaos)
 RUN     ?= .
 TIMEOUT ?= 40m
 # A skipped test is a failed run: what cannot be tested here is not known to work.
@@ -60,26 +68,57 @@ unit: $(GOTESTSUM) race-note ## the tests that need nothing but Go
 .PHONY: integration
 integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and kube-apiserver
 	cd test/cluster && $(GO_TEST) .
-	$(GO_TEST) ./test/integration/...
+	$(GO_TEST) ./test/integration/... ./test/histories/apiserver
+	$(GO_TEST) ./test/chaos
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of ten ways, under work that takes up to 2 s to stop (ten minutes)
 	$(GO) test ./test/handover -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 10 -handovers 200 -stop 2s
 
 .PHONY: cluster
-cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache (once; minutes)
+cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache, and client-go's peers (once; minutes)
 	$(GO) run -C test/cluster . cluster
 	$(GO) run -C test/cluster . helm
+	CGO_ENABLED=0 $(GO) build -C test/peer -ldflags '-s -w' -o /dev/null .
+	CGO_ENABLED=0 $(GO) build -C test/peer -modfile=v0.36.mod -ldflags '-s -w' -o /dev/null .
 
 .PHONY: race-note
 race-note:
 	@test -n '$(RACE)' || echo 'WARNING: no working C compiler, so the tests run WITHOUT the race detector (apt-get install gcc libc6-dev)' >&2
 
+.PHONY: simulate
+simulate: ## 10,000 elections in virtual time under random faults (SEEDS=…; at most a quarter of an hour)
+	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 60m -seeds $(SEEDS)
+
+.PHONY: chaos
+chaos: cluster ## random faults on a real API server, client-go's elector beside it (CHAOS=10m)
+	$(GO) test ./test/chaos -run '^TestChaos$$' -v -count=1 -timeout 24h -duration $(CHAOS) -seed $(SEED) $(if $(REPORT),-report $(abspath $(REPORT)))
+
+.PHONY: soak
+soak: cluster ## the same for long, gently, with an eye on memory, descriptors and requests (DURATION=1h)
+	$(GO) test ./test/chaos -run '^TestChaos$$' -v -count=1 -timeout 0 -gentle -duration $(DURATION) -seed $(SEED)
+
+.PHONY: mutants
+mutants: ## break the election and the signals in known ways: each must turn a named test red
+	$(GO) run ./test/mutants
+
+.PHONY: controls
+controls: ## the same for the simulation: each control must show it overlaps
+	$(GO) run ./test/mutants -controls
+
+.PHONY: nightly
+nightly: ## what a night is for: fresh seeds, long fuzzing, half an hour of chaos (the seeds are printed)
+	$(MAKE) mutants controls
+	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 3h -first $$(date +%s)000 -seeds 30000
+	$(MAKE) fuzz FUZZTIME=5m
+	$(MAKE) chaos CHAOS=30m SEED=0
+	$(MAKE) handovers
+
 .PHONY: fuzz
-fuzz: ## ten seconds of every fuzz target
+fuzz: ## every fuzz target for ten seconds each (FUZZTIME=5m for longer)
 	@set -e; for pkg in $$($(GO) list ./pkg/... ./cmd/...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 10s $$pkg; \
+			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s $$pkg; \
 		done; \
 	done
 
@@ -105,6 +144,7 @@ fmt-check:
 vet:
 	$(GO) vet ./...
 	$(GO) vet -C test/cluster .
+	$(GO) vet -C test/peer .
 
 # The commands for people's own machines build there too.
 .PHONY: cross

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -95,12 +94,7 @@ func unbacked(page string, known map[string]bool) []string {
 			}
 		}
 	}
-	for _, m := range named.FindAllStringSubmatch(page, -1) {
-		if line := "no test is called " + m[1]; !known[m[1]] && !slices.Contains(found, line) {
-			found = append(found, line)
-		}
-	}
-	return found
+	return append(found, unknown(page, known)...)
 }
 
 // tests returns the names of the repository's tests, package.TestName each.

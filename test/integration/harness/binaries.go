@@ -72,6 +72,10 @@ var (
 	shippedBinary = sync.OnceValues(func() (string, error) {
 		return build("lease-sidecar", []string{"CGO_ENABLED=0"}, "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w")
 	})
+	peerBinaries = map[string]func() (string, error){
+		"v0.37": sync.OnceValues(func() (string, error) { return buildPeer("v0.37", "go.mod") }),
+		"v0.36": sync.OnceValues(func() (string, error) { return buildPeer("v0.36", "v0.36.mod") }),
+	}
 )
 
 // Binary returns the sidecar to test, built once a run: with the race detector where the test has it.

@@ -32,7 +32,9 @@ type Cluster struct {
 	binaries string
 	pki      *pki
 	etcdPort string
+	peerPort string
 	apiPort  string
+	apiFlags []string
 	etcd     *Process
 	api      *Process
 }
@@ -47,8 +49,8 @@ rules:
 - level: None
 `
 
-// newCluster starts a cluster whose files live below dir.
-func newCluster(ctx context.Context, dir string) (*Cluster, error) {
+// newCluster starts a cluster whose files live below dir. The API server gets apiFlags after its own.
+func newCluster(ctx context.Context, dir string, apiFlags ...string) (*Cluster, error) {
 	binaries, err := clusterBinaries()
 	if err != nil {
 		return nil, err
@@ -57,7 +59,7 @@ func newCluster(ctx context.Context, dir string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, binaries: binaries, etcdPort: ports[0], apiPort: ports[1]}
+	c := &Cluster{dir: dir, binaries: binaries, etcdPort: ports[0], apiPort: ports[1], peerPort: ports[2], apiFlags: apiFlags}
 	c.Audit.path = filepath.Join(dir, "audit.log")
 	if c.pki, err = newPKI(dir); err != nil {
 		return nil, err
@@ -75,7 +77,7 @@ func newCluster(ctx context.Context, dir string) (*Cluster, error) {
 	if c.Admin, err = kubernetes.NewForConfig(c.config); err != nil {
 		return nil, fmt.Errorf("make the administrator's client: %w", err)
 	}
-	if err := c.startEtcd(ports[2]); err != nil {
+	if err := c.startEtcd(); err != nil {
 		return nil, err
 	}
 	if err := c.startAPI(ctx); err != nil {
@@ -88,18 +90,8 @@ func newCluster(ctx context.Context, dir string) (*Cluster, error) {
 // Host is the API server's address, "https://127.0.0.1:PORT".
 func (c *Cluster) Host() string { return "https://127.0.0.1:" + c.apiPort }
 
-func (c *Cluster) startEtcd(peerPort string) (err error) {
-	client, peer := "http://127.0.0.1:"+c.etcdPort, "http://127.0.0.1:"+peerPort
-	c.etcd, err = launch("etcd", filepath.Join(c.dir, "etcd.log"), filepath.Join(c.binaries, "etcd"), []string{
-		"--name=e", "--data-dir=" + filepath.Join(c.dir, "etcd"), "--log-level=warn", "--unsafe-no-fsync",
-		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
-		"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer, "--initial-cluster=e=" + peer,
-	}, os.Environ())
-	return err
-}
-
 func (c *Cluster) startAPI(ctx context.Context) (err error) {
-	c.api, err = launch("kube-apiserver", filepath.Join(c.dir, "kube-apiserver.log"), filepath.Join(c.binaries, "kube-apiserver"), []string{
+	c.api, err = launch("kube-apiserver", filepath.Join(c.dir, "kube-apiserver.log"), filepath.Join(c.binaries, "kube-apiserver"), append([]string{
 		"--etcd-servers=http://127.0.0.1:" + c.etcdPort,
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port=" + c.apiPort,
 		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16",
@@ -111,7 +103,7 @@ func (c *Cluster) startAPI(ctx context.Context) (err error) {
 		"--service-account-signing-key-file=" + c.pki.keyFile("service-accounts"),
 		"--audit-policy-file=" + filepath.Join(c.dir, "audit.yaml"), "--audit-log-path=" + c.Audit.path,
 		"--profiling=false",
-	}, os.Environ())
+	}, c.apiFlags...), os.Environ())
 	if err != nil {
 		return err
 	}

@@ -3,36 +3,56 @@
 package harness
 
 import (
-	"io"
 	"net"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
-// Proxy is a TCP line to the API server that a test can cut: a cut line swallows all bytes in both directions
-// and neither refuses nor closes anything, as a partitioned network does.
+// Way is a direction of a line, or both.
+type Way uint8
+
+// Requests flow to the API server, Replies back.
+const (
+	Requests Way = 1 << iota
+	Replies
+	Both = Requests | Replies
+)
+
+// Proxy is a TCP line to the API server that a test can cut, slow down, reset and leave half open. A cut line
+// swallows bytes and neither refuses nor closes anything, as a partitioned network does; nothing is ever lost, as
+// TCP would send it again: what was said during a cut arrives after it.
 type Proxy struct {
-	listener net.Listener
+	listener *net.TCPListener
 	target   string
 
-	mu     sync.Mutex
-	healed *sync.Cond
-	cut    bool
-	closed bool
-	lines  map[net.Conn]struct{}
+	mu      sync.Mutex
+	changed chan struct{} // closed, and made anew, at each change of what follows
+	cut     Way
+	delays  map[Way]time.Duration // of Requests and of Replies
+	closed  bool
+	lines   map[*line]struct{}
+
 	copies sync.WaitGroup
 }
 
 // Proxy starts a line to the cluster's API server. It ends with the test.
 func (c *Cluster) Proxy(t testing.TB) *Proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return newProxy(t, c.Host())
+}
+
+func newProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatalf("listen for the proxy: %v", err)
 	}
-	p := &Proxy{listener: l, target: strings.TrimPrefix(c.Host(), "https://"), lines: map[net.Conn]struct{}{}}
-	p.healed = sync.NewCond(&p.mu)
+	p := &Proxy{
+		listener: l, target: strings.TrimPrefix(target, "https://"),
+		changed: make(chan struct{}), delays: map[Way]time.Duration{}, lines: map[*line]struct{}{},
+	}
 	p.copies.Go(p.accept)
 	t.Cleanup(p.close)
 	return p
@@ -41,22 +61,62 @@ func (c *Cluster) Proxy(t testing.TB) *Proxy {
 // Host is the line's near end, for a kubeconfig.
 func (p *Proxy) Host() string { return "https://" + p.listener.Addr().String() }
 
-// Cut stops all bytes, of standing connections and new ones. Bytes that were already under way may still arrive.
-func (p *Proxy) Cut() { p.set(true) }
+// Cut stops all bytes, of standing connections and new ones.
+func (p *Proxy) Cut() { p.CutWays(Both) }
 
-// Heal lets the bytes go on, those held back first: what was sent during the cut arrives late.
-func (p *Proxy) Heal() { p.set(false) }
+// CutWays stops the bytes of those ways, and lets those of the others pass. Connections can still be made, as the
+// line's near end answers them; nothing comes through them. Heal ends it.
+func (p *Proxy) CutWays(w Way) { p.change(func() { p.cut |= w }) }
 
-func (p *Proxy) set(cut bool) {
+// Delay lets every chunk of bytes of those ways arrive d later than it would, in order; 0 mends.
+func (p *Proxy) Delay(w Way, d time.Duration) {
+	p.change(func() {
+		for _, way := range []Way{Requests, Replies} {
+			if w&way != 0 {
+				p.delays[way] = d
+			}
+		}
+	})
+}
+
+// Heal mends cuts and delays: the bytes held back arrive now, in order. Half-open connections stay so.
+func (p *Proxy) Heal() {
+	p.change(func() {
+		p.cut = 0
+		clear(p.delays)
+	})
+}
+
+// Reset breaks every standing connection at both ends with a TCP reset. New ones work.
+func (p *Proxy) Reset() {
+	p.change(func() {
+		for l := range p.lines {
+			l.reset()
+		}
+	})
+}
+
+// HalfOpen leaves every standing connection open at both ends and carries nothing through it any more, not even its
+// end, as a lost NAT entry does. It lasts for good. New connections work.
+func (p *Proxy) HalfOpen() {
+	p.change(func() {
+		for l := range p.lines {
+			l.dead = true
+		}
+	})
+}
+
+func (p *Proxy) change(do func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cut = cut
-	p.healed.Broadcast()
+	do()
+	close(p.changed)
+	p.changed = make(chan struct{})
 }
 
 func (p *Proxy) accept() {
 	for {
-		near, err := p.listener.Accept()
+		near, err := p.listener.AcceptTCP()
 		if err != nil {
 			return
 		}
@@ -64,74 +124,66 @@ func (p *Proxy) accept() {
 	}
 }
 
-// join carries one connection's bytes both ways until either end closes.
-func (p *Proxy) join(near net.Conn) {
-	if !p.hold(near) {
+// join carries one connection both ways until both have ended.
+func (p *Proxy) join(near *net.TCPConn) {
+	defer func() { _ = near.Close() }()
+	conn, err := net.Dial("tcp", p.target)
+	if err != nil {
 		return
 	}
-	defer p.drop(near)
-	far, err := net.Dial("tcp", p.target)
-	if err != nil || !p.hold(far) {
+	defer func() { _ = conn.Close() }()
+	l := &line{proxy: p, near: near, far: conn.(*net.TCPConn)}
+	if !p.keep(l) {
 		return
 	}
-	defer p.drop(far)
-	done := make(chan struct{}, 2)
-	for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
-		p.copies.Go(func() {
-			p.carry(way[1], way[0])
-			done <- struct{}{}
-		})
-	}
-	<-done
+	l.carry()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.lines, l)
 }
 
-func (p *Proxy) carry(to io.Writer, from io.Reader) {
-	b := make([]byte, 32<<10)
+// keep remembers a line for the faults and for close; false where the proxy is closed already.
+func (p *Proxy) keep(l *line) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.lines[l] = struct{}{}
+	}
+	return !p.closed
+}
+
+// pass waits until a chunk that came at the given time may go on its way; false: never.
+func (p *Proxy) pass(l *line, way Way, came time.Time) bool {
 	for {
-		n, err := from.Read(b)
 		p.mu.Lock()
-		for p.cut && !p.closed {
-			p.healed.Wait()
-		}
+		changed, closed := p.changed, p.closed
+		held := l.dead || p.cut&way != 0
+		wait := time.Until(came.Add(p.delays[way]))
 		p.mu.Unlock()
-		if n > 0 {
-			if _, werr := to.Write(b[:n]); werr != nil {
-				return
-			}
+		var due <-chan time.Time
+		switch {
+		case closed:
+			return false
+		case held:
+		case wait <= 0:
+			return true
+		default:
+			due = time.After(wait)
 		}
-		if err != nil {
-			return
+		select {
+		case <-changed:
+		case <-due:
 		}
 	}
-}
-
-// hold remembers a connection for close; false where the proxy is closed already.
-func (p *Proxy) hold(c net.Conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		_ = c.Close()
-		return false
-	}
-	p.lines[c] = struct{}{}
-	return true
-}
-
-func (p *Proxy) drop(c net.Conn) {
-	_ = c.Close()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.lines, c)
 }
 
 func (p *Proxy) close() {
 	_ = p.listener.Close()
-	p.mu.Lock()
-	p.closed = true
-	for c := range p.lines {
-		_ = c.Close()
-	}
-	p.healed.Broadcast()
-	p.mu.Unlock()
+	p.change(func() {
+		p.closed = true
+		for l := range p.lines {
+			l.reset()
+		}
+	})
 	p.copies.Wait()
 }

@@ -8,62 +8,205 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 )
 
-// TestProxyCutsAndHeals talks to an echoing server through a line that is cut and healed: a cut line is silent but
-// open, and what was said during the cut arrives in the end.
+// TestProxyCutsAndHeals cuts the ways of a line one by one: a cut line is silent but open, and what was said during
+// the cut arrives in the end. The server hears what only the replies' cut lets through.
 func TestProxyCutsAndHeals(t *testing.T) {
-	echo, err := net.Listen("tcp", "127.0.0.1:0")
+	for _, tc := range []struct {
+		name  string
+		ways  Way
+		hears bool // the server does, during the cut
+	}{
+		{"requests", Requests, false},
+		{"replies", Replies, true},
+		{"both", Both, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			server := newEcho(t)
+			p := server.behind(t)
+			c := dial(t, p)
+			c.say("one")
+			c.hear("one")
+			p.CutWays(tc.ways)
+			c.say("two")
+			c.hearNothing(300 * time.Millisecond)
+			if got := server.heard("two"); got != tc.hears {
+				t.Errorf("the server has heard of it: %v, want %v", got, tc.hears)
+			}
+			p.Heal()
+			c.hear("two")
+		})
+	}
+}
+
+// TestProxyDelays holds two words back at once: they arrive after the delay, in order, and a mended line is quick.
+func TestProxyDelays(t *testing.T) {
+	for _, ways := range []Way{Requests, Replies} {
+		const delay = 300 * time.Millisecond
+		p := newEcho(t).behind(t)
+		c := dial(t, p)
+		p.Delay(ways, delay)
+		began := time.Now()
+		c.say("one")
+		c.say("two")
+		c.hear("one")
+		c.hear("two")
+		if took := time.Since(began); took < delay {
+			t.Errorf("ways %d: answered after %v, want at least %v", ways, took, delay)
+		}
+		p.Delay(ways, time.Hour)
+		c.say("three")
+		c.hearNothing(100 * time.Millisecond)
+		p.Delay(ways, 0)
+		c.hear("three")
+	}
+}
+
+// TestProxyKeepsAnEndBack closes a connection during a cut: the other side hears of it after the words before it.
+func TestProxyKeepsAnEndBack(t *testing.T) {
+	server := newEcho(t)
+	p := server.behind(t)
+	c := dial(t, p)
+	c.say("one")
+	c.hear("one")
+	p.Cut()
+	c.say("last words")
+	_ = c.Close()
+	time.Sleep(100 * time.Millisecond)
+	if server.heard("last words") {
+		t.Error("the server hears through a cut line")
+	}
+	p.Heal()
+	Eventually(t, 10*time.Second, "the server hears the last words", func() bool { return server.heard("last words") })
+}
+
+// TestProxyResets breaks a standing connection, and lets a new one work.
+func TestProxyResets(t *testing.T) {
+	p := newEcho(t).behind(t)
+	c := dial(t, p)
+	c.say("one")
+	c.hear("one")
+	p.Reset()
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := c.answers.ReadString('\n'); err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
+		t.Errorf("a reset connection gives %v, want a reset", err)
+	}
+	again := dial(t, p)
+	again.say("two")
+	again.hear("two")
+}
+
+// TestProxyHalfOpens leaves a standing connection open and dumb, healed or not, and lets a new one work.
+func TestProxyHalfOpens(t *testing.T) {
+	p := newEcho(t).behind(t)
+	c := dial(t, p)
+	c.say("one")
+	c.hear("one")
+	p.HalfOpen()
+	p.Heal()
+	c.say("two")
+	c.hearNothing(300 * time.Millisecond)
+	again := dial(t, p)
+	again.say("three")
+	again.hear("three")
+}
+
+// echo is a server that says back what it hears, by lines, and remembers it.
+type echo struct {
+	port string
+
+	mu   sync.Mutex
+	said map[string]bool
+}
+
+func newEcho(t *testing.T) *echo {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = echo.Close() })
-	go func() {
+	e := &echo{said: map[string]bool{}}
+	_, e.port, _ = net.SplitHostPort(l.Addr().String())
+	var talks sync.WaitGroup
+	talks.Go(func() {
 		for {
-			c, err := echo.Accept()
+			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go func() {
-				defer func() { _ = c.Close() }()
-				_, _ = io.Copy(c, c)
-			}()
+			talks.Go(func() { e.answer(c) })
 		}
-	}()
-	_, port, _ := net.SplitHostPort(echo.Addr().String())
-	p := (&Cluster{apiPort: port}).Proxy(t)
+	})
+	t.Cleanup(func() { // after the proxy's end, which closes every connection
+		_ = l.Close()
+		talks.Wait()
+	})
+	return e
+}
 
+func (e *echo) behind(t *testing.T) *Proxy {
+	t.Helper()
+	return (&Cluster{apiPort: e.port}).Proxy(t)
+}
+
+func (e *echo) answer(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	for lines := bufio.NewScanner(c); lines.Scan(); {
+		e.mu.Lock()
+		e.said[lines.Text()] = true
+		e.mu.Unlock()
+		if _, err := io.WriteString(c, lines.Text()+"\n"); err != nil {
+			return
+		}
+	}
+}
+
+func (e *echo) heard(word string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.said[word]
+}
+
+// caller is the client's end of a connection.
+type caller struct {
+	net.Conn
+	t       *testing.T
+	answers *bufio.Reader
+}
+
+func dial(t *testing.T, p *Proxy) caller {
+	t.Helper()
 	c, err := net.Dial("tcp", p.listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close() }()
-	answers := bufio.NewReader(c)
-	say := func(s string) {
-		t.Helper()
-		if _, err := io.WriteString(c, s+"\n"); err != nil {
-			t.Fatal(err)
-		}
+	t.Cleanup(func() { _ = c.Close() })
+	return caller{c, t, bufio.NewReader(c)}
+}
+
+func (c caller) say(word string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c, word+"\n"); err != nil {
+		c.t.Fatal(err)
 	}
-	hear := func(want string) {
-		t.Helper()
-		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
-		if got, err := answers.ReadString('\n'); err != nil || got != want+"\n" {
-			t.Fatalf("heard %q, %v, want %q", got, err, want)
-		}
+}
+
+func (c caller) hear(want string) {
+	c.t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if got, err := c.answers.ReadString('\n'); err != nil || got != want+"\n" {
+		c.t.Fatalf("heard %q, %v, want %q", got, err, want)
 	}
-	say("one")
-	hear("one")
-	p.Cut()
-	say("two")
-	_ = c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-	if got, err := answers.ReadString('\n'); err == nil {
-		t.Errorf("heard %q through a cut line", got)
-	} else if !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("a cut line gives %v, want silence", err)
+}
+
+func (c caller) hearNothing(span time.Duration) {
+	c.t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(span))
+	if got, err := c.answers.ReadString('\n'); !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.t.Errorf("heard %q, %v, want an open line and silence", got, err)
 	}
-	p.Heal()
-	hear("two")
 }

@@ -72,10 +72,11 @@ func Shared(t testing.TB) *Cluster {
 	return c
 }
 
-// Start returns a cluster of the test's own, for tests that stop it or count all its requests.
-func Start(t testing.TB) *Cluster {
+// Start returns a cluster of the test's own, for tests that stop it, count all its requests, or give the API server
+// more flags.
+func Start(t testing.TB, apiFlags ...string) *Cluster {
 	t.Helper()
-	c, err := newCluster(t.Context(), t.TempDir())
+	c, err := newCluster(t.Context(), t.TempDir(), apiFlags...)
 	if err != nil {
 		t.Fatal(err)
 	}

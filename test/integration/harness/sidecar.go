@@ -34,6 +34,8 @@ type Sidecar struct {
 	// Binary is what runs; Args are its arguments.
 	Binary string
 	Args   []string
+	// Env is added to what the downward API tells it, "NAME=value", and overrides it.
+	Env []string
 
 	client *http.Client
 }
@@ -93,7 +95,9 @@ func (s *Sidecar) Start(t testing.TB, e *Election) {
 
 // env is all that the sidecar sees: nothing of the test's own environment leaks in.
 func (s *Sidecar) env(e *Election) []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "POD_NAME=" + s.Pod, "POD_UID=" + s.UID, "POD_NAMESPACE=" + e.Namespace}
+	return append([]string{
+		"PATH=" + os.Getenv("PATH"), "POD_NAME=" + s.Pod, "POD_UID=" + s.UID, "POD_NAMESPACE=" + e.Namespace,
+	}, s.Env...)
 }
 
 // end stops the process with the test and judges its log.

@@ -1,0 +1,246 @@
+//go:build linux
+
+package chaos
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+)
+
+// everyone stands for all candidates where one's index is meant.
+const everyone = -1
+
+// Event is a fault as it came about.
+type Event struct {
+	Kind Kind
+	// Index is the candidate that it hit, or everyone.
+	Index int
+	// From and To are its first and last instant, on the witness's clock.
+	From, To bootclock.Instant
+}
+
+// Account is all that is known of one side at the end, from which its figures are reckoned.
+type Account struct {
+	// Names are the candidates, by index.
+	Names []string
+	// Told is every term through every channel; Leads has each leadership once, by its start.
+	Told, Leads []harness.Term
+	// Events are the faults of this side, by their start.
+	Events []Event
+	// Watched is what the figures are of: from the first leader to the end.
+	Watched span
+	// Timing is what a leader can bear.
+	Timing Timing
+}
+
+// watch lets the figures be of the time from the first leader until end.
+func (a *Account) watch(end bootclock.Instant) {
+	a.Watched = span{end, end}
+	if len(a.Leads) > 0 {
+		a.Watched.from = a.Leads[0].From
+	}
+}
+
+const (
+	// seam is the longest pause between two terms of one leader that led on: it has a new token and lost nothing.
+	seam = 100 * time.Millisecond
+	// blur is how much earlier than in truth a term may seem to end: the witness of a starved machine looks seldom.
+	blur = 250 * time.Millisecond
+	// last is how near to the end a term is thought to go on beyond it: the calm before the end is longer.
+	last = time.Second
+)
+
+// told returns when each candidate was told so through any channel, without the spans that skip gives for it.
+func (a Account) told(skip func(index int) []span) [][]span {
+	sets := make([][]span, len(a.Names))
+	for _, term := range a.Told {
+		i := slices.Index(a.Names, term.Replica)
+		sets[i] = append(sets[i], span{term.From, term.To})
+	}
+	for i, set := range sets {
+		sets[i] = without(set, skip(i))
+	}
+	return sets
+}
+
+// frozen returns when a candidate could not run, whatever it had been told.
+func (a Account) frozen(index int) []span {
+	var spans []span
+	for _, e := range a.Events {
+		if e.Index == index && (e.Kind == Stopped || e.Kind == PodFrozen) {
+			spans = append(spans, span{e.From, e.To})
+		}
+	}
+	return spans
+}
+
+// led returns when somebody led. There is no pause where a leader went on with a new token.
+func (a Account) led() []span {
+	var spans []span
+	for _, term := range a.Leads {
+		to := term.To
+		if next := a.carriedOn(term); next >= 0 {
+			to = a.Leads[next].From
+		}
+		spans = append(spans, span{term.From, to})
+	}
+	return joined(spans)
+}
+
+// loss is the end of a leadership that its leader did not carry on.
+type loss struct {
+	term harness.Term
+	// at is when it was lost: as another one was told, where that came before the leader heard of it.
+	at bootclock.Instant
+	// needed: a fault was reason enough.
+	needed bool
+}
+
+// losses returns each of them but those that the end of the watch cut off.
+func (a Account) losses() []loss {
+	var found []loss
+	for _, term := range a.Leads {
+		index := slices.Index(a.Names, term.Replica)
+		if a.lasts(term.To) || a.carriedOn(term) >= 0 {
+			continue
+		}
+		at := a.lostAt(term)
+		found = append(found, loss{term: term, at: at, needed: a.ended(index, at) || a.disturbed(index, at)})
+	}
+	return found
+}
+
+func (a Account) lostAt(term harness.Term) bootclock.Instant {
+	for _, next := range a.Leads {
+		if next.Replica != term.Replica && next.From > term.From && next.From < term.To {
+			return next.From
+		}
+	}
+	return term.To
+}
+
+// lasts reports whether a term that was last seen then goes on beyond the end.
+func (a Account) lasts(to bootclock.Instant) bool { return !to.Add(last).Before(a.Watched.to) }
+
+// carriedOn returns the index of the term with which the leader of another went on, below 0 where there is none.
+func (a Account) carriedOn(term harness.Term) int {
+	return slices.IndexFunc(a.Leads, func(next harness.Term) bool {
+		return next.Replica == term.Replica && next.From > term.From && next.From.Sub(term.To) <= seam
+	})
+}
+
+// ended reports whether the candidate was killed, asked to go or robbed of its Lease in the lease duration before at.
+func (a Account) ended(index int, at bootclock.Instant) bool {
+	return slices.ContainsFunc(a.Events, func(e Event) bool {
+		return hits(e, index) && traitOf(e.Kind).effect == ends && a.recent(e, at)
+	})
+}
+
+// recent reports whether a fault had begun before at, and was not over for a lease duration.
+func (a Account) recent(e Event, at bootclock.Instant) bool {
+	return e.From <= at.Add(blur) && e.To >= at.Add(-a.Timing.D)
+}
+
+// disturbed reports whether the candidate's renewals were hindered for longer than it can spare, all in all.
+func (a Account) disturbed(index int, at bootclock.Instant) bool {
+	window := span{at.Add(-a.Timing.Memory), at}
+	var spans []span
+	found := false
+	for _, e := range a.Events {
+		if hits(e, index) && traitOf(e.Kind).effect == disturbs && e.From <= window.to && e.To >= window.from {
+			found = true
+			spans = append(spans, span{e.From, e.To})
+		}
+	}
+	total, _ := lengths(clipped(spans, window))
+	return found && total >= a.Timing.Spare
+}
+
+func hits(e Event, index int) bool { return e.Index == everyone || e.Index == index }
+
+// gap is a span without a leader, with the fault that it is put down to.
+type gap struct {
+	span
+	cause string
+}
+
+// gaps returns them by their start.
+func (a Account) gaps() []gap {
+	var found []gap
+	for _, s := range without([]span{a.Watched}, a.led()) {
+		found = append(found, gap{span: s, cause: a.cause(s.from)})
+	}
+	return found
+}
+
+// cause names the fault that a gap from at on is put down to: of those that are recent and hit who led, else of those
+// that hit others, one that ends a term by itself, else the one that lasted longest in the lease duration before.
+func (a Account) cause(at bootclock.Instant) string {
+	leader := everyone
+	for _, term := range a.Leads {
+		if term.To <= at {
+			leader = slices.Index(a.Names, term.Replica)
+		}
+	}
+	for _, hit := range []bool{true, false} {
+		cause, most := "", time.Duration(-1)
+		for _, e := range a.Events {
+			if weight := a.weight(e, at); hits(e, leader) == hit && a.recent(e, at) && weight >= most {
+				cause, most = string(e.Kind), weight
+			}
+		}
+		if cause != "" {
+			return cause
+		}
+	}
+	return "none"
+}
+
+// weight says how much a fault has to do with a loss at that instant: how long it hindered renewals before.
+func (a Account) weight(e Event, at bootclock.Instant) time.Duration {
+	switch traitOf(e.Kind).effect {
+	case ends:
+		return a.Timing.D
+	case disturbs:
+		total, _ := lengths(clipped([]span{{e.From, e.To}}, span{at.Add(-a.Timing.D), at}))
+		return total
+	}
+	return 0
+}
+
+// handovers returns, by kind, the time from the asking of a leader to the next one's being told.
+func (a Account) handovers() map[Kind][]time.Duration {
+	took := map[Kind][]time.Duration{}
+	for _, e := range a.Events {
+		if e.Kind != Terminated && e.Kind != StepDown {
+			continue
+		}
+		asked := slices.ContainsFunc(a.Leads, func(term harness.Term) bool {
+			return term.Replica == a.Names[e.Index] && term.From < e.From && e.From <= term.To.Add(blur)
+		})
+		next := slices.IndexFunc(a.Leads, func(term harness.Term) bool { return term.From > e.From })
+		if asked && next >= 0 {
+			took[e.Kind] = append(took[e.Kind], a.Leads[next].From.Sub(e.From))
+		}
+	}
+	return took
+}
+
+// tokenFalls describes each leadership whose token is not greater than that of the one before; candidates without
+// tokens have none.
+func (a Account) tokenFalls() []string {
+	var falls []string
+	var last harness.Term
+	for _, term := range a.Leads {
+		if last.Token != "" && lease.Version(last.Token).Compare(lease.Version(term.Token)) >= 0 {
+			falls = append(falls, fmt.Sprintf("token %s of %s came after token %s of %s", term.Token, term.Replica, last.Token, last.Replica))
+		}
+		last = term
+	}
+	return falls
+}

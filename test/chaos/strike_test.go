@@ -1,0 +1,130 @@
+//go:build linux
+
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+)
+
+// strikeCandidate does one fault to a candidate of each side and mends it.
+func (f *field) strikeCandidate(t *testing.T, fault Fault) {
+	c := f.aim(fault)
+	f.log("%v (candidate %d)", fault, c.index)
+	mended := f.note(fault.Kind, c.index, fault.Kind != WallStep)
+	defer mended()
+	pass := func() { time.Sleep(fault.Length) }
+	cut := func(w harness.Way) {
+		c.lines(func(p *harness.Proxy) { p.CutWays(w) })
+		pass()
+		c.lines((*harness.Proxy).Heal)
+	}
+	switch fault.Kind {
+	case CutRequests:
+		cut(harness.Requests)
+	case CutReplies:
+		cut(harness.Replies)
+	case CutBoth:
+		cut(harness.Both)
+	case Delayed:
+		c.lines(func(p *harness.Proxy) { p.Delay(harness.Both, fault.By) })
+		pass()
+		c.lines((*harness.Proxy).Heal)
+	case Reset:
+		c.lines((*harness.Proxy).Reset)
+	case HalfOpen:
+		c.lines((*harness.Proxy).HalfOpen)
+	case Stopped:
+		c.signal(t, syscall.SIGSTOP)
+		pass()
+		c.signal(t, syscall.SIGCONT)
+	case PodFrozen:
+		c.freeze()
+		pass()
+		c.pod.Thaw()
+	case Killed:
+		c.end(t, syscall.SIGKILL)
+		pass()
+		c.start(t, f.ours)
+	case Terminated:
+		c.end(t, syscall.SIGTERM)
+		pass()
+		c.start(t, f.ours)
+	case StepDown:
+		c.stepDown(t)
+	case WallStep:
+		if c.clock != nil {
+			c.clock.Step(fault.By)
+		}
+	default:
+		panic(fmt.Sprintf("the candidates' lane has %q", fault.Kind)) // a kind that nobody has written down here
+	}
+}
+
+// strikeStore does one fault to the store of both sides, or to our Lease, and mends it.
+func (f *field) strikeStore(t *testing.T, fault Fault) {
+	f.log("%v", fault)
+	ourLease := fault.Kind == LeaseDeleted || fault.Kind == LeaseBlanked || fault.Kind == LeaseEdited
+	mended := f.note(fault.Kind, everyone, !ourLease)
+	defer mended()
+	pass := func() { time.Sleep(fault.Length) }
+	switch fault.Kind {
+	case EtcdKilled:
+		f.cluster.KillEtcd(t)
+		pass()
+		f.cluster.RestartEtcd(t)
+	case APIKilled:
+		f.cluster.KillAPI(t)
+		pass()
+		f.cluster.RestartAPI(t)
+	case APIFrozen:
+		f.cluster.FreezeAPI(t)
+		pass()
+		f.cluster.WakeAPI(t)
+	case Storm:
+		f.storm.Faults(storm(fault.Share))
+		pass()
+		f.storm.Faults(nil)
+	case TokenRotated:
+		f.ours.Access.Rotate(t)
+		f.theirs.Access.Rotate(t)
+	case LeaseDeleted:
+		f.ours.Delete(t)
+		f.ours.Ship(t)
+	case LeaseBlanked:
+		f.ours.Edit(t, func(l *coordinationv1.Lease) { l.Spec.HolderIdentity = nil })
+	case LeaseEdited:
+		f.ours.Edit(t, func(l *coordinationv1.Lease) {
+			l.Labels["example.com/edited"] = fmt.Sprint(fault.Index)
+			l.Spec.LeaseDurationSeconds = new(int32(1))
+		})
+	default:
+		panic(fmt.Sprintf("the store's lane has %q", fault.Kind)) // a kind that nobody has written down here
+	}
+}
+
+// storm answers a share of the requests as an overloaded API server and what stands before it do. Of the writes that
+// are refused with a 5xx, half have been applied.
+func storm(share float64) func(*http.Request) harness.Fate {
+	return func(r *http.Request) harness.Fate {
+		if rand.Float64() >= share {
+			return harness.Fate{}
+		}
+		status := []int{
+			http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+			http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		}[rand.IntN(5)]
+		if status == http.StatusTooManyRequests {
+			return harness.Fate{Status: status, RetryAfter: time.Second}
+		}
+		return harness.Fate{Status: status, Applied: r.Method != http.MethodGet && rand.IntN(2) == 0}
+	}
+}

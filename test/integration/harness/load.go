@@ -1,0 +1,159 @@
+//go:build linux
+
+package harness
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	// askAgain is the mean pause of a client of a crowd between two questions on its connection.
+	askAgain = 4 * time.Second
+	// drip is the pause between two bytes of a slow client, and before one that was cut off comes again.
+	drip = 500 * time.Millisecond
+)
+
+// Crowd is many HTTP clients at once, each with a connection of its own, in the test process.
+type Crowd struct {
+	ctx     context.Context //nolint:containedctx // the crowd's own lifetime, ended by Leave; not a caller's
+	leave   context.CancelFunc
+	clients sync.WaitGroup
+
+	mu      sync.Mutex
+	present int
+	answers map[int]int
+	cut     int
+}
+
+// NewCrowd returns a crowd of nobody. It leaves with the test, or with Leave.
+func NewCrowd(t testing.TB) *Crowd {
+	c := &Crowd{answers: map[int]int{}}
+	c.ctx, c.leave = context.WithCancel(context.Background())
+	t.Cleanup(c.Leave)
+	return c
+}
+
+// Leave ends all clients, and returns when they have gone.
+func (c *Crowd) Leave() {
+	c.leave()
+	c.clients.Wait()
+}
+
+// Ask adds n clients that ask address ("HOST:PORT") for a path, again and again on one connection. A stream is read for
+// as long as it goes on. One that is cut off comes again.
+func (c *Crowd) Ask(n int, address, path string) {
+	c.add(n, address, func(conn net.Conn) error { return c.ask(conn, path) })
+}
+
+// Drip adds n clients that send head to address and then rest for ever, a byte at a time, and read nothing. One that is
+// cut off comes again.
+func (c *Crowd) Drip(n int, address, head, rest string) {
+	c.add(n, address, func(conn net.Conn) error { return c.drip(conn, head, rest) })
+}
+
+func (c *Crowd) add(n int, address string, client func(net.Conn) error) {
+	for range n {
+		c.clients.Go(func() {
+			for c.ctx.Err() == nil {
+				c.come(address, client)
+				c.pause(drip)
+			}
+		})
+	}
+}
+
+// come connects, and stays until the client has had enough, is cut off, or the crowd leaves.
+func (c *Crowd) come(address string, client func(net.Conn) error) {
+	conn, err := new(net.Dialer).DialContext(c.ctx, "tcp", address)
+	if err != nil {
+		return // refused, or the crowd leaves
+	}
+	stop := context.AfterFunc(c.ctx, func() { _ = conn.Close() })
+	defer func() {
+		if stop() {
+			_ = conn.Close()
+		}
+	}()
+	c.count(func() { c.present++ })
+	defer c.count(func() { c.present-- })
+	if err := client(conn); err != nil && c.ctx.Err() == nil {
+		c.count(func() { c.cut++ })
+	}
+}
+
+func (c *Crowd) ask(conn net.Conn, path string) error {
+	answers := bufio.NewReader(conn)
+	for c.ctx.Err() == nil {
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path); err != nil {
+			return err
+		}
+		res, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			return err
+		}
+		c.count(func() { c.answers[res.StatusCode]++ })
+		_, err = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.Close {
+			return err
+		}
+		c.pause(askAgain/2 + rand.N(askAgain)) // not all at once, again and again
+	}
+	return nil
+}
+
+func (c *Crowd) drip(conn net.Conn, head, rest string) error {
+	if _, err := io.WriteString(conn, head); err != nil {
+		return err
+	}
+	for i := 0; c.ctx.Err() == nil; i++ {
+		if _, err := conn.Write([]byte{rest[i%len(rest)]}); err != nil {
+			return err
+		}
+		c.pause(drip)
+	}
+	return nil
+}
+
+func (c *Crowd) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.ctx.Done():
+	}
+}
+
+func (c *Crowd) count(what func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	what()
+}
+
+// Present is how many are connected now.
+func (c *Crowd) Present() (n int) {
+	c.count(func() { n = c.present })
+	return n
+}
+
+// Cut is how often a client was cut off.
+func (c *Crowd) Cut() (n int) {
+	c.count(func() { n = c.cut })
+	return n
+}
+
+// Answers returns how many answers there were, by status.
+func (c *Crowd) Answers() (answers map[int]int) {
+	c.count(func() { answers = maps.Clone(c.answers) })
+	return answers
+}

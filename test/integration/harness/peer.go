@@ -1,0 +1,156 @@
+//go:build linux
+
+package harness
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// PeerOptions say how a candidate of client-go's elector runs.
+type PeerOptions struct {
+	// Version is client-go's: "v0.37", which "" means, or "v0.36".
+	Version string
+	// ReleaseOnCancel lets it blank the holder as it ends.
+	ReleaseOnCancel bool
+	// LeaseDuration, RenewDeadline and RetryPeriod are client-go's own timings; they must be given.
+	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+	// Kubeconfig is how it reaches the API server; "" for straight, with the election's account.
+	Kubeconfig string
+}
+
+// Peer is a candidate of client-go's elector as a process of its own. As programs do that use it, it exits with status
+// 1 once it has lost the lead; a test may start it again.
+type Peer struct {
+	*Process
+
+	binary string
+	args   []string
+	dir    string
+	starts int
+	run    atomic.Pointer[peerRun]
+}
+
+// peerRun is one start of a peer, for the witness to look at while the test makes the next.
+type peerRun struct {
+	process *Process
+	journal string
+	frozen  atomic.Bool // has been
+}
+
+// StartPeer starts a candidate of that name.
+func (e *Election) StartPeer(t testing.TB, name string, o PeerOptions) *Peer {
+	t.Helper()
+	if o.Version == "" {
+		o.Version = "v0.37"
+	}
+	if o.Kubeconfig == "" {
+		o.Kubeconfig = e.Access.Kubeconfig(t, e.Cluster.Host())
+	}
+	p := &Peer{binary: PeerBinary(t, o.Version), dir: t.TempDir(), args: []string{
+		"--kubeconfig", o.Kubeconfig, "--namespace", e.Namespace, "--lease", e.Lease, "--identity", name,
+		"--lease-duration", o.LeaseDuration.String(), "--renew-deadline", o.RenewDeadline.String(),
+		"--retry-period", o.RetryPeriod.String(), fmt.Sprintf("--release-on-cancel=%v", o.ReleaseOnCancel),
+	}}
+	p.Process = &Process{Name: name, LogPath: filepath.Join(p.dir, "log")}
+	t.Cleanup(func() { p.end(t) })
+	p.Start(t)
+	return p
+}
+
+// Start starts the process again, after it has ended.
+func (p *Peer) Start(t testing.TB) {
+	t.Helper()
+	p.starts++
+	run := &peerRun{journal: filepath.Join(p.dir, fmt.Sprintf("journal-%d", p.starts))}
+	args := append(slices.Clip(p.args), "--journal", run.journal)
+	var err error
+	if run.process, err = launch(p.Name, p.LogPath, p.binary, args, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.Process = run.process
+	p.run.Store(run)
+}
+
+func (p *Peer) end(t testing.TB) {
+	if p.cmd == nil {
+		return // never started
+	}
+	p.Stop(0)
+	if t.Failed() {
+		t.Logf("the end of %s's log:\n%s", p.Name, p.Tail(10))
+	}
+}
+
+// Told reports whether its work was told to start and not to stop, by its journal. A dead process leads nothing. The
+// token is "": client-go has none.
+func (p *Peer) Told() (bool, string) { return p.run.Load().told(), "" }
+
+func (r *peerRun) told() bool {
+	b, err := os.ReadFile(r.journal)
+	return err == nil && strings.HasSuffix(string(b), " started\n") && r.process.Alive()
+}
+
+// Freeze stops the process.
+func (p *Peer) Freeze(t testing.TB) {
+	t.Helper()
+	p.run.Load().frozen.Store(true)
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Wake lets a frozen process go on. Told is what it believes.
+func (p *Peer) Wake(t testing.TB) {
+	t.Helper()
+	if err := p.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// AddPeer watches a candidate of client-go's. All of theirs have one name, as whether they overlap among themselves is
+// not ours to judge. Nor is what one believes after it was frozen, until its next start: client-go's elector looks at
+// no clock before its work goes on, and no grace of others can mend that.
+func (w *Witness) AddPeer(p *Peer) {
+	w.look("client-go", p.Name, fileLook, func() (bool, string) {
+		run := p.run.Load()
+		return run.told() && !run.frozen.Load(), ""
+	})
+}
+
+// PeerBinary returns the program of test/peer, built against that version of client-go ("v0.37", "v0.36").
+func PeerBinary(t testing.TB, version string) string {
+	t.Helper()
+	binary, known := peerBinaries[version]
+	if !known {
+		t.Fatalf("no peer of client-go %q is known", version)
+	}
+	return must(t)(binary())
+}
+
+// buildPeer compiles the program of test/peer by one of its module files.
+func buildPeer(version, modfile string) (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	dir, err := runDir()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "peer-"+version)
+	cmd := exec.Command("go", "build", "-modfile", modfile, "-ldflags", "-s -w", "-o", binary, ".")
+	cmd.Dir, cmd.Env = filepath.Join(root, "test", "peer"), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the peer with client-go %s: %w\n%s", version, err, out)
+	}
+	return binary, nil
+}

@@ -1,0 +1,104 @@
+//go:build linux
+
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// fateKey finds a request's fate where its answer arrives.
+type fateKey struct{}
+
+// detach reads the whole of a request, which then outlives its sender and ends with the storm only.
+func (s *Storm) detach(r *http.Request) (*http.Request, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the request: %w", err)
+	}
+	r = r.Clone(s.ended)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return r, nil
+}
+
+// answer gives what the fate says in place of the API server.
+func (f Fate) answer(w http.ResponseWriter) {
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(f.Status)
+	body := f.Body
+	if body == nil {
+		body, _ = json.Marshal(metav1.Status{ // a Status of plain fields always has a form
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+			Status:   metav1.StatusFailure, Code: int32(f.Status), Message: "a storm: " + http.StatusText(f.Status),
+		})
+	}
+	_, _ = w.Write(body)
+}
+
+// holdBack slows down an answer of the API server as the request's fate says.
+func holdBack(res *http.Response) error {
+	ctx := res.Request.Context()
+	f, _ := ctx.Value(fateKey{}).(Fate)
+	if !sleep(ctx, f.Slow) {
+		return ctx.Err()
+	}
+	if f.Stall != nil {
+		res.Body = stalled{ReadCloser: res.Body, until: f.Stall, ctx: ctx}
+	}
+	return nil
+}
+
+// sleep waits for d, and reports whether it could wait that long.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// stalled is a body that brings nothing until its time has come.
+type stalled struct {
+	io.ReadCloser
+	until <-chan struct{}
+	ctx   context.Context //nolint:containedctx // the request's own: a body is read without one
+}
+
+// Read implements [io.Reader].
+func (s stalled) Read(p []byte) (int, error) {
+	select {
+	case <-s.until:
+		return s.ReadCloser.Read(p)
+	case <-s.ctx.Done():
+		return 0, s.ctx.Err()
+	}
+}
+
+// unread takes an answer that nobody is to see.
+type unread struct{ header http.Header }
+
+func newUnread() http.ResponseWriter { return unread{http.Header{}} }
+
+// Header implements [http.ResponseWriter].
+func (u unread) Header() http.Header { return u.header }
+
+// Write implements [http.ResponseWriter].
+func (unread) Write(b []byte) (int, error) { return len(b), nil }
+
+// WriteHeader implements [http.ResponseWriter].
+func (unread) WriteHeader(int) {}

@@ -1,0 +1,163 @@
+//go:build linux
+
+package harness
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestStormDecidesFates gives one request each fate, and looks what the client hears and what reaches the server.
+func TestStormDecidesFates(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		fate    Fate
+		status  int
+		body    string // part of the answer
+		applied bool
+	}{
+		{name: "calm", status: http.StatusOK, body: "well done", applied: true},
+		{name: "refused", fate: Fate{Status: 503}, status: 503, body: `"code":503`},
+		{name: "applied and refused", fate: Fate{Status: 503, Applied: true}, status: 503, body: `"code":503`, applied: true},
+		{name: "throttled", fate: Fate{Status: 429, RetryAfter: 7 * time.Second}, status: 429, body: `"code":429`},
+		{name: "answered by another", fate: Fate{Status: 200, Body: []byte(`{"old":true}`)}, status: 200, body: `{"old":true}`},
+		{name: "late", fate: Fate{Late: 50 * time.Millisecond}, status: 200, body: "well done", applied: true},
+		{name: "slow", fate: Fate{Slow: 50 * time.Millisecond}, status: 200, body: "well done", applied: true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, client, server := weather(t)
+			s.Faults(func(*http.Request) Fate { return tc.fate })
+			began := time.Now()
+			res, err := client.Post(s.Host()+"/"+tc.name, "text/plain", strings.NewReader("please"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if err != nil || res.StatusCode != tc.status || !strings.Contains(string(body), tc.body) {
+				t.Errorf("answered %d, %q, %v, want %d and %q", res.StatusCode, body, err, tc.status, tc.body)
+			}
+			if took := time.Since(began); took < max(tc.fate.Late, tc.fate.Slow) {
+				t.Errorf("answered after %v, want the delay of the fate %+v", took, tc.fate)
+			}
+			if got := res.Header.Get("Retry-After"); (got == "7") != (tc.fate.RetryAfter > 0) {
+				t.Errorf("Retry-After: %q", got)
+			}
+			if got := server.applied(); slices.Contains(got, "please") != tc.applied {
+				t.Errorf("the server has applied %q, want the request: %v", got, tc.applied)
+			}
+		})
+	}
+}
+
+// TestStormForwardsLate shows that a late request is applied after its sender has gone, and after what came later.
+func TestStormForwardsLate(t *testing.T) {
+	s, client, server := weather(t)
+	s.Faults(func(r *http.Request) Fate {
+		if r.URL.Path == "/late" {
+			return Fate{Late: 500 * time.Millisecond}
+		}
+		return Fate{}
+	})
+	impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	request, err := http.NewRequestWithContext(impatient, http.MethodPost, s.Host()+"/late", strings.NewReader("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := client.Do(request); !errors.Is(err, context.DeadlineExceeded) {
+		_ = res.Body.Close()
+		t.Fatalf("the late request gives %v, want none before the deadline", err)
+	}
+	res, err := client.Post(s.Host()+"/soon", "text/plain", strings.NewReader("second"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	Eventually(t, 10*time.Second, "the late request is applied after the other", func() bool {
+		return slices.Equal(server.applied(), []string{"second", "first"})
+	})
+}
+
+// TestStormStallsAStream holds a stream's first word back, and lets it come in the end.
+func TestStormStallsAStream(t *testing.T) {
+	s, client, _ := weather(t)
+	until := make(chan struct{})
+	s.Faults(func(*http.Request) Fate { return Fate{Stall: until} })
+	res, err := client.Post(s.Host()+"/stalled", "text/plain", strings.NewReader("please"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	heard := make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(res.Body)
+		heard <- string(b)
+	}()
+	select {
+	case got := <-heard:
+		t.Fatalf("heard %q from a stalled stream", got)
+	case <-time.After(200 * time.Millisecond):
+	}
+	close(until)
+	if got := <-heard; got != "well done" {
+		t.Errorf("heard %q, want what was held back", got)
+	}
+}
+
+// station is a plain server that remembers what it applied.
+type station struct {
+	mu     sync.Mutex
+	bodies []string
+}
+
+func (s *station) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	s.bodies = append(s.bodies, string(body))
+	s.mu.Unlock()
+	_, _ = io.WriteString(w, "well done")
+	_ = http.NewResponseController(w).Flush()
+}
+
+func (s *station) applied() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.bodies)
+}
+
+// weather starts a server, a storm before it, and a client that trusts the storm.
+func weather(t *testing.T) (*Storm, *http.Client, *station) {
+	t.Helper()
+	server := &station{}
+	behind := httptest.NewServer(server)
+	t.Cleanup(behind.Close)
+	p, err := newPKI(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := tls.LoadX509KeyPair(p.certFile("apiserver"), p.keyFile("apiserver"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	onwards, roots := &http.Transport{}, x509.NewCertPool()
+	roots.AddCert(p.cert)
+	near := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+	t.Cleanup(onwards.CloseIdleConnections)
+	s := newStorm(t, behind.URL, onwards, certificate)
+	t.Cleanup(near.CloseIdleConnections)
+	return s, &http.Client{Transport: near, Timeout: 30 * time.Second}, server
+}
