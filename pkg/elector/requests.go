@@ -59,8 +59,8 @@ func (m *machine) reply(now moment, e replied) {
 		return
 	}
 	m.observe(now, e.reply.Record)
-	if r.verb == verbGet && m.role == drainingRole && m.term.settled {
-		m.getDue = r.sent.Before(m.term.settledAt) // read before the workload had stopped: read again (I5)
+	if m.role == drainingRole && m.term.settled { // only what was read after the workload had stopped is blanked (I5)
+		m.getDue = r.verb != verbGet || r.sent.Before(m.term.settledAt)
 	}
 }
 
