@@ -20,6 +20,7 @@ type Backend struct {
 	state   state
 	changed chan struct{} // closed and replaced at every change: whoever waits looks again
 	clock   func() time.Time
+	tell    func(lease.Event)
 	travels map[*time.Timer]struct{} // requests and replies under way
 	closed  bool
 }
@@ -46,6 +47,7 @@ func New() *Backend {
 		state:   state{leases: map[types.NamespacedName]*coordinationv1.Lease{}},
 		changed: make(chan struct{}),
 		clock:   func() time.Time { return time.Time{} },
+		tell:    func(lease.Event) {},
 		travels: map[*time.Timer]struct{}{},
 	}
 }
@@ -65,6 +67,23 @@ func (b *Backend) SetClock(now func() time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.clock = now
+}
+
+// Changes has tell called for every change from now on, of all Leases, in the store's order, before anybody else hears
+// of it. tell must not call the Backend.
+func (b *Backend) Changes(tell func(lease.Event)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tell = tell
+}
+
+// Advance lets n versions pass, as writes to other objects of the same store would.
+func (b *Backend) Advance(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for range n {
+		b.state.version = cas.Next(b.state.version)
+	}
 }
 
 // Read returns a copy of the Lease as it is stored, or nil where there is none.
@@ -176,6 +195,9 @@ func (b *Backend) record(c change) {
 	c.at = time.Now()
 	b.state.version = lease.Version(c.object.ResourceVersion)
 	b.state.history = append(b.state.history, c)
+	if r, err := lease.FromObject(c.object); err == nil {
+		b.tell(lease.Event{Record: r, Deleted: c.deleted})
+	}
 	b.wake()
 }
 

@@ -32,8 +32,13 @@ type Fate struct {
 	Delay time.Duration
 	// Lost: the request never arrives, and the caller waits until its context ends.
 	Lost bool
-	// Err is the answer in the request's stead: it is not applied.
+	// Err is the answer in the request's stead: it is not applied, unless Applied says so.
 	Err error
+	// Applied, with Err: the request is applied, and the answer is Err all the same.
+	Applied bool
+	// Again, where not 0: the request arrives a second time that long after the first, as a transport sends it that
+	// lost its connection. The answer is the second one's.
+	Again time.Duration
 	// ReplyDelay is how long the answer travels back.
 	ReplyDelay time.Duration
 	// ReplyLost: the request is applied, and the caller never hears of it.
@@ -61,6 +66,10 @@ func (s *Store) StallWatches(on bool) { s.change(func() { s.stalled = on }) }
 
 // LagWatches makes every event arrive that long after the change.
 func (s *Store) LagWatches(lag time.Duration) { s.change(func() { s.lag = lag }) }
+
+// HalfOpen makes this Store's open watches deliver nothing any more, for good and without an error, as a connection
+// does whose other end is gone. Watches opened later work.
+func (s *Store) HalfOpen() { s.change(func() { s.silenced = s.opened }) }
 
 // BreakWatches ends this Store's open watches with err; nil is the orderly close by the server.
 func (s *Store) BreakWatches(err error) {

@@ -20,6 +20,9 @@ type Store struct {
 	lag     time.Duration
 	broken  error
 	breaks  int
+	opened  int // watches so far
+	// silenced is the number of the last watch that is half open, and with it all before.
+	silenced int
 }
 
 var _ lease.Store = (*Store)(nil)
@@ -87,16 +90,25 @@ func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Reply, 
 		err   error
 	}
 	answers := make(chan answer, 1)
-	if !fate.Lost {
-		s.backend.after(fate.Delay, func() {
-			a := answer{err: fate.Err}
+	arrive := func() {
+		a := answer{err: fate.Err}
+		if fate.Err == nil || fate.Applied {
+			reply, err := apply()
 			if fate.Err == nil {
-				a.reply, a.err = apply()
+				a = answer{reply, err}
 			}
-			if !fate.ReplyLost {
-				s.backend.after(fate.ReplyDelay, func() { answers <- a })
-			}
-		})
+		}
+		if !fate.ReplyLost {
+			s.backend.after(fate.ReplyDelay, func() { answers <- a })
+		}
+	}
+	switch {
+	case fate.Lost:
+	case fate.Again > 0:
+		s.backend.after(fate.Delay, func() { _, _ = apply() }) // nobody hears this answer
+		s.backend.after(fate.Delay+fate.Again, arrive)
+	default:
+		s.backend.after(fate.Delay, arrive)
 	}
 	select {
 	case a := <-answers:

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"errors"
+	"sort"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -11,6 +12,7 @@ import (
 // watch is one open Watch: a place in the backend's history.
 type watch struct {
 	store    *Store
+	number   int // of this watch among its store's
 	position int // of the next change in the history
 	epoch    int
 	breaks   int
@@ -34,7 +36,8 @@ func (s *Store) open(from lease.Version) (*watch, error) {
 	b := s.backend
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	w := &watch{store: s, epoch: b.state.epoch, breaks: s.breaks}
+	s.opened++
+	w := &watch{store: s, number: s.opened, epoch: b.state.epoch, breaks: s.breaks}
 	if from == "" {
 		w.position = len(b.state.history)
 		if reply, err := b.reply(b.state.leases[s.key]); err == nil {
@@ -45,12 +48,9 @@ func (s *Store) open(from lease.Version) (*watch, error) {
 	if from.Compare(b.state.oldest) < 0 {
 		return nil, lease.ErrExpired
 	}
-	for _, c := range b.state.history {
-		if lease.Version(c.object.ResourceVersion).Compare(from) > 0 {
-			break
-		}
-		w.position++
-	}
+	w.position = sort.Search(len(b.state.history), func(i int) bool {
+		return lease.Version(b.state.history[i].object.ResourceVersion).Compare(from) > 0
+	})
 	return w, nil
 }
 
@@ -63,7 +63,7 @@ func (w *watch) next() step {
 		return step{over: true, why: errRestored}
 	case w.breaks != w.store.breaks:
 		return step{over: true, why: w.store.broken}
-	case w.store.stalled:
+	case w.store.stalled, w.number <= w.store.silenced:
 		return step{changed: b.changed}
 	case w.present != nil:
 		event := w.present

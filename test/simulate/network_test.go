@@ -1,0 +1,121 @@
+//go:build linux
+
+package simulate
+
+import (
+	"errors"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+)
+
+var (
+	errRefused = errors.New("connection refused")
+	errStorm   = errors.New("429 Too Many Requests, 503 Service Unavailable")
+)
+
+// network is what stands between one candidate and the store: each field is the true time until which that trouble
+// lasts. Guarded by the world's lock.
+type network struct {
+	cutRequests, cutReplies  time.Duration
+	slow, lossy, late, twice time.Duration
+	stormy, lying            time.Duration // refused; refused and applied all the same
+	slowBy                   time.Duration
+	stalled, lagging         time.Duration // the watch
+	watchTrouble             time.Duration // when the watch was last in any trouble but half open
+}
+
+const hop = 4 * time.Millisecond // one way through a healthy network takes up to this
+
+// fate decides what becomes of a request of this candidate.
+func (c *candidate) fate(q memory.Request) memory.Fate {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	now, n := c.w.now(), &c.net
+	span := func(what string, most time.Duration) time.Duration { return c.w.chance.span(c.number, what, now, most) }
+	odds := func(what string) float64 { return c.w.chance.fraction(c.number, what, now) }
+
+	f := memory.Fate{Delay: span("there", hop), ReplyDelay: span("back", hop)}
+	if now < c.w.outage {
+		f.Err = errRefused
+		return f
+	}
+	f.Lost = now < n.cutRequests || now < n.lossy && odds("lost") < 0.25
+	f.ReplyLost = now < n.cutReplies || now < n.lossy && odds("reply lost") < 0.25
+	if now < n.slow {
+		f.Delay += span("slow there", n.slowBy)
+		f.ReplyDelay += span("slow back", n.slowBy)
+	}
+	if now < n.late && (q.Verb == memory.Create || q.Verb == memory.Update) && odds("late") < 0.7 {
+		f.Delay += span("late by", 40*time.Second)
+	}
+	if now < n.twice && q.Verb != memory.Watch && odds("twice") < 0.6 {
+		f.Again = span("again after", 300*time.Millisecond)
+	}
+	if (now < n.stormy || now < n.lying) && odds("storm") < 0.7 {
+		f.Err, f.Applied = errStorm, now < n.lying && odds("lie") < 0.5
+	}
+	return f
+}
+
+// lag is how long a change takes to this candidate's watch.
+func (c *candidate) lag(most time.Duration) time.Duration {
+	return c.w.chance.span(c.number, "lag", c.w.now(), most)
+}
+
+// stall holds the watch's events back for d.
+func (c *candidate) stall(d time.Duration) {
+	c.w.mu.Lock()
+	c.net.stalled = max(c.net.stalled, c.w.now()+d)
+	c.net.watchTrouble = max(c.net.watchTrouble, c.net.stalled)
+	c.w.mu.Unlock()
+	c.store.StallWatches(true)
+	c.w.after(d, func() {
+		c.w.mu.Lock()
+		over := c.w.now() >= c.net.stalled
+		c.w.mu.Unlock()
+		if over {
+			c.store.StallWatches(false)
+		}
+	})
+}
+
+// lagBehind makes the watch's events come up to most late for d.
+func (c *candidate) lagBehind(most, d time.Duration) {
+	c.w.mu.Lock()
+	c.net.lagging = max(c.net.lagging, c.w.now()+d)
+	c.net.watchTrouble = max(c.net.watchTrouble, c.net.lagging+most)
+	c.w.mu.Unlock()
+	c.store.LagWatches(c.lag(most))
+	c.w.after(d, func() {
+		c.w.mu.Lock()
+		over := c.w.now() >= c.net.lagging
+		c.w.mu.Unlock()
+		if over {
+			c.store.LagWatches(c.lag(2 * hop))
+		}
+	})
+}
+
+// breakWatch ends the open watches with err.
+func (c *candidate) breakWatch(err error) {
+	c.w.mu.Lock()
+	c.net.watchTrouble = max(c.net.watchTrouble, c.w.now())
+	c.w.mu.Unlock()
+	c.store.BreakWatches(err)
+}
+
+// mend ends every trouble of the network.
+func (c *candidate) mend() {
+	c.w.mu.Lock()
+	now := c.w.now()
+	n := &c.net
+	for _, t := range []*time.Duration{
+		&n.cutRequests, &n.cutReplies, &n.slow, &n.lossy, &n.late, &n.twice, &n.stormy, &n.lying, &n.stalled, &n.lagging,
+	} {
+		*t = min(*t, now)
+	}
+	c.w.mu.Unlock()
+	c.store.StallWatches(false)
+	c.store.LagWatches(c.lag(2 * hop))
+}

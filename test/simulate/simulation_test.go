@@ -1,0 +1,145 @@
+//go:build linux
+
+package simulate
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+var (
+	seeds    = flag.Int("seeds", 150, "how many worlds to run")
+	first    = flag.Uint64("first", 1, "the first seed")
+	oneSeed  = flag.Uint64("seed", 0, "run this seed alone; with -v its transcript is printed")
+	shrinks  = flag.Bool("shrink", true, "cut a schedule that fails down to what matters")
+	expected = flag.String("expect", "nothing", "what the run must find: nothing, overlaps, or violations (of any rule, overlaps too)")
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// inBubble lives through a schedule in a bubble of its own.
+func inBubble(t *testing.T, s schedule, verbose bool) (r result) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "simulate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if s.mixed() {
+		jitter.Lock()
+		defer jitter.Unlock()
+		seedJitter(s.Seed)
+	}
+	synctest.Test(t, func(*testing.T) { r = live(s, dir, verbose) })
+	return r
+}
+
+// TestSimulation runs many worlds and asserts that in none of them two are told to lead at one instant, two apps work
+// at one instant, ours lead beside client-go's, or any other rule is broken. See the flags; -seed N repeats a world.
+func TestSimulation(t *testing.T) {
+	if *oneSeed != 0 {
+		simulateOne(t, drawSchedule(*oneSeed))
+		return
+	}
+	start := time.Now()
+	all := crowd(t, *first, *seeds)
+	t.Logf("\n%s", all.report(time.Since(start)))
+	overlapped := all.told.count + all.work.count + all.beside.count
+	switch {
+	case *expected == "overlaps" && overlapped == 0, *expected == "violations" && all.failed == 0:
+		t.Errorf("no %s in %d seeds and %d terms: the checker does not see", *expected, all.seeds, all.terms)
+	case *expected != "nothing":
+		fmt.Printf("found: overlaps told %d, at work %d, beside client-go's %d; seeds %d of %d; terms %d\n",
+			all.told.count, all.work.count, all.beside.count, all.failed, all.seeds, all.terms)
+	case all.terms < 6**seeds:
+		t.Errorf("only %d terms in %d seeds: the simulation does not exercise the election", all.terms, all.seeds)
+	}
+}
+
+// simulateOne runs one world and tells all about it.
+func simulateOne(t *testing.T, s schedule) {
+	t.Logf("%s", s)
+	r := inBubble(t, s, true)
+	t.Logf("transcript:\n%s", r.transcript)
+	if r.failed() {
+		t.Errorf("seed %d:\n%s", s.Seed, r)
+		if *shrinks {
+			explain(t, s)
+		}
+	}
+}
+
+// crowd runs the worlds of so many seeds, as many at a time as there are processors, and adds up what came of them.
+func crowd(t *testing.T, first uint64, count int) tally {
+	var (
+		mu   sync.Mutex
+		all  = newTally()
+		next = first
+	)
+	t.Run("worlds", func(t *testing.T) {
+		for i := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				for {
+					mu.Lock()
+					seed := next
+					next++
+					mu.Unlock()
+					if seed >= first+uint64(count) {
+						return
+					}
+					s := drawSchedule(seed)
+					r := inBubble(t, s, false)
+					mu.Lock()
+					all.merge(r.tally)
+					failures := all.failed
+					mu.Unlock()
+					if r.failed() && *expected == "nothing" {
+						t.Errorf("seed %d:\n%s", seed, r)
+						if *shrinks && failures <= 2 {
+							explain(t, s)
+						}
+					}
+				}
+			})
+		}
+	})
+	return all
+}
+
+// explain prints the schedule, cut down, its transcript, and how to run it again.
+func explain(t *testing.T, s schedule) {
+	small := shrink(s, 150, func(s schedule) bool { return inBubble(t, s, false).failed() })
+	r := inBubble(t, small, true)
+	t.Logf("cut down to:\n%s\nwhat goes wrong:\n%s\ntranscript:\n%s\nrepeat the whole of it: go test ./test/simulate -run TestSimulation -seed %d -v",
+		small, r, r.transcript, s.Seed)
+}
+
+// TestOneSeedIsOneHistory runs worlds twice and compares what happened, line by line.
+func TestOneSeedIsOneHistory(t *testing.T) {
+	for seed := *first; seed < *first+50; seed++ {
+		s := drawSchedule(seed)
+		once, again := inBubble(t, s, true), inBubble(t, s, true)
+		if once.transcript == again.transcript {
+			continue
+		}
+		a, b := strings.Split(once.transcript, "\n"), strings.Split(again.transcript, "\n")
+		for i := range min(len(a), len(b)) {
+			if a[i] != b[i] {
+				from := max(0, i-6)
+				t.Errorf("seed %d, line %d:\n%s", seed, i, cmp.Diff(a[from:i+3], b[from:i+3]))
+				break
+			}
+		}
+	}
+}
