@@ -18,7 +18,7 @@ ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
 RUN CGO_ENABLED=0 GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH:-$(go env GOARCH)} \
-    go build -trimpath -buildvcs=false -tags urfave_cli_no_docs -ldflags "-s -w -X main.version=${VERSION}" -o /out/lease-sidecar ./cmd/lease-sidecar
+    go build -trimpath -buildvcs=false -tags urfave_cli_no_docs,nethttpomithttp2 -ldflags "-s -w -X main.version=${VERSION}" -o /out/lease-sidecar ./cmd/lease-sidecar
 
 FROM ${BASE_IMAGE}
 COPY --from=build /out/lease-sidecar /lease-sidecar

@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BINARY  := bin/lease-sidecar
 LDFLAGS := -s -w -X main.version=$(VERSION)
-BUILD   := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs -ldflags '$(LDFLAGS)'
+BUILD   := $(GO) build -trimpath -buildvcs=false -tags urfave_cli_no_docs,nethttpomithttp2 -ldflags '$(LDFLAGS)'
 
 # Tools are pinned here, outside go.mod, and kept apart by version in the user's cache.
 CACHE         ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lease-sidecar

@@ -70,7 +70,7 @@ var (
 		return build("lease-sidecar-plain", nil)
 	})
 	shippedBinary = sync.OnceValues(func() (string, error) {
-		return build("lease-sidecar", []string{"CGO_ENABLED=0"}, "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w")
+		return build("lease-sidecar", []string{"CGO_ENABLED=0"}, "-trimpath", "-tags", "urfave_cli_no_docs,nethttpomithttp2", "-ldflags", "-s -w")
 	})
 	peerBinaries = map[string]func() (string, error){
 		"v0.37": sync.OnceValues(func() (string, error) { return buildPeer("v0.37", "go.mod") }),
