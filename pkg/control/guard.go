@@ -65,7 +65,10 @@ func refusal(r *http.Request) error {
 
 // loopbackHost reports whether a Host header, with or without a port, names this machine by loopback.
 func loopbackHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		if strings.Trim(port, "0123456789") != "" {
+			return false
+		}
 		host = name
 	} else if inner, ok := strings.CutPrefix(host, "["); ok {
 		host = strings.TrimSuffix(inner, "]")

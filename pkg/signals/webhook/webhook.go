@@ -95,7 +95,7 @@ func (s *Signal) post(ctx context.Context, l leadership.Leadership) error {
 	request.Header.Set("User-Agent", "lease-sidecar")
 	response, err := s.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("call the webhook: %w", err)
+		return fmt.Errorf("call the webhook: %.500w", err) // it may repeat what the receiver sent, at any length
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, largestBody)) // the status is the answer
