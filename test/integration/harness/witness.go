@@ -15,8 +15,8 @@ import (
 
 // How often the witness looks. HTTP costs both sides more than a file does.
 const (
-	fileLook = 4 * time.Millisecond
-	httpLook = 40 * time.Millisecond
+	fileLook = 5 * time.Millisecond
+	httpLook = 100 * time.Millisecond
 )
 
 // Term is a span of the boot clock throughout which one replica was told that it leads. Its ends are on the safe
@@ -54,7 +54,8 @@ func Watch(t testing.TB, replicas ...*Sidecar) *Witness {
 
 // Add watches one more replica, by its files and over HTTP.
 func (w *Witness) Add(s *Sidecar) {
-	w.look(s.Pod, "state", fileLook, s.Told)
+	state := &glance{dir: s.Dir, clock: w.clock}
+	w.look(s.Pod, "state", fileLook, state.told)
 	w.look(s.Pod, "leader file", fileLook, s.ToldByFile)
 	w.look(s.Pod, "http", httpLook, s.ToldByHTTP)
 }

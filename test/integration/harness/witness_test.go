@@ -3,12 +3,16 @@
 package harness
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 func TestOverlaps(t *testing.T) {
@@ -80,3 +84,50 @@ func TestWitnessSeesTheTermsOfAChannel(t *testing.T) {
 		t.Errorf("terms (-want +got):\n%s", diff)
 	}
 }
+
+// A glance that need not read the file still judges by the clock, and sees a replaced file, one written in place and a
+// removed one.
+func TestGlance(t *testing.T) {
+	id, err := bootclock.ID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	clock := &setClock{now: bootclock.System{}.Now()}
+	write := func(token string, until time.Duration) {
+		t.Helper()
+		end := clock.now.Add(until)
+		doc := fmt.Sprintf(`{"lease":"acme-1","namespace":"default","identity":"web-0_u","isLeader":true,"leader":"web-0","token":%q,`+
+			`"transitions":1,"since":"2026-11-22T10:00:00Z","validUntil":"2026-11-22T10:00:10Z","validUntilBoottimeNs":%q,"bootID":%q}`, token, end.String(), id)
+		if err := os.WriteFile(filepath.Join(dir, leadership.StateFile), []byte(doc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := &glance{dir: dir, clock: clock}
+	wants := func(want bool, token string) {
+		t.Helper()
+		for range 2 { // the second look finds the same file
+			if got, of := g.told(); got != want || of != token {
+				t.Errorf("told %v by token %q, want %v by %q", got, of, want, token)
+			}
+		}
+	}
+	wants(false, "")
+	write("7", time.Hour)
+	wants(true, "7")
+	clock.now = clock.now.Add(time.Hour)
+	wants(false, "")
+	write("8", 2*time.Hour)
+	wants(true, "8")
+	write("12", 2*time.Hour) // in place
+	wants(true, "12")
+	if err := os.Remove(filepath.Join(dir, leadership.StateFile)); err != nil {
+		t.Fatal(err)
+	}
+	wants(false, "")
+}
+
+type setClock struct{ now bootclock.Instant }
+
+func (c *setClock) Now() bootclock.Instant { return c.now }
+func (c *setClock) Wall() time.Time        { return time.Now() }
