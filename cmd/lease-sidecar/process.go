@@ -80,7 +80,8 @@ func (d *deadline) Arm(o process.Order) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	order := guard.Order{
-		Deadline: o.Deadline, PID: o.PID, StartTime: o.StartTime, Signal: syscall.Signal(o.Signal), Kill: o.Kill,
+		Deadline: o.Deadline, PID: o.PID, StartTime: o.StartTime, Signal: syscall.Signal(o.Signal),
+		Gain: syscall.Signal(o.Gain), Kill: o.Kill,
 	}
 	if d.guard != nil {
 		if err := d.guard.Arm(order); err == nil {

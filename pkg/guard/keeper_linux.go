@@ -39,6 +39,7 @@ type keeper struct {
 	ended    *End  // how the last program ended
 	armed    *Order
 	fired    bool // armed's signal has been sent
+	debt     debt // of armed
 	last     []byte
 }
 
@@ -128,10 +129,10 @@ func (k *keeper) take(m message) {
 		k.ward.tell(m.Forward)
 	case m.Arm != nil:
 		if k.armed == nil || *k.armed != *m.Arm {
-			k.armed, k.fired = m.Arm, false
+			k.armed, k.fired, k.debt = m.Arm, false, debt{}
 		}
 	case m.Disarm:
-		k.armed = nil
+		k.armed, k.debt = nil, debt{}
 	}
 }
 
@@ -209,9 +210,13 @@ func (k *keeper) fire(now bootclock.Instant) {
 	}
 	if !k.fired && (k.orphaned || !now.Before(a.Deadline)) {
 		k.fired = true
+		k.debt.owed = untaken(a.PID, a.Gain)
 		_ = strike(a.PID, a.StartTime, a.Signal) // an error means that it has ended, or that nobody can help it
 	}
-	over := k.fired && a.Kill.IsZero()
+	if k.debt.due(*a, now) {
+		_ = strike(a.PID, a.StartTime, a.Signal)
+	}
+	over := k.fired && !k.debt.owed && a.Kill.IsZero()
 	if !a.Kill.IsZero() && !now.Before(a.Kill) {
 		_ = strike(a.PID, a.StartTime, syscall.SIGKILL)
 		over = true
@@ -240,6 +245,9 @@ func (k *keeper) rest(now bootclock.Instant) time.Duration {
 		sooner(k.want.Until)
 	}
 	if k.armed != nil {
+		if k.debt.owed {
+			next = takenPause
+		}
 		sooner(k.armed.Deadline)
 		sooner(k.armed.Kill)
 	}

@@ -31,6 +31,9 @@ type Order struct {
 	StartTime uint64 `json:"startTime"`
 	// Signal is what the process gets at Deadline.
 	Signal syscall.Signal `json:"signal"`
+	// Gain is what Signal takes back: where the process has not taken it yet when Signal is sent, Signal follows once
+	// more; 0: nothing.
+	Gain syscall.Signal `json:"gain,omitempty"`
 	// Kill is when it gets SIGKILL if it still lives; 0: never.
 	Kill bootclock.Instant `json:"kill"`
 }

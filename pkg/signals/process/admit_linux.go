@@ -12,8 +12,9 @@ import (
 // threadsMax bounds how many threads are looked at for a blocked signal.
 const threadsMax = 4096
 
-// masks say what a process does with signals, a bit for each, the lowest for signal 1.
-type masks struct{ blocked, ignored, caught uint64 }
+// masks say what a process does with signals, a bit for each, the lowest for signal 1. Pending are those that were sent
+// to the process, not to one of its threads, and that no thread has taken yet.
+type masks struct{ blocked, ignored, caught, pending uint64 }
 
 func (s Signo) in(mask uint64) bool { return mask>>(s-1)&1 == 1 }
 
@@ -47,7 +48,7 @@ func readMasks(task string) (masks, error) {
 		return masks{}, err
 	}
 	var m masks
-	for key, into := range map[string]*uint64{"SigBlk": &m.blocked, "SigIgn": &m.ignored, "SigCgt": &m.caught} {
+	for key, into := range map[string]*uint64{"SigBlk": &m.blocked, "SigIgn": &m.ignored, "SigCgt": &m.caught, "ShdPnd": &m.pending} {
 		if *into, err = strconv.ParseUint(status[key], 16, 64); err != nil {
 			return masks{}, fmt.Errorf("read %s: %w", key, err)
 		}

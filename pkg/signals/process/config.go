@@ -72,6 +72,9 @@ type Order struct {
 	StartTime uint64
 	// Signal is sent at Deadline.
 	Signal Signo
+	// Gain is what Signal takes back: where the process has not taken it yet when Signal is sent, Signal follows once
+	// more; 0: nothing.
+	Gain Signo
 	// Kill is when to send SIGKILL after it; zero: never.
 	Kill bootclock.Instant
 }

@@ -21,10 +21,14 @@ type held struct {
 	exited chan struct{} // closed once the process has ended, or at close
 	over   bool          // the end has been taken note of
 
-	told   told
-	toldAt bootclock.Instant
-	led    bootclock.Instant // the last validUntil of a term in which it was there; zero: none
-	killed bool
+	told     told
+	handled  bootclock.Instant // when it has had its time for the signal before; zero: long ago
+	untaken  bool              // a signal lay in wait of it when that was looked at last
+	heldBack bool              // and so it was not told
+	owed     bool              // it gets the loss once more: it may handle a gain after it
+	losses   int               // how often it was told that, busy as it was
+	led      bootclock.Instant // the last validUntil of a term in which it was there; zero: none
+	killed   bool
 }
 
 // told is what a process was told last.

@@ -146,6 +146,9 @@ func (w *watch) step() (exited <-chan struct{}, pause time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.cfg.Clock.Now()
+	if w.ripe() {
+		w.next = now
+	}
 	if w.known && !now.Before(w.next) {
 		w.report(w.turn())
 		after := w.cfg.Clock.Now()
@@ -158,6 +161,9 @@ func (w *watch) step() (exited <-chan struct{}, pause time.Duration) {
 	if left := w.strike(); left > 0 {
 		pause = min(pause, left)
 	}
+	if w.waits() {
+		pause = min(pause, takenPause)
+	}
 	if w.held != nil {
 		exited = w.held.exited
 	}
@@ -166,7 +172,7 @@ func (w *watch) step() (exited <-chan struct{}, pause time.Duration) {
 
 // patience returns the pause until the next look, where the last took that long.
 func (w *watch) patience(now bootclock.Instant, took time.Duration) time.Duration {
-	if w.trouble != "" || now.Before(w.restless) {
+	if w.trouble != "" && !w.waits() || now.Before(w.restless) {
 		return lookSoon
 	}
 	if w.held == nil { // somebody waits to be told

@@ -67,10 +67,14 @@ func (p *Process) Apply(_ context.Context, l leadership.Leadership) error {
 // upToDate reports whether the process is there and has been told: then a level is but a renewal.
 func (p *Process) upToDate(now bootclock.Instant) bool {
 	if p.held != nil && p.held.told.leading && p.order.due(now) {
-		p.held.told = told{} // the guard was faster than the news, and has told it the loss
+		// The guard was faster than the news, and has told it the loss.
+		p.held.told, p.held.handled = told{}, now.Add(gainAfterLoss)
 	}
-	return p.held != nil && p.held.told == asTold(p.level.At(now)) && !p.held.ended()
+	return p.held != nil && p.held.told == asTold(p.level.At(now)) && !p.held.owed && !p.held.ended()
 }
+
+// lost is the level of a process whose replica does not lead.
+var lost leadership.Leadership
 
 func asTold(l leadership.Leadership) told {
 	return told{something: true, leading: l.IsLeader, token: l.Token}
@@ -79,6 +83,9 @@ func asTold(l leadership.Leadership) told {
 // turn looks for the process and tells it the level as it stands now.
 func (p *Process) turn() error {
 	err := p.look()
+	if p.held != nil {
+		p.held.heldBack = false
+	}
 	if l := p.level.At(p.cfg.Clock.Now()); l.IsLeader {
 		p.rise()
 		if err == nil {
@@ -145,10 +152,12 @@ func (p *Process) tellElected(l leadership.Leadership) error {
 			return p.unlessOver(h, err)
 		}
 	}
+	if err := p.awaitLoss(); err != nil {
+		return p.unlessOver(h, err)
+	}
 	if err := p.arm(l.ValidUntil); err != nil {
 		return err
 	}
-	h.spaceOut(p.cfg.Clock)
 	if !l.At(p.cfg.Clock.Now()).IsLeader { // the checks may have taken long
 		return errors.New("tell the process that it leads: the term ran out meanwhile")
 	}
@@ -163,20 +172,18 @@ func (p *Process) tellLost() error {
 		p.disarm()
 		return nil
 	}
-	lost := leadership.Leadership{}
-	if h.told == asTold(lost) {
+	if h.told != asTold(lost) {
+		if p.cfg.Fence && h.led.IsZero() && p.kill.IsZero() { // of no term that we know: it gets the time from now
+			p.kill = p.cfg.Clock.Now().Add(p.cfg.KillMargin / 2)
+		}
+		if err := p.sendLoss(); err != nil {
+			return err
+		}
+	} else if !h.owed {
 		return nil
 	}
-	if p.cfg.Fence && h.led.IsZero() && p.kill.IsZero() { // of no term that we know: it gets the time from now
-		p.kill = p.cfg.Clock.Now().Add(p.cfg.KillMargin / 2)
-	}
-	if p.cfg.OnLost != 0 {
-		if err := admit(h.entry, p.cfg.OnLost, p.cfg.Fence); err != nil {
-			return p.unlessOver(h, err)
-		}
-	}
-	if err := p.send(p.cfg.OnLost, lost); err != nil {
-		return err
+	if err := p.payLoss(); err != nil {
+		return err // the guard goes on keeping the deadline
 	}
 	p.handFence()
 	return nil
@@ -192,19 +199,11 @@ func (p *Process) send(s Signo, l leadership.Leadership) error {
 		}
 		p.cfg.Log.Info("told the process", "pid", h.pid, "command", h.comm, "process_signal", s.String(), "leading", l.IsLeader)
 	}
-	h.told, h.toldAt = asTold(l), p.cfg.Clock.Now()
-	return nil
-}
-
-// gainAfterLoss is how long a process has for the signal of a loss before that of a gain follows. Two that wait
-// together are handled in the order of their numbers, so that the loss could come last.
-const gainAfterLoss = 50 * time.Millisecond
-
-// spaceOut waits until a loss that the process was told has had its time. A gain can wait; a loss never does.
-func (h *held) spaceOut(clock bootclock.Clock) {
-	if h.told.something && !h.told.leading {
-		time.Sleep(gainAfterLoss - clock.Now().Sub(h.toldAt))
+	h.told, h.owed, h.heldBack = asTold(l), false, false
+	if !l.IsLeader {
+		h.handled = p.cfg.Clock.Now().Add(gainAfterLoss)
 	}
+	return nil
 }
 
 // unlessOver returns err, or nil where the process has ended, which explains any error.
@@ -227,6 +226,9 @@ func (p *Process) arm(until bootclock.Instant) error {
 		return nil
 	}
 	order := Order{Deadline: until, PID: h.pid, StartTime: h.start, Signal: p.cfg.OnLost}
+	if p.cfg.ordered() {
+		order.Gain = p.cfg.OnElected
+	}
 	if p.cfg.Fence {
 		order.Kill = until.Add(p.cfg.KillMargin / 2)
 	}

@@ -3,12 +3,14 @@ package process
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -94,20 +96,19 @@ func (a *app) end() {
 	<-a.over
 }
 
-// says waits for a line with the text.
-func (a *app) says(t *testing.T, text string) {
+// says waits for a line with the text, and returns those before it.
+func (a *app) says(t *testing.T, text string) (before []string) {
 	t.Helper()
 	late := time.After(10 * time.Second)
-	var heard []string
 	for {
 		select {
 		case line := <-a.lines:
 			if strings.Contains(line, text) {
-				return
+				return before
 			}
-			heard = append(heard, line)
+			before = append(before, line)
 		case <-late:
-			t.Fatalf("not heard in 10 s: %q; heard %q", text, heard)
+			t.Fatalf("not heard in 10 s: %q; heard %q", text, before)
 		}
 	}
 }
@@ -116,13 +117,15 @@ func (a *app) says(t *testing.T, text string) {
 func python(t *testing.T, name, body string) *app {
 	t.Helper()
 	code := "import os, signal, sys, time\n" +
-		"def say(s): print(s, flush=True)\n" +
+		"def say(s): os.write(1, (s + '\\n').encode())\n" + // at once, also amid another
 		"def on(n): signal.signal(n, lambda n, _: say(signal.Signals(n).name))\n" +
 		body + "\nsay('ready')\nwhile True: time.sleep(60)\n"
 	cmd := exec.Command(tool(t, "/usr/bin/python3"), "-c", code)
 	cmd.Args[0] = name
 	a := start(t, cmd)
-	a.says(t, "ready")
+	for _, early := range a.says(t, "ready") { // it may be told as soon as it catches its signals
+		a.lines <- early
+	}
 	return a
 }
 
@@ -212,9 +215,7 @@ func (r *teller) looking() {
 func (r *teller) lead(token string, d time.Duration) bootclock.Instant {
 	r.t.Helper()
 	until := r.clock.Now().Add(d)
-	if err := r.apply(r.term(token, until)); err != nil {
-		r.t.Fatalf("tell that it leads: %v", err)
-	}
+	r.reach(r.term(token, until))
 	return until
 }
 
@@ -224,9 +225,19 @@ func (r *teller) term(token string, until bootclock.Instant) leadership.Leadersh
 
 func (r *teller) lose() {
 	r.t.Helper()
-	if err := r.apply(leadership.Leadership{}); err != nil {
-		r.t.Fatalf("tell that it does not lead: %v", err)
-	}
+	r.reach(leadership.Leadership{})
+}
+
+// reach tells a level, again for as long as the process has not taken the signal before, as a lane does.
+func (r *teller) reach(l leadership.Leadership) {
+	r.t.Helper()
+	r.within(20*time.Second, "the process takes its signals", func() bool {
+		err := r.apply(l)
+		if err != nil && !errors.Is(err, errUntaken) {
+			r.t.Fatalf("tell that it leads (%v): %v", l.IsLeader, err)
+		}
+		return err == nil
+	})
 }
 
 func (r *teller) apply(l leadership.Leadership) error { return r.Apply(r.t.Context(), l) }
@@ -274,7 +285,7 @@ func TestLevelsReachTheProcessOnce(t *testing.T) {
 	a.says(t, "SIGUSR2")
 	until := r.lead("1", time.Minute)
 	a.says(t, "SIGUSR1")
-	want := Order{Deadline: until, PID: a.pid(), StartTime: state(t, a.pid()).start, Signal: usr2}
+	want := Order{Deadline: until, PID: a.pid(), StartTime: state(t, a.pid()).start, Signal: usr2, Gain: usr1}
 	if got := r.guard.last(); got != want {
 		t.Errorf("the guard has %+v; want %+v", got, want)
 	}
@@ -311,6 +322,9 @@ func TestGainDoesNotOvertakeALoss(t *testing.T) {
 	r.lead("1", time.Minute)
 	if spaced := r.clock.Now().Sub(before); spaced < gainAfterLoss {
 		t.Errorf("a gain followed a loss after %v; want at least %v", spaced, gainAfterLoss)
+	}
+	if m, err := readMasks(strconv.Itoa(a.pid())); err != nil || usr2.in(m.pending) {
+		t.Errorf("the gain was sent while the loss lay in wait (%v)", err)
 	}
 	a.says(t, "SIGUSR2")
 	a.says(t, "SIGUSR1")

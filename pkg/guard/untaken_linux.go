@@ -1,0 +1,58 @@
+package guard
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+const (
+	// handling is how long a process has to handle what it has taken before the next signal may follow.
+	handling = 50 * time.Millisecond
+	// takenPause is the pause between looks at a process that has not taken its signals yet.
+	takenPause = 20 * time.Millisecond
+)
+
+// debt is a signal that is sent once more, as the process had not taken the one that it takes back when it was sent
+// first: of two that wait together either may be handled last.
+type debt struct {
+	owed    bool
+	handled bootclock.Instant // when the process has had its time for both
+}
+
+// due reports whether it is time to pay, once.
+func (d *debt) due(o Order, now bootclock.Instant) bool {
+	switch {
+	case !d.owed:
+		return false
+	case untaken(o.PID, o.Gain, o.Signal):
+		d.handled = now.Add(handling)
+		return false
+	case now.Before(d.handled):
+		return false
+	}
+	d.owed = false
+	return true
+}
+
+// untaken reports whether one of the signals waits until a thread of the process takes it.
+func untaken(pid int, signals ...syscall.Signal) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false // it has ended
+	}
+	_, rest, _ := strings.Cut(string(b), "\nShdPnd:")
+	line, _, _ := strings.Cut(rest, "\n")
+	pending, _ := strconv.ParseUint(strings.TrimSpace(line), 16, 64) // an error leaves 0: nothing waits
+	for _, s := range signals {
+		if s > 0 && pending>>(s-1)&1 == 1 {
+			return true
+		}
+	}
+	return false
+}
