@@ -3,9 +3,12 @@
 package harness
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
+	"io"
+	"math"
 	"os"
+	"sync"
 	"testing"
 	"time"
 )
@@ -24,8 +27,14 @@ type Request struct {
 	Watching bool
 }
 
-// Audit reads the API server's audit log.
-type Audit struct{ path string }
+// Audit reads the API server's audit log. It may be asked often, by several tests at once: each line is read once.
+type Audit struct {
+	path string
+
+	mu       sync.Mutex
+	read     int64 // bytes, up to the end of a line
+	requests []Request
+}
 
 type auditEvent struct {
 	Stage                    string
@@ -39,27 +48,47 @@ type auditEvent struct {
 
 // Requests returns the requests that were received from since on and that keep accepts, in the log's order. A
 // request shows up once it is answered.
-func (a Audit) Requests(t testing.TB, since time.Time, keep func(Request) bool) []Request {
+func (a *Audit) Requests(t testing.TB, since time.Time, keep func(Request) bool) []Request {
 	t.Helper()
-	f, err := os.Open(a.path)
-	if err != nil {
-		t.Fatalf("open the audit log: %v", err)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.readOn(); err != nil {
+		t.Fatalf("read the audit log: %v", err)
 	}
-	defer func() { _ = f.Close() }()
 	var requests []Request
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var e auditEvent
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			continue // the last line may be half written
-		}
-		r := Request{
-			User: e.User.Username, Verb: e.Verb, Namespace: e.ObjectRef.Namespace, Name: e.ObjectRef.Name,
-			Code: e.ResponseStatus.Code, Received: e.RequestReceivedTimestamp, Answered: e.StageTimestamp,
-			Watching: e.Stage == "ResponseStarted",
-		}
+	for _, r := range a.requests {
 		if !r.Received.Before(since) && keep(r) {
 			requests = append(requests, r)
 		}
 	}
 	return requests
+}
+
+// readOn reads the whole lines that have been added. The last one may be half written.
+func (a *Audit) readOn() error {
+	f, err := os.Open(a.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	added, err := io.ReadAll(io.NewSectionReader(f, a.read, math.MaxInt64-a.read))
+	if err != nil {
+		return err
+	}
+	for {
+		line, rest, whole := bytes.Cut(added, []byte("\n"))
+		if !whole {
+			return nil
+		}
+		added, a.read = rest, a.read+int64(len(line))+1
+		var e auditEvent
+		if err := json.Unmarshal(line, &e); err != nil {
+			continue // a server that was killed has left half a line
+		}
+		a.requests = append(a.requests, Request{
+			User: e.User.Username, Verb: e.Verb, Namespace: e.ObjectRef.Namespace, Name: e.ObjectRef.Name,
+			Code: e.ResponseStatus.Code, Received: e.RequestReceivedTimestamp, Answered: e.StageTimestamp,
+			Watching: e.Stage == "ResponseStarted",
+		})
+	}
 }

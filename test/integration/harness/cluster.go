@@ -25,7 +25,7 @@ type Cluster struct {
 	// Admin may do everything.
 	Admin *kubernetes.Clientset
 	// Audit reads what the API server wrote down of every request for Leases.
-	Audit Audit
+	Audit *Audit
 
 	config   *rest.Config
 	dir      string
@@ -60,7 +60,7 @@ func newCluster(ctx context.Context, dir string, apiFlags ...string) (*Cluster, 
 		return nil, err
 	}
 	c := &Cluster{dir: dir, binaries: binaries, etcdPort: ports[0], apiPort: ports[1], peerPort: ports[2], apiFlags: apiFlags}
-	c.Audit.path = filepath.Join(dir, "audit.log")
+	c.Audit = &Audit{path: filepath.Join(dir, "audit.log")}
 	if c.pki, err = newPKI(dir); err != nil {
 		return nil, err
 	}
