@@ -72,7 +72,7 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 	$(GO_TEST) ./test/chaos
 
 .PHONY: handovers
-handovers: ## 200 handovers in each of ten ways, under work that takes up to 2 s to stop (ten minutes)
+handovers: ## 200 handovers in each of ten ways, under work that takes up to 2 s to stop (five minutes)
 	$(GO) test ./test/handover -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 10 -handovers 200 -stop 2s
 
 .PHONY: cluster
@@ -131,7 +131,8 @@ cover: ## what the unit tests reach, by function (cover.html shows the lines)
 ##@ Before you commit
 
 .PHONY: verify
-verify: check test lint ## everything that CI runs
+verify: check test mutants controls lint ## everything that CI runs
+	$(MAKE) chaos CHAOS=2m
 
 .PHONY: check
 check: fmt-check vet cross ## the quick part of it: formatting, vet, other platforms
@@ -165,8 +166,8 @@ docs: ## write the generated reference: docs/reference/cli.md and the manual pag
 	$(GO) test -count=1 ./test/docs -run TestReferenceIsTheCommandsOwn -update
 
 .PHONY: vuln
-vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.dev)
-	$(GOVULNCHECK) ./...
+vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.dev, or a copy: VULNDB=file:///…)
+	GOTOOLCHAIN=$$(sed -n 's/^toolchain //p' go.mod) $(GOVULNCHECK) $(if $(VULNDB),-db $(VULNDB)) ./...
 
 ##@ Housekeeping
 
