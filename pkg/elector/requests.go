@@ -125,10 +125,10 @@ func (m *machine) recovered(v verb) {
 	}
 }
 
-// pause returns how long to leave the store alone after a failure of that kind: short while a term is at stake, longer
-// and longer for a standby, to at most 4.5 s.
+// pause returns how long to leave the store alone after a failure of that kind: short while a term is at stake, ours or
+// one to resume; longer and longer for a standby, to at most 4.5 s.
 func (m *machine) pause(v verb) time.Duration {
-	if m.role != standby {
+	if m.role != standby || m.inherited != nil {
 		return between(200*time.Millisecond, 500*time.Millisecond, m.rand())
 	}
 	base := 500 * time.Millisecond << min(max(m.failures[v]-1, 0), 3)

@@ -99,6 +99,8 @@ func (w *world) restore(d time.Duration) {
 		w.mu.Lock()
 		w.restored, w.disturbed = true, w.now()
 		seen := w.newest
+		w.newest = ""
+		clear(w.overwritten) // what came after the backup has never been
 		w.mu.Unlock()
 		back()
 		w.after(2*w.cfg.Duration+d, func() { w.pass(seen) })

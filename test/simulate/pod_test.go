@@ -31,9 +31,9 @@ type pod struct {
 	spans     []span                // in which the app is told to lead
 	past      map[string]bool       // tokens whose term is over
 	highest   bootclock.Instant     // the latest validUntil ever published
-	sends     map[int64]bootclock.Instant
-	acquired  time.Time          // of the last take that was sent
-	dropped   map[time.Time]bool // terms, by acquire time, that ended or began to drain
+	sends     map[int64]sending     // by renew time in microseconds, which no two writes share
+	acquired  time.Time             // of the last take that was sent
+	dropped   map[time.Time]bool    // terms, by acquire time, that ended or began to drain
 }
 
 // newPod makes a pod of the candidate; with a signal directory, unless it is a stranger's.
@@ -43,7 +43,7 @@ func (c *candidate) newPod(stranger bool) *pod {
 	c.w.podCount++
 	p := &pod{
 		w: c.w, c: c, name: fmt.Sprintf("%s.%d", c.name, c.w.podCount), identity: identityOf(c.name, 1_000_000+c.w.podCount),
-		past: map[string]bool{}, sends: map[int64]bootclock.Instant{}, dropped: map[time.Time]bool{},
+		past: map[string]bool{}, sends: map[int64]sending{}, dropped: map[time.Time]bool{},
 	}
 	p.app = app{stopTime: c.slot.Stop, strict: c.slot.Settle == stopsByDeadline, name: p.name}
 	if !stranger {
@@ -148,10 +148,17 @@ func describe(l leadership.Leadership) string {
 	return fmt.Sprintf("does not lead; leader %q", l.Leader)
 }
 
-// supported reports whether a write of this pod that the store took carries validity to until (I2).
-func (p *pod) supported(identity string, until bootclock.Instant) bool {
-	for micro, sent := range p.sends {
-		if !sent.Add(p.w.cfg.RenewDeadline).Before(until) && (p.w.applied[stamp{identity, micro}] || p.w.applied[stamp{p.identity, micro}]) {
+// sending is a write on its way: as whom, and when by the boot clock.
+type sending struct {
+	holder string
+	at     bootclock.Instant
+}
+
+// supported reports whether a write of this pod, by whichever of its processes, that the store took carries validity to
+// until (I2).
+func (p *pod) supported(until bootclock.Instant) bool {
+	for micro, s := range p.sends {
+		if !s.at.Add(p.w.cfg.RenewDeadline).Before(until) && p.w.applied[stamp{s.holder, micro}] {
 			return true
 		}
 	}

@@ -49,6 +49,7 @@ type rules struct {
 	beaten    lease.Version // that a take of this process found overwritten
 	pending   int           // requests without an answer
 	trouble   time.Duration // true time of the last request that failed, or took long
+	raced     time.Duration // true time of the last write that somebody else's had overtaken
 	minute    time.Duration
 	asked     int // in this minute
 }
@@ -65,7 +66,7 @@ type reading struct {
 }
 
 func newRules(p *process) rules {
-	return rules{sights: map[lease.Version]sight{}, minute: p.began, trouble: -time.Hour}
+	return rules{sights: map[lease.Version]sight{}, minute: p.began, trouble: -time.Hour, raced: -time.Hour}
 }
 
 // mostAMinute bounds the requests of one process: a holder under a storm tries a write and a read every 0.2–0.5 s.
@@ -116,7 +117,7 @@ func (p *process) judgeWrite(a *asking) {
 		clear(p.pod.sends)
 		return
 	}
-	p.pod.sends[w.RenewTime.UnixMicro()] = a.boot
+	p.pod.sends[w.RenewTime.UnixMicro()] = sending{w.Holder, a.boot}
 }
 
 // judgeTake holds a take against what this process has seen (I3).
@@ -142,7 +143,7 @@ func (p *process) judgeTake(a *asking) {
 // resumes reports whether the record is an earlier process's of this pod, with a term still valid and not let go.
 func (p *process) resumes(base lease.Record, now bootclock.Instant) bool {
 	return base.Holder == p.identity && p.identity == p.pod.identity && base.AcquireTime.Equal(p.heirTo) &&
-		!p.pod.dropped[base.AcquireTime] && p.pod.supported(p.identity, now)
+		!p.pod.dropped[base.AcquireTime] && p.pod.supported(now)
 }
 
 // judgeAge asks that a standby which the network serves well knows what it takes: a version that somebody overwrote
@@ -186,6 +187,7 @@ func (p *process) answered(a *asking, reply lease.Reply, err error) {
 	raced := errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists)
 	if raced {
 		p.w.tally.conflicts++
+		r.raced = now
 		if a.verb == take {
 			r.beaten = a.record.Version
 		}

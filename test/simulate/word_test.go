@@ -18,7 +18,7 @@ func (p *process) judge(l leadership.Leadership) {
 	w, pod, old, now := p.w, p.pod, p.pod.word, p.w.now()
 	w.must(pod.process == p, "I12", "%s writes into the volume of %s", p.name, pod.process.name)
 	if l.ValidUntil > pod.highest {
-		w.must(pod.supported(p.identity, l.ValidUntil), "I2",
+		w.must(pod.supported(l.ValidUntil), "I2",
 			"%s says valid until %s: no write of its own that the store took carries that far", p.name, l.ValidUntil)
 		pod.highest = l.ValidUntil
 	}
@@ -60,10 +60,11 @@ func (p *process) judgeToken(l leadership.Leadership) {
 	w.tally.terms++
 }
 
-// judgeLoss asks why a term ran out: the store answered everything in time, so somebody should have renewed.
+// judgeLoss asks why a term ran out: the store answered everything in time, so somebody should have renewed. After a lost
+// race the protocol itself pauses, for up to half a second.
 func (p *process) judgeLoss(end time.Duration) {
 	since := end - p.w.cfg.RenewDeadline/2
-	if p.began > since || p.rules.pending > 0 || p.rules.trouble > since || p.frozenSince(since) {
+	if p.began > since || p.rules.pending > 0 || p.rules.trouble > since || p.rules.raced > since || p.frozenSince(since) {
 		return
 	}
 	if p.w.touched > since {
