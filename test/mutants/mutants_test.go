@@ -48,7 +48,7 @@ func TestTableFitsTheProduct(t *testing.T) {
 	}
 }
 
-// exists looks for the test's function; what its subtests are called shows when they run.
+// exists looks for the test's function, or the fuzz target's; what its subtests, or its kept inputs, are called shows when they run.
 func exists(t *testing.T, root string, named test) bool {
 	t.Helper()
 	top, _, _ := strings.Cut(named.name, "/")
@@ -61,7 +61,7 @@ func exists(t *testing.T, root string, named test) bool {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(source), "\nfunc "+top+"(t *testing.T)") {
+		if strings.Contains(string(source), "\nfunc "+top+"(t *testing.T)") || strings.Contains(string(source), "\nfunc "+top+"(f *testing.F)") {
 			return true
 		}
 	}
