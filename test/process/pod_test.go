@@ -98,13 +98,14 @@ func newPod(t *testing.T, store, name, body string, flags ...string) *pod {
 
 func (p *pod) socket(store string) string { return filepath.Join(filepath.Dir(store), p.name) }
 
-// startApp starts the program, again where it has ended. It prints what it catches.
+// startApp starts the program, again where it has ended. It prints what it catches. A signal that comes just before a
+// sleep is handled after it, so the sleeps are short.
 func (p *pod) startApp() {
 	p.t.Helper()
 	cmd := exec.Command("/usr/bin/python3", "-c", "import os, signal, sys, time\n"+
-		"def say(s): print(s, flush=True)\n"+
+		"def say(s): os.write(1, (s + '\\n').encode())\n"+
 		"def on(n): signal.signal(n, lambda n, _: say(signal.Signals(n).name))\n"+
-		p.body+"\nsay('ready')\nwhile True: time.sleep(60)\n")
+		p.body+"\nsay('ready')\nwhile True: time.sleep(0.02)\n")
 	cmd.Args[0] = p.name
 	p.app = start(p.t, cmd)
 	within(p.t, 10*time.Second, p.name+" runs", func() bool { return strings.Contains(p.app.text(), "ready") })

@@ -113,13 +113,14 @@ func (a *app) says(t *testing.T, text string) (before []string) {
 	}
 }
 
-// python runs a python3 program by the name; it prints the names of signals that it catches, and "ready" first.
+// python runs a python3 program by the name; it prints the names of signals that it catches, and "ready" first. A signal
+// that comes just before a sleep is handled after it, so the sleeps are short.
 func python(t *testing.T, name, body string) *app {
 	t.Helper()
 	code := "import os, signal, sys, time\n" +
 		"def say(s): os.write(1, (s + '\\n').encode())\n" + // at once, also amid another
 		"def on(n): signal.signal(n, lambda n, _: say(signal.Signals(n).name))\n" +
-		body + "\nsay('ready')\nwhile True: time.sleep(60)\n"
+		body + "\nsay('ready')\nwhile True: time.sleep(0.02)\n"
 	cmd := exec.Command(tool(t, "/usr/bin/python3"), "-c", code)
 	cmd.Args[0] = name
 	a := start(t, cmd)
