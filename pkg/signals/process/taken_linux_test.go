@@ -189,6 +189,10 @@ func TestGainIsTheLastWord(t *testing.T) {
 		if err := r.apply(leads); !errors.Is(err, errUntaken) {
 			t.Errorf("got %v of a gain that would overtake a loss; want it to wait", err)
 		}
+		r.cfg.Clock = fallenClock{by: -2 * busyMax} // however long the loss lies there
+		if err := r.apply(leads); !errors.Is(err, errUntaken) {
+			t.Errorf("got %v of a gain after a loss that has long not been taken; want it to wait", err)
+		}
 		wake()
 		r.reach(leads)
 		a.says(t, lost)
