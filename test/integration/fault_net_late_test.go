@@ -116,9 +116,10 @@ func stepDown(t *testing.T, replicas []*harness.Sidecar) {
 		if status := s.Post("/step-down"); status != http.StatusAccepted {
 			t.Fatalf("POST /step-down on the leader: status %d, want %d", status, http.StatusAccepted)
 		}
-		if status := s.Post("/drained"); status != http.StatusOK && status != http.StatusAccepted {
-			t.Fatalf("POST /drained on the leader: status %d", status)
-		}
+		harness.Eventually(t, slack, "the leader, which hands over soon after it has said so, takes the word that its work has stopped", func() bool {
+			status := s.Post("/drained")
+			return status == http.StatusOK || status == http.StatusAccepted
+		})
 		return
 	}
 	t.Fatal("nobody leads who could step down")
