@@ -60,7 +60,8 @@ func TestOvertakenRead(t *testing.T) {
 func TestOvertaken404(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
-	var late atomic.Int64 // the last attempt to make the Lease, on the boot clock
+	var late atomic.Int64  // the last attempt to make the Lease, on the boot clock
+	var stand atomic.Int32 // how many replicas have tried to: their watches stand by now
 	reads := make(chan struct{}, 64)
 	replicas, _ := startVia(t, e, func(t testing.TB) *harness.Storm {
 		storm := e.Cluster.Storm(t)
@@ -68,11 +69,13 @@ func TestOvertaken404(t *testing.T) {
 		storm.Faults(func(r *http.Request) harness.Fate {
 			switch {
 			case isCreate(r):
-				tried.Store(true)
+				if tried.CompareAndSwap(false, true) {
+					stand.Add(1)
+				}
 				late.Store(int64(now()))
 				return harness.Fate{Status: http.StatusServiceUnavailable}
 			case isRead(r):
-				if tried.Load() { // the watch stands by now
+				if stand.Load() == 3 { // a first read of all has nothing to know better by
 					reads <- struct{}{}
 				}
 				return harness.Fate{Slow: slowRead}
