@@ -14,7 +14,7 @@ import (
 
 // parallelTests is how many tests run at once unless -parallel says otherwise: they wait much more than they
 // compute, so the number of processors would be far too few.
-const parallelTests = "12"
+const parallelTests = "8"
 
 // runDir is the test run's own directory; Main removes it.
 var runDir = sync.OnceValues(func() (string, error) {
