@@ -40,7 +40,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	config.Identity = identity
 	c.elector, err = elector.New(config, elector.Deps{
 		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
-		Publish: c.publisher(metrics), Settle: settler.Wait,
+		Publish: c.publisher(metrics), StopWait: settler.Wait,
 	})
 	if err != nil {
 		return nil, err

@@ -12,3 +12,6 @@ func (System) Now() Instant { return Instant(time.Since(started)) + 1 }
 
 // ID returns [ErrUnsupported].
 func ID() (string, error) { return "", ErrUnsupported }
+
+// NewTimer returns a timer that looks at the clock again and again.
+func (System) NewTimer() Timer { return NewPolledTimer(System{}.Now, 0) }

@@ -53,6 +53,8 @@ type Clock interface {
 	Now() Instant
 	// Wall returns the wall clock's reading, for people and for documents; no deadline may depend on it.
 	Wall() time.Time
+	// NewTimer returns a timer of this clock that has not been set. Stop it when done.
+	NewTimer() Timer
 }
 
 // System is the machine's own clock.

@@ -42,6 +42,9 @@ func (c *handClock) Wall() time.Time {
 	return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).Add(c.Now().Sub(812e9))
 }
 
+// NewTimer returns a timer that looks at this clock.
+func (c *handClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
 func (c *handClock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,6 +56,9 @@ type bubbleClock struct{}
 
 func (bubbleClock) Now() bootclock.Instant { return bootclock.Instant(time.Now().UnixNano()) }
 func (bubbleClock) Wall() time.Time        { return time.Now() }
+
+// NewTimer returns a timer that looks at this clock.
+func (c bubbleClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, time.Hour) }
 
 // stuck is an election whose loop has stopped turning: it says for ever what it was set to, whatever the clock says,
 // and so shows what the surfaces judge by themselves. The real one is in TestElectionOverHTTP.

@@ -47,7 +47,7 @@ func start(t *testing.T, backend *memory.Backend, name string, native bool) *rep
 	config.Identity = naming.Identity(name + "_00000000-0000-4000-8000-000000000000")
 	r.elector, err = elector.New(config, elector.Deps{
 		Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot",
-		Publish: fanOut.Publish, Settle: settler.Wait,
+		Publish: fanOut.Publish, StopWait: settler.Wait,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -68,7 +68,7 @@ func (s *Settler) Drained(l leadership.Leadership) error {
 // the first of these counts: a [Proof], the workload's report, the end of DrainTimeout, and, with Native and no proof
 // that could see the end, that this process is terminating. When d.Until passes, all waiting ends, as no reader that
 // honours validUntil believes in the term any more; but not while a proof knows that the workload is alive.
-func (s *Settler) Wait(ctx context.Context, d elector.Drain) {
+func (s *Settler) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
 	ctx, cancel := context.WithCancel(ctx)
 	w := waiting{Settler: s, drain: d, began: s.cfg.Clock.Now(), settled: make(chan error, 1), join: func() {}}
 	go func() { w.settled <- s.cfg.Signals(ctx) }()
@@ -84,10 +84,10 @@ func (s *Settler) Wait(ctx context.Context, d elector.Drain) {
 		if reason != "" {
 			s.cfg.Log.Info("the workload counts as stopped", "cause", d.Cause, "because", reason,
 				"waited", s.cfg.Clock.Now().Sub(w.began))
-			return
+			return elector.WorkloadStopped
 		}
 		if !w.hear(ctx, next, reports) {
-			return
+			return 0
 		}
 	}
 }

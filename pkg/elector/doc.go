@@ -7,7 +7,7 @@
 //
 // The rules live in a pure state machine; a loop feeds it and carries out what it asks for:
 //
-//	store ── replies, watch events ──▶ machine.step ──▶ ready ──▶ hold file, Publish, Settle, next request
+//	store ── replies, watch events ──▶ machine.step ──▶ ready ──▶ hold file, Publish, StopWait, next request
 //	clock ── ticks ───────────────────▶     │
 //	StepDown, end of the context ─────▶     │
 //

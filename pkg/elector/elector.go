@@ -25,10 +25,10 @@ type Deps struct {
 	Store lease.Store
 	// Publish takes every new level. It must not block: the newest value replaces the ones before it.
 	Publish func(leadership.Leadership)
-	// Settle returns once the workload has been seen to stop, or when ctx ends. It is called in its own goroutine
-	// at the start of each handover, and a second time when the process is told to terminate meanwhile. Nil: the
-	// workload counts as stopped at once.
-	Settle func(ctx context.Context, d Drain)
+	// StopWait returns once the workload has stopped, or is not to be waited for any more, or when ctx ends. It is called
+	// in its own goroutine at the start of each drain, and again, in place of the call before, when the drain changes (the
+	// process is told to terminate). Nil: the workload counts as stopped at once.
+	StopWait func(ctx context.Context, d Drain) Outcome
 	// Hold is the locked hold file; nil: no term is resumed, and Identity must be new in every process.
 	Hold *Hold
 	// Clock is the machine's by default, BootID then the running boot's.

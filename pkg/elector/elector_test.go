@@ -24,6 +24,9 @@ type bubbleClock struct{ start time.Time }
 func (c bubbleClock) Now() bootclock.Instant { return bootclock.Instant(time.Since(c.start)) + 1 }
 func (c bubbleClock) Wall() time.Time        { return time.Now() }
 
+// NewTimer returns a timer that looks at this clock.
+func (c bubbleClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, time.Hour) }
+
 // fleet is some candidates of one Lease in a bubble.
 type fleet struct {
 	t       *testing.T
@@ -42,7 +45,7 @@ type member struct {
 	levels []leadership.Leadership
 }
 
-func newFleet(t *testing.T, n int, settle func(context.Context, Drain)) *fleet {
+func newFleet(t *testing.T, n int, settle func(context.Context, Drain) Outcome) *fleet {
 	f := &fleet{t: t, clock: bubbleClock{time.Now()}, backend: memory.New()}
 	for i := range n {
 		f.members = append(f.members, f.add(naming.Identity([]string{"web-0_a", "web-1_b", "web-2_c"}[i]), settle))
@@ -57,13 +60,13 @@ func newFleet(t *testing.T, n int, settle func(context.Context, Drain)) *fleet {
 	return f
 }
 
-func (f *fleet) add(id naming.Identity, settle func(context.Context, Drain)) *member {
+func (f *fleet) add(id naming.Identity, settle func(context.Context, Drain) Outcome) *member {
 	m := &member{store: f.backend.Store("default", "acme-1"), ended: make(chan error, 1)}
 	cfg := Default()
 	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", id
 	var err error
 	m.Elector, err = New(cfg, Deps{
-		Store: m.store, Clock: f.clock, BootID: "boot", Settle: settle,
+		Store: m.store, Clock: f.clock, BootID: "boot", StopWait: settle,
 		Publish: func(l leadership.Leadership) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -126,11 +129,12 @@ func TestFirstInstallTakesOneLeaseDuration(t *testing.T) {
 func TestHandoverTakesMilliseconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stopped := make(chan struct{})
-		f := newFleet(t, 3, func(ctx context.Context, _ Drain) {
+		f := newFleet(t, 3, func(ctx context.Context, _ Drain) Outcome {
 			select {
 			case <-stopped:
 			case <-ctx.Done():
 			}
+			return WorkloadStopped
 		})
 		old := f.leader(20 * time.Second)
 		token := lease.Version(old.Leadership().Token)

@@ -205,10 +205,15 @@ func (l *loop) askSettled(d draining) {
 	var ctx context.Context
 	ctx, l.endSettle = context.WithCancel(l.life)
 	l.running.Go(func() {
-		if l.e.deps.Settle != nil {
-			l.e.deps.Settle(ctx, d.Drain)
+		outcome := WorkloadStopped
+		if l.e.deps.StopWait != nil {
+			outcome = l.e.deps.StopWait(ctx, d.Drain)
 		}
-		if ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+		case outcome == Abandoned:
+			l.deliver(ctx, hurry{})
+		default:
 			l.deliver(ctx, settled{drain: d.number})
 		}
 	})

@@ -36,10 +36,25 @@ type Drain struct {
 	Cause string
 	// Terminating says that this process is ending too.
 	Terminating bool
-	// Until is the last validUntil that was published while leading: no reader that honours it believes in the
-	// term after it, so the workload counts as stopped then.
+	// Began is when the drain did.
+	Began bootclock.Instant
+	// Until is the last validUntil that was published while leading, in this term or in the one that it follows: no
+	// reader that honours it believes in the term after it.
 	Until bootclock.Instant
+	// Token is the drained term's: a workload that reports its stop may name the term that it speaks of.
+	Token string
 }
+
+// Outcome is how the waiting for a workload's stop ended.
+type Outcome int
+
+// How it can end. The zero Outcome is that of a wait whose context ended, and is not looked at.
+const (
+	// WorkloadStopped: nothing of it works any more, so the Lease may be released.
+	WorkloadStopped Outcome = iota + 1
+	// Abandoned: it still runs, and is not waited for any longer. The Lease is neither released nor renewed: it runs out.
+	Abandoned
+)
 
 type watchFrom struct{ version lease.Version }
 

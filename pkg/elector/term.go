@@ -21,6 +21,7 @@ type term struct {
 	drain         int               // number of this drain; it never repeats
 	cause         string            // who asked for it
 	until         bootclock.Instant // the last validUntil published while leading
+	drainBegan    bootclock.Instant
 	settled       bool              // the workload has been seen to stop
 	settledAt     bootclock.Instant
 	cooldownUntil bootclock.Instant // who released does not take a released Lease again before then
@@ -77,7 +78,7 @@ func (m *machine) stop(now moment, why string) {
 // drains does not lead again (I10).
 func (m *machine) drain(now moment, cause string) {
 	m.role = drainingRole
-	m.term.cause, m.term.until = cause, m.term.validUntil
+	m.term.cause, m.term.until, m.term.drainBegan = cause, m.term.validUntil, now.boot
 	m.term.settled = false
 	m.note(slog.LevelInfo, "handing over: waiting for the workload to stop", slog.String("cause", cause))
 	m.ask()
@@ -87,7 +88,7 @@ func (m *machine) drain(now moment, cause string) {
 func (m *machine) ask() {
 	m.term.drain++
 	m.out.drain = &draining{number: m.term.drain, Drain: Drain{
-		Cause: m.term.cause, Terminating: m.terminating, Until: m.term.until,
+		Cause: m.term.cause, Terminating: m.terminating, Began: m.term.drainBegan, Until: m.term.until, Token: string(m.term.token),
 	}}
 }
 

@@ -22,6 +22,9 @@ type at bootclock.Instant
 func (a at) Now() bootclock.Instant { return bootclock.Instant(a) }
 func (a at) Wall() time.Time        { return time.Time{} }
 
+// NewTimer returns a timer that looks at this clock.
+func (c at) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
 func writeState(t *testing.T, dir string, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, StateFile), b, 0o644); err != nil {

@@ -26,6 +26,9 @@ type bubbleClock struct{}
 func (bubbleClock) Now() bootclock.Instant { return bootclock.Instant(time.Now().UnixNano()) }
 func (bubbleClock) Wall() time.Time        { return time.Now() }
 
+// NewTimer returns a timer that looks at this clock.
+func (c bubbleClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, time.Hour) }
+
 // scripted is a signal that notes each call and answers by script.
 type scripted struct {
 	name   string

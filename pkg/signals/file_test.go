@@ -35,6 +35,9 @@ type handClock struct {
 
 func (c *handClock) Wall() time.Time { return c.wall }
 
+// NewTimer returns a timer that looks at this clock.
+func (c *handClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
 func (c *handClock) Now() bootclock.Instant {
 	c.readings++
 	if c.from > 0 && c.readings >= c.from {

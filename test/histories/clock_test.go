@@ -21,6 +21,9 @@ func (c nodeClock) Now() bootclock.Instant {
 // Wall implements [bootclock.Clock].
 func (c nodeClock) Wall() time.Time { return time.Now() }
 
+// NewTimer returns a timer that looks at this clock.
+func (c nodeClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
 // stallingClock is a node's clock as a process reads it that is frozen at times: a reading is one of the places where
 // it stands still.
 type stallingClock struct {

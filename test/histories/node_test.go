@@ -64,7 +64,7 @@ func (n *node) startSidecar() {
 	random := rand.New(rand.NewPCG(n.rand.Uint64(), 0))
 	var err error
 	s.Elector, err = elector.New(cfg, elector.Deps{
-		Store: s.store, Clock: clock, BootID: "boot", Rand: random.Float64, Settle: s.settler.Wait,
+		Store: s.store, Clock: clock, BootID: "boot", Rand: random.Float64, StopWait: s.settler.Wait,
 		Publish: func(l leadership.Leadership) {
 			n.line.thawed()
 			if s.dead.Load() {

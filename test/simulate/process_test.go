@@ -73,7 +73,7 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 		Store: r, Publish: r.publish, Hold: hold, Clock: r, Rand: random.Float64, Log: w.logOf(r.name),
 	}
 	if p.c.slot.Settle != stopsAtOnce {
-		deps.Settle = r.settle
+		deps.StopWait = r.settle
 	}
 	var err error
 	if r.elector, err = elector.New(cfg, deps); err != nil {
@@ -177,8 +177,11 @@ func (p *process) Wall() time.Time {
 	return p.c.clock.wall(p.w.now())
 }
 
+// NewTimer returns a timer that looks at this clock.
+func (c *process) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
 // settle waits until the app has stopped, as the pod sees it.
-func (p *process) settle(ctx context.Context, d elector.Drain) {
+func (p *process) settle(ctx context.Context, d elector.Drain) elector.Outcome {
 	for ctx.Err() == nil && !p.gone() && !p.pod.stopped(d.Until) {
 		t := time.NewTimer(p.w.chance.span(p.number, "look", p.w.now(), 20*time.Millisecond))
 		select {
@@ -188,4 +191,5 @@ func (p *process) settle(ctx context.Context, d elector.Drain) {
 		t.Stop()
 	}
 	p.pass(beforeSettle)
+	return elector.WorkloadStopped
 }

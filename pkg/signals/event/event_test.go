@@ -26,6 +26,9 @@ type clock struct{ now bootclock.Instant }
 func (c *clock) Now() bootclock.Instant { return c.now }
 func (c *clock) Wall() time.Time        { return time.Unix(1_800_000_000, int64(c.now)).UTC() }
 
+// NewTimer returns a timer that looks at this clock.
+func (c *clock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
 type refusal int
 
 func (r refusal) Error() string   { return fmt.Sprintf("refused with %d", int(r)) }

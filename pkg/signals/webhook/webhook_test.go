@@ -27,6 +27,9 @@ type clock struct{}
 func (clock) Now() bootclock.Instant { return 1000 }
 func (clock) Wall() time.Time        { return time.Unix(0, 1000) }
 
+// NewTimer returns a timer that looks at this clock.
+func (c clock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
 // leads is a level of a term that runs for d more.
 func leads(token string, d time.Duration) leadership.Leadership {
 	return leadership.Leadership{

@@ -81,6 +81,9 @@ func (c *ClockFile) Now() bootclock.Instant {
 // Wall reads the machine's wall clock.
 func (c *ClockFile) Wall() time.Time { return c.now().Wall(time.Now()) }
 
+// NewTimer returns a timer that looks at this clock.
+func (c *ClockFile) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
 // True returns an instant of the machine's boot clock on the true one, which the witness reads.
 func (c *ClockFile) True(at bootclock.Instant) bootclock.Instant {
 	return bootclock.Instant(c.now().True(int64(at)))

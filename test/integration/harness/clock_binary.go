@@ -42,9 +42,11 @@ type trueClock struct{}
 func (System) Now() Instant { return Instant(skew.OfProcess().Boot(int64(trueClock{}.Now()))) }
 
 func (System) Wall() time.Time { return skew.OfProcess().Wall(trueClock{}.Wall()) }
+
+func (System) NewTimer() Timer { return NewPolledTimer(System{}.Now, 0) }
 `
 
-// clockOverlay writes the files of the overlay and returns the path of its description: the two methods of
+// clockOverlay writes the files of the overlay and returns the path of its description: the methods of
 // bootclock.System become those of a clock beneath it.
 func clockOverlay() (string, error) {
 	root, err := moduleRoot()
@@ -64,7 +66,7 @@ func clockOverlay() (string, error) {
 		}
 		return nil
 	}
-	for name, method := range map[string]string{"clock_linux.go": "Now() Instant", "instant.go": "Wall() time.Time"} {
+	for name, method := range map[string]string{"clock_linux.go": "Now() Instant", "instant.go": "Wall() time.Time", "timer_linux.go": "NewTimer() Timer"} {
 		text, err := os.ReadFile(filepath.Join(root, "pkg", "bootclock", name))
 		if err != nil {
 			return "", fmt.Errorf("read the clock to overlay: %w", err)

@@ -131,3 +131,6 @@ type setClock struct{ now bootclock.Instant }
 
 func (c *setClock) Now() bootclock.Instant { return c.now }
 func (c *setClock) Wall() time.Time        { return time.Now() }
+
+// NewTimer returns a timer that looks at this clock.
+func (c *setClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }

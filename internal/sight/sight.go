@@ -1,0 +1,54 @@
+// Package sight says what it means to see a workload: running, stopped, or unknown. Whatever can see it (a child process,
+// a process by its pidfd, the run lock, a health endpoint, the pod's status) implements [Sight], and package stopwait
+// decides by all of them when a Lease may be released.
+//
+// It promises nothing itself. A [Sight] promises that it says Running only while work may go on, and Stopped only when
+// none can: where it cannot know, it says Unknown, which decides nothing.
+package sight
+
+import (
+	"context"
+	"fmt"
+)
+
+// State is what a sight sees of the workload at one moment.
+type State int
+
+// What can be seen. Running beats Stopped, and both beat Unknown, when several sights see one workload.
+const (
+	// Unknown: the workload was never seen, or this sight cannot tell whether it works.
+	Unknown State = iota
+	// Running: a process of the workload lives that works, or may.
+	Running
+	// Stopped: nothing of the workload works any more.
+	Stopped
+)
+
+// String returns "unknown", "running" or "stopped".
+func (s State) String() string {
+	switch s {
+	case Unknown:
+		return "unknown"
+	case Running:
+		return "running"
+	case Stopped:
+		return "stopped"
+	}
+	return fmt.Sprintf("State(%d)", int(s))
+}
+
+// Sight is one way of seeing the workload. Its methods may be called from several goroutines at once.
+type Sight interface {
+	// Name is a short constant for the log and the metrics, such as "child".
+	Name() string
+	// State returns what is seen at this moment. It does not block. Ending says that the pod is to end: a process that
+	// would otherwise live on as a standby, and so says nothing while it lives (Unknown), must be gone then (Running until
+	// it is).
+	State(ending bool) State
+	// Kills reports whether something kills the workload at its deadline. Where it does, a workload that nobody sees
+	// counts as stopped only a kill margin after the deadline.
+	Kills() bool
+	// Watch looks closely until ctx ends, as a handover waits, and calls changed, which does not block, soon after each
+	// change of State. Calls may overlap.
+	Watch(ctx context.Context, changed func())
+}

@@ -1,0 +1,70 @@
+package bootclock
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestTimers(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for _, tc := range []struct {
+		name string
+		make func() Timer
+	}{
+		{"the kernel's", System{}.NewTimer},
+		{"polled", func() Timer { return NewPolledTimer(System{}.Now, 0) }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			timer := tc.make()
+			defer timer.Stop()
+			fires := func(what string, at Instant) {
+				t.Helper()
+				timer.Reset(at)
+				select {
+				case <-timer.C():
+				case <-time.After(10 * time.Second):
+					t.Fatalf("%s: the timer did not fire", what)
+				}
+				if now := (System{}).Now(); now.Before(at) {
+					t.Errorf("%s: it fired %s early", what, at.Sub(now))
+				}
+			}
+			rests := func(what string) {
+				t.Helper()
+				select {
+				case <-timer.C():
+					t.Errorf("%s: the timer fired", what)
+				case <-time.After(50 * time.Millisecond):
+				}
+			}
+			rests("never set")
+			fires("soon", System{}.Now().Add(20*time.Millisecond))
+			rests("after it fired")
+			fires("long ago", 1)
+			timer.Reset(System{}.Now().Add(10 * time.Millisecond))
+			timer.Reset(0)
+			rests("set, and unset")
+			timer.Reset(System{}.Now().Add(10 * time.Millisecond))
+			time.Sleep(30 * time.Millisecond)
+			timer.Reset(System{}.Now().Add(time.Hour))
+			rests("fired unseen, and set anew")
+		})
+	}
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	why := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(10*time.Millisecond, func() { cancel(why) })
+	if err := Sleep(ctx, System{}, time.Hour); !errors.Is(err, why) {
+		t.Errorf("got %v; want the context's cause", err)
+	}
+	if err := Sleep(t.Context(), System{}, 10*time.Millisecond); err != nil {
+		t.Errorf("got %v; want nil", err)
+	}
+}
