@@ -22,7 +22,7 @@ type term struct {
 	cause         string            // who asked for it
 	until         bootclock.Instant // the last validUntil published while leading
 	drainBegan    bootclock.Instant
-	settled       bool              // the workload has been seen to stop
+	settled       bool // the workload has been seen to stop
 	settledAt     bootclock.Instant
 	cooldownUntil bootclock.Instant // who released does not take a released Lease again before then
 }
