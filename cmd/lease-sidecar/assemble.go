@@ -22,7 +22,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}()
 	clock := bootclock.System{}
 	feed := control.NewFeed(clock)
-	near, err := s.openOutlets(c, log, clock, hold)
+	near, err := s.openOutlets(c, log, clock)
 	if err != nil {
 		return nil, err
 	}
@@ -36,11 +36,12 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	settler := control.NewSettler(control.SettlerConfig{
 		Clock: clock, Signals: c.settle, Native: s.native, DrainTimeout: s.drainTimeout, Proofs: near.proofs, Log: log,
 	})
+	c.publish = c.publisher(metrics)
 	config := s.election
 	config.Identity = identity
 	c.elector, err = elector.New(config, elector.Deps{
 		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
-		Publish: c.publisher(metrics), StopWait: settler.Wait,
+		Publish: c.publish, StopWait: settler.Wait,
 	})
 	if err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ type outlets struct {
 }
 
 // openOutlets opens what the settings ask for, and leaves it with c, which closes it.
-func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock, hold *elector.Hold) (o outlets, err error) {
+func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
 	if s.signalDir != "" {
 		if c.file, err = signals.NewFile(s.signalDir, clock, log); err != nil {
 			return o, err
@@ -89,7 +90,7 @@ func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Cloc
 		o.signals, o.proofs = append(o.signals, c.process), append(o.proofs, c.process)
 	}
 	if s.child.command != nil {
-		if c.command, err = s.child.open(log, s.election, hold); err != nil {
+		if c.command, err = s.child.open(log, s.election); err != nil {
 			return o, err
 		}
 		c.command.fit = c.fitness.voice("command")
