@@ -38,7 +38,7 @@ func exitCode(err error) int {
 		return exitWell
 	case errors.As(err, &collision):
 		return exitCollision
-	case errors.Is(err, errLeadershipLost):
+	case errors.Is(err, elector.ErrLeadershipLost):
 		return exitLost
 	case errors.As(err, &configuration):
 		return exitFault

@@ -39,8 +39,10 @@ type sidecar struct {
 	command *command        // nil without a command to run
 	fitness fitness
 	sites   []site
+	publish func(leadership.Leadership)
+	stands  bool          // a document of the process before does, until the election says more
 	told    chan struct{} // closed at the first level
-	started atomic.Bool   // the first level has been signalled
+	started atomic.Bool   // the first state is written
 }
 
 // site is a bound address and what is served there.
@@ -61,12 +63,9 @@ func (c *sidecar) publisher(metrics *control.Metrics, waiter *stopwait.Waiter) f
 	}
 }
 
-// abandoned returns what is told of a drain that was given up while the workload was seen to run.
-func (c *sidecar) abandoned(metrics *control.Metrics) func(elector.Drain, []string) {
-	return func(d elector.Drain, running []string) {
-		metrics.DrainAbandoned()
-		c.remote.warnings.abandoned(c.elector.Leadership(), d, running)
-	}
+// abandoned tells of a drain that was given up while the workload was seen to run.
+func (c *sidecar) abandoned(d elector.Drain, running []string) {
+	c.remote.warnings.abandoned(c.elector.Leadership(), d, running)
 }
 
 // settle returns once the signals have told the newest level, as far as a handover waits for them.
@@ -155,15 +154,18 @@ func (c *sidecar) run(ctx context.Context) error {
 	return errors.Join(err, sites.Wait())
 }
 
-// awaitStart notes when the first level has been signalled: until then the workload must not start.
+// awaitStart notes when the first state is written: until then the workload must not start. A document of the process
+// before that still stands is that state.
 func (c *sidecar) awaitStart(ctx context.Context) {
-	select {
-	case <-c.told:
-	case <-ctx.Done():
-		return
-	}
-	if c.fanOut.Settle(ctx) != nil {
-		return
+	if !c.stands {
+		select {
+		case <-c.told:
+		case <-ctx.Done():
+			return
+		}
+		if c.fanOut.Settle(ctx) != nil {
+			return
+		}
 	}
 	c.started.Store(true)
 	c.stayLight(ctx)
