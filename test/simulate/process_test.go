@@ -177,8 +177,19 @@ func (p *process) Wall() time.Time {
 	return p.c.clock.wall(p.w.now())
 }
 
-// NewTimer returns a timer that looks at this clock.
-func (c *process) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+// NewTimer returns a timer as the kernel's: it runs on while the process is frozen.
+func (p *process) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(p.kernelNow, 0) }
+
+// kernelNow is the clock as the kernel reads it, frozen process or not.
+func (p *process) kernelNow() bootclock.Instant {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	now := p.c.clock.boot(p.w.now())
+	if p.dead {
+		now = now.Add(time.Hour)
+	}
+	return now
+}
 
 // settle waits until the app has stopped, as the pod sees it.
 func (p *process) settle(ctx context.Context, d elector.Drain) elector.Outcome {
