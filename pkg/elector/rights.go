@@ -12,9 +12,6 @@ import (
 // remindEvery is how often the log repeats why this candidate cannot lead.
 const remindEvery = 5 * time.Minute
 
-// verbWatch stands among the verbs for the right to watch.
-const verbWatch verb = "watch"
-
 // rights is what is known of this candidate's rights, and whether it could lead.
 type rights struct {
 	denied   map[verb]string // the refusals that stand, by what was refused, in the store's words
@@ -65,7 +62,7 @@ func (g *rights) refused() (names, words string) {
 func (g *rights) dueAt() bootclock.Instant { return g.remindAt }
 
 // checkRights says whether this candidate could lead, and repeats it in the log every few minutes where it could not. An
-// outage takes nothing back.
+// outage takes nothing back. The right to watch is not needed for leading, only for being quick.
 func (m *machine) checkRights(now moment) {
 	g := &m.rights
 	names, words := g.refused()

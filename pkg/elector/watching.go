@@ -101,7 +101,6 @@ func (m *machine) reached(now moment, v verb) {
 // watchOpened notes that the watch stands. One opened afresh does not tell of a deletion before it: read once.
 func (m *machine) watchOpened(now moment) {
 	m.watch.openedAt = now.boot
-	m.rights.grant(verbWatch)
 	if m.watch.afresh {
 		m.watch.afresh, m.getDue = false, true
 	}
@@ -124,9 +123,6 @@ func (m *machine) watchClosed(now moment, err error) {
 	}
 	if errors.Is(err, lease.ErrExpired) {
 		w.afresh = true
-	}
-	if errors.Is(err, lease.ErrForbidden) {
-		m.rights.refuse(verbWatch, err)
 	}
 	base := min(250*time.Millisecond<<min(w.failures, 10), m.silence())
 	switch {
