@@ -22,6 +22,9 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}()
 	clock := bootclock.System{}
 	feed := control.NewFeed(clock)
+	if c.sights, err = s.openSights(log, clock, store, c.crashed); err != nil {
+		return nil, err
+	}
 	near, err := s.openOutlets(c, log, clock, hold)
 	if err != nil {
 		return nil, err
@@ -34,7 +37,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
 	c.remote = far.drive(log, clock, metrics)
 	settler := control.NewSettler(control.SettlerConfig{
-		Clock: clock, Signals: c.settle, Native: s.native, DrainTimeout: s.drainTimeout, Proofs: near.proofs, Log: log,
+		Clock: clock, Signals: c.settle, Native: s.native, DrainTimeout: s.drainTimeout, Proofs: append(near.proofs, c.sights.proofs(&c.ending)...), Log: log,
 	})
 	config := s.election
 	config.Identity = identity
@@ -52,7 +55,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}
 	app := control.NewApp(control.AppConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Settler: settler, Quit: quit, AllowStepDown: s.allowStepDown,
-		Compat: s.compat,
+		Compat: s.compat, Running: c.sights.running,
 	})
 	probes := control.NewProbes(control.ProbesConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,

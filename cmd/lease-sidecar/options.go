@@ -35,6 +35,10 @@ var options = []option{
 	{name: "probe-address", category: ofWorkload, value: ":4041", usage: "`ADDRESS` of /livez, /readyz, /startupz, /metrics: host:port, or off"},
 	{name: "allow-step-down", category: ofWorkload, value: "true", usage: "true or false (`BOOL`): may any container of the pod ask for a handover", toggle: true},
 	{name: "placement", category: ofWorkload, value: "native", usage: "`KIND` of sidecar: native (it gets SIGTERM after the workload has exited) or classic (both get it at once)"},
+	{name: "watch-processes", category: ofWorkload, usage: "all: the workload has stopped when `WHICH` processes of the pod, other than the sidecar's, have ended; for shareProcessNamespace"},
+	{name: "watch-processes-except", category: ofWorkload, usage: "`NAMES` of programs that --watch-processes leaves out, with commas between, such as envoy,pilot-agent"},
+	{name: "watch-pod", category: ofWorkload, value: "false", usage: "true or false (`BOOL`): the workload has stopped when the pod is being deleted and its other containers have terminated, by the API server", toggle: true},
+	{name: "watch-pod-container", category: ofWorkload, value: "lease-sidecar", usage: "`NAME` of the sidecar's own container, for --watch-pod"},
 	{name: "drain-timeout", category: ofWorkload, value: "0s", usage: "`TIME` in which the workload always stops once it is told to, by your promise; 0s: no promise"},
 
 	{name: "process-name", category: ofProcess, usage: "`NAME` of the workload's process, as its comm or argv[0]: tell it by signals, and see it end"},

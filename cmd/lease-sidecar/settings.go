@@ -35,6 +35,7 @@ type settings struct {
 	health        healthSettings
 	child         childSettings
 	remote        remoteSettings
+	sights        sightSettings
 	process       process.Config // its Log waits for the log
 	log           logChoice
 }
@@ -73,6 +74,7 @@ func (a answers) settings() (settings, error) {
 	s.store, namespace = a.store()
 	s.election = a.electorConfig(a.namespace(namespace))
 	s.remote = a.remote(s.election.Namespace)
+	s.sights = a.sights(s.election.Namespace)
 	s.process = a.process(s.election)
 	if s.signalDir != "" {
 		a.of("signal-dir", signals.CheckDir(s.signalDir))

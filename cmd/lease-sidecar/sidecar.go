@@ -36,6 +36,8 @@ type sidecar struct {
 	health  *control.Health // nil without a health check
 	process *processTarget  // nil without a process to tell
 	command *command        // nil without a command to run
+	sights  sights
+	ending  atomic.Bool // the pod is to end
 	fitness fitness
 	sites   []site
 	told    chan struct{} // closed at the first level
@@ -52,6 +54,7 @@ type site struct {
 func (c *sidecar) publisher(metrics *control.Metrics) func(leadership.Leadership) {
 	var first sync.Once
 	return func(l leadership.Leadership) {
+		c.sights.level(l)
 		c.fanOut.Publish(l)
 		c.remote.publish(l)
 		metrics.Published(l)
@@ -85,7 +88,7 @@ func (c *sidecar) close() error {
 		faults = append(faults, s.listener.Close())
 	}
 	c.sites = nil
-	faults = append(faults, c.closeCommand())
+	faults = append(faults, c.closeCommand(), c.sights.close())
 	if c.file != nil {
 		faults = append(faults, c.file.Close())
 	}
@@ -111,6 +114,9 @@ func (c *sidecar) run(ctx context.Context) error {
 	var tellers sync.WaitGroup
 	tellers.Go(func() { _ = c.fanOut.Run(telling) }) // it returns nil
 	tellers.Go(func() { c.remote.run(telling) })
+	tellers.Go(func() { c.sights.run(telling) })
+	stopNoting := context.AfterFunc(ctx, func() { c.ending.Store(true) })
+	defer stopNoting()
 	if c.process != nil {
 		tellers.Go(func() { _ = c.process.Run(telling) }) // it returns nil
 	}

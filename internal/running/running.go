@@ -7,7 +7,9 @@ package running
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -79,14 +81,14 @@ func (r *Running) Level(l leadership.Leadership) { r.presence.Level(l) }
 func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if !r.enter() {
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, `{"error":"16 answers are open already: one for each program is enough; close some"}`, http.StatusServiceUnavailable)
+		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d answers are open already: one for each program is enough; close some", Most))
 		return
 	}
 	// Not net/http's own watch for the client's end: a byte from the client would end that.
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		r.leave()
-		http.Error(w, `{"error":"GET /running wants HTTP/1.1"}`, http.StatusHTTPVersionNotSupported)
+		refuse(w, http.StatusHTTPVersionNotSupported, "GET /running wants HTTP/1.1")
 		return
 	}
 	defer conn.Close()
@@ -101,6 +103,12 @@ func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	r.leave()
+}
+
+func refuse(w http.ResponseWriter, status int, why string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": why}) // a client that has gone needs no answer
 }
 
 // follow returns once the connection has ended. What the client sends meanwhile is dropped.
