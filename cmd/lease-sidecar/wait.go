@@ -37,7 +37,7 @@ func wait(c *cli.Context) error {
 	if err := a.err(); err != nil {
 		return err
 	}
-	ctx, cancel := withSignals(c.Context, nil)
+	ctx, cancel := withSignals(c.Context, stops, nil)
 	defer cancel()
 	if timeout > 0 {
 		var done context.CancelFunc
