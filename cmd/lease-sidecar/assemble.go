@@ -52,7 +52,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}
 	app := control.NewApp(control.AppConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Settler: settler, Quit: quit, AllowStepDown: s.allowStepDown,
-		Compat: s.compat,
+		Compat: s.compat, Pod: thisPod(),
 	})
 	probes := control.NewProbes(control.ProbesConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
