@@ -21,6 +21,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		}
 	}()
 	clock := bootclock.System{}
+	c.light = newLight(clock)
 	feed := control.NewFeed(clock)
 	near, err := s.openOutlets(c, log, clock, hold)
 	if err != nil {
@@ -57,7 +58,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	probes := control.NewProbes(control.ProbesConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
 	})
-	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, probes))
+	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, c.light.watching(probes)))
 }
 
 // outlets are what tells the workload of this pod, and what sees that it has stopped.
