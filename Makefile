@@ -24,10 +24,11 @@ SEEDS    ?= 10000
 SEED     ?= 1
 FUZZTIME ?= 10s
 CHAOS    ?= 10m
+IDLE     ?= 1m
 DURATION ?= 1h
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
-PKG     ?= $$($(GO) list ./... | grep -v -e /test/integration -e /test/histories/apiserver -e /test/chaos)
+PKG     ?= $$($(GO) list ./... | grep -v -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench)
 RUN     ?= .
 TIMEOUT ?= 40m
 # A skipped test is a failed run: what cannot be tested here is not known to work.
@@ -74,6 +75,10 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 .PHONY: handovers
 handovers: ## 200 handovers in each of ten ways, under work that takes up to 2 s to stop (five minutes)
 	$(GO) test ./test/handover -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 10 -handovers 200 -stop 2s
+
+.PHONY: bench-idle
+bench-idle: cluster ## idle cost and planned handovers, client-go's elector beside it (IDLE=5m BEFORE=path/of/another/build)
+	$(GO) test ./test/bench -v -count=1 -timeout 2h -for $(IDLE) $(if $(BEFORE),-before $(abspath $(BEFORE)))
 
 .PHONY: cluster
 cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache, and client-go's peers (once; minutes)

@@ -19,10 +19,10 @@ const (
 	lockAgain = 200 * time.Millisecond
 )
 
-// campaign runs the sidecar until ctx, SIGTERM, SIGINT or POST /quitquitquit ends it, and hands over then.
+// campaign runs the sidecar until ctx, a stop signal or POST /quitquitquit ends it, and hands over then.
 func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	var candidate atomic.Pointer[sidecar]
-	ctx, cancel := withSignals(parent, func() {
+	ctx, cancel := withSignals(parent, runStops(s.child.command != nil), func() {
 		if c := candidate.Load(); c != nil {
 			c.hurry()
 		}
