@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/test/chaos/work/journal"
 )
 
 var (
@@ -119,10 +121,10 @@ func (f *field) finish(t *testing.T) {
 // awaitWork waits until somebody works: the newest mark is young.
 func (f *field) awaitWork(t *testing.T, bound time.Duration) {
 	t.Helper()
-	for deadline := now().Add(bound); now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := now().Add(bound); now().Before(deadline); time.Sleep(250 * time.Millisecond) {
 		look := now()
 		for _, s := range f.judge(t).work() {
-			if look.Sub(s.to) < 100*time.Millisecond {
+			if look.Sub(s.to) < journal.Pause {
 				return
 			}
 		}

@@ -125,7 +125,7 @@ var (
 // Draw makes the schedule.
 func (p Plan) Draw() Schedule {
 	return Schedule{
-		Main: p.lane(rand.New(rand.NewPCG(p.Seed, 1)), mainWeights, 0.15, 1),
+		Main: p.lane(rand.New(rand.NewPCG(p.Seed, 1)), mainWeights, 0.1, 0.6),
 		Side: p.lane(rand.New(rand.NewPCG(p.Seed, 2)), sideWeights, 2, 5),
 	}
 }
@@ -155,8 +155,10 @@ func (p Plan) lane(chance *rand.Rand, weights map[Kind]int, least, most float64)
 func (p Plan) fault(chance *rand.Rand, kind Kind) Fault {
 	f := Fault{
 		Kind: kind, Leader: chance.Float64() < 0.8, Index: chance.IntN(replicas),
-		Length: p.times(chance, 0.2, 2), Phase: chance.Float64(),
+		Phase: chance.Float64(),
 	}
+	skew := chance.Float64() // short ones come more often
+	f.Length = time.Duration((0.2 + 1.8*skew*skew) * float64(p.D))
 	way := []harness.Way{harness.Replies, harness.Replies, harness.Requests, harness.Both}[chance.IntN(4)]
 	pick := func(kinds ...Kind) Kind { return kinds[chance.IntN(len(kinds))] }
 	switch kind {

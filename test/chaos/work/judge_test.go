@@ -129,12 +129,13 @@ type early struct {
 	by time.Duration
 }
 
-// earlyReleases finds them all. A request arrives after it was sent, so what still works then worked at the sending.
+// earlyReleases finds them all. A request arrives after it was sent, so what still works then worked at the sending. Who
+// has released does not take the Lease again for some seconds, so work that follows soon is not another term's.
 func earlyReleases(records []record) []early {
 	var found []early
 	for _, r := range records {
 		for _, at := range r.releases {
-			for _, w := range r.spans() {
+			for _, w := range joined(r.spans(), cluster) {
 				if w.from.Before(at) && at.Before(w.to) {
 					found = append(found, early{at: at, r: r, by: w.to.Sub(at)})
 				}

@@ -73,7 +73,7 @@ func (f *field) strike(t *testing.T, fault Fault) {
 		over()
 		// A program takes up to four seconds to stop.
 		time.Sleep(time.Duration(fault.Phase * fault.Phase * float64(2*time.Second)))
-		fault.Kind = fault.Then
+		fault.Kind, fault.Then = fault.Then, none
 		f.single(t, r, fault)
 	default:
 		f.single(t, r, fault)
