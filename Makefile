@@ -26,6 +26,8 @@ FUZZTIME ?= 10s
 CHAOS    ?= 10m
 IDLE     ?= 1m
 DURATION ?= 1h
+# How many seeds the chaos of work plays at once, from SEED on.
+WORK_SEEDS ?= 3
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
 PKG     ?= $$($(GO) list ./... | grep -v -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench)
@@ -70,7 +72,7 @@ unit: $(GOTESTSUM) race-note ## the tests that need nothing but Go
 integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and kube-apiserver
 	cd test/cluster && $(GO_TEST) .
 	$(GO_TEST) ./test/integration/... ./test/histories/apiserver
-	$(GO_TEST) ./test/chaos
+	$(GO_TEST) ./test/chaos/...
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of ten ways, under work that takes up to 2 s to stop (five minutes)
@@ -99,6 +101,10 @@ simulate: ## 10,000 elections in virtual time under random faults (SEEDS=…; at
 chaos: cluster ## random faults on a real API server, client-go's elector beside it (CHAOS=10m)
 	$(GO) test ./test/chaos -run '^TestChaos$$' -v -count=1 -timeout 24h -duration $(CHAOS) -seed $(SEED) $(if $(REPORT),-report $(abspath $(REPORT)))
 
+.PHONY: chaos-work
+chaos-work: cluster ## random faults on replicas with real workloads, judged by what those wrote down (CHAOS=10m WORK_SEEDS=3)
+	$(GO) test ./test/chaos/work -run '^TestChaosOfWork$$' -v -count=1 -timeout 24h -duration $(CHAOS) -seed $(SEED) -seeds $(WORK_SEEDS) $(if $(REPORT),-report $(abspath $(REPORT)))
+
 .PHONY: soak
 soak: cluster ## the same for long, gently, with an eye on memory, descriptors and requests (DURATION=1h)
 	$(GO) test ./test/chaos -run '^TestChaos$$' -v -count=1 -timeout 0 -gentle -duration $(DURATION) -seed $(SEED)
@@ -117,6 +123,7 @@ nightly: ## what a night is for: fresh seeds, long fuzzing, half an hour of chao
 	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 3h -first $$(date +%s)000 -seeds 30000
 	$(MAKE) fuzz FUZZTIME=5m
 	$(MAKE) chaos CHAOS=30m SEED=0
+	$(MAKE) chaos-work CHAOS=30m SEED=0
 	$(MAKE) handovers
 
 .PHONY: fuzz
@@ -138,6 +145,7 @@ cover: ## what the unit tests reach, by function (cover.html shows the lines)
 .PHONY: verify
 verify: check test mutants controls lint ## everything that CI runs
 	$(MAKE) chaos CHAOS=2m
+	$(MAKE) chaos-work CHAOS=90s
 
 .PHONY: check
 check: fmt-check vet cross ## the quick part of it: formatting, vet, other platforms
