@@ -43,7 +43,8 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 		},
 		Action: rootAction,
 		Commands: []*cli.Command{
-			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), drainedCommand(), quitCommand(), nameCommand(), installCommand(),
+			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), drainedCommand(), quitCommand(), withRunLockCommand(),
+			nameCommand(), installCommand(),
 			demoCommand(), toyCommand(), completionCommand(), versionCommand(),
 		},
 	}
@@ -51,7 +52,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 	for _, command := range app.Commands {
 		command.HideHelpCommand = true // else `run -- help` prints help instead of running it
 		command.OnUsageError = usageError
-		takesChild := command.Name == "run"
+		takesChild := command.Name == "run" || command.Name == withRunLock
 		command.Action = onlyOwnArguments(command.Action, child, takesChild)
 	}
 	return app
@@ -94,7 +95,7 @@ func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cl
 		}
 		if stray := c.Args().Slice(); len(stray) > most {
 			if takesChild {
-				return faultf("%s %q: a command to run comes after --, as in: lease-sidecar run [flags] -- %s", c.Command.Name, stray[0], stray[0])
+				return faultf("%s %q: a command to run comes after --, as in: lease-sidecar %s [flags] -- %s", c.Command.Name, stray[0], c.Command.Name, stray[0])
 			}
 			return faultf("%s takes no argument %q: see %s --help", c.Command.Name, stray[most], c.Command.HelpName)
 		}

@@ -18,6 +18,9 @@ func main() {
 	if isGuard(os.Args) {
 		os.Exit(runGuard(os.Args))
 	}
+	if dir, command, plain := keepsRunLock(os.Args); plain {
+		os.Exit(keepRunLock(dir, command, os.Stderr))
+	}
 	os.Exit(run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
