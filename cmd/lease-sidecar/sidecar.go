@@ -33,6 +33,7 @@ type sidecar struct {
 	command *command        // nil without a command to run
 	fitness fitness
 	light   *light
+	cause   error // of the campaign's end, once it has ended by what happened in here
 	sites   []site
 	told    chan struct{} // closed at the first level
 	started atomic.Bool   // the first level has been signalled
@@ -129,6 +130,7 @@ func (c *sidecar) run(ctx context.Context) error {
 	// A listener that fails ends the campaign, in good order.
 	stopWatching := context.AfterFunc(serving, func() { endCampaign(context.Cause(serving)) })
 	err := c.elector.Run(campaigning)
+	c.cause = context.Cause(campaigning)
 	stopWatching()
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
