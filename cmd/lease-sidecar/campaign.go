@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 		}
 	}
 	err = c.run(ctx)
-	log.Info("ended", "cause", context.Cause(ctx))
+	log.Info("ended", "cause", cmp.Or(context.Cause(ctx), c.cause, err))
 	return errors.Join(err, c.close())
 }
 

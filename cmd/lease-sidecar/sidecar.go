@@ -35,6 +35,7 @@ type sidecar struct {
 	sights  sights
 	fitness fitness
 	light   *light
+	cause   error // of the campaign's end, once it has ended by what happened in here
 	sites   []site
 	publish func(leadership.Leadership)
 	stands  bool          // a document of the process before does, until the election says more
@@ -141,6 +142,7 @@ func (c *sidecar) run(ctx context.Context) error {
 	// A listener that fails ends the campaign, in good order.
 	stopWatching := context.AfterFunc(serving, func() { endCampaign(context.Cause(serving)) })
 	err := c.elector.Run(campaigning)
+	c.cause = context.Cause(campaigning)
 	stopWatching()
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
