@@ -24,6 +24,9 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}()
 	clock := bootclock.System{}
 	feed := control.NewFeed(clock)
+	if c.sights, err = s.openSights(log, clock, store, c.crashed); err != nil {
+		return nil, err
+	}
 	near, err := s.openOutlets(c, log, clock)
 	if err != nil {
 		return nil, err
@@ -37,7 +40,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	c.remote = far.drive(log, clock, metrics)
 	waiter := stopwait.New(stopwait.Config{
 		Clock: clock, Applied: c.settle, StopTimeout: s.stopTimeout, DrainTimeout: s.drainTimeout,
-		KillMargin: s.election.KillMargin(), Sights: near.sights, Abandoned: c.abandoned, Log: log,
+		KillMargin: s.election.KillMargin(), Sights: append(near.sights, c.sights.all...), Abandoned: c.abandoned, Log: log,
 	})
 	c.publish = c.publisher(metrics, waiter)
 	config := s.election
@@ -56,7 +59,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}
 	app := control.NewApp(control.AppConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.allowStepDown,
-		Compat: s.compat,
+		Compat: s.compat, Running: c.sights.running,
 	})
 	probes := control.NewProbes(control.ProbesConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,

@@ -36,6 +36,7 @@ type settings struct {
 	health        healthSettings
 	child         childSettings
 	remote        remoteSettings
+	sights        sightSettings
 	process       process.Config // its Log waits for the log
 	log           logChoice
 }
@@ -92,6 +93,7 @@ func (a answers) settings() (settings, error) {
 	s.election = a.electorConfig(a.namespace(namespace))
 	s.election.Store = s.store.name()
 	s.remote = a.remote(s.election.Namespace)
+	s.sights = a.sights(s.election.Namespace)
 	s.process = a.process(s.election)
 	if s.signalDir != "" {
 		a.of("signal-dir", signals.CheckDir(s.signalDir))

@@ -37,6 +37,7 @@ type sidecar struct {
 	health  *control.Health // nil without a health check
 	process *processTarget  // nil without a process to tell
 	command *command        // nil without a command to run
+	sights  sights
 	fitness fitness
 	sites   []site
 	publish func(leadership.Leadership)
@@ -56,6 +57,7 @@ func (c *sidecar) publisher(metrics *control.Metrics, waiter *stopwait.Waiter) f
 	var first sync.Once
 	return func(l leadership.Leadership) {
 		waiter.Heard(l)
+		c.sights.level(l)
 		c.fanOut.Publish(l)
 		c.remote.publish(l)
 		metrics.Published(l)
@@ -94,7 +96,7 @@ func (c *sidecar) close() error {
 		faults = append(faults, s.listener.Close())
 	}
 	c.sites = nil
-	faults = append(faults, c.closeCommand())
+	faults = append(faults, c.closeCommand(), c.sights.close())
 	if c.file != nil {
 		faults = append(faults, c.file.Close())
 	}
@@ -120,6 +122,7 @@ func (c *sidecar) run(ctx context.Context) error {
 	var tellers sync.WaitGroup
 	tellers.Go(func() { _ = c.fanOut.Run(telling) }) // it returns nil
 	tellers.Go(func() { c.remote.run(telling) })
+	tellers.Go(func() { c.sights.run(telling) })
 	if c.process != nil {
 		tellers.Go(func() { _ = c.process.Run(telling) }) // it returns nil
 	}

@@ -27,6 +27,8 @@ type AppConfig struct {
 	Drained func(l leadership.Leadership, token string) error
 	// Quit asks the process to end, as SIGTERM does. It must return at once.
 	Quit func()
+	// Running serves GET /running, whose answer stays open while the workload runs; nil: nothing does.
+	Running http.Handler
 	// AllowStepDown lets any container of the pod take leadership away.
 	AllowStepDown bool
 	// Compat is whose answers to give; "" is CompatOff.
@@ -47,6 +49,9 @@ func NewApp(c AppConfig) http.Handler {
 	}
 	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
 	mux.Handle("GET /events", c.Feed)
+	if c.Running != nil {
+		mux.HandleFunc("GET /running", stay(c.Running))
+	}
 	mux.HandleFunc("POST /step-down", guard(c.stepDown))
 	mux.HandleFunc("POST /drained", guard(c.drained))
 	mux.HandleFunc("POST /quitquitquit", guard(c.quit))

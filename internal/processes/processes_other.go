@@ -1,0 +1,33 @@
+//go:build !linux
+
+package processes
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+)
+
+// Config is as on Linux.
+type Config struct {
+	Except []string
+	Log    *slog.Logger
+}
+
+// Processes is there on Linux only.
+type Processes struct{}
+
+var _ sight.Sight = (*Processes)(nil)
+
+// CheckNamespace fails.
+func CheckNamespace() error { return errors.New("processes are seen on Linux only") }
+
+// New returns a sight of nothing.
+func New(Config) *Processes { return &Processes{} }
+
+func (*Processes) Name() string                  { return "processes" }
+func (*Processes) Kills() bool                   { return false }
+func (*Processes) State(bool) sight.State        { return sight.Unknown }
+func (*Processes) Watch(context.Context, func()) {}
