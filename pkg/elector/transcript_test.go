@@ -33,7 +33,7 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	5ms put [holder=X] [duration=N] [mark=M] [renew=T] [workload=W] [preferred=X] [uid=U]   somebody else writes
 //	5ms delete                                      somebody else deletes
 //	5ms restore N                                   the store goes back to version N, with the record as it is
-//	5ms opened | closed [expired]                   the watch
+//	5ms opened | closed [expired|forbidden]         the watch
 //	5ms stepdown | terminate | abandon | settled | unfit | fit
 //	5ms holdfail                                    the hold that was last wanted could not be written
 //	config priority=N lead-unfit exit-on-loss       before start
@@ -160,7 +160,10 @@ func (p *player) event(now moment, name string, args []string) event {
 	case "opened":
 		return watchOpened{}
 	case "closed":
-		if len(args) > 0 {
+		switch {
+		case len(args) > 0 && args[0] == "forbidden":
+			return watchClosed{lease.ErrForbidden}
+		case len(args) > 0:
 			return watchClosed{lease.ErrExpired}
 		}
 		return watchClosed{errors.New("connection reset")}

@@ -132,4 +132,12 @@ var waits = []mutant{
 		new:    `least := 2*interval + 24*time.Hour`,
 		reds:   in(elector, "TestStalledWatchIsNoticed", "TestTranscripts/silence"),
 	},
+	{
+		name:   "a replica without the right to watch counts as unable to lead",
+		danger: "it is not ready although it leads, and the log denies what it does",
+		file:   "pkg/elector/watching.go",
+		old:    "\tif errors.Is(err, lease.ErrExpired) {\n",
+		new:    "\tif errors.Is(err, lease.ErrForbidden) {\n\t\tm.rights.refuse(verbGet, err)\n\t}\n\tif errors.Is(err, lease.ErrExpired) {\n",
+		reds:   in(elector, "TestTranscripts/forbidden_watch"),
+	},
 }
