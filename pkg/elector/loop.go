@@ -63,13 +63,9 @@ func (l *loop) run(ctx context.Context) error {
 	defer timer.Stop()
 	ended := ctx.Done()
 	for {
-		var e event = tick{}
-		select {
-		case <-timer.C:
-		case e = <-l.events:
-		case e = <-l.e.commands:
-		case <-ended:
-			e, ended = terminate{}, nil
+		e := l.next(timer.C, ended)
+		if _, ok := e.(terminate); ok {
+			ended = nil
 		}
 		if l.stale(e) {
 			continue
@@ -86,6 +82,37 @@ func (l *loop) run(ctx context.Context) error {
 			return err
 		}
 		timer.Reset(out.wake.Sub(l.e.deps.Clock.Now()))
+	}
+}
+
+// next waits for the next event. Of several that wait at once, as after a pause of this process, one order decides and not
+// the coin of a select: orders, then what has happened, and the mere passing of time last. Every step looks at the clock
+// first, so that nothing is missed by that.
+func (l *loop) next(timer <-chan time.Time, ended <-chan struct{}) event {
+	select {
+	case <-ended:
+		return terminate{}
+	default:
+	}
+	select {
+	case e := <-l.e.commands:
+		return e
+	default:
+	}
+	select {
+	case e := <-l.events:
+		return e
+	default:
+	}
+	select {
+	case <-ended:
+		return terminate{}
+	case e := <-l.e.commands:
+		return e
+	case e := <-l.events:
+		return e
+	case <-timer:
+		return tick{}
 	}
 }
 

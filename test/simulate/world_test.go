@@ -60,10 +60,10 @@ type violation struct {
 }
 
 // live runs a schedule and returns what came of it. It must be called in a bubble of its own.
-func live(s schedule, dir string, verbose bool) result {
+func live(s schedule, dir string, k keep) result {
 	w := &world{
 		plan: s, cfg: s.config(), chance: chance{s.Seed}, dir: dir, epoch: time.Now(), backend: memory.New(),
-		writers: map[string]*process{}, transcript: newTranscript(verbose),
+		writers: map[string]*process{}, transcript: newTranscript(k),
 		ledger: ledger{applied: map[stamp]bool{}, holders: map[lease.Version]string{}, overwritten: map[lease.Version]time.Duration{}},
 	}
 	w.disturbed, w.touched, w.killMargin = -time.Hour, -time.Hour, w.cfg.KillMargin()
