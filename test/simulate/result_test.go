@@ -29,7 +29,7 @@ func (w *world) result() result {
 	}
 	var told, work []span
 	for _, p := range w.pods {
-		told, work = append(told, p.spans...), append(work, p.app.spans...)
+		told, work = append(append(told, p.answer.spans...), p.document.spans...), append(work, p.app.spans...)
 	}
 	for _, p := range w.peers {
 		told = append(told, p.spans...)
@@ -45,7 +45,16 @@ func (w *world) result() result {
 			ours = append(ours, o)
 		}
 	}
-	r.told, r.work = slices.Concat(ours, beside), overlaps(work)
+	r.told = slices.Concat(ours, beside)
+	var excused []overlap
+	for _, o := range overlaps(work) {
+		if o.a.excused || o.b.excused {
+			excused = append(excused, o)
+		} else {
+			r.work = append(r.work, o)
+		}
+	}
+	t.excused.add(excused)
 	t.told.add(ours)
 	t.beside.add(beside)
 	t.peers.add(peers)

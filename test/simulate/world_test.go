@@ -171,6 +171,7 @@ func (w *world) mend() {
 	}
 	for _, p := range w.pods {
 		p.app.thaw(w.now())
+		p.app.unhang(w.now())
 	}
 	w.mu.Unlock()
 	for _, c := range w.candidates {
@@ -178,8 +179,9 @@ func (w *world) mend() {
 		w.mu.Lock()
 		c.clock.wallStop = 0
 		w.mu.Unlock()
+		c.mendWork()
 	}
-	time.Sleep(2*w.cfg.Duration + 2*w.cfg.ForeignGrace + 10*time.Second)
+	time.Sleep(2*w.cfg.Duration + 2*w.cfg.ForeignGrace + 10*time.Second + w.longestStop())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	leaders := 0
@@ -191,6 +193,14 @@ func (w *world) mend() {
 	w.must(leaders == 1, "liveness", "%d lead %v after everything was mended", leaders, w.now()-w.plan.End)
 }
 
+// longestStop is how long a handover that is under way may still take.
+func (w *world) longestStop() (d time.Duration) {
+	for _, c := range w.candidates {
+		d = max(d, c.slot.Stop+c.slot.Workers)
+	}
+	return min(d, w.plan.StopTimeout) + w.killMargin
+}
+
 // close ends every process and joins it.
 func (w *world) close() {
 	w.mu.Lock()
@@ -198,7 +208,8 @@ func (w *world) close() {
 	now := w.now()
 	live := w.live
 	for _, p := range w.pods {
-		p.endTold(now)
+		p.answer.end(now)
+		p.document.end(now)
 		p.app.die(now)
 	}
 	w.mu.Unlock()
