@@ -13,7 +13,7 @@ import (
 const description = `Each replica's sidecar campaigns for one Lease (coordination.k8s.io/v1) and tells the workload beside it whether it
 leads: by files in a shared directory, and over HTTP. Every flag has an environment twin, LEASE_SIDECAR_ and its name in
 capitals (LEASE_SIDECAR_SIGNAL_DIR for --signal-dir); an empty variable counts as unset. Exit codes: 0 well, 1 a
-negative answer or a failure, 2 a configuration fault, 3 the Lease belongs to another workload.`
+negative answer or a failure, 2 a configuration fault, 3 the Lease belongs to another workload, 4 leadership lost (--on-loss exit).`
 
 // manual is the manual page. `make docs` writes it: with the library that does, the binary would be 0.3 MB larger.
 //
@@ -43,7 +43,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 		},
 		Action: rootAction,
 		Commands: []*cli.Command{
-			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), nameCommand(), installCommand(),
+			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), drainedCommand(), quitCommand(), nameCommand(), installCommand(),
 			demoCommand(), toyCommand(), completionCommand(), versionCommand(),
 		},
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
@@ -33,14 +35,15 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	})
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
 	c.remote = far.drive(log, clock, metrics)
-	settler := control.NewSettler(control.SettlerConfig{
-		Clock: clock, Signals: c.settle, Native: s.native, DrainTimeout: s.drainTimeout, Proofs: near.proofs, Log: log,
+	waiter := stopwait.New(stopwait.Config{
+		Clock: clock, Applied: c.settle, StopTimeout: s.stopTimeout, DrainTimeout: s.drainTimeout,
+		KillMargin: s.election.KillMargin(), Sights: near.sights, Abandoned: c.abandoned(metrics), Log: log,
 	})
 	config := s.election
 	config.Identity = identity
 	c.elector, err = elector.New(config, elector.Deps{
 		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
-		Publish: c.publisher(metrics), StopWait: settler.Wait,
+		Publish: c.publisher(metrics, waiter), StopWait: waiter.Wait,
 	})
 	if err != nil {
 		return nil, err
@@ -51,7 +54,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		c.health.Judge(c.fitness.voice("health"))
 	}
 	app := control.NewApp(control.AppConfig{
-		Election: c.elector, Clock: clock, Feed: feed, Settler: settler, Quit: quit, AllowStepDown: s.allowStepDown,
+		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.allowStepDown,
 		Compat: s.compat,
 	})
 	probes := control.NewProbes(control.ProbesConfig{
@@ -60,10 +63,10 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, probes))
 }
 
-// outlets are what tells the workload of this pod, and what sees that it has stopped.
+// outlets are what tells the workload of this pod, and what sees it.
 type outlets struct {
 	signals []signals.Signal
-	proofs  []control.Proof
+	sights  []sight.Sight
 }
 
 // openOutlets opens what the settings ask for, and leaves it with c, which closes it.
@@ -78,22 +81,22 @@ func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Cloc
 		if c.health, err = s.health.open(log); err != nil {
 			return o, err
 		}
-		if s.health.provesStop && s.child.command == nil { // a command is seen itself, to its very end
-			o.proofs = append(o.proofs, c.health.Proof())
+		if s.health.provesStop && s.child.command == nil && !s.process.Target.Given() { // what is seen itself is seen to its very end
+			o.sights = append(o.sights, c.health.Endpoint())
 		}
 	}
 	if c.process, err = openProcess(s.process, log, func() { _ = c.elector.StepDown("the process has ended") }); err != nil {
 		return o, err
 	}
 	if c.process != nil {
-		o.signals, o.proofs = append(o.signals, c.process), append(o.proofs, c.process)
+		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if s.child.command != nil {
-		if c.command, err = s.child.open(log, s.election, hold); err != nil {
+		if c.command, err = s.child.open(log, s.election, s.stopTimeout, hold); err != nil {
 			return o, err
 		}
 		c.command.fit = c.fitness.voice("command")
-		o.signals, o.proofs = append(o.signals, c.command), append(o.proofs, c.command)
+		o.signals, o.sights = append(o.signals, c.command), append(o.sights, c.command)
 	}
 	return o, nil
 }

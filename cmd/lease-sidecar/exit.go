@@ -16,6 +16,7 @@ const (
 	exitNo        = 1 // a negative answer, or a failure
 	exitFault     = 2 // a configuration fault; of is-leader also "cannot tell"
 	exitCollision = 3 // the Lease is another workload's
+	exitLost      = 4 // leadership was lost, and --on-loss says exit
 )
 
 // errNo is a negative answer that needs no words.
@@ -37,6 +38,8 @@ func exitCode(err error) int {
 		return exitWell
 	case errors.As(err, &collision):
 		return exitCollision
+	case errors.Is(err, errLeadershipLost):
+		return exitLost
 	case errors.As(err, &configuration):
 		return exitFault
 	case errors.As(err, &status):

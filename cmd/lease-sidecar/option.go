@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/child"
 )
 
 // option is one flag. Its name, environment twin, default and usage are said in the table below and nowhere else.
@@ -44,9 +46,13 @@ func (r *raw) IsBoolFlag() bool { return r.toggle }
 // flag returns the option for urfave. A cli.GenericFlag takes an empty variable for an unset one, as we promise;
 // its other flags do not.
 func (o option) flag() cli.Flag {
+	variables := []string{o.env()}
+	if child.FromDocument(o.env()) { // of the sidecar above, which runs this one as its command
+		variables = nil
+	}
 	f := &cli.GenericFlag{
 		Name: o.name, Usage: o.usage, Category: o.category, DefaultText: o.describe,
-		EnvVars: []string{o.env()}, Value: &raw{text: o.value, toggle: o.toggle},
+		EnvVars: variables, Value: &raw{text: o.value, toggle: o.toggle},
 	}
 	if o.alias != "" {
 		f.Aliases = []string{o.alias}

@@ -14,10 +14,10 @@ func runCommand() *cli.Command {
 		Description: "Runs until SIGTERM or SIGINT, and hands over before it ends; a second one hurries: what the workload still does is then\n" +
 			"left to the Lease's end. In a pod it derives the workload, and with it the Lease's name, from POD_NAME and the pod's\n" +
 			"labels. An API server that is down or refuses does not end it: it says so and keeps trying.",
-		Flags: pick(slices.Concat(childOptions, processOptions, healthOptions, remoteOptions, []string{
+		Flags: pick(slices.Concat(childOptions, processOptions, stopOptions, healthOptions, remoteOptions, []string{
 			"priority", "compat", "prefix", "workload", "lease-name", "namespace", "identity", "labels-file",
 			"lease-duration", "renew-deadline", "renew-interval", "foreign-grace", "store", "kubeconfig", "context",
-			"signal-dir", "http-address", "probe-address", "allow-step-down", "placement", "drain-timeout",
+			"signal-dir", "http-address", "probe-address", "allow-step-down", "placement",
 			"log-format", "log-level",
 		})...),
 		Action: func(c *cli.Context) error {

@@ -30,8 +30,9 @@ type settings struct {
 	compat        control.Compat
 	probeAddress  string
 	allowStepDown bool
-	native        bool // SIGTERM comes after the workload has exited
+	stopTimeout   time.Duration
 	drainTimeout  time.Duration
+	exitOnLoss    bool // an unplanned loss ends the sidecar
 	health        healthSettings
 	child         childSettings
 	remote        remoteSettings
@@ -63,12 +64,14 @@ func (a answers) settings() (settings, error) {
 		compat:        control.Compat(a.choice("compat", "off", "classic", "nais")),
 		probeAddress:  a.listen("probe-address"),
 		allowStepDown: a.toggle("allow-step-down"),
-		native:        a.choice("placement", "native", "classic") == "native",
+		stopTimeout:   a.stopTimeout(),
 		drainTimeout:  a.duration("drain-timeout"),
+		exitOnLoss:    a.exitOnLoss(),
 		health:        a.health(a.startsLate()),
 		child:         a.child(),
 		log:           logChoice{format: a.choice("log-format", "json", "text"), level: a.level("log-level")},
 	}
+	a.choice("placement", "native", "classic") // it says where the sidecar runs, and decides nothing
 	var namespace string
 	s.store, namespace = a.store()
 	s.election = a.electorConfig(a.namespace(namespace))

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
 	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
@@ -49,13 +50,22 @@ type site struct {
 }
 
 // publisher returns what takes the elector's levels.
-func (c *sidecar) publisher(metrics *control.Metrics) func(leadership.Leadership) {
+func (c *sidecar) publisher(metrics *control.Metrics, waiter *stopwait.Waiter) func(leadership.Leadership) {
 	var first sync.Once
 	return func(l leadership.Leadership) {
+		waiter.Heard(l)
 		c.fanOut.Publish(l)
 		c.remote.publish(l)
 		metrics.Published(l)
 		first.Do(func() { close(c.told) })
+	}
+}
+
+// abandoned returns what is told of a drain that was given up while the workload was seen to run.
+func (c *sidecar) abandoned(metrics *control.Metrics) func(elector.Drain, []string) {
+	return func(d elector.Drain, running []string) {
+		metrics.DrainAbandoned()
+		c.remote.warnings.abandoned(c.elector.Leadership(), d, running)
 	}
 }
 
@@ -134,6 +144,9 @@ func (c *sidecar) run(ctx context.Context) error {
 	defer cancel()
 	if late := c.settle(last); late != nil {
 		c.log.Warn("not every signal took the last level", "error", late)
+	}
+	if c.process != nil {
+		c.process.finish() // its Run strikes at the kill deadline
 	}
 	endTelling()
 	tellers.Wait()

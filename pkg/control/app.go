@@ -1,12 +1,17 @@
 package control
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 // AppConfig is what the workload's handler needs; all of it.
@@ -17,8 +22,9 @@ type AppConfig struct {
 	Clock bootclock.Clock
 	// Feed serves GET /events.
 	Feed *Feed
-	// Settler hears of POST /drained.
-	Settler *Settler
+	// Drained takes POST /drained: the workload's word that its work of the term with that token ("": of the one that
+	// drains) has stopped. An error is the reason for not taking it.
+	Drained func(l leadership.Leadership, token string) error
 	// Quit asks the process to end, as SIGTERM does. It must return at once.
 	Quit func()
 	// AllowStepDown lets any container of the pod take leadership away.
@@ -80,12 +86,39 @@ func (c AppConfig) whoLeads() string {
 	return ""
 }
 
-func (c AppConfig) drained(w http.ResponseWriter, _ *http.Request) {
-	if err := c.Settler.Drained(now(c.Election, c.Clock)); err != nil {
+// drained takes the token from the query (?token=) or from a JSON body; without either the report is for this drain.
+func (c AppConfig) drained(w http.ResponseWriter, r *http.Request) {
+	token, err := tokenOf(r)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	if err := c.Drained(now(c.Election, c.Clock), token); err != nil {
 		fail(w, http.StatusConflict, err.Error())
 		return
 	}
 	done(w, "noted: the work has stopped")
+}
+
+func tokenOf(r *http.Request) (string, error) {
+	token := r.URL.Query().Get("token")
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", fmt.Errorf("read the report: %w", err)
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return token, nil
+	}
+	var report struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(body, &report); err != nil {
+		return "", errors.New(`the report's body makes no sense: want {"token":"<the token of the term that has stopped>"}, or no body`)
+	}
+	if token != "" && report.Token != "" && token != report.Token {
+		return "", errors.New("the report's body and its query name two tokens: name one")
+	}
+	return cmp.Or(report.Token, token), nil
 }
 
 func (c AppConfig) quit(w http.ResponseWriter, _ *http.Request) {
