@@ -24,7 +24,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}()
 	clock := bootclock.System{}
 	feed := control.NewFeed(clock)
-	near, err := s.openOutlets(c, log, clock, hold)
+	near, err := s.openOutlets(c, log, clock)
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +39,12 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		Clock: clock, Applied: c.settle, StopTimeout: s.stopTimeout, DrainTimeout: s.drainTimeout,
 		KillMargin: s.election.KillMargin(), Sights: near.sights, Abandoned: c.abandoned(metrics), Log: log,
 	})
+	c.publish = c.publisher(metrics, waiter)
 	config := s.election
 	config.Identity = identity
 	c.elector, err = elector.New(config, elector.Deps{
 		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
-		Publish: c.publisher(metrics, waiter), StopWait: waiter.Wait,
+		Publish: c.publish, StopWait: waiter.Wait,
 	})
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ type outlets struct {
 }
 
 // openOutlets opens what the settings ask for, and leaves it with c, which closes it.
-func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock, hold *elector.Hold) (o outlets, err error) {
+func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
 	if s.signalDir != "" {
 		if c.file, err = signals.NewFile(s.signalDir, clock, log); err != nil {
 			return o, err
@@ -92,7 +93,7 @@ func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Cloc
 		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if s.child.command != nil {
-		if c.command, err = s.child.open(log, s.election, s.stopTimeout, hold); err != nil {
+		if c.command, err = s.child.open(log, s.election, s.stopTimeout); err != nil {
 			return o, err
 		}
 		c.command.fit = c.fitness.voice("command")

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
@@ -59,9 +58,13 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	log.Info("campaigning", "version", versionText(), "lease", s.election.Lease, "namespace", s.election.Namespace,
 		"workload", s.election.Workload, "identity", identity)
 	if c.file != nil {
-		self := leadership.Leadership{Lease: s.election.Lease, Namespace: s.election.Namespace, Identity: string(identity)}
-		if _, err := c.file.Adopt(self); err != nil {
+		stands, err := c.file.Adopt(c.elector.Leadership())
+		if err != nil {
 			log.Warn("the signal directory cannot be put right", "error", err)
+		}
+		// What the process before told stands until the Lease has been read: the election says nothing before that.
+		if c.stands = stands.IsLeader; !c.stands {
+			c.publish(c.elector.Leadership()) // a reader must find a document, also while there is a term to resume
 		}
 	}
 	err = c.run(ctx)

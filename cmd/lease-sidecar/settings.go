@@ -46,6 +46,21 @@ type storeChoice struct {
 	rest *rest.Config
 }
 
+// name says where that is: what a predecessor left is believed only if it speaks of the same place.
+func (s storeChoice) name() string {
+	switch {
+	case s.rest != nil:
+		return "kube:" + s.rest.Host
+	case s.dir == "":
+		return "" // a fault that is noted already
+	}
+	path, err := filepath.Abs(s.dir)
+	if err != nil {
+		path = s.dir
+	}
+	return "dir:" + path
+}
+
 // open returns the Store of one Lease.
 func (s storeChoice) open(namespace, name string, log *slog.Logger) (lease.Store, error) {
 	if s.dir != "" {
@@ -75,6 +90,7 @@ func (a answers) settings() (settings, error) {
 	var namespace string
 	s.store, namespace = a.store()
 	s.election = a.electorConfig(a.namespace(namespace))
+	s.election.Store = s.store.name()
 	s.remote = a.remote(s.election.Namespace)
 	s.process = a.process(s.election)
 	if s.signalDir != "" {

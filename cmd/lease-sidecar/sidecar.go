@@ -39,8 +39,10 @@ type sidecar struct {
 	command *command        // nil without a command to run
 	fitness fitness
 	sites   []site
+	publish func(leadership.Leadership)
+	stands  bool          // a document of the process before does, until the election says more
 	told    chan struct{} // closed at the first level
-	started atomic.Bool   // the first level has been signalled
+	started atomic.Bool   // the first state is written
 }
 
 // site is a bound address and what is served there.
@@ -155,15 +157,18 @@ func (c *sidecar) run(ctx context.Context) error {
 	return errors.Join(err, sites.Wait())
 }
 
-// awaitStart notes when the first level has been signalled: until then the workload must not start.
+// awaitStart notes when the first state is written: until then the workload must not start. A document of the process
+// before that still stands is that state.
 func (c *sidecar) awaitStart(ctx context.Context) {
-	select {
-	case <-c.told:
-	case <-ctx.Done():
-		return
-	}
-	if c.fanOut.Settle(ctx) != nil {
-		return
+	if !c.stands {
+		select {
+		case <-c.told:
+		case <-ctx.Done():
+			return
+		}
+		if c.fanOut.Settle(ctx) != nil {
+			return
+		}
 	}
 	c.started.Store(true)
 	c.stayLight(ctx)

@@ -74,6 +74,8 @@ func (c AppConfig) stepDown(w http.ResponseWriter, _ *http.Request) {
 		done(w, "handing over")
 	case errors.Is(err, elector.ErrNotLeading):
 		fail(w, http.StatusConflict, "this replica does not lead: ask the one that does"+c.whoLeads())
+	case errors.Is(err, elector.ErrDraining):
+		fail(w, http.StatusConflict, err.Error())
 	default:
 		fail(w, http.StatusInternalServerError, err.Error())
 	}

@@ -109,11 +109,11 @@ func (a *account) judge(now moment, out ready) {
 	if out.request != nil {
 		a.judgeRequest(now, out.request)
 	}
-	if !out.done && (out.wake <= now.boot || out.wake > now.boot.Add(standbyRecheck)) {
+	if !out.done && out.wake != 0 && out.wake <= now.boot {
 		a.t.Fatalf("at %v it wants to wake at %v", now.boot, out.wake)
 	}
-	if len(out.notes) > 16 || len(a.m.troubles) > 5 {
-		a.t.Fatalf("%d lines for the log in one step, %d troubles", len(out.notes), len(a.m.troubles))
+	if len(out.notes) > 16 || len(a.m.effort.troubles) > 5 {
+		a.t.Fatalf("%d lines for the log in one step, %d troubles", len(out.notes), len(a.m.effort.troubles))
 	}
 }
 
@@ -175,7 +175,7 @@ func (a *account) judgeRequest(now moment, r *request) {
 	switch {
 	case a.inflight != nil:
 		a.t.Fatalf("%s is sent while %s is under way", r.verb, a.inflight.verb)
-	case r.timeout <= 0 || r.timeout > maxAttempt:
+	case r.timeout <= 0 || r.timeout > a.m.cfg.RenewDeadline:
 		a.t.Fatalf("%s may take %v", r.verb, r.timeout)
 	case r.verb == verbGet:
 		return

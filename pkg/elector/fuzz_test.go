@@ -117,9 +117,7 @@ func (o *ordeal) deed() {
 		o.answer(func(*request) (lease.Reply, error) { return lease.Reply{}, err })
 	case 6:
 		forged := lease.Reply{Record: o.forge()}
-		if seconds := int8(o.byte()); seconds != 0 {
-			forged.Date = o.now.wall.Add(time.Duration(seconds) * time.Second)
-		}
+		_ = o.byte()
 		o.answer(func(*request) (lease.Reply, error) { return forged, nil })
 	case 7:
 		o.answer(func(r *request) (lease.Reply, error) { o.kept = append(o.kept, r); return lease.Reply{}, errTimeout })
@@ -146,7 +144,7 @@ func (o *ordeal) deed() {
 	case 14:
 		o.take([]event{watchOpened{}, watchClosed{}, watchClosed{lease.ErrExpired}, watchClosed{errors.New("reset")}}[o.byte()%4])
 	case 15:
-		o.take([]event{fitness{fit: true}, stepDown{cause: "asked"}, terminate{}, hurry{}, fitness{}}[o.byte()%5])
+		o.take([]event{fitness{fit: true}, stepDown{cause: "asked"}, terminate{}, abandon{}, fitness{}}[o.byte()%5])
 	case 16:
 		o.take(settled{drain: o.drain - int(o.byte()%3)})
 	case 17:

@@ -159,11 +159,14 @@ func (n *simNode) carryOut(now moment, out ready) {
 		n.w.after(n.w.delay(2*time.Second), n.start)
 		return
 	}
+	n.wake++
+	wake := n.wake
+	if out.wake == 0 {
+		return
+	}
 	if out.wake <= now.boot {
 		n.w.violated("%s asks to wake in the past", n.name)
 	}
-	n.wake++
-	wake := n.wake
 	n.w.after(n.trueTime(out.wake)-n.w.now+1, func() {
 		if n.wake == wake {
 			n.take(tick{})

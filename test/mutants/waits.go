@@ -112,8 +112,8 @@ var waits = []mutant{
 		name:   "a restored store goes unnoticed",
 		danger: "I6: tokens that were given out are given out again",
 		file:   "pkg/elector/requests.go",
-		old:    `e.reply.Record.Version.Compare(r.known) < 0`,
-		new:    `e.reply.Record.Version.Compare("") < 0`,
+		old:    `old := got.Version.Compare(r.known) < 0`,
+		new:    `old := got.Version.Compare("") < 0`,
 		reds:   in(elector, "TestTranscripts/overtaken_get"),
 	},
 	{
@@ -128,8 +128,8 @@ var waits = []mutant{
 		name:   "the silence of the watch is ignored",
 		danger: "a connection that died half-open hides a release, or another holder, for as long as it likes",
 		file:   "pkg/elector/watching.go",
-		old:    `return 2*m.cfg.RenewInterval + time.Second`,
-		new:    `return 2*m.cfg.RenewInterval + 24*time.Hour`,
+		old:    `least := 2*interval + time.Second`,
+		new:    `least := 2*interval + 24*time.Hour`,
 		reds:   in(elector, "TestStalledWatchIsNoticed", "TestTranscripts/silence"),
 	},
 }

@@ -69,7 +69,6 @@ func live(s schedule, dir string, k keep) result {
 	}
 	w.disturbed, w.touched, w.killMargin = -time.Hour, -time.Hour, w.cfg.KillMargin()
 	w.tally = newTally()
-	w.backend.SetClock(func() time.Time { return wallEpoch.Add(w.now()) })
 	w.backend.Changes(w.changed)
 	for i, slot := range s.Slots {
 		w.candidates = append(w.candidates, w.newCandidate(i, slot))
