@@ -38,6 +38,7 @@ type ordeal struct {
 	drain   int
 	wake    bootclock.Instant
 	account *account
+	full    bool // the volume takes no hold
 }
 
 // spans are the steps in which time passes.
@@ -150,6 +151,8 @@ func (o *ordeal) deed() {
 	case 17:
 		o.now.wall = o.now.wall.Add(spans[o.byte()%byte(len(spans))] - time.Minute)
 		o.take(tick{})
+	case 19:
+		o.full = !o.full
 	default:
 		for range 8 {
 			o.honest()
@@ -186,7 +189,19 @@ func (o *ordeal) take(e event) {
 		o.drain = out.drain.number
 	}
 	o.wake = out.wake
+	if _, asked := e.(stepDown); asked && out.answer == nil {
+		o.account.ordered = true
+	}
+	if out.hold != nil && !o.full {
+		o.account.disk = 0
+		if out.hold.Leading {
+			o.account.disk = out.hold.ValidUntil
+		}
+	}
 	o.account.judge(o.now, out)
+	if out.hold != nil && o.full {
+		o.take(holdFailed{})
+	}
 }
 
 // forge makes a record of the next bytes. It may bear a renew time that the candidate did send, or did long ago.
@@ -245,7 +260,7 @@ func (o *ordeal) recover() {
 		return
 	}
 	o.take(fitness{fit: true, why: "the end"})
-	o.kept = nil
+	o.kept, o.full = nil, false
 	o.store.version += 1 << 12
 	if r := o.store.record; r != nil {
 		kept := *r

@@ -47,13 +47,15 @@ func (m *machine) observe(now moment, r lease.Record) {
 	}
 	m.renewed(now, r)
 	k := &m.know
+	if !k.present || m.rights.seePeer(string(m.cfg.Identity), r) {
+		k.tryAt = 0 // what was refused, or failed, was another request, or is allowed by now
+	}
 	k.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot
 	m.forbid(now, r)
 	if r.Workload != "" && m.cfg.Workload != "" && r.Workload != m.cfg.Workload {
 		m.collide(now, r)
 		return
 	}
-	m.rights.seePeer(string(m.cfg.Identity), r)
 	m.rights.grant(verbCreate)
 	if m.betray(r) {
 		m.separate(now)

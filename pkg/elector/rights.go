@@ -36,11 +36,13 @@ func (g *rights) refuse(v verb, err error) { g.denied[v.right()] = err.Error() }
 func (g *rights) grant(v verb)             { delete(g.denied, v.right()) }
 
 // seePeer takes the news that another candidate has written the Lease since: whoever grants rights grants them to all
-// replicas, so an old refusal of ours is not held against this one any more.
-func (g *rights) seePeer(me string, r lease.Record) {
-	if r.Holder != me && r.Holder != "" && !r.Foreign() {
-		g.grant(verbTake)
+// replicas, so an old refusal of ours is not held against this one any more. It reports whether there was one.
+func (g *rights) seePeer(me string, r lease.Record) bool {
+	if _, refused := g.denied[verbTake]; !refused || r.Holder == me || r.Holder == "" || r.Foreign() {
+		return false
 	}
+	g.grant(verbTake)
+	return true
 }
 
 // refused returns what is refused, in order, and in the store's words.

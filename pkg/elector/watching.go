@@ -53,14 +53,16 @@ func (m *machine) silence() time.Duration {
 	return min(max(least, m.watch.heardAt.Sub(m.know.seenAt)), max(least, mostSilence))
 }
 
-// checkWatch opens the watch when it is due, and suspects one that has been silent: a read, and then a new watch.
+// checkWatch opens the watch when it is due, and suspects one that has been silent: a standby reads the Lease, and opens
+// a new one. A holder reads nothing: no read may stand before a renewal.
 func (m *machine) checkWatch(now moment) {
 	w := &m.watch
 	switch {
 	case m.over || !m.know.read:
 	case w.open && !now.boot.Before(w.heardAt.Add(m.silence())):
-		m.getDue, w.doubted, w.heardAt = true, true, now.boot
-		m.note(slog.LevelDebug, "the watch was silent: reading the Lease, and opening the watch anew")
+		w.doubted, w.heardAt = true, now.boot
+		m.getDue = m.getDue || m.role == standby // a holder's next renewal tells as much
+		m.note(slog.LevelDebug, "the watch was silent: opening it anew once the store has answered")
 	case w.open || now.boot.Before(w.reopenAt):
 	case !w.blocked:
 		m.openWatch(now)
@@ -88,13 +90,12 @@ func (m *machine) openWatch(now moment) {
 // reached takes the news that the store has answered.
 func (m *machine) reached(now moment, v verb) {
 	m.watch.blocked = false
-	if v != verbGet {
-		return
-	}
 	if m.watch.open && m.watch.doubted && !m.over {
 		m.openWatch(now)
 	}
-	m.watch.heardAt = now.boot // the watch has missed nothing before
+	if v == verbGet {
+		m.watch.heardAt = now.boot // the watch has missed nothing before
+	}
 }
 
 // watchOpened notes that the watch stands. One opened afresh does not tell of a deletion before it: read once.

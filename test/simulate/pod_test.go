@@ -79,7 +79,7 @@ func (c *candidate) newPodLocked(stranger bool) *pod {
 		past: map[string]bool{}, sends: map[int64]sending{}, dropped: map[time.Time]bool{},
 	}
 	p.app = app{
-		name: p.name, kind: c.slot.Work, stopTime: c.slot.Stop, workers: c.slot.Workers, killLag: c.slot.KillLag, stopMost: c.w.plan.StopTimeout,
+		name: p.name, kind: c.slot.Work, stopTime: c.slot.Stop, workers: c.slot.Workers, killLag: c.slot.KillLag,
 	}
 	if !stranger {
 		p.dir = filepath.Join(c.w.dir, p.name)

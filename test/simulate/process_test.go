@@ -11,8 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
@@ -47,6 +49,8 @@ type process struct {
 	leaving     bool // a SIGTERM is on its way, and its successor arranged
 	gate        gate
 	rules       rules
+	ledUntil    bootclock.Instant // of the last level by which the workload was told to lead
+	stop        killtime.Stop     // of that term's workload
 }
 
 // launch starts a process in a pod. With a hold it may resume the pod's last term; lateLock says that it had to wait

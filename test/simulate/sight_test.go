@@ -72,13 +72,13 @@ func (o *lookout) state() sight.State {
 	}
 	o.present = o.present || there
 	switch {
-	case now < o.p.c.blind && o.eye != eyeLock:
+	case now < o.p.c.blind && o.eye == eyeProcess:
 		return sight.Unknown
 	case there && o.eye == eyeHealth:
 		return sight.Unknown // it answers, and that says nothing about its work
 	case there:
 		return sight.Running
-	case o.present:
+	case o.present, o.eye == eyeChild:
 		return sight.Stopped
 	}
 	return sight.Unknown

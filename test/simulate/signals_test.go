@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
@@ -62,13 +63,26 @@ func (s targetSignal) Apply(_ context.Context, l leadership.Leadership) error {
 	l = l.At(p.boot())
 	a := &p.pod.app
 	asked := a.lives(now) && a.stopAt == forever && !l.IsLeader
-	a.hear(now, hearing{
-		leads: l.IsLeader, token: l.Token, until: p.trueEnd(l), observed: p.c.clock.trueTime(l.Observed), margin: p.w.killMargin / 2, starter: p.number,
-	})
+	a.hear(now, hearing{leads: l.IsLeader, token: l.Token, until: p.trueEnd(l), kill: p.killDeadline(l), starter: p.number})
 	if asked && p.c.slot.Reports {
 		p.reportStop(a.token, a.end()-now)
 	}
 	return nil
+}
+
+// killDeadline returns what the guard is told with a level, by the rule of the product; 0: nothing, as this process has
+// started nothing. The caller holds the world's lock.
+func (p *process) killDeadline(l leadership.Leadership) time.Duration {
+	rule := killtime.Rule{StopTimeout: p.w.plan.StopTimeout, KillMargin: p.w.killMargin}
+	if l.IsLeader {
+		p.ledUntil, p.stop = l.ValidUntil, killtime.Stop{}
+		return p.c.clock.trueTime(rule.After(l.ValidUntil))
+	}
+	if p.ledUntil.IsZero() {
+		return 0
+	}
+	p.stop = rule.Next(p.stop, p.boot(), p.ledUntil, l)
+	return p.c.clock.trueTime(p.stop.At)
 }
 
 // reportStop has the workload report that its work of a term has stopped, in d, and once more a while later, as a client

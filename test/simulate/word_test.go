@@ -16,7 +16,7 @@ const lateWord = 20 * time.Millisecond
 // judge holds a word against what the store has taken and what was said before. The caller holds the world's lock.
 func (p *process) judge(l leadership.Leadership) {
 	w, pod, old, now := p.w, p.pod, p.pod.word, p.w.now()
-	w.must(p.rules.ever || !l.IsLeader && l.ValidUntil.IsZero() && l.Leader == "", "I14", "%s says %q before it has read anything", p.name, describe(l))
+	w.must(p.rules.ever || !l.IsLeader && l.Leader == "", "I14", "%s says %q before it has read anything", p.name, describe(l))
 	w.must(pod.process == p, "I12", "%s writes into the volume of %s", p.name, pod.process.name)
 	if l.ValidUntil > pod.highest {
 		w.must(pod.supported(l.ValidUntil), "I2",

@@ -41,7 +41,6 @@ type app struct {
 	stopTime time.Duration // from its signal to the end of its main process
 	workers  time.Duration // how much longer the workers stay that it leaves
 	killLag  time.Duration // from the guard's deadline to the end of the last process
-	stopMost time.Duration // the stop timeout
 
 	hangs   time.Duration // its signals are of no use until then
 	working bool
@@ -51,7 +50,6 @@ type app struct {
 	until   time.Duration // of the last word that it leads
 	honours time.Duration // until when a reader may believe that it may work; not before until
 	stopAt  time.Duration // it was told to stop, and its main process ends then
-	drained time.Duration // when the drain began, as its signal knows it; 0: it leads
 	killAt  time.Duration
 	frozen  bool
 	froze   time.Duration
@@ -61,12 +59,11 @@ type app struct {
 
 // hearing is a level as the workload's signal takes it, in true time.
 type hearing struct {
-	leads    bool
-	token    string
-	until    time.Duration // the validUntil, or the hold's; 0: none
-	observed time.Duration
-	margin   time.Duration // half the kill margin
-	starter  int
+	leads   bool
+	token   string
+	until   time.Duration // the validUntil, or the hold's; 0: none
+	kill    time.Duration // the guard's deadline; 0: as before
+	starter int
 }
 
 // hear takes a level.
@@ -76,22 +73,18 @@ func (a *app) hear(now time.Duration, h hearing) {
 		a.die(now)
 	}
 	a.starter = h.starter
+	if h.kill > 0 {
+		a.killAt = h.kill
+	}
 	switch {
 	case h.leads && now < h.until:
-		a.until, a.honours, a.stopAt, a.drained = h.until, h.until, forever, 0
-		a.killAt, a.token = h.until+h.margin, h.token
+		a.until, a.honours, a.stopAt, a.token = h.until, h.until, forever, h.token
 		if !a.working {
 			a.working, a.from = true, now
 		}
 	case h.leads:
-	case h.until > 0: // it drains
-		if a.drained == 0 {
-			a.drained = h.observed
-		}
-		a.killAt = min(a.drained+a.stopMost, h.until+h.margin)
-		if a.kind == lockWork { // it may take the time that the hold gives
-			a.honours = max(a.honours, h.until)
-		}
+	case h.until > 0 && a.kind == lockWork: // it drains, and may take the time that the hold gives
+		a.honours = max(a.honours, h.until)
 	}
 	if !h.leads && a.working && a.stopAt == forever {
 		a.stopAt = now + a.stopTime
