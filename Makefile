@@ -95,7 +95,7 @@ race-note:
 
 .PHONY: simulate
 simulate: ## 10,000 elections in virtual time under random faults (SEEDS=…; at most a quarter of an hour)
-	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 60m -seeds $(SEEDS)
+	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 60m -twice -seeds $(SEEDS)
 
 .PHONY: chaos
 chaos: cluster ## random faults on a real API server, client-go's elector beside it (CHAOS=10m)

@@ -46,10 +46,13 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	c.publish = c.publisher(metrics, waiter)
 	config := s.election
 	config.Identity, config.ExitOnLoss = identity, s.exitOnLoss
-	c.elector, err = elector.New(config, elector.Deps{
-		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
-		Publish: c.publish, StopWait: waiter.Wait,
-	})
+	deps := elector.Deps{
+		Store: store, Clock: clock, Log: log, Observer: metrics, Publish: c.publish, StopWait: waiter.Wait,
+	}
+	if hold != nil {
+		deps.Hold = hold
+	}
+	c.elector, err = elector.New(config, deps)
 	if err != nil {
 		return nil, err
 	}

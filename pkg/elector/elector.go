@@ -32,8 +32,8 @@ type Deps struct {
 	// process is told to terminate). It is not called where nobody was told of the term, nor of the one before it, since
 	// the workload was last seen to have stopped. Nil: the workload counts as stopped at once.
 	StopWait func(ctx context.Context, d Drain) Outcome
-	// Hold is the locked hold file; nil: no term is resumed, and Identity must be new in every process.
-	Hold *Hold
+	// Hold is the locked hold file, a [*Hold]; nil: no term is resumed, and Identity must be new in every process.
+	Hold HoldFile
 	// Clock is the machine's by default, BootID then the running boot's.
 	Clock  bootclock.Clock
 	BootID string
