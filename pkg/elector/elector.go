@@ -13,9 +13,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// Observer is told of every request that ended: its verb (get, create, update for a take, renew, release), how long
-// it took, and its error or nil. It is called from several goroutines and must not block.
+// Observer is told what metrics count. It is called from several goroutines and must not block.
 type Observer interface {
+	// Requested is told of every request that ended: its verb (get, create, update for a take, renew, release), how long it
+	// took, and its error or nil.
 	Requested(verb string, latency time.Duration, err error)
 	// DrainAbandoned is told of every handover that ended though the workload was not seen to stop.
 	DrainAbandoned()
