@@ -23,8 +23,12 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		}
 	}()
 	clock := bootclock.System{}
+	c.light = newLight(clock)
 	feed := control.NewFeed(clock)
-	near, err := s.openOutlets(c, log, clock, hold)
+	if c.sights, err = s.openSights(log, clock, store, c.crashed); err != nil {
+		return nil, err
+	}
+	near, err := s.openOutlets(c, log, clock)
 	if err != nil {
 		return nil, err
 	}
@@ -37,14 +41,18 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	c.remote = far.drive(log, clock, metrics)
 	waiter := stopwait.New(stopwait.Config{
 		Clock: clock, Applied: c.settle, StopTimeout: s.stopTimeout, DrainTimeout: s.drainTimeout,
-		KillMargin: s.election.KillMargin(), Sights: near.sights, Abandoned: c.abandoned(metrics), Log: log,
+		KillMargin: s.election.KillMargin(), Sights: append(near.sights, c.sights.all...), Abandoned: c.abandoned, Log: log,
 	})
+	c.publish = c.publisher(metrics, waiter)
 	config := s.election
-	config.Identity = identity
-	c.elector, err = elector.New(config, elector.Deps{
-		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
-		Publish: c.publisher(metrics, waiter), StopWait: waiter.Wait,
-	})
+	config.Identity, config.ExitOnLoss = identity, s.exitOnLoss
+	deps := elector.Deps{
+		Store: store, Clock: clock, Log: log, Observer: metrics, Publish: c.publish, StopWait: waiter.Wait,
+	}
+	if hold != nil {
+		deps.Hold = hold
+	}
+	c.elector, err = elector.New(config, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -55,12 +63,12 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}
 	app := control.NewApp(control.AppConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.allowStepDown,
-		Compat: s.compat,
+		Compat: s.compat, Running: c.sights.running, Pod: thisPod(),
 	})
 	probes := control.NewProbes(control.ProbesConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
 	})
-	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, probes))
+	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, c.light.watching(probes)))
 }
 
 // outlets are what tells the workload of this pod, and what sees it.
@@ -70,7 +78,7 @@ type outlets struct {
 }
 
 // openOutlets opens what the settings ask for, and leaves it with c, which closes it.
-func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock, hold *elector.Hold) (o outlets, err error) {
+func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
 	if s.signalDir != "" {
 		if c.file, err = signals.NewFile(s.signalDir, clock, log); err != nil {
 			return o, err
@@ -92,7 +100,7 @@ func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Cloc
 		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if s.child.command != nil {
-		if c.command, err = s.child.open(log, s.election, s.stopTimeout, hold); err != nil {
+		if c.command, err = s.child.open(log, s.election, s.stopTimeout); err != nil {
 			return o, err
 		}
 		c.command.fit = c.fitness.voice("command")

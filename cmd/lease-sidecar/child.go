@@ -75,7 +75,7 @@ type command struct {
 }
 
 // open starts the guard of the command. The voice says whether the command is fit to lead.
-func (s childSettings) open(log *slog.Logger, election elector.Config, stopTimeout time.Duration, hold *elector.Hold) (*command, error) {
+func (s childSettings) open(log *slog.Logger, election elector.Config, stopTimeout time.Duration) (*command, error) {
 	c := &command{exit: s.exit, ends: make(chan child.End, 1), hurried: make(chan struct{}), log: log}
 	c.hurry = sync.OnceFunc(func() { close(c.hurried) })
 	config := child.Config{
@@ -86,12 +86,6 @@ func (s childSettings) open(log *slog.Logger, election elector.Config, stopTimeo
 			default: // one that nobody has dealt with is there: leadership is given up already
 			}
 		},
-	}
-	if hold != nil {
-		now := config.Clock.Now()
-		if old, ok := hold.Load(now, now.Add(election.Duration)); ok {
-			config.Inherited = old.Token
-		}
 	}
 	var err error
 	c.Child, err = child.New(config)
@@ -181,7 +175,7 @@ func (c *sidecar) closeCommand() error {
 
 // hurry ends all waiting for the workload's own end.
 func (c *sidecar) hurry() {
-	c.elector.Hurry()
+	c.elector.Abandon()
 	if c.command != nil {
 		c.command.hurry()
 	}

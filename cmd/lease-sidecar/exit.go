@@ -38,7 +38,7 @@ func exitCode(err error) int {
 		return exitWell
 	case errors.As(err, &collision):
 		return exitCollision
-	case errors.Is(err, errLeadershipLost):
+	case errors.Is(err, elector.ErrLeadershipLost):
 		return exitLost
 	case errors.As(err, &configuration):
 		return exitFault
@@ -53,7 +53,7 @@ func complaint(err error) string {
 	if err == nil || errors.Is(err, errNo) {
 		return ""
 	}
-	return err.Error()
+	return visible(err.Error())
 }
 
 // faults gathers faults of configuration, so that all are reported at once.

@@ -36,6 +36,7 @@ type settings struct {
 	health        healthSettings
 	child         childSettings
 	remote        remoteSettings
+	sights        sightSettings
 	process       process.Config // its Log waits for the log
 	log           logChoice
 }
@@ -44,6 +45,21 @@ type settings struct {
 type storeChoice struct {
 	dir  string
 	rest *rest.Config
+}
+
+// name says where that is: what a predecessor left is believed only if it speaks of the same place.
+func (s storeChoice) name() string {
+	switch {
+	case s.rest != nil:
+		return "kube:" + s.rest.Host
+	case s.dir == "":
+		return "" // a fault that is noted already
+	}
+	path, err := filepath.Abs(s.dir)
+	if err != nil {
+		path = s.dir
+	}
+	return "dir:" + path
 }
 
 // open returns the Store of one Lease.
@@ -75,7 +91,9 @@ func (a answers) settings() (settings, error) {
 	var namespace string
 	s.store, namespace = a.store()
 	s.election = a.electorConfig(a.namespace(namespace))
+	s.election.Store = s.store.name()
 	s.remote = a.remote(s.election.Namespace)
+	s.sights = a.sights(s.election.Namespace)
 	s.process = a.process(s.election)
 	if s.signalDir != "" {
 		a.of("signal-dir", signals.CheckDir(s.signalDir))

@@ -27,10 +27,14 @@ type AppConfig struct {
 	Drained func(l leadership.Leadership, token string) error
 	// Quit asks the process to end, as SIGTERM does. It must return at once.
 	Quit func()
+	// Running serves GET /running, whose answer stays open while the workload runs; nil: nothing does.
+	Running http.Handler
 	// AllowStepDown lets any container of the pod take leadership away.
 	AllowStepDown bool
 	// Compat is whose answers to give; "" is CompatOff.
 	Compat Compat
+	// Pod is whose sidecar this is, which every answer says but CompatClassic's.
+	Pod Pod
 }
 
 // NewApp returns the handler for --http-address. It takes orders only where [Listener.Serve] vouches for the address.
@@ -47,10 +51,13 @@ func NewApp(c AppConfig) http.Handler {
 	}
 	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
 	mux.Handle("GET /events", c.Feed)
+	if c.Running != nil {
+		mux.HandleFunc("GET /running", stay(c.Running))
+	}
 	mux.HandleFunc("POST /step-down", guard(c.stepDown))
 	mux.HandleFunc("POST /drained", guard(c.drained))
 	mux.HandleFunc("POST /quitquitquit", guard(c.quit))
-	return plain(mux)
+	return c.Pod.header(plain(mux))
 }
 
 // name answers as the classic leader-elector sidecar did, to the byte.
@@ -72,11 +79,21 @@ func (c AppConfig) stepDown(w http.ResponseWriter, _ *http.Request) {
 	switch {
 	case err == nil:
 		done(w, "handing over")
+	case errors.Is(err, elector.ErrNotLeading) && c.draining():
+		fail(w, http.StatusConflict, "already handing over: the Lease is released once the workload has stopped")
 	case errors.Is(err, elector.ErrNotLeading):
 		fail(w, http.StatusConflict, "this replica does not lead: ask the one that does"+c.whoLeads())
+	case errors.Is(err, elector.ErrDraining):
+		fail(w, http.StatusConflict, err.Error())
 	default:
 		fail(w, http.StatusInternalServerError, err.Error())
 	}
+}
+
+// draining reports whether a handover is under way: the workload was told to stop, and the Lease is still held.
+func (c AppConfig) draining() bool {
+	l := now(c.Election, c.Clock)
+	return !l.IsLeader && !l.ValidUntil.IsZero()
 }
 
 func (c AppConfig) whoLeads() string {

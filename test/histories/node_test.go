@@ -130,7 +130,7 @@ func (n *node) killSidecar() {
 		s.dead.Store(true)
 		s.store.StallWatches(true)
 		s.end()
-		s.Hurry()
+		s.Abandon()
 	}
 }
 
