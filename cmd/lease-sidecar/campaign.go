@@ -24,7 +24,7 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	var candidate atomic.Pointer[sidecar]
 	ctx, cancel := withSignals(parent, func() {
 		if c := candidate.Load(); c != nil {
-			c.hurry()
+			c.abandon()
 		}
 	})
 	defer cancel()
