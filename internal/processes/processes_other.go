@@ -5,16 +5,9 @@ package processes
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 )
-
-// Config is as on Linux.
-type Config struct {
-	Except []string
-	Log    *slog.Logger
-}
 
 // Processes is there on Linux only.
 type Processes struct{}
@@ -27,7 +20,14 @@ func CheckNamespace() error { return errors.New("processes are seen on Linux onl
 // New returns a sight of nothing.
 func New(Config) *Processes { return &Processes{} }
 
-func (*Processes) Name() string                  { return "processes" }
-func (*Processes) Kills() bool                   { return false }
-func (*Processes) State(bool) sight.State        { return sight.Unknown }
-func (*Processes) Watch(context.Context, func()) {}
+// Name returns "processes".
+func (*Processes) Name() string { return "processes" }
+
+// Kills reports false.
+func (*Processes) Kills() bool { return false }
+
+// State knows nothing.
+func (*Processes) State(bool) sight.State { return sight.Unknown }
+
+// Watch sees nothing.
+func (*Processes) Watch(ctx context.Context, _ func()) { <-ctx.Done() }

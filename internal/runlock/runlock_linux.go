@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -23,18 +22,6 @@ var (
 	// retryPause is the time until the next look where the kernel gave no answer.
 	retryPause = 50 * time.Millisecond
 )
-
-// Config says where the lock is; all of it is required.
-type Config struct {
-	// Dir is the signal directory, which must exist.
-	Dir string
-	// Clock judges levels.
-	Clock bootclock.Clock
-	// Ended is told that the lock's last holder has gone while this replica leads. It may block for a while.
-	Ended func()
-	// Log takes who came and went (Info), and what cannot be seen (Warn, when it changes).
-	Log *slog.Logger
-}
 
 // RunLock sees the workload by the run lock. Its methods may be called from several goroutines at once.
 type RunLock struct {

@@ -5,20 +5,10 @@ package runlock
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
-
-// Config is as on Linux.
-type Config struct {
-	Dir   string
-	Clock bootclock.Clock
-	Ended func()
-	Log   *slog.Logger
-}
 
 // RunLock is there on Linux only.
 type RunLock struct{}
@@ -28,10 +18,23 @@ var _ sight.Sight = (*RunLock)(nil)
 // New fails.
 func New(Config) (*RunLock, error) { return nil, errors.New("the run lock is there on Linux only") }
 
-func (*RunLock) Name() string                  { return "run-lock" }
-func (*RunLock) Kills() bool                   { return false }
-func (*RunLock) State(bool) sight.State        { return sight.Unknown }
-func (*RunLock) Watch(context.Context, func()) {}
-func (*RunLock) Level(leadership.Leadership)   {}
-func (*RunLock) Run(context.Context)           {}
-func (*RunLock) Close() error                  { return nil }
+// Name returns "run-lock".
+func (*RunLock) Name() string { return "run-lock" }
+
+// Kills reports false.
+func (*RunLock) Kills() bool { return false }
+
+// State knows nothing.
+func (*RunLock) State(bool) sight.State { return sight.Unknown }
+
+// Watch sees nothing.
+func (*RunLock) Watch(ctx context.Context, _ func()) { <-ctx.Done() }
+
+// Level does nothing.
+func (*RunLock) Level(leadership.Leadership) {}
+
+// Run does nothing.
+func (*RunLock) Run(context.Context) {}
+
+// Close does nothing.
+func (*RunLock) Close() error { return nil }
