@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
@@ -29,7 +30,9 @@ type RunLock struct {
 	dir      dir
 	opens    *opens // nil where the kernel has none left
 	presence *sight.Presence
-	poke     chan struct{} // asks Run for looks
+	stirred  atomic.Bool   // the file may have been opened by others
+	turned   chan struct{} // a transition: asks Run for looks
+	renewed  chan struct{} // a renewal: asks Run for one
 
 	mu      sync.Mutex
 	file    *os.File // nil where it could not be made
@@ -50,7 +53,7 @@ func New(cfg Config) (*RunLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open signal directory %s: %w", cfg.Dir, err)
 	}
-	l := &RunLock{cfg: cfg, dir: dir{root: root, path: cfg.Dir}, poke: make(chan struct{}, 1), noted: map[string]int{}}
+	l := &RunLock{cfg: cfg, dir: dir{root: root, path: cfg.Dir}, turned: make(chan struct{}, 1), renewed: make(chan struct{}, 1), noted: map[string]int{}}
 	l.presence = sight.NewPresence(cfg.Clock, cfg.Ended)
 	l.waiting, l.end = context.WithCancel(context.Background())
 	if l.opens, err = newOpens(); err != nil {
@@ -80,10 +83,16 @@ func (l *RunLock) Watch(ctx context.Context, changed func()) {
 
 // Level takes note of what the workload is told; call it before the workload is told. It does not block.
 func (l *RunLock) Level(level leadership.Leadership) {
-	l.presence.Level(level)
+	due := l.renewed
+	if l.presence.Level(level) {
+		due = l.turned
+	}
+	if !l.stirred.Load() {
+		return // nobody can hold what nobody has opened
+	}
 	select {
-	case l.poke <- struct{}{}:
-	default: // looks are due already
+	case due <- struct{}{}:
+	default: // it is due already
 	}
 }
 
@@ -94,16 +103,18 @@ func (l *RunLock) Run(ctx context.Context) {
 	if l.opens != nil {
 		following.Go(func() { l.follow(opened) })
 	}
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(lookAfter[0])
 	defer timer.Stop()
 	for step := 0; ; {
 		select {
 		case <-opened:
 			step = 0
 			timer.Reset(lookAfter[0])
-		case <-l.poke:
+		case <-l.turned:
 			step = 0
 			timer.Reset(lookAfter[0])
+		case <-l.renewed:
+			l.look()
 		case <-timer.C:
 			l.look()
 			if l.presence.There() { // its end comes as an event
@@ -125,6 +136,7 @@ func (l *RunLock) Run(ctx context.Context) {
 // follow passes on that the file was opened.
 func (l *RunLock) follow(opened chan<- struct{}) {
 	for l.opens.next() == nil {
+		l.stirred.Store(true)
 		if !l.presence.There() {
 			select {
 			case opened <- struct{}{}:
@@ -193,7 +205,7 @@ func (l *RunLock) provide() error {
 	if l.file != nil && l.dir.holds(l.file) {
 		return nil
 	}
-	file, err := l.dir.make()
+	file, made, err := l.dir.make()
 	if err != nil {
 		return err
 	}
@@ -204,10 +216,13 @@ func (l *RunLock) provide() error {
 		l.presence.Forget()
 	}
 	l.file = file
-	if l.opens == nil {
-		return nil
+	if l.opens != nil {
+		err = l.opens.add(file)
 	}
-	return l.opens.add(file)
+	if !made || l.opens == nil || err != nil {
+		l.stirred.Store(true)
+	}
+	return err
 }
 
 // report logs a trouble when it changes.
