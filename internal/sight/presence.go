@@ -36,14 +36,17 @@ func NewPresence(clock bootclock.Clock, ended func()) *Presence {
 	return &Presence{clock: clock, ended: ended, watchers: map[int]func(){}}
 }
 
-// Level takes note of what the workload is told. Call it before the workload is told. It does not block.
-func (p *Presence) Level(l leadership.Leadership) {
+// Level takes note of what the workload is told, and reports whether that is news and no mere renewal. Call it before the
+// workload is told. It does not block.
+func (p *Presence) Level(l leadership.Leadership) (news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.told && p.there {
 		p.idle = standsBy(l)
 	}
+	news = !p.told || !p.level.SameTerm(l)
 	p.told, p.level = true, l
+	return news
 }
 
 // standsBy reports whether a level says neither "leader" nor "draining".

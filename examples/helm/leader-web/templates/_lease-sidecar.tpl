@@ -67,9 +67,12 @@ deployment/{{ include "leader-web.fullname" . }}
     httpGet: {path: /startupz, port: lease-probe}
     periodSeconds: 1
     failureThreshold: 60
+  # Slow to kill: the kubelet ends the sidecar alone, which costs the lead.
   livenessProbe:
     httpGet: {path: /livez, port: lease-probe}
     periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 6
   # Standbys are ready too: a rollout must not wait for each of them to lead.
   readinessProbe:
     httpGet: {path: /readyz, port: lease-probe}
