@@ -24,10 +24,13 @@ SEEDS    ?= 10000
 SEED     ?= 1
 FUZZTIME ?= 10s
 CHAOS    ?= 10m
+IDLE     ?= 1m
 DURATION ?= 1h
+# How many seeds the chaos of work plays at once, from SEED on.
+WORK_SEEDS ?= 3
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
-PKG     ?= $$($(GO) list ./... | grep -v -e /test/integration -e /test/histories/apiserver -e /test/chaos)
+PKG     ?= $$($(GO) list ./... | grep -v -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench)
 RUN     ?= .
 TIMEOUT ?= 40m
 # A skipped test is a failed run: what cannot be tested here is not known to work.
@@ -69,11 +72,15 @@ unit: $(GOTESTSUM) race-note ## the tests that need nothing but Go
 integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and kube-apiserver
 	cd test/cluster && $(GO_TEST) .
 	$(GO_TEST) ./test/integration/... ./test/histories/apiserver
-	$(GO_TEST) ./test/chaos
+	$(GO_TEST) ./test/chaos/...
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of ten ways, under work that takes up to 2 s to stop (five minutes)
 	$(GO) test ./test/handover -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 10 -handovers 200 -stop 2s
+
+.PHONY: bench-idle
+bench-idle: cluster ## idle cost and planned handovers, client-go's elector beside it (IDLE=5m BEFORE=path/of/another/build)
+	$(GO) test ./test/bench -v -count=1 -timeout 2h -for $(IDLE) $(if $(BEFORE),-before $(abspath $(BEFORE)))
 
 .PHONY: cluster
 cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache, and client-go's peers (once; minutes)
@@ -88,11 +95,15 @@ race-note:
 
 .PHONY: simulate
 simulate: ## 10,000 elections in virtual time under random faults (SEEDS=…; at most a quarter of an hour)
-	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 60m -seeds $(SEEDS)
+	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 60m -twice -seeds $(SEEDS)
 
 .PHONY: chaos
 chaos: cluster ## random faults on a real API server, client-go's elector beside it (CHAOS=10m)
 	$(GO) test ./test/chaos -run '^TestChaos$$' -v -count=1 -timeout 24h -duration $(CHAOS) -seed $(SEED) $(if $(REPORT),-report $(abspath $(REPORT)))
+
+.PHONY: chaos-work
+chaos-work: cluster ## random faults on replicas with real workloads, judged by what those wrote down (CHAOS=10m WORK_SEEDS=3)
+	$(GO) test ./test/chaos/work -run '^TestChaosOfWork$$' -v -count=1 -timeout 24h -duration $(CHAOS) -seed $(SEED) -seeds $(WORK_SEEDS) $(if $(REPORT),-report $(abspath $(REPORT)))
 
 .PHONY: soak
 soak: cluster ## the same for long, gently, with an eye on memory, descriptors and requests (DURATION=1h)
@@ -112,6 +123,7 @@ nightly: ## what a night is for: fresh seeds, long fuzzing, half an hour of chao
 	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 3h -first $$(date +%s)000 -seeds 30000
 	$(MAKE) fuzz FUZZTIME=5m
 	$(MAKE) chaos CHAOS=30m SEED=0
+	$(MAKE) chaos-work CHAOS=30m SEED=0
 	$(MAKE) handovers
 
 .PHONY: fuzz
@@ -133,6 +145,7 @@ cover: ## what the unit tests reach, by function (cover.html shows the lines)
 .PHONY: verify
 verify: check test mutants controls lint ## everything that CI runs
 	$(MAKE) chaos CHAOS=2m
+	$(MAKE) chaos-work CHAOS=90s
 
 .PHONY: check
 check: fmt-check vet cross ## the quick part of it: formatting, vet, other platforms

@@ -23,6 +23,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		}
 	}()
 	clock := bootclock.System{}
+	c.light = newLight(clock)
 	feed := control.NewFeed(clock)
 	if c.sights, err = s.openSights(log, clock, store, c.crashed); err != nil {
 		return nil, err
@@ -45,10 +46,13 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	c.publish = c.publisher(metrics, waiter)
 	config := s.election
 	config.Identity, config.ExitOnLoss = identity, s.exitOnLoss
-	c.elector, err = elector.New(config, elector.Deps{
-		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
-		Publish: c.publish, StopWait: waiter.Wait,
-	})
+	deps := elector.Deps{
+		Store: store, Clock: clock, Log: log, Observer: metrics, Publish: c.publish, StopWait: waiter.Wait,
+	}
+	if hold != nil {
+		deps.Hold = hold
+	}
+	c.elector, err = elector.New(config, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +63,12 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}
 	app := control.NewApp(control.AppConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.allowStepDown,
-		Compat: s.compat, Running: c.sights.running,
+		Compat: s.compat, Running: c.sights.running, Pod: thisPod(),
 	})
 	probes := control.NewProbes(control.ProbesConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
 	})
-	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, probes))
+	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, c.light.watching(probes)))
 }
 
 // outlets are what tells the workload of this pod, and what sees it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +20,10 @@ const (
 	lockAgain = 200 * time.Millisecond
 )
 
-// campaign runs the sidecar until ctx, SIGTERM, SIGINT or POST /quitquitquit ends it, and hands over then.
+// campaign runs the sidecar until ctx, a stop signal or POST /quitquitquit ends it, and hands over then.
 func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	var candidate atomic.Pointer[sidecar]
-	ctx, cancel := withSignals(parent, func() {
+	ctx, cancel := withSignals(parent, runStops(s.child.command != nil), func() {
 		if c := candidate.Load(); c != nil {
 			c.hurry()
 		}
@@ -68,7 +69,7 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 		}
 	}
 	err = c.run(ctx)
-	log.Info("ended", "cause", context.Cause(ctx))
+	log.Info("ended", "cause", cmp.Or(context.Cause(ctx), c.cause, err))
 	return errors.Join(err, c.close())
 }
 

@@ -53,7 +53,7 @@ func complaint(err error) string {
 	if err == nil || errors.Is(err, errNo) {
 		return ""
 	}
-	return err.Error()
+	return visible(err.Error())
 }
 
 // faults gathers faults of configuration, so that all are reported at once.

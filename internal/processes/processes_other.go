@@ -12,8 +12,10 @@ import (
 
 // Config is as on Linux.
 type Config struct {
+	// Except are names of programs to leave out.
 	Except []string
-	Log    *slog.Logger
+	// Log takes nothing here.
+	Log *slog.Logger
 }
 
 // Processes is there on Linux only.
@@ -27,7 +29,14 @@ func CheckNamespace() error { return errors.New("processes are seen on Linux onl
 // New returns a sight of nothing.
 func New(Config) *Processes { return &Processes{} }
 
-func (*Processes) Name() string                  { return "processes" }
-func (*Processes) Kills() bool                   { return false }
-func (*Processes) State(bool) sight.State        { return sight.Unknown }
+// Name returns "processes".
+func (*Processes) Name() string { return "processes" }
+
+// Kills returns false.
+func (*Processes) Kills() bool { return false }
+
+// State returns Unknown.
+func (*Processes) State(bool) sight.State { return sight.Unknown }
+
+// Watch returns at once.
 func (*Processes) Watch(context.Context, func()) {}

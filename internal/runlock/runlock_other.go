@@ -14,7 +14,9 @@ import (
 
 // Config is as on Linux.
 type Config struct {
-	Dir   string
+	// Dir is the signal directory.
+	Dir string
+	// Clock, Ended and Log are not used here.
 	Clock bootclock.Clock
 	Ended func()
 	Log   *slog.Logger
@@ -28,10 +30,23 @@ var _ sight.Sight = (*RunLock)(nil)
 // New fails.
 func New(Config) (*RunLock, error) { return nil, errors.New("the run lock is there on Linux only") }
 
-func (*RunLock) Name() string                  { return "run-lock" }
-func (*RunLock) Kills() bool                   { return false }
-func (*RunLock) State(bool) sight.State        { return sight.Unknown }
+// Name returns "run-lock".
+func (*RunLock) Name() string { return "run-lock" }
+
+// Kills returns false.
+func (*RunLock) Kills() bool { return false }
+
+// State returns Unknown.
+func (*RunLock) State(bool) sight.State { return sight.Unknown }
+
+// Watch returns at once.
 func (*RunLock) Watch(context.Context, func()) {}
-func (*RunLock) Level(leadership.Leadership)   {}
-func (*RunLock) Run(context.Context)           {}
-func (*RunLock) Close() error                  { return nil }
+
+// Level does nothing.
+func (*RunLock) Level(leadership.Leadership) {}
+
+// Run returns at once.
+func (*RunLock) Run(context.Context) {}
+
+// Close does nothing.
+func (*RunLock) Close() error { return nil }

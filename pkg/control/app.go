@@ -33,6 +33,8 @@ type AppConfig struct {
 	AllowStepDown bool
 	// Compat is whose answers to give; "" is CompatOff.
 	Compat Compat
+	// Pod is whose sidecar this is, which every answer says but CompatClassic's.
+	Pod Pod
 }
 
 // NewApp returns the handler for --http-address. It takes orders only where [Listener.Serve] vouches for the address.
@@ -55,7 +57,7 @@ func NewApp(c AppConfig) http.Handler {
 	mux.HandleFunc("POST /step-down", guard(c.stepDown))
 	mux.HandleFunc("POST /drained", guard(c.drained))
 	mux.HandleFunc("POST /quitquitquit", guard(c.quit))
-	return plain(mux)
+	return c.Pod.header(plain(mux))
 }
 
 // name answers as the classic leader-elector sidecar did, to the byte.
@@ -77,6 +79,8 @@ func (c AppConfig) stepDown(w http.ResponseWriter, _ *http.Request) {
 	switch {
 	case err == nil:
 		done(w, "handing over")
+	case errors.Is(err, elector.ErrNotLeading) && c.draining():
+		fail(w, http.StatusConflict, "already handing over: the Lease is released once the workload has stopped")
 	case errors.Is(err, elector.ErrNotLeading):
 		fail(w, http.StatusConflict, "this replica does not lead: ask the one that does"+c.whoLeads())
 	case errors.Is(err, elector.ErrDraining):
@@ -84,6 +88,12 @@ func (c AppConfig) stepDown(w http.ResponseWriter, _ *http.Request) {
 	default:
 		fail(w, http.StatusInternalServerError, err.Error())
 	}
+}
+
+// draining reports whether a handover is under way: the workload was told to stop, and the Lease is still held.
+func (c AppConfig) draining() bool {
+	l := now(c.Election, c.Clock)
+	return !l.IsLeader && !l.ValidUntil.IsZero()
 }
 
 func (c AppConfig) whoLeads() string {

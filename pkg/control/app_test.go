@@ -137,7 +137,7 @@ func TestOrders(t *testing.T) {
 		{"step down, leading", "/step-down", leading, false, 202, "handing over"},
 		{"step down, standing by", "/step-down", standby, false, 409, "web-x"},
 		{"step down, nobody leads", "/step-down", standsBy(""), false, 409, "the one that does"},
-		{"step down, draining", "/step-down", draining, false, 409, "does not lead"},
+		{"step down, draining", "/step-down", draining, false, 409, "already handing over"},
 		{"step down, not allowed", "/step-down", leading, true, 403, "--allow-step-down"},
 		{"drained, draining", "/drained", draining, false, 202, "noted"},
 		{"drained, draining, no step-down", "/drained", draining, true, 202, "noted"},

@@ -13,9 +13,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// Observer is told of every request that ended: its verb (get, create, update for a take, renew, release), how long
-// it took, and its error or nil. It is called from several goroutines and must not block.
+// Observer is told what metrics count. It is called from several goroutines and must not block.
 type Observer interface {
+	// Requested is told of every request that ended: its verb (get, create, update for a take, renew, release), how long it
+	// took, and its error or nil.
 	Requested(verb string, latency time.Duration, err error)
 	// DrainAbandoned is told of every handover that ended though the workload was not seen to stop.
 	DrainAbandoned()
@@ -32,8 +33,8 @@ type Deps struct {
 	// process is told to terminate). It is not called where nobody was told of the term, nor of the one before it, since
 	// the workload was last seen to have stopped. Nil: the workload counts as stopped at once.
 	StopWait func(ctx context.Context, d Drain) Outcome
-	// Hold is the locked hold file; nil: no term is resumed, and Identity must be new in every process.
-	Hold *Hold
+	// Hold is the locked hold file, a [*Hold]; nil: no term is resumed, and Identity must be new in every process.
+	Hold HoldFile
 	// Clock is the machine's by default, BootID then the running boot's.
 	Clock  bootclock.Clock
 	BootID string

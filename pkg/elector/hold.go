@@ -28,6 +28,14 @@ type HoldState struct {
 	Since       time.Time `json:"since"`
 }
 
+// HoldFile keeps a candidate's hold. A [*Hold] does; a simulation may stand between the two, as a full disk does.
+type HoldFile interface {
+	// Load returns what the process before left, and false where it is of no use: see [Hold.Load].
+	Load(key HoldKey, now, longest bootclock.Instant) (HoldState, bool)
+	// Save writes a hold down: see [Hold.Save].
+	Save(key HoldKey, s HoldState) error
+}
+
 // HoldKey says whose a hold is. A hold with another key is void: the volume may have been mounted into another pod, or
 // the sidecar been given another namespace, Lease or store since.
 type HoldKey struct {

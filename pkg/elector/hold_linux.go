@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // Hold is the hold file of one Lease in a signal directory, open and locked: one process at a time has it, so that
@@ -35,7 +36,7 @@ func OpenHold(dir, lease string) (*Hold, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "."+lease+".hold")
+	path := filepath.Join(dir, "."+naming.FileName(lease)+".hold")
 	for range 10 { // once more only when the file was replaced between opening and locking
 		f, err := lockFile(path)
 		if err != nil {

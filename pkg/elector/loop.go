@@ -130,6 +130,11 @@ func (l *loop) receive(timer bootclock.Timer, ended <-chan struct{}) input {
 	default:
 	}
 	select {
+	case <-l.e.orders.news:
+		return input{}
+	default:
+	}
+	select {
 	case <-timer.C():
 		return input{event: tick{}}
 	case <-ended:

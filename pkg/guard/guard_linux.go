@@ -66,6 +66,7 @@ func Start(c Config) (*Guard, error) {
 	g.command = exec.Command("/proc/self/exe")
 	g.command.Args = append([]string{"lease-sidecar", Subcommand, "--"}, c.Command...)
 	g.command.Stdin, g.command.Stdout, g.command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	g.command.Env = append(os.Environ(), ignoredEntry())
 	g.command.ExtraFiles = []*os.File{theirs, answers}
 	// A group of its own: a terminal's Ctrl-C and Ctrl-Z mean the sidecar, not its guard.
 	g.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

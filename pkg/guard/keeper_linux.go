@@ -54,6 +54,10 @@ func Main(argv []string, orders io.Reader, reports io.Writer) error {
 	signal.Notify(deaf, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM)
 	defer signal.Stop(deaf)
+	// What the sidecar was started with ignored (nohup), the program is to find ignored.
+	if ignored := takeIgnored(); len(ignored) > 0 {
+		signal.Ignore(ignored...)
+	}
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, syscall.SIGCHLD)
 	defer signal.Stop(died)

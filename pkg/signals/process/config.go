@@ -87,6 +87,7 @@ type Order struct {
 
 // Member is a process, named as Order does.
 type Member struct {
+	// PID is its number, StartTime field 22 of /proc/PID/stat: a number alone is given out again.
 	PID       int
 	StartTime uint64
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"testing"
 )
 
 // Ports are handed out below the kernel's ephemeral range, so that no outgoing connection can take one while its
@@ -44,4 +45,14 @@ func freePorts(n int) ([]string, error) {
 		}
 	}
 	return free, nil
+}
+
+// FreeAddress returns a loopback address, "127.0.0.1:PORT", that nobody listens on and that is handed out once.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	free, err := freePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", free[0])
 }
