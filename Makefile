@@ -24,12 +24,13 @@ SEEDS    ?= 10000
 SEED     ?= 1
 FUZZTIME ?= 10s
 CHAOS    ?= 10m
+IDLE     ?= 1m
 DURATION ?= 1h
 # How many seeds the chaos of work plays at once, from SEED on.
 WORK_SEEDS ?= 3
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
-PKG     ?= $$($(GO) list ./... | grep -v -e /test/integration -e /test/histories/apiserver -e /test/chaos)
+PKG     ?= $$($(GO) list ./... | grep -v -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench)
 RUN     ?= .
 TIMEOUT ?= 40m
 # A skipped test is a failed run: what cannot be tested here is not known to work.
@@ -77,6 +78,10 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 handovers: ## 200 handovers in each of ten ways, under work that takes up to 2 s to stop (five minutes)
 	$(GO) test ./test/handover -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 10 -handovers 200 -stop 2s
 
+.PHONY: bench-idle
+bench-idle: cluster ## idle cost and planned handovers, client-go's elector beside it (IDLE=5m BEFORE=path/of/another/build)
+	$(GO) test ./test/bench -v -count=1 -timeout 2h -for $(IDLE) $(if $(BEFORE),-before $(abspath $(BEFORE)))
+
 .PHONY: cluster
 cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache, and client-go's peers (once; minutes)
 	$(GO) run -C test/cluster . cluster
@@ -90,7 +95,7 @@ race-note:
 
 .PHONY: simulate
 simulate: ## 10,000 elections in virtual time under random faults (SEEDS=…; at most a quarter of an hour)
-	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 60m -seeds $(SEEDS)
+	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 60m -twice -seeds $(SEEDS)
 
 .PHONY: chaos
 chaos: cluster ## random faults on a real API server, client-go's elector beside it (CHAOS=10m)

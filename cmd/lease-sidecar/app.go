@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 )
@@ -13,7 +14,7 @@ import (
 const description = `Each replica's sidecar campaigns for one Lease (coordination.k8s.io/v1) and tells the workload beside it whether it
 leads: by files in a shared directory, and over HTTP. Every flag has an environment twin, LEASE_SIDECAR_ and its name in
 capitals (LEASE_SIDECAR_SIGNAL_DIR for --signal-dir); an empty variable counts as unset. Exit codes: 0 well, 1 a
-negative answer or a failure, 2 a configuration fault, 3 the Lease belongs to another workload.`
+negative answer or a failure, 2 a configuration fault, 3 the Lease belongs to another workload, 4 leadership lost (--on-loss exit).`
 
 // manual is the manual page. `make docs` writes it: with the library that does, the binary would be 0.3 MB larger.
 //
@@ -43,7 +44,8 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 		},
 		Action: rootAction,
 		Commands: []*cli.Command{
-			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), nameCommand(), installCommand(),
+			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), drainedCommand(), quitCommand(), withRunLockCommand(),
+			nameCommand(), installCommand(),
 			demoCommand(), toyCommand(), completionCommand(), versionCommand(),
 		},
 	}
@@ -51,7 +53,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 	for _, command := range app.Commands {
 		command.HideHelpCommand = true // else `run -- help` prints help instead of running it
 		command.OnUsageError = usageError
-		takesChild := command.Name == "run"
+		takesChild := command.Name == "run" || command.Name == withRunLock
 		command.Action = onlyOwnArguments(command.Action, child, takesChild)
 	}
 	return app
@@ -93,13 +95,30 @@ func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cl
 			most = 1
 		}
 		if stray := c.Args().Slice(); len(stray) > most {
+			if flag := toggleBefore(c, stray[most]); flag != "" {
+				return faultf("%s %q: a flag that is true or false takes its value with =, as in --%s=%s", c.Command.Name, stray[most], flag, stray[most])
+			}
 			if takesChild {
-				return faultf("%s %q: a command to run comes after --, as in: lease-sidecar run [flags] -- %s", c.Command.Name, stray[0], stray[0])
+				return faultf("%s %q: a command to run comes after --, as in: lease-sidecar %s [flags] -- %s", c.Command.Name, stray[0], c.Command.Name, stray[0])
 			}
 			return faultf("%s takes no argument %q: see %s --help", c.Command.Name, stray[most], c.Command.HelpName)
 		}
 		return action(c)
 	}
+}
+
+// toggleBefore returns the flag that a stray "true" or "false" was most likely meant for: one that needs no value, and was
+// given without; "" where there is none. Only the first stray argument can be: parsing ends there.
+func toggleBefore(c *cli.Context, stray string) string {
+	if _, err := strconv.ParseBool(stray); err != nil && stray != "yes" && stray != "no" {
+		return ""
+	}
+	for _, o := range options {
+		if o.toggle && c.IsSet(o.name) && (answers{&faults{}, c}).text(o.name) == "true" {
+			return o.name
+		}
+	}
+	return ""
 }
 
 // printText prints what the library makes of the command line.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
@@ -21,8 +23,12 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		}
 	}()
 	clock := bootclock.System{}
+	c.light = newLight(clock)
 	feed := control.NewFeed(clock)
-	near, err := s.openOutlets(c, log, clock, hold)
+	if c.sights, err = s.openSights(log, clock, store, c.crashed); err != nil {
+		return nil, err
+	}
+	near, err := s.openOutlets(c, log, clock)
 	if err != nil {
 		return nil, err
 	}
@@ -33,15 +39,20 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	})
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
 	c.remote = far.drive(log, clock, metrics)
-	settler := control.NewSettler(control.SettlerConfig{
-		Clock: clock, Signals: c.settle, Native: s.native, DrainTimeout: s.drainTimeout, Proofs: near.proofs, Log: log,
+	waiter := stopwait.New(stopwait.Config{
+		Clock: clock, Applied: c.settle, StopTimeout: s.stopTimeout, DrainTimeout: s.drainTimeout,
+		KillMargin: s.election.KillMargin(), Sights: append(near.sights, c.sights.all...), Abandoned: c.abandoned, Log: log,
 	})
+	c.publish = c.publisher(metrics, waiter)
 	config := s.election
-	config.Identity = identity
-	c.elector, err = elector.New(config, elector.Deps{
-		Store: store, Clock: clock, Hold: hold, Log: log, Observer: metrics,
-		Publish: c.publisher(metrics), StopWait: settler.Wait,
-	})
+	config.Identity, config.ExitOnLoss = identity, s.exitOnLoss
+	deps := elector.Deps{
+		Store: store, Clock: clock, Log: log, Observer: metrics, Publish: c.publish, StopWait: waiter.Wait,
+	}
+	if hold != nil {
+		deps.Hold = hold
+	}
+	c.elector, err = elector.New(config, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -51,23 +62,23 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		c.health.Judge(c.fitness.voice("health"))
 	}
 	app := control.NewApp(control.AppConfig{
-		Election: c.elector, Clock: clock, Feed: feed, Settler: settler, Quit: quit, AllowStepDown: s.allowStepDown,
-		Compat: s.compat,
+		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.allowStepDown,
+		Compat: s.compat, Running: c.sights.running, Pod: thisPod(),
 	})
 	probes := control.NewProbes(control.ProbesConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
 	})
-	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, probes))
+	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, c.light.watching(probes)))
 }
 
-// outlets are what tells the workload of this pod, and what sees that it has stopped.
+// outlets are what tells the workload of this pod, and what sees it.
 type outlets struct {
 	signals []signals.Signal
-	proofs  []control.Proof
+	sights  []sight.Sight
 }
 
 // openOutlets opens what the settings ask for, and leaves it with c, which closes it.
-func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock, hold *elector.Hold) (o outlets, err error) {
+func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
 	if s.signalDir != "" {
 		if c.file, err = signals.NewFile(s.signalDir, clock, log); err != nil {
 			return o, err
@@ -78,22 +89,22 @@ func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Cloc
 		if c.health, err = s.health.open(log); err != nil {
 			return o, err
 		}
-		if s.health.provesStop && s.child.command == nil { // a command is seen itself, to its very end
-			o.proofs = append(o.proofs, c.health.Proof())
+		if s.health.provesStop && s.child.command == nil && !s.process.Target.Given() { // what is seen itself is seen to its very end
+			o.sights = append(o.sights, c.health.Endpoint())
 		}
 	}
 	if c.process, err = openProcess(s.process, log, func() { _ = c.elector.StepDown("the process has ended") }); err != nil {
 		return o, err
 	}
 	if c.process != nil {
-		o.signals, o.proofs = append(o.signals, c.process), append(o.proofs, c.process)
+		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if s.child.command != nil {
-		if c.command, err = s.child.open(log, s.election, hold); err != nil {
+		if c.command, err = s.child.open(log, s.election, s.stopTimeout); err != nil {
 			return o, err
 		}
 		c.command.fit = c.fitness.voice("command")
-		o.signals, o.proofs = append(o.signals, c.command), append(o.proofs, c.command)
+		o.signals, o.sights = append(o.signals, c.command), append(o.sights, c.command)
 	}
 	return o, nil
 }

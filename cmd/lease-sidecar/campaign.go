@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
@@ -20,10 +20,10 @@ const (
 	lockAgain = 200 * time.Millisecond
 )
 
-// campaign runs the sidecar until ctx, SIGTERM, SIGINT or POST /quitquitquit ends it, and hands over then.
+// campaign runs the sidecar until ctx, a stop signal or POST /quitquitquit ends it, and hands over then.
 func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	var candidate atomic.Pointer[sidecar]
-	ctx, cancel := withSignals(parent, func() {
+	ctx, cancel := withSignals(parent, runStops(s.child.command != nil), func() {
 		if c := candidate.Load(); c != nil {
 			c.hurry()
 		}
@@ -59,13 +59,17 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	log.Info("campaigning", "version", versionText(), "lease", s.election.Lease, "namespace", s.election.Namespace,
 		"workload", s.election.Workload, "identity", identity)
 	if c.file != nil {
-		self := leadership.Leadership{Lease: s.election.Lease, Namespace: s.election.Namespace, Identity: string(identity)}
-		if _, err := c.file.Adopt(self); err != nil {
+		stands, err := c.file.Adopt(c.elector.Leadership())
+		if err != nil {
 			log.Warn("the signal directory cannot be put right", "error", err)
+		}
+		// What the process before told stands until the Lease has been read: the election says nothing before that.
+		if c.stands = stands.IsLeader; !c.stands {
+			c.publish(c.elector.Leadership()) // a reader must find a document, also while there is a term to resume
 		}
 	}
 	err = c.run(ctx)
-	log.Info("ended", "cause", context.Cause(ctx))
+	log.Info("ended", "cause", cmp.Or(context.Cause(ctx), c.cause, err))
 	return errors.Join(err, c.close())
 }
 

@@ -12,16 +12,12 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/child"
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
-var (
-	_ signals.Signal = (*child.Child)(nil)
-	_ control.Proof  = (*child.Child)(nil)
-)
+var _ signals.Signal = (*child.Child)(nil)
 
 // childOptions are the options of child mode.
 var childOptions = []string{"on-child-exit"}
@@ -79,23 +75,17 @@ type command struct {
 }
 
 // open starts the guard of the command. The voice says whether the command is fit to lead.
-func (s childSettings) open(log *slog.Logger, election elector.Config, hold *elector.Hold) (*command, error) {
+func (s childSettings) open(log *slog.Logger, election elector.Config, stopTimeout time.Duration) (*command, error) {
 	c := &command{exit: s.exit, ends: make(chan child.End, 1), hurried: make(chan struct{}), log: log}
 	c.hurry = sync.OnceFunc(func() { close(c.hurried) })
 	config := child.Config{
-		Command: s.command, KillMargin: election.KillMargin(), Clock: bootclock.System{}, Log: log,
+		Command: s.command, KillMargin: election.KillMargin(), StopTimeout: stopTimeout, Clock: bootclock.System{}, Log: log,
 		Ended: func(e child.End) {
 			select {
 			case c.ends <- e:
 			default: // one that nobody has dealt with is there: leadership is given up already
 			}
 		},
-	}
-	if hold != nil {
-		now := config.Clock.Now()
-		if old, ok := hold.Load(now, now.Add(election.Duration)); ok {
-			config.Inherited = old.Token
-		}
 	}
 	var err error
 	c.Child, err = child.New(config)
@@ -185,9 +175,12 @@ func (c *sidecar) closeCommand() error {
 
 // hurry ends all waiting for the workload's own end.
 func (c *sidecar) hurry() {
-	c.elector.Hurry()
+	c.elector.Abandon()
 	if c.command != nil {
 		c.command.hurry()
+	}
+	if c.process != nil {
+		c.process.abandon()
 	}
 }
 

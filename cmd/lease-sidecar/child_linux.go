@@ -15,11 +15,11 @@ const (
 )
 
 // forward passes on the process signals that mean the command: all but those that end the sidecar (TERM, INT), that a
-// terminal's job control sends, and that belong to the runtime. Call stop when done: it joins what was started.
+// terminal's job control sends, that belong to the runtime, and HUP and QUIT where they were ignored at the start. Call stop when done: it joins what was started.
 func forward(to *child.Child) (stop func()) {
 	incoming := make(chan os.Signal, 16)
-	signal.Notify(incoming, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM,
-		syscall.SIGWINCH, syscall.SIGIO, syscall.SIGPWR)
+	signal.Notify(incoming, append(unlessIgnored(syscall.SIGHUP, syscall.SIGQUIT),
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGWINCH, syscall.SIGIO, syscall.SIGPWR)...)
 	for s := firstRealTime; s <= lastRealTime; s++ {
 		signal.Notify(incoming, s)
 	}

@@ -202,7 +202,7 @@ func TestStubbornChildIsGoneBeforeTheLeaseExpires(t *testing.T) {
 func TestHandoverKillsAStubbornChild(t *testing.T) {
 	t.Parallel()
 	store := filepath.Join(t.TempDir(), "store")
-	p := raise(t, store, stubborn, "--identity", "a")
+	p := raise(t, store, stubborn, "--identity", "a", "--stop-timeout", "4s")
 	main, daemon := p.runs(), p.pid("daemon")
 	next := raise(t, store, obedient, "--identity", "b")
 	p.send(syscall.SIGTERM)
@@ -218,7 +218,7 @@ func TestHandoverKillsAStubbornChild(t *testing.T) {
 	}
 }
 
-// A slow child is waited for, also in native placement, and the Lease is released the moment it has ended.
+// A slow child is waited for, and the Lease is released the moment it has ended.
 func TestHandoverWaitsForTheChild(t *testing.T) {
 	t.Parallel()
 	store := filepath.Join(t.TempDir(), "store")
@@ -387,7 +387,7 @@ env >$DIR/env; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; 
 	}
 }
 
-// A second signal does not wait for a stubborn child.
+// A second signal, when it is another stop, does not wait for a stubborn child.
 func TestHurryKillsTheChild(t *testing.T) {
 	t.Parallel()
 	store := filepath.Join(t.TempDir(), "store")
@@ -405,6 +405,7 @@ func TestHurryKillsTheChild(t *testing.T) {
 	if !living(main) || !living(daemon) {
 		t.Error("it was killed at once")
 	}
+	time.Sleep(oneStop + 200*time.Millisecond) // what comes sooner is the same stop
 	p.send(syscall.SIGTERM)
 	p.status()
 	if living(main) || living(daemon) {

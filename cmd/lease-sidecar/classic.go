@@ -88,7 +88,7 @@ func (l classicLine) check(list *faults) {
 		list.addf("no election: set --election=NAME, or see lease-sidecar --help for the commands of today")
 	}
 	if text := l.given["ttl"]; text != "" {
-		if d, err := time.ParseDuration(text); err != nil || d < 3*time.Second || d%time.Second != 0 {
+		if d, err := time.ParseDuration(text); err != nil || d < 3*time.Second || d > longest || d%time.Second != 0 {
 			list.addf("--ttl %q: want whole seconds, at least 3s", text)
 		}
 	}

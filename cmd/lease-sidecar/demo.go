@@ -21,7 +21,7 @@ func demoCommand() *cli.Command {
 			if err != nil {
 				return fmt.Errorf("demo: find this program: %w", err)
 			}
-			ctx, stop := withSignals(c.Context, nil)
+			ctx, stop := withSignals(c.Context, stops, nil)
 			defer stop()
 			live := isTerminal(c.App.Writer) && os.Getenv("TERM") != "dumb"
 			return demo.Run(ctx, demo.Config{
@@ -42,7 +42,7 @@ func toyCommand() *cli.Command {
 			if err := a.err(); err != nil {
 				return err
 			}
-			ctx, stop := withSignals(c.Context, nil)
+			ctx, stop := withSignals(c.Context, stops, nil)
 			defer stop()
 			toy := demo.Toy{Dir: a.text("signal-dir"), Out: c.App.Writer, Drained: func(ctx context.Context) error {
 				return sidecar.Order(ctx, "/drained")

@@ -16,6 +16,7 @@ const (
 	exitNo        = 1 // a negative answer, or a failure
 	exitFault     = 2 // a configuration fault; of is-leader also "cannot tell"
 	exitCollision = 3 // the Lease is another workload's
+	exitLost      = 4 // leadership was lost, and --on-loss says exit
 )
 
 // errNo is a negative answer that needs no words.
@@ -37,6 +38,8 @@ func exitCode(err error) int {
 		return exitWell
 	case errors.As(err, &collision):
 		return exitCollision
+	case errors.Is(err, elector.ErrLeadershipLost):
+		return exitLost
 	case errors.As(err, &configuration):
 		return exitFault
 	case errors.As(err, &status):
@@ -50,7 +53,7 @@ func complaint(err error) string {
 	if err == nil || errors.Is(err, errNo) {
 		return ""
 	}
-	return err.Error()
+	return visible(err.Error())
 }
 
 // faults gathers faults of configuration, so that all are reported at once.

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/logwriter"
 	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
 )
 
@@ -28,7 +29,9 @@ func runGuard(args []string) int {
 	_ = shedIdlePages() // what fails costs memory only
 	err := guard.Main(args[3:], os.NewFile(guardOrders, "orders"), os.NewFile(guardReports, "reports"))
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "lease-sidecar guard: %v\n", err)
+		say := logwriter.New(os.Stderr, nil)
+		fmt.Fprintf(say, "lease-sidecar guard: %v\n", err)
+		say.Close(lastLine)
 		return exitNo
 	}
 	return exitWell

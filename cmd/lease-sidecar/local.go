@@ -1,8 +1,13 @@
 package main
 
-import "github.com/lease-sidecar/lease-sidecar/internal/client"
+import (
+	"os"
 
-// local returns the sidecar that --http-address names.
+	"github.com/lease-sidecar/lease-sidecar/internal/client"
+	"github.com/lease-sidecar/lease-sidecar/pkg/control"
+)
+
+// local returns the sidecar that --http-address names. Only that of this pod is believed, where the pod is known.
 func (a answers) local() *client.Sidecar {
 	address := a.address("http-address")
 	if address == "" {
@@ -11,5 +16,13 @@ func (a answers) local() *client.Sidecar {
 	}
 	sidecar, err := client.New(address)
 	a.of("http-address", err)
+	if err == nil {
+		sidecar.For(thisPod())
+	}
 	return sidecar
+}
+
+// thisPod returns what the downward API says of this pod.
+func thisPod() control.Pod {
+	return control.Pod{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
 }

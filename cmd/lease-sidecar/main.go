@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/logwriter"
 )
 
 // version is set by the linker (-X main.version=v1.2.3); without it the build's own record is shown.
@@ -15,6 +17,9 @@ var version string
 func main() {
 	if isGuard(os.Args) {
 		os.Exit(runGuard(os.Args))
+	}
+	if dir, command, plain := keepsRunLock(os.Args); plain {
+		os.Exit(keepRunLock(dir, command, os.Stderr))
 	}
 	os.Exit(run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
@@ -28,7 +33,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		err = app.RunContext(ctx, own)
 	}
 	if message := complaint(err); message != "" {
-		fmt.Fprintf(stderr, "lease-sidecar: %s\n", message)
+		say := logwriter.New(stderr, nil)
+		fmt.Fprintf(say, "lease-sidecar: %s\n", message)
+		say.Close(lastLine)
 	}
 	return exitCode(err)
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/child"
 )
 
 // option is one flag. Its name, environment twin, default and usage are said in the table below and nowhere else.
@@ -44,9 +47,13 @@ func (r *raw) IsBoolFlag() bool { return r.toggle }
 // flag returns the option for urfave. A cli.GenericFlag takes an empty variable for an unset one, as we promise;
 // its other flags do not.
 func (o option) flag() cli.Flag {
+	variables := []string{o.env()}
+	if child.FromDocument(o.env()) { // of the sidecar above, which runs this one as its command
+		variables = nil
+	}
 	f := &cli.GenericFlag{
 		Name: o.name, Usage: o.usage, Category: o.category, DefaultText: o.describe,
-		EnvVars: []string{o.env()}, Value: &raw{text: o.value, toggle: o.toggle},
+		EnvVars: variables, Value: &raw{text: o.value, toggle: o.toggle},
 	}
 	if o.alias != "" {
 		f.Aliases = []string{o.alias}
@@ -81,19 +88,31 @@ func (a answers) text(name string) string {
 	return ""
 }
 
-// duration reads a Go duration ≥ 0; "" is 0.
+// longest is the most that any duration may be: what is longer is a mistake, and may overflow where it is added up.
+const longest = 365 * 24 * time.Hour
+
+// duration reads a Go duration from 0 to a year; "" is 0.
 func (a answers) duration(name string) time.Duration {
 	text := a.text(name)
 	if text == "" || text == "0" {
 		return 0
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
+	switch {
+	case err != nil && tooMany.MatchString(text), err == nil && d > longest:
+		a.addf("--%s %q: want at most 8760h (a year)", name, text)
+	case err != nil:
 		a.addf("--%s %q: want a duration with its unit, such as 15s or 1m30s", name, text)
-		return 0
+	case d < 0:
+		a.addf("--%s %q: want 0s or more", name, text)
+	default:
+		return d
 	}
-	return d
+	return 0
 }
+
+// tooMany matches a duration that is well formed, and too long for a number of nanoseconds.
+var tooMany = regexp.MustCompile(`^\+?([0-9]+(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h))+$`)
 
 func (a answers) toggle(name string) bool {
 	switch text := a.text(name); text {

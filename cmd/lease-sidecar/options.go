@@ -34,8 +34,14 @@ var options = []option{
 	{name: "compat", category: ofWorkload, value: "off", usage: "`SIDECAR` to answer like at --http-address: classic, nais, or off"},
 	{name: "probe-address", category: ofWorkload, value: ":4041", usage: "`ADDRESS` of /livez, /readyz, /startupz, /metrics: host:port, or off"},
 	{name: "allow-step-down", category: ofWorkload, value: "true", usage: "true or false (`BOOL`): may any container of the pod ask for a handover", toggle: true},
-	{name: "placement", category: ofWorkload, value: "native", usage: "`KIND` of sidecar: native (it gets SIGTERM after the workload has exited) or classic (both get it at once)"},
+	{name: "placement", category: ofWorkload, value: "native", usage: "`KIND` of sidecar: native or classic; either way SIGTERM to the sidecar shows nothing of the workload"},
+	{name: "stop-timeout", category: ofWorkload, value: "30s", usage: "`TIME` that a workload gets to stop in a planned handover: one that is seen to run is waited for so long, and killed then where something kills it"},
+	{name: "watch-processes", category: ofWorkload, usage: "all: the workload has stopped when `WHICH` processes of the pod, other than the sidecar's, have ended; for shareProcessNamespace"},
+	{name: "watch-processes-except", category: ofWorkload, usage: "`NAMES` of programs that --watch-processes leaves out, with commas between, such as envoy,pilot-agent"},
+	{name: "watch-pod", category: ofWorkload, value: "false", usage: "true or false (`BOOL`): the workload has stopped when the pod is being deleted and its other containers have terminated, by the API server", toggle: true},
+	{name: "watch-pod-container", category: ofWorkload, value: "lease-sidecar", usage: "`NAME` of the sidecar's own container, for --watch-pod"},
 	{name: "drain-timeout", category: ofWorkload, value: "0s", usage: "`TIME` in which the workload always stops once it is told to, by your promise; 0s: no promise"},
+	{name: "on-loss", category: ofWorkload, value: "stand-by", usage: "`CHOICE` when leadership is lost without a handover: stand-by, or exit with status 4 once everything was told"},
 
 	{name: "process-name", category: ofProcess, usage: "`NAME` of the workload's process, as its comm or argv[0]: tell it by signals, and see it end"},
 	{name: "pid-file", category: ofProcess, usage: "`FILE` with the pid of the workload's process, in the pid namespace that the sidecar shares"},
@@ -68,6 +74,7 @@ var options = []option{
 	{name: "log-format", category: ofLogging, value: "json", usage: "`FORMAT` of the log on stderr: json or text"},
 	{name: "log-level", category: ofLogging, value: "info", usage: "`LEVEL` of the log: debug, info, warn or error"},
 
+	{name: "token", usage: "`TOKEN` of the term whose work has stopped", describe: "the term that drains now"},
 	{name: "for", value: "leader", usage: "`WHAT` to wait for: leader (this replica leads) or elected (any replica does)"},
 	{name: "timeout", value: "0s", usage: "`TIME` after which to give up; 0s: never"},
 }

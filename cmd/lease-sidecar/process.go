@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -20,7 +21,7 @@ func (a answers) process(election elector.Config) process.Config {
 	c := process.Config{
 		Target:    process.Target{Name: a.text("process-name"), PIDFile: a.text("pid-file")},
 		OnElected: a.processSignal("on-elected"), OnLost: a.processSignal("on-lost"),
-		Fence: a.choice("fence", "none", "kill") == "kill", KillMargin: election.KillMargin(), Clock: bootclock.System{},
+		Fence: a.choice("fence", "none", "kill") == "kill", KillMargin: election.KillMargin(), StopTimeout: a.duration("stop-timeout"), Clock: bootclock.System{},
 	}
 	a.add(c.Validate())
 	return c
@@ -37,7 +38,9 @@ func (a answers) processSignal(name string) process.Signo {
 // processTarget is the workload's process with the guard that keeps its deadline.
 type processTarget struct {
 	*process.Process
-	guard *deadline // nil without a signal to send at the deadline
+	guard     *deadline     // nil without a signal to send at the deadline
+	abandon   func()        // ends the waiting for what the fence is to kill
+	abandoned chan struct{} // closed by it
 }
 
 // openProcess returns the target, or nil where none was asked for. crashed is told that it has ended while leading.
@@ -45,7 +48,8 @@ func openProcess(c process.Config, log *slog.Logger, crashed func()) (*processTa
 	if !c.Target.Given() {
 		return nil, nil
 	}
-	t := &processTarget{}
+	t := &processTarget{abandoned: make(chan struct{})}
+	t.abandon = sync.OnceFunc(func() { close(t.abandoned) })
 	c.Log, c.Crashed = log, crashed
 	if c.OnLost != 0 {
 		t.guard = &deadline{log: log}
@@ -54,6 +58,23 @@ func openProcess(c process.Config, log *slog.Logger, crashed func()) (*processTa
 	var err error
 	t.Process, err = process.New(c)
 	return t, err
+}
+
+// finish waits for what the fence still has to kill, until that is gone or the waiting is abandoned.
+func (t *processTarget) finish() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		t.Finish(ctx)
+	}()
+	select {
+	case <-finished:
+	case <-t.abandoned:
+		cancel()
+		<-finished
+	}
 }
 
 // Close lets go of the process and ends the guard.
@@ -82,6 +103,9 @@ func (d *deadline) Arm(o process.Order) error {
 	order := guard.Order{
 		Deadline: o.Deadline, PID: o.PID, StartTime: o.StartTime, Signal: syscall.Signal(o.Signal),
 		Gain: syscall.Signal(o.Gain), Kill: o.Kill,
+	}
+	for _, m := range o.Kin {
+		order.Kin = append(order.Kin, guard.Member{PID: m.PID, StartTime: m.StartTime})
 	}
 	if d.guard != nil {
 		if err := d.guard.Arm(order); err == nil {

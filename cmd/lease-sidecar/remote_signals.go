@@ -27,6 +27,7 @@ type remoteSignals struct {
 	sure  []signals.Signal // until they have told, or the term's end: a webhook of the workload
 	brief []signals.Signal // a moment, or one attempt: the label
 	loose []signals.Signal // not at all: Events, a webhook elsewhere
+	event *event.Signal    // which is among them; nil without Events
 }
 
 // open makes the signals.
@@ -52,9 +53,8 @@ func (s remoteSettings) open(log *slog.Logger, clock bootclock.Clock, store leas
 		r.brief = append(r.brief, podlabel.New(config))
 	}
 	if s.events {
-		r.loose = append(r.loose, event.New(event.Config{
-			API: cluster.Raw(), Host: os.Getenv("NODE_NAME"), Clock: clock, Log: log,
-		}))
+		r.event = event.New(event.Config{API: cluster.Raw(), Host: os.Getenv("NODE_NAME"), Clock: clock, Log: log})
+		r.loose = append(r.loose, r.event)
 	}
 	return r
 }
@@ -63,7 +63,10 @@ func (s remoteSettings) open(log *slog.Logger, clock bootclock.Clock, store leas
 func (r remoteSignals) all() []signals.Signal { return slices.Concat(r.sure, r.brief, r.loose) }
 
 // remote drives the remote signals apart from the local ones: those drop first, and no network keeps them waiting.
-type remote struct{ sure, brief, loose *signals.FanOut }
+type remote struct {
+	sure, brief, loose *signals.FanOut
+	warnings           *warnings // nil without Events
+}
 
 // drive returns the fan-outs over the signals.
 func (r remoteSignals) drive(log *slog.Logger, clock bootclock.Clock, observer signals.Observer) remote {
@@ -71,6 +74,8 @@ func (r remoteSignals) drive(log *slog.Logger, clock bootclock.Clock, observer s
 		sure:  signals.NewFanOut(log, clock, observer, r.sure...),
 		brief: signals.NewFanOut(log, clock, observer, r.brief...),
 		loose: signals.NewFanOut(log, clock, observer, r.loose...),
+
+		warnings: newWarnings(log, r.event),
 	}
 }
 
@@ -86,6 +91,7 @@ func (r remote) run(ctx context.Context) {
 	for _, f := range []*signals.FanOut{r.sure, r.brief, r.loose} {
 		running.Go(func() { _ = f.Run(ctx) }) // it returns nil
 	}
+	running.Go(func() { r.warnings.run(ctx) })
 	running.Wait()
 }
 

@@ -30,11 +30,13 @@ type settings struct {
 	compat        control.Compat
 	probeAddress  string
 	allowStepDown bool
-	native        bool // SIGTERM comes after the workload has exited
+	stopTimeout   time.Duration
 	drainTimeout  time.Duration
+	exitOnLoss    bool // an unplanned loss ends the sidecar
 	health        healthSettings
 	child         childSettings
 	remote        remoteSettings
+	sights        sightSettings
 	process       process.Config // its Log waits for the log
 	log           logChoice
 }
@@ -43,6 +45,21 @@ type settings struct {
 type storeChoice struct {
 	dir  string
 	rest *rest.Config
+}
+
+// name says where that is: what a predecessor left is believed only if it speaks of the same place.
+func (s storeChoice) name() string {
+	switch {
+	case s.rest != nil:
+		return "kube:" + s.rest.Host
+	case s.dir == "":
+		return "" // a fault that is noted already
+	}
+	path, err := filepath.Abs(s.dir)
+	if err != nil {
+		path = s.dir
+	}
+	return "dir:" + path
 }
 
 // open returns the Store of one Lease.
@@ -63,16 +80,20 @@ func (a answers) settings() (settings, error) {
 		compat:        control.Compat(a.choice("compat", "off", "classic", "nais")),
 		probeAddress:  a.listen("probe-address"),
 		allowStepDown: a.toggle("allow-step-down"),
-		native:        a.choice("placement", "native", "classic") == "native",
+		stopTimeout:   a.stopTimeout(),
 		drainTimeout:  a.duration("drain-timeout"),
+		exitOnLoss:    a.exitOnLoss(),
 		health:        a.health(a.startsLate()),
 		child:         a.child(),
 		log:           logChoice{format: a.choice("log-format", "json", "text"), level: a.level("log-level")},
 	}
+	a.choice("placement", "native", "classic") // it says where the sidecar runs, and decides nothing
 	var namespace string
 	s.store, namespace = a.store()
 	s.election = a.electorConfig(a.namespace(namespace))
+	s.election.Store = s.store.name()
 	s.remote = a.remote(s.election.Namespace)
+	s.sights = a.sights(s.election.Namespace)
 	s.process = a.process(s.election)
 	if s.signalDir != "" {
 		a.of("signal-dir", signals.CheckDir(s.signalDir))

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
 	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
@@ -21,10 +21,6 @@ import (
 
 // lastWord bounds the telling of the last level, once the election is over.
 const lastWord = 2 * time.Second
-
-// lighten is the pause between lettings go of memory. Measured side by side, a leader then takes 2.7 ms of a processor
-// each second instead of 2.4.
-const lighten = 10 * time.Second
 
 // sidecar is one candidate with all that speaks for it, put together but not yet running.
 type sidecar struct {
@@ -36,10 +32,15 @@ type sidecar struct {
 	health  *control.Health // nil without a health check
 	process *processTarget  // nil without a process to tell
 	command *command        // nil without a command to run
+	sights  sights
 	fitness fitness
+	light   *light
+	cause   error // of the campaign's end, once it has ended by what happened in here
 	sites   []site
+	publish func(leadership.Leadership)
+	stands  bool          // a document of the process before does, until the election says more
 	told    chan struct{} // closed at the first level
-	started atomic.Bool   // the first level has been signalled
+	started atomic.Bool   // the first state is written
 }
 
 // site is a bound address and what is served there.
@@ -49,14 +50,26 @@ type site struct {
 }
 
 // publisher returns what takes the elector's levels.
-func (c *sidecar) publisher(metrics *control.Metrics) func(leadership.Leadership) {
+func (c *sidecar) publisher(metrics *control.Metrics, waiter *stopwait.Waiter) func(leadership.Leadership) {
 	var first sync.Once
+	var last leadership.Leadership
 	return func(l leadership.Leadership) {
+		if !l.SameTerm(last) {
+			c.light.changed()
+		}
+		last = l
+		waiter.Heard(l)
+		c.sights.level(l)
 		c.fanOut.Publish(l)
 		c.remote.publish(l)
 		metrics.Published(l)
 		first.Do(func() { close(c.told) })
 	}
+}
+
+// abandoned tells of a drain that was given up while the workload was seen to run.
+func (c *sidecar) abandoned(d elector.Drain, running []string) {
+	c.remote.warnings.abandoned(c.elector.Leadership(), d, running)
 }
 
 // settle returns once the signals have told the newest level, as far as a handover waits for them.
@@ -85,7 +98,7 @@ func (c *sidecar) close() error {
 		faults = append(faults, s.listener.Close())
 	}
 	c.sites = nil
-	faults = append(faults, c.closeCommand())
+	faults = append(faults, c.closeCommand(), c.sights.close())
 	if c.file != nil {
 		faults = append(faults, c.file.Close())
 	}
@@ -111,6 +124,7 @@ func (c *sidecar) run(ctx context.Context) error {
 	var tellers sync.WaitGroup
 	tellers.Go(func() { _ = c.fanOut.Run(telling) }) // it returns nil
 	tellers.Go(func() { c.remote.run(telling) })
+	tellers.Go(func() { c.sights.run(telling) })
 	if c.process != nil {
 		tellers.Go(func() { _ = c.process.Run(telling) }) // it returns nil
 	}
@@ -128,12 +142,16 @@ func (c *sidecar) run(ctx context.Context) error {
 	// A listener that fails ends the campaign, in good order.
 	stopWatching := context.AfterFunc(serving, func() { endCampaign(context.Cause(serving)) })
 	err := c.elector.Run(campaigning)
+	c.cause = context.Cause(campaigning)
 	stopWatching()
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
 	defer cancel()
 	if late := c.settle(last); late != nil {
 		c.log.Warn("not every signal took the last level", "error", late)
+	}
+	if c.process != nil {
+		c.process.finish() // its Run strikes at the kill deadline
 	}
 	endTelling()
 	tellers.Wait()
@@ -142,35 +160,19 @@ func (c *sidecar) run(ctx context.Context) error {
 	return errors.Join(err, sites.Wait())
 }
 
-// awaitStart notes when the first level has been signalled: until then the workload must not start.
+// awaitStart notes when the first state is written: until then the workload must not start. A document of the process
+// before that still stands is that state.
 func (c *sidecar) awaitStart(ctx context.Context) {
-	select {
-	case <-c.told:
-	case <-ctx.Done():
-		return
-	}
-	if c.fanOut.Settle(ctx) != nil {
-		return
-	}
-	c.started.Store(true)
-	c.stayLight(ctx)
-}
-
-// stayLight lets go, now and then, of what only the start, a scrape or a handover needed: of the heap first, as that
-// touches the program's own pages.
-func (c *sidecar) stayLight(ctx context.Context) {
-	look := time.NewTicker(lighten)
-	defer look.Stop()
-	for {
-		debug.FreeOSMemory()
-		if err := shedIdlePages(); err != nil {
-			c.log.Debug("idle pages cannot be let go of", "error", err)
-			return
-		}
+	if !c.stands {
 		select {
-		case <-look.C:
+		case <-c.told:
 		case <-ctx.Done():
 			return
 		}
+		if c.fanOut.Settle(ctx) != nil {
+			return
+		}
 	}
+	c.started.Store(true)
+	c.light.run(ctx, c.log)
 }

@@ -15,8 +15,9 @@ import (
 // errEnough ends the following of a sidecar that has said what was waited for.
 var errEnough = errors.New("seen enough")
 
-// askAgain is the pause before a sidecar that is not up yet is asked again.
-const askAgain = 200 * time.Millisecond
+// askAgain is the pause before a sidecar that is not up yet, or has no event stream to give, is asked again. It doubles up
+// to askLast: many may wait for one sidecar.
+const askAgain, askLast = 200 * time.Millisecond, time.Second
 
 func waitCommand() *cli.Command {
 	return &cli.Command{
@@ -37,7 +38,7 @@ func wait(c *cli.Context) error {
 	if err := a.err(); err != nil {
 		return err
 	}
-	ctx, cancel := withSignals(c.Context, nil)
+	ctx, cancel := withSignals(c.Context, stops, nil)
 	defer cancel()
 	if timeout > 0 {
 		var done context.CancelFunc
@@ -47,26 +48,40 @@ func wait(c *cli.Context) error {
 	err := waitFor(ctx, sidecar, func(l leadership.Leadership) bool {
 		return l.IsLeader || (what == "elected" && l.Leader != "")
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, client.ErrOtherPod):
+		return fault{fmt.Errorf("wait for %s: cannot tell: %w", what, err)}
+	case err != nil:
 		return fmt.Errorf("wait for %s: %w", what, err)
 	}
 	return nil
 }
 
-// waitFor follows the sidecar until it says what is wanted. When ctx ends first it returns ctx's cause, and why the
-// sidecar could not be asked, where that was so.
+// waitFor follows the sidecar until it says what is wanted. Where it gives no event stream, or the stream ends, it is asked
+// for the document now and then. When ctx ends first it returns ctx's cause, and why the sidecar could not be asked, where
+// that was so. Another pod's sidecar ends the wait.
 func waitFor(ctx context.Context, sidecar *client.Sidecar, wanted func(leadership.Leadership) bool) error {
-	for {
+	for pause := askAgain; ; pause = min(2*pause, askLast) {
 		err := sidecar.Follow(ctx, func(l leadership.Leadership) error {
+			pause = askAgain // a stream that stood is opened anew soon
 			if wanted(l) {
 				return errEnough
 			}
 			return nil
 		})
-		if errors.Is(err, errEnough) {
-			return nil
+		if !errors.Is(err, errEnough) && !errors.Is(err, client.ErrOtherPod) && ctx.Err() == nil {
+			var l leadership.Leadership
+			if l, err = sidecar.Leadership(ctx); err == nil && wanted(l) {
+				return nil
+			}
 		}
-		timer := time.NewTimer(askAgain)
+		switch {
+		case errors.Is(err, errEnough):
+			return nil
+		case errors.Is(err, client.ErrOtherPod):
+			return err
+		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 			continue

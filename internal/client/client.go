@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,11 +20,17 @@ import (
 // answerTime bounds one question to the sidecar, which answers from memory.
 const answerTime = 5 * time.Second
 
+// eventMax bounds a line of the event stream, in bytes.
+const eventMax = 2 * leadership.DocumentMax
+
 // Sidecar is the sidecar at one address. Its methods may be called from several goroutines at once.
 type Sidecar struct {
-	http   *http.Client
-	base   string
-	bootID string // "" where this system has no boot clock that processes share
+	http *http.Client
+	base string
+	// address is as the user gave it; pod is whose sidecar is believed.
+	address string
+	pod     control.Pod
+	bootID  string // "" where this system has no boot clock that processes share
 }
 
 // New takes the address that the sidecar was told to listen at: HOST:PORT (without a host: this machine's) or
@@ -42,7 +49,7 @@ func New(address string) (*Sidecar, error) {
 	} else if strings.HasPrefix(address, ":") {
 		host = "localhost" + address
 	}
-	s := &Sidecar{http: &http.Client{Transport: transport}, base: "http://" + host}
+	s := &Sidecar{http: &http.Client{Transport: transport}, base: "http://" + host, address: address}
 	s.bootID, _ = bootclock.ID() // without one the answer is as the sidecar judged it
 	return s, nil
 }
@@ -53,7 +60,7 @@ func (s *Sidecar) Close() { s.http.CloseIdleConnections() }
 // Leadership returns what the sidecar knows, judged by the clock once more when the answer is here. It fails within
 // five seconds where the sidecar cannot be asked: then nothing is known.
 func (s *Sidecar) Leadership(ctx context.Context) (leadership.Leadership, error) {
-	status, body, err := s.do(ctx, http.MethodGet, "/leader")
+	status, header, body, err := s.do(ctx, http.MethodGet, "/leader")
 	if err != nil {
 		return leadership.Leadership{}, err
 	}
@@ -64,18 +71,27 @@ func (s *Sidecar) Leadership(ctx context.Context) (leadership.Leadership, error)
 	if err := json.Unmarshal(body, &l); err != nil {
 		return leadership.Leadership{}, fmt.Errorf("ask the sidecar: %w", err)
 	}
+	if err := s.check(header.Get(control.PodHeader), l); err != nil {
+		return leadership.Leadership{}, err
+	}
 	return s.judged(l), nil
 }
 
 // Order posts to the path, such as "/step-down". It returns nil when the sidecar has taken the order, a [*Refusal]
-// when it answered otherwise, and another error where it cannot be asked.
+// when it answered otherwise, and another error where it cannot be asked. Where the pod is known, it asks first whose
+// sidecar answers: another pod's gets no order.
 func (s *Sidecar) Order(ctx context.Context, path string) error {
-	status, body, err := s.do(ctx, http.MethodPost, path)
+	if s.pod != (control.Pod{}) {
+		if _, err := s.Leadership(ctx); err != nil {
+			return err
+		}
+	}
+	status, _, body, err := s.do(ctx, http.MethodPost, path)
 	if err != nil {
 		return err
 	}
 	if status != http.StatusAccepted {
-		return &Refusal{Path: path, Status: status, Reason: strings.TrimSpace(string(body))}
+		return &Refusal{Path: path, Status: status, Reason: reason(body)}
 	}
 	return nil
 }
@@ -93,6 +109,17 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("the sidecar refused %s (%d): %s", r.Path, r.Status, r.Reason)
 }
 
+// reason returns the words of a refusal: the sidecar's own form of errors, or all of the body.
+func reason(body []byte) string {
+	var words struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(body, &words) == nil && words.Error != "" {
+		return words.Error
+	}
+	return strings.TrimSpace(string(body))
+}
+
 // judged returns l as it stands now, where the clock of its deadline is ours too.
 func (s *Sidecar) judged(l leadership.Leadership) leadership.Leadership {
 	if s.bootID == "" || l.BootID != s.bootID {
@@ -101,17 +128,17 @@ func (s *Sidecar) judged(l leadership.Leadership) leadership.Leadership {
 	return l.At(bootclock.System{}.Now())
 }
 
-// do sends a request without a body and returns the status and a bounded answer.
-func (s *Sidecar) do(ctx context.Context, method, path string) (int, []byte, error) {
+// do sends a request without a body and returns the status, the headers and a bounded answer.
+func (s *Sidecar) do(ctx context.Context, method, path string) (int, http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	response, err := s.http.Do(request)
 	if err != nil {
-		return 0, nil, fmt.Errorf("ask the sidecar: %w: is it running, with this --http-address?", err)
+		return 0, nil, nil, fmt.Errorf("ask the sidecar: %w: is it running, with this --http-address?", err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, leadership.DocumentMax+1))
@@ -119,9 +146,9 @@ func (s *Sidecar) do(ctx context.Context, method, path string) (int, []byte, err
 		err = fmt.Errorf("more than %d bytes", leadership.DocumentMax)
 	}
 	if err != nil {
-		return 0, nil, fmt.Errorf("read the sidecar's answer: %w", err)
+		return 0, nil, nil, fmt.Errorf("read the sidecar's answer: %w", err)
 	}
-	return response.StatusCode, body, nil
+	return response.StatusCode, response.Header, body, nil
 }
 
 // Follow calls each with what the sidecar knows, first at once, then at each transition. It returns when the stream
@@ -140,7 +167,7 @@ func (s *Sidecar) Follow(ctx context.Context, each func(leadership.Leadership) e
 		return fmt.Errorf("ask the sidecar: it answered %d", response.StatusCode)
 	}
 	lines := bufio.NewScanner(response.Body)
-	lines.Buffer(nil, 2*leadership.DocumentMax)
+	lines.Buffer(nil, eventMax)
 	for lines.Scan() {
 		document, ok := strings.CutPrefix(lines.Text(), "data:")
 		if !ok {
@@ -148,11 +175,19 @@ func (s *Sidecar) Follow(ctx context.Context, each func(leadership.Leadership) e
 		}
 		var l leadership.Leadership
 		if err := json.Unmarshal([]byte(document), &l); err != nil {
+			return fmt.Errorf("read the sidecar's events: %w: is something else at --http-address?", err)
+		}
+		if err := s.check(response.Header.Get(control.PodHeader), l); err != nil {
 			return err
 		}
 		if err := each(s.judged(l)); err != nil {
 			return err
 		}
 	}
-	return lines.Err()
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("read the sidecar's events: a line has more than %d bytes: is something else at --http-address?", eventMax)
+	} else if err != nil {
+		return fmt.Errorf("read the sidecar's events: %w", err)
+	}
+	return nil
 }

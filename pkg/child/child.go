@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
@@ -23,6 +25,8 @@ type Config struct {
 	Command []string
 	// KillMargin is the election's: by so long after validUntil the program must be dead. It is killed after half of it.
 	KillMargin time.Duration
+	// StopTimeout is how long a program gets to stop in a planned handover, for as long as the hold is renewed.
+	StopTimeout time.Duration
 	// Clock is the machine's own: the guard reads that one, too.
 	Clock bootclock.Clock
 	// Inherited is the token of a predecessor's term, "" for none: this process does not run a program for it, as its own
@@ -51,17 +55,22 @@ type Child struct {
 	report  guard.Report // the newest
 	changed chan struct{}
 	term    string            // what the program is to run for; "" for nothing
+	ran     string            // the newest term that it was to run for
+	ending  killtime.Stop     // of that term's program, once it has been told to stop
 	spent   string            // the term in which it has ended
 	until   bootclock.Instant // the newest validUntil while leading
 	order   uint64            // the number of the newest order
 	begun   bootclock.Instant // when the program was last seen to start
 	status  int               // of the last program that ended
 	swept   bool              // nothing lives that a lost guard has left
+	poke    chan struct{}     // has room for one: there is something new to watch
 }
+
+var _ sight.Sight = (*Child)(nil)
 
 // New starts the guard, which waits for orders.
 func New(cfg Config) (*Child, error) {
-	c := &Child{cfg: cfg, changed: make(chan struct{}), swept: true}
+	c := &Child{cfg: cfg, changed: make(chan struct{}), swept: true, poke: make(chan struct{}, 1)}
 	if err := guard.Subreaper(); err != nil {
 		return nil, err
 	}
@@ -93,7 +102,7 @@ func (c *Child) Apply(_ context.Context, l leadership.Leadership) error {
 	defer c.mu.Unlock()
 	switch {
 	case !l.IsLeader || l.Token == c.cfg.Inherited:
-		return c.stop()
+		return c.stop(l)
 	case l.Token == c.spent:
 		return nil // the term is being given up
 	}
@@ -106,11 +115,14 @@ func (c *Child) run(l leadership.Leadership) error {
 	}
 	c.until = max(c.until, l.ValidUntil)
 	c.term = l.Token
-	return c.say(c.guard.Run(guard.Term{Token: l.Token, Env: environment(l), Until: l.ValidUntil, Kill: c.fence(l.ValidUntil)}))
+	if c.ran != l.Token {
+		c.ran, c.ending = l.Token, killtime.Stop{}
+	}
+	return c.say(c.guard.Run(guard.Term{Token: l.Token, Env: environment(l), Until: l.ValidUntil, Kill: c.rule().After(l.ValidUntil)}))
 }
 
-// stop ends the program, if there is one. The kill deadline is fixed by the last term's end: a drain's does not move it.
-func (c *Child) stop() error {
+// stop ends the program, if there is one. The guard is told each deadline: one that hears nothing more keeps the last.
+func (c *Child) stop(l leadership.Leadership) error {
 	idle := c.term == "" && c.gone()
 	c.term = ""
 	switch {
@@ -119,7 +131,8 @@ func (c *Child) stop() error {
 	case c.guard == nil:
 		return errNoGuard // what it left is being killed
 	}
-	return c.say(c.guard.Stop(c.fence(c.until)))
+	c.ending = c.rule().Next(c.ending, c.cfg.Clock.Now(), c.until, l)
+	return c.say(c.guard.Stop(c.ran, c.ending.At))
 }
 
 // say notes an order's number.
@@ -127,12 +140,20 @@ func (c *Child) say(number uint64, err error) error {
 	if err == nil {
 		c.order = number
 	}
+	c.rouse()
 	return err
 }
 
-// fence returns when a program of a term with that end is killed: early enough to be dead a kill margin after it (I11).
-func (c *Child) fence(until bootclock.Instant) bootclock.Instant {
-	return until.Add(c.cfg.KillMargin / 2)
+// rouse has Run look at what there is to watch.
+func (c *Child) rouse() {
+	select {
+	case c.poke <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Child) rule() killtime.Rule {
+	return killtime.Rule{StopTimeout: c.cfg.StopTimeout, KillMargin: c.cfg.KillMargin}
 }
 
 // gone reports whether nothing of the program lives, as of the newest order.
@@ -166,6 +187,7 @@ func (c *Child) heard(r guard.Report) {
 	}
 	c.report = r
 	c.progress()
+	c.rouse()
 	c.mu.Unlock()
 	if own != nil {
 		c.cfg.Ended(*own)
@@ -178,8 +200,37 @@ func (c *Child) progress() {
 	c.changed = make(chan struct{})
 }
 
-// Stopped returns nil once the program and all its descendants are gone, or ctx's error when it ends first.
-func (c *Child) Stopped(ctx context.Context) error {
+// State returns Running until the program and all its descendants are gone, as the guard has seen by the newest order, and
+// Stopped then.
+func (c *Child) State(bool) sight.State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone() {
+		return sight.Stopped
+	}
+	return sight.Running
+}
+
+// Kills returns true: what has not stopped in time is killed.
+func (*Child) Kills() bool { return true }
+
+// Watch calls changed at each news from the guard, until ctx ends.
+func (c *Child) Watch(ctx context.Context, changed func()) {
+	for {
+		c.mu.Lock()
+		news := c.changed
+		c.mu.Unlock()
+		changed() // at first, too: what came before has been missed
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// awaitStop returns nil once the program and all its descendants are gone, or ctx's error when it ends first.
+func (c *Child) awaitStop(ctx context.Context) error {
 	for {
 		c.mu.Lock()
 		gone, changed := c.gone(), c.changed
@@ -193,15 +244,6 @@ func (c *Child) Stopped(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// Alive reports whether the program, or a descendant, lives: until it is gone, or was killed and has had the whole kill
-// margin to be so.
-func (c *Child) Alive() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	over := c.report.Killed && !c.cfg.Clock.Now().Before(c.until.Add(c.cfg.KillMargin))
-	return !c.gone() && !over
 }
 
 // Status returns the exit status of the last program that ended; 0 before the first.

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
@@ -34,13 +35,17 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-const margin = 600 * time.Millisecond
+const (
+	margin      = 600 * time.Millisecond
+	stopTimeout = 30 * time.Second
+)
 
 // nursery is a child with a real guard, and the ends that it told of.
 type nursery struct {
 	*Child
-	t   *testing.T
-	dir string
+	t           *testing.T
+	dir         string
+	stopTimeout time.Duration
 
 	mu   sync.Mutex
 	ends []End
@@ -48,11 +53,11 @@ type nursery struct {
 
 func raise(t *testing.T, inherited, script string) *nursery {
 	t.Helper()
-	n := &nursery{t: t, dir: t.TempDir()}
+	n := &nursery{t: t, dir: t.TempDir(), stopTimeout: stopTimeout}
 	t.Setenv("DIR", n.dir)
 	var err error
 	n.Child, err = New(Config{
-		Command: []string{"sh", "-c", script}, KillMargin: margin, Clock: bootclock.System{}, Inherited: inherited,
+		Command: []string{"sh", "-c", script}, KillMargin: margin, StopTimeout: n.stopTimeout, Clock: bootclock.System{}, Inherited: inherited,
 		Ended: func(e End) { n.mu.Lock(); defer n.mu.Unlock(); n.ends = append(n.ends, e) },
 		Log:   slog.New(slog.DiscardHandler),
 	})
@@ -147,20 +152,20 @@ echo $$ >$DIR/$LEASE_SIDECAR_TOKEN; while :; do sleep 0.05; done`
 func TestRunsOnlyWhileLeading(t *testing.T) {
 	n := raise(t, "", obedient)
 	n.apply(leadership.Leadership{})
-	if n.Alive() || n.Stopped(t.Context()) != nil {
+	if n.State(false) != sight.Stopped {
 		t.Error("a standby's program is not seen as stopped")
 	}
 	n.apply(leads("7", time.Minute))
 	pid := n.pid("7")
 	n.apply(leads("7", time.Minute)) // a renewal
-	if !n.Alive() {
+	if n.State(false) != sight.Running {
 		t.Error("it is not seen to live")
 	}
 	draining := leads("", time.Minute)
 	draining.IsLeader, draining.Since = false, time.Time{}
 	n.apply(draining)
-	if err := n.Stopped(t.Context()); err != nil || lives(pid) || n.Alive() {
-		t.Errorf("stopped: %v, lives: %t, alive: %t", err, lives(pid), n.Alive())
+	if err := n.awaitStop(t.Context()); err != nil || lives(pid) || n.State(false) != sight.Stopped {
+		t.Errorf("stopped: %v, lives: %t, alive: %t", err, lives(pid), n.State(false) != sight.Stopped)
 	}
 	if ends := n.told(); len(ends) != 0 {
 		t.Errorf("it was told to stop, but counts as ended by itself: %+v", ends)
@@ -175,7 +180,7 @@ func TestStoppedEndsWithItsContext(t *testing.T) {
 	n.pid("7")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if n.Stopped(ctx) == nil {
+	if n.awaitStop(ctx) == nil {
 		t.Error("a running program counts as stopped")
 	}
 }
@@ -198,7 +203,7 @@ func TestNewTermNewProgram(t *testing.T) {
 func TestInheritedTermIsNotRun(t *testing.T) {
 	n := raise(t, "7", obedient)
 	n.apply(leads("7", time.Minute))
-	if n.Alive() {
+	if n.State(false) != sight.Stopped {
 		t.Error("it runs for the inherited term")
 	}
 	n.apply(leads("8", time.Minute))
@@ -208,27 +213,110 @@ func TestInheritedTermIsNotRun(t *testing.T) {
 	}
 }
 
-// The kill deadline stands on the last term's end, however long a drain goes on (I11).
-func TestStubbornProgramIsKilledByTheTermsEnd(t *testing.T) {
-	n := raise(t, "", stubborn)
-	l := leads("7", 700*time.Millisecond)
-	n.apply(l)
-	main, daemon := n.pid("7"), n.pid("daemon")
-	draining := leads("", time.Hour) // renewed on and on
-	draining.IsLeader, draining.Since = false, time.Time{}
-	n.apply(draining)
-	if err := n.Stopped(t.Context()); err != nil {
-		t.Fatal(err)
+// drains is the level of a handover whose hold lasts so long from now.
+func drains(left time.Duration) leadership.Leadership {
+	l := leads("", left)
+	l.IsLeader, l.Since = false, time.Time{}
+	return l
+}
+
+// dead waits for the stubborn program's end and returns when it was.
+func (n *nursery) dead(main, daemon int) bootclock.Instant {
+	n.t.Helper()
+	if err := n.awaitStop(n.t.Context()); err != nil {
+		n.t.Fatal(err)
 	}
 	gone := bootclock.System{}.Now()
 	if lives(main) || lives(daemon) {
-		t.Error("it lives")
-	}
-	if fence := l.ValidUntil.Add(margin / 2); gone.Before(fence) || !gone.Before(l.ValidUntil.Add(margin)) {
-		t.Errorf("gone %s after validUntil; want from %s to %s", gone.Sub(l.ValidUntil), margin/2, margin)
+		n.t.Error("it lives")
 	}
 	if n.Status() != 137 {
-		t.Errorf("got status %d", n.Status())
+		n.t.Errorf("got status %d", n.Status())
+	}
+	return gone
+}
+
+// between checks that the program was killed half a margin after until, and before the whole.
+func (n *nursery) between(gone, until bootclock.Instant) {
+	n.t.Helper()
+	if gone.Before(until.Add(margin/2)) || !gone.Before(until.Add(margin)) {
+		n.t.Errorf("gone %s after validUntil; want from %s to %s", gone.Sub(until), margin/2, margin)
+	}
+}
+
+// A term that is lost without a handover ends by its own last validUntil (I11), whatever comes later.
+func TestStubbornProgramIsKilledByTheTermsEnd(t *testing.T) {
+	n := raise(t, "", stubborn)
+	l := leads("7", 2*time.Second)
+	n.apply(l)
+	main, daemon := n.pid("7"), n.pid("daemon")
+	n.apply(leadership.Leadership{})
+	n.apply(drains(time.Hour)) // of a later term, which began too late
+	n.between(n.dead(main, daemon), l.ValidUntil)
+}
+
+// In a handover each renewal of the hold moves the kill deadline, until the stop timeout is over.
+func TestPlannedStopLastsForTheStopTimeout(t *testing.T) {
+	n := raise(t, "", stubborn)
+	n.cfg.StopTimeout = 2 * time.Second
+	n.apply(leads("7", time.Minute))
+	main, daemon := n.pid("7"), n.pid("daemon")
+	began := bootclock.System{}.Now()
+	for range 4 { // the hold is renewed on and on
+		n.apply(drains(400 * time.Millisecond))
+		time.Sleep(200 * time.Millisecond)
+		if !lives(main) || !lives(daemon) {
+			t.Fatal("killed though the hold is renewed")
+		}
+	}
+	n.apply(drains(time.Hour))
+	if took := n.dead(main, daemon).Sub(began); took < 2*time.Second || took > 4*time.Second {
+		t.Errorf("killed %s after the handover's begin, want at the stop timeout, 2s", took)
+	}
+}
+
+// When the hold is renewed no more, the last deadline stands: also when the handover's end is told (I11).
+func TestPlannedStopEndsWithItsHold(t *testing.T) {
+	for name, lost := range map[string]bool{"nothing more is told": false, "the loss is told": true} {
+		t.Run(name, func(t *testing.T) {
+			n := raise(t, "", stubborn)
+			n.apply(leads("7", time.Minute))
+			main, daemon := n.pid("7"), n.pid("daemon")
+			last := drains(900 * time.Millisecond)
+			n.apply(drains(300 * time.Millisecond))
+			n.apply(last)
+			if lost {
+				time.Sleep(time.Until(time.Now().Add(last.ValidUntil.Sub(bootclock.System{}.Now()))))
+				n.apply(leadership.Leadership{})
+				n.apply(drains(time.Hour))
+			}
+			n.between(n.dead(main, daemon), last.ValidUntil)
+		})
+	}
+}
+
+// The guard is frozen or killed in the middle of a planned stop: this process is the second hand.
+func TestPlannedStopWithoutItsGuard(t *testing.T) {
+	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen": syscall.SIGSTOP} {
+		t.Run(name, func(t *testing.T) {
+			n := raise(t, "", stubborn)
+			n.apply(leads("7", time.Minute))
+			main, daemon := n.pid("7"), n.pid("daemon")
+			n.apply(drains(500 * time.Millisecond))
+			n.within("the guard has heard", func() bool { n.Child.mu.Lock(); defer n.Child.mu.Unlock(); return n.report.Heard == n.order })
+			if err := syscall.Kill(n.guardPID(), sig); err != nil {
+				t.Fatal(err)
+			}
+			last := drains(time.Second)
+			_ = n.Apply(t.Context(), last) // a guard that was killed does not take it
+			if err := n.awaitStop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			gone := bootclock.System{}.Now()
+			if lives(main) || lives(daemon) || !gone.Before(last.ValidUntil.Add(margin+400*time.Millisecond)) {
+				t.Errorf("main lives %t, daemon %t, %s after the last validUntil", lives(main), lives(daemon), gone.Sub(last.ValidUntil))
+			}
+		})
 	}
 }
 
@@ -263,7 +351,7 @@ func TestLostGuardIsReplaced(t *testing.T) {
 			if e := n.told()[0]; e.Token != "7" || e.Signal != syscall.SIGKILL || lives(main) || lives(daemon) {
 				t.Errorf("got %+v; main lives: %t, daemon lives: %t", e, lives(main), lives(daemon))
 			}
-			if err := n.Stopped(t.Context()); err != nil {
+			if err := n.awaitStop(t.Context()); err != nil {
 				t.Error(err)
 			}
 			n.within("another guard takes orders", func() bool { return n.Apply(t.Context(), leads("8", time.Minute)) == nil })
@@ -282,7 +370,7 @@ func TestFrozenGuardDoesNotSaveTheProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.apply(leadership.Leadership{})
-	if err := n.Stopped(t.Context()); err != nil {
+	if err := n.awaitStop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if gone := (bootclock.System{}).Now(); lives(main) || lives(daemon) || l.ValidUntil.Add(margin+400*time.Millisecond).Before(gone) {
@@ -298,13 +386,13 @@ func TestUnheardOrderIsNoProof(t *testing.T) {
 	}
 	n.apply(leads("7", time.Minute))
 	n.apply(leadership.Leadership{})
-	if !n.Alive() {
+	if n.State(false) != sight.Running {
 		t.Error("the program counts as gone, though the guard may have started it")
 	}
 	if err := syscall.Kill(n.guardPID(), syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Stopped(t.Context()); err != nil {
+	if err := n.awaitStop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -312,19 +400,51 @@ func TestUnheardOrderIsNoProof(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	l := leads("48213", time.Minute)
 	l.ValidUntil = 812345678901
+	t.Setenv("LEASE_SIDECAR_NAMESPACE", "apps") // the user's own, who says the same
+	t.Setenv("LEASE_SIDECAR_IDENTITY", "web-a")
 	got := strings.Join(environment(l), "\n")
-	want := `LEASE_SIDECAR_LEASE=web
-LEASE_SIDECAR_NAMESPACE=apps
-LEASE_SIDECAR_IDENTITY=web-a_1
-LEASE_SIDECAR_LEADER=web-a
-LEASE_SIDECAR_TOKEN=48213
-LEASE_SIDECAR_TRANSITIONS=4
-LEASE_SIDECAR_SINCE=2026-11-22T10:00:00.123Z
-LEASE_SIDECAR_VALID_UNTIL=2026-11-22T10:00:10.123Z
-LEASE_SIDECAR_VALID_UNTIL_BOOTTIME_NS=812345678901
-LEASE_SIDECAR_BOOT_ID=boot`
+	const document = `LEASE=web
+NAMESPACE=apps
+IDENTITY=web-a_1
+LEADER=web-a
+TOKEN=48213
+TRANSITIONS=4
+SINCE=2026-11-22T10:00:00.123Z
+VALID_UNTIL=2026-11-22T10:00:10.123Z
+VALID_UNTIL_BOOTTIME_NS=812345678901
+BOOT_ID=boot
+`
+	with := func(prefix string) (s string) {
+		for line := range strings.Lines(document) {
+			s += prefix + line
+		}
+		return s
+	}
+	want := with("LEADERSHIP_") + with("LEASE_SIDECAR_") +
+		"LEADERSHIP_COPIES=LEASE_SIDECAR_LEASE LEASE_SIDECAR_IDENTITY LEASE_SIDECAR_LEADER LEASE_SIDECAR_TOKEN " +
+		"LEASE_SIDECAR_TRANSITIONS LEASE_SIDECAR_SINCE LEASE_SIDECAR_VALID_UNTIL LEASE_SIDECAR_VALID_UNTIL_BOOTTIME_NS LEASE_SIDECAR_BOOT_ID"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What a program below finds in its environment: a copy of the document is no flag, a value of the user's own is.
+func TestFromDocument(t *testing.T) {
+	l := leads("48213", time.Minute)
+	t.Setenv("LEASE_SIDECAR_NAMESPACE", "apps")
+	for _, one := range environment(l) {
+		name, value, _ := strings.Cut(one, "=")
+		t.Setenv(name, value)
+	}
+	t.Setenv("LEASE_SIDECAR_LEASE", "other") // set anew by the program
+	t.Setenv("LEASE_SIDECAR_STORE", "dir:leases")
+	for name, want := range map[string]bool{
+		"LEASE_SIDECAR_IDENTITY": true, "LEASE_SIDECAR_TOKEN": true, "LEASE_SIDECAR_NAMESPACE": false,
+		"LEASE_SIDECAR_LEASE": false, "LEASE_SIDECAR_STORE": false, "LEADERSHIP_TOKEN": false, "HOME": false,
+	} {
+		if got := FromDocument(name); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 const (
-	// look is the pause between looks at the guard.
+	// look is the pause between looks at a guard that has an order to hear.
 	look = 200 * time.Millisecond
 	// deafLooks is the number of looks in a row at which an order may lie unheard. They are counted, not timed: when both
 	// processes were frozen, this one must not judge the other by the clock.
@@ -23,42 +25,90 @@ const (
 // Run watches the guard until ctx ends: one that has died is replaced, after all that it left was killed, and one that
 // hangs is killed first.
 func (c *Child) Run(ctx context.Context) {
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
-	deaf := 0
+	w := c.watch()
+	defer w.timer.Stop()
+	var condemned *guard.Guard
 	for {
 		c.mu.Lock()
 		g := c.guard
 		c.mu.Unlock()
+		if w.hangs() && g != condemned {
+			condemned = g
+			c.cfg.Log.Warn("the guard process does not answer: killing it, and the command with it", "pid", g.PID())
+			g.Kill()
+		}
+		w.rest()
 		select {
 		case <-g.Done():
 			if !c.replace(ctx) {
 				return
 			}
-			deaf = 0
-		case <-ticker.C:
-			if c.hangs(&deaf) {
-				c.cfg.Log.Warn("the guard process does not answer: killing it, and the command with it", "pid", g.PID())
-				g.Kill()
-			}
+			w.deaf = 0
+		case <-c.poke:
+		case <-w.timer.C():
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// hangs reports whether the guard is not to be relied on: it does not hear, or the program has outlived the fence.
-func (c *Child) hangs(deaf *int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.report.Heard >= c.order {
-		*deaf = 0
-	} else {
-		*deaf++
+// watch is what watches a guard. It sleeps while nothing is due: an idle guard costs nothing.
+type watch struct {
+	*Child
+	timer bootclock.Timer
+	deaf  int               // looks in a row at which an order lay unheard
+	look  bootclock.Instant // the next of these looks; zero: every order has been heard
+}
+
+func (c *Child) watch() *watch { return &watch{Child: c, timer: c.cfg.Clock.NewTimer()} }
+
+// rest sets the timer for what is due next: a look at an order that has not been heard, and at a program that should be dead.
+func (w *watch) rest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.cfg.Clock.Now()
+	next := bootclock.Instant(0)
+	if w.outlives() { // a guard that is being killed for it is looked at again
+		if next = w.late(); !now.Before(next) {
+			next = now.Add(look)
+		}
 	}
-	late := c.fence(c.until).Add(c.cfg.KillMargin / 8)
-	overdue := c.term == "" && !c.gone() && !c.report.Killed && !c.cfg.Clock.Now().Before(late)
-	return overdue || *deaf >= deafLooks
+	if w.report.Heard >= w.order {
+		w.deaf, w.look = 0, 0
+	} else {
+		if w.look.IsZero() || !now.Before(w.look) { // news must not put a look off
+			w.look = now.Add(look)
+		}
+		if next.IsZero() || w.look.Before(next) {
+			next = w.look
+		}
+	}
+	w.timer.Reset(next)
+}
+
+// outlives reports whether something of a program that is to stop lives and was not killed.
+func (c *Child) outlives() bool { return c.term == "" && !c.gone() && !c.report.Killed }
+
+// late returns when a program that was told to stop must have been killed by its guard.
+func (c *Child) late() bootclock.Instant {
+	kill := c.ending.At
+	if c.ending.Began.IsZero() { // it has ended by itself, and left something
+		kill = c.rule().After(c.until)
+	}
+	return kill.Add(c.cfg.KillMargin / 8)
+}
+
+// hangs reports whether the guard is not to be relied on: it does not hear, or the program has outlived the fence.
+func (w *watch) hangs() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.report.Heard >= w.order {
+		w.deaf = 0
+	} else if !w.look.IsZero() && !w.cfg.Clock.Now().Before(w.look) {
+		w.deaf++
+	}
+	overdue := w.outlives() && !w.cfg.Clock.Now().Before(w.late())
+	return overdue || w.deaf >= deafLooks
 }
 
 // replace kills what a lost guard has left, gives the term up, and starts another guard. It reports false when ctx ends.
@@ -111,11 +161,11 @@ func (c *Child) sweep() {
 	c.mu.Unlock()
 }
 
-// Close waits until the program has stopped, or ctx ends, and ends the guard then, which kills what still lives. Run
-// must have returned.
+// Close waits until the program has stopped, or ctx ends, and ends the guard then, which kills what still lives. A program
+// that was told to stop before keeps its kill deadline; one that was not is stopped as at a loss. Run must have returned.
 func (c *Child) Close(ctx context.Context) error {
 	c.mu.Lock()
-	err := c.stop()
+	err := c.stop(leadership.Leadership{})
 	g := c.guard
 	c.mu.Unlock()
 	if g == nil {
@@ -134,21 +184,20 @@ func (c *Child) awaitEnd(ctx context.Context, g *guard.Guard) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stopped := make(chan error, 1)
-	go func() { stopped <- c.Stopped(ctx) }()
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
-	for deaf := 0; ; {
+	go func() { stopped <- c.awaitStop(ctx) }()
+	w := c.watch()
+	defer w.timer.Stop()
+	for over := false; !over && !w.hangs(); {
+		w.rest()
 		select {
 		case <-stopped:
 			return
 		case <-g.Done():
-		case <-ticker.C:
-			if !c.hangs(&deaf) {
-				continue
-			}
+			over = true
+		case <-c.poke:
+		case <-w.timer.C():
 		}
-		cancel()
-		<-stopped
-		return
 	}
+	cancel()
+	<-stopped
 }

@@ -29,6 +29,10 @@ func CheckAddress(s string) error {
 
 func parseAddress(s string) (address, error) {
 	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
+		if abstract(path) {
+			return address{}, fmt.Errorf("parse address %q: want unix:PATH with the path of a file: an abstract socket (@) has no permissions, "+
+				"and any process of the network namespace can reach it", s)
+		}
 		if path == "" || len(path) > socketPathMax {
 			return address{}, fmt.Errorf("parse address %q: want unix:PATH with a path of 1 to %d bytes", s, socketPathMax)
 		}

@@ -2,8 +2,10 @@ package control
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,19 +19,29 @@ import (
 type desk struct {
 	clock    *handClock
 	election *stuck
-	settler  *Settler
+	reports  []string // the tokens of the stops that were reported
 	quits    int
 	handler  http.Handler
 }
 
 func newDesk(allowStepDown bool) *desk {
 	d := &desk{clock: newClock(), election: &stuck{}}
-	d.settler = NewSettler(SettlerConfig{Clock: d.clock, Log: quiet})
 	d.handler = NewApp(AppConfig{
-		Election: d.election, Clock: d.clock, Feed: NewFeed(d.clock), Settler: d.settler,
+		Election: d.election, Clock: d.clock, Feed: NewFeed(d.clock), Drained: d.drained,
 		Quit: func() { d.quits++ }, AllowStepDown: allowStepDown,
 	})
 	return d
+}
+
+// errNoDrain is why the desk takes no report.
+var errNoDrain = errors.New("no handover waits")
+
+func (d *desk) drained(l leadership.Leadership, token string) error {
+	if l.IsLeader || l.ValidUntil.IsZero() {
+		return errNoDrain
+	}
+	d.reports = append(d.reports, token)
+	return nil
 }
 
 // ask sends a request as if over a loopback-bound listener.
@@ -125,7 +137,7 @@ func TestOrders(t *testing.T) {
 		{"step down, leading", "/step-down", leading, false, 202, "handing over"},
 		{"step down, standing by", "/step-down", standby, false, 409, "web-x"},
 		{"step down, nobody leads", "/step-down", standsBy(""), false, 409, "the one that does"},
-		{"step down, draining", "/step-down", draining, false, 409, "does not lead"},
+		{"step down, draining", "/step-down", draining, false, 409, "already handing over"},
 		{"step down, not allowed", "/step-down", leading, true, 403, "--allow-step-down"},
 		{"drained, draining", "/drained", draining, false, 202, "noted"},
 		{"drained, draining, no step-down", "/drained", draining, true, 202, "noted"},
@@ -209,11 +221,43 @@ func TestOrdersComeFromThisMachineOnly(t *testing.T) {
 				if w.Code != c.want {
 					t.Errorf("POST %s: %d %s, want %d", path, w.Code, w.Body, c.want)
 				}
-				if acted := len(d.election.ordered) + d.quits + int(d.settler.drained); c.want != 202 && acted != 0 {
+				if acted := len(d.election.ordered) + d.quits + len(d.reports); c.want != 202 && acted != 0 {
 					t.Errorf("POST %s was refused and done", path)
 				}
 			}
 		})
+	}
+}
+
+// TestReportNamesItsTerm: the token of a report comes from the query or from a JSON body.
+func TestReportNamesItsTerm(t *testing.T) {
+	for _, c := range []struct {
+		query, body string
+		want        int
+		token       string
+	}{
+		{"", "", 202, ""},
+		{"", "{}", 202, ""},
+		{"", " \n", 202, ""},
+		{"", `{"token":"48213"}`, 202, "48213"},
+		{"?token=48213", "", 202, "48213"},
+		{"?token=48213", `{"token":"48213"}`, 202, "48213"},
+		{"?token=48213", `{"token":"7"}`, 400, ""},
+		{"", `{"token":7}`, 400, ""},
+		{"", `[]`, 400, ""},
+		{"", `token=7`, 400, ""},
+		{"", `{"token":"7"`, 400, ""},
+	} {
+		d := newDesk(true)
+		d.election.level = drains(d.clock)
+		w := d.ask(t, "POST", "/drained"+c.query, func(r *http.Request) { setBody(r, c.body) })
+		var want []string
+		if c.want == 202 {
+			want = []string{c.token}
+		}
+		if w.Code != c.want || !slices.Equal(d.reports, want) {
+			t.Errorf("query %q, body %q: %d %s, reported %q; want %d, %q", c.query, c.body, w.Code, w.Body, d.reports, c.want, want)
+		}
 	}
 }
 

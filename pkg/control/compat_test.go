@@ -111,7 +111,7 @@ func TestNais(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	app := NewApp(AppConfig{Election: e, Clock: clock, Feed: feed, Settler: NewSettler(SettlerConfig{Clock: clock, Log: quiet}), Compat: CompatNais})
+	app := NewApp(AppConfig{Election: e, Clock: clock, Feed: feed, Compat: CompatNais})
 	ask := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		app.ServeHTTP(w, httptest.NewRequest("GET", path, nil))

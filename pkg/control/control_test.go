@@ -1,6 +1,8 @@
 package control
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -65,8 +67,8 @@ func (c bubbleClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTime
 type stuck struct {
 	mu      sync.Mutex
 	level   leadership.Leadership
-	read    bool
-	turned  bootclock.Instant
+	unready string // why it could not lead
+	turns   bool   // its loop does, after all
 	ordered []string
 }
 
@@ -86,8 +88,20 @@ func (e *stuck) StepDown(cause string) error {
 	return nil
 }
 
-func (e *stuck) Ready() bool             { return e.read }
-func (e *stuck) Beat() bootclock.Instant { return e.turned }
+func (e *stuck) Ready() error {
+	if e.unready != "" {
+		return errors.New(e.unready)
+	}
+	return nil
+}
+
+func (e *stuck) Alive(ctx context.Context) error {
+	if e.turns {
+		return nil
+	}
+	<-ctx.Done()
+	return elector.ErrNotRunning
+}
 
 // leads is a level of a term that ends 10 s after the clock's time.
 func leads(c bootclock.Clock, token string) leadership.Leadership {

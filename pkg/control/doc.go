@@ -8,7 +8,7 @@
 // event for long.
 //
 //	workload ──▶ NewApp    ── /leader, /, /events ──────▶ Election, Feed
-//	                       ── /step-down, /drained, … ──▶ Election, Settler
+//	                       ── /step-down, /drained, … ──▶ Election, Drained
 //	kubelet  ──▶ NewProbes ── /livez, /readyz, … ───────▶ Election
 //	Prometheus ─▶          ── /metrics ─────────────────▶ Metrics
 package control

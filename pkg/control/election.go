@@ -1,7 +1,8 @@
 package control
 
 import (
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"context"
+
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -10,12 +11,13 @@ import (
 type Election interface {
 	// Leadership returns what is known now.
 	Leadership() leadership.Leadership
-	// StepDown asks for a handover and returns at once; [elector.ErrNotLeading] on a standby.
+	// StepDown asks for a handover and returns once the order is taken; [elector.ErrNotLeading] on a standby,
+	// [elector.ErrDraining] where a handover is under way.
 	StepDown(cause string) error
-	// Ready reports whether the Lease, or its absence, has been read once.
-	Ready() bool
-	// Beat returns when the election's loop last turned; zero before the first time.
-	Beat() bootclock.Instant
+	// Ready returns nil when the Lease has been read once and nothing would keep this replica from leading; else why not.
+	Ready() error
+	// Alive returns nil once the election's loop has turned, and an error when ctx ends first.
+	Alive(ctx context.Context) error
 }
 
 var _ Election = (*elector.Elector)(nil)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
@@ -31,7 +32,7 @@ type replica struct {
 }
 
 // start runs a candidate until the test ends.
-func start(t *testing.T, backend *memory.Backend, name string, native bool) *replica {
+func start(t *testing.T, backend *memory.Backend, name string) *replica {
 	t.Helper()
 	r := &replica{dir: t.TempDir(), ended: make(chan struct{})}
 	clock := bubbleClock{}
@@ -41,19 +42,20 @@ func start(t *testing.T, backend *memory.Backend, name string, native bool) *rep
 	}
 	feed := NewFeed(clock)
 	fanOut := signals.NewFanOut(quiet, clock, nil, file, feed)
-	settler := NewSettler(SettlerConfig{Clock: clock, Signals: fanOut.Settle, Native: native, Log: quiet})
+	waiter := stopwait.New(stopwait.Config{Clock: clock, Applied: fanOut.Settle, StopTimeout: 30 * time.Second, Log: quiet})
 	config := elector.Default()
 	config.Lease, config.Namespace = "acme-1", "default"
 	config.Identity = naming.Identity(name + "_00000000-0000-4000-8000-000000000000")
 	r.elector, err = elector.New(config, elector.Deps{
 		Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot",
-		Publish: fanOut.Publish, StopWait: settler.Wait,
+		Publish:  func(l leadership.Leadership) { waiter.Heard(l); fanOut.Publish(l) },
+		StopWait: waiter.Wait,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.app = NewApp(AppConfig{
-		Election: r.elector, Clock: clock, Feed: feed, Settler: settler, Quit: func() { r.end() }, AllowStepDown: true,
+		Election: r.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: func() { r.end() }, AllowStepDown: true,
 	})
 	var ctx context.Context
 	ctx, r.end = context.WithCancel(t.Context())
@@ -128,9 +130,9 @@ func TestElectionOverHTTP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
 		defer backend.Close()
-		a := start(t, backend, "web-a", true)
+		a := start(t, backend, "web-a")
 		a.waitFor(t, ledBy, time.Minute)
-		b := start(t, backend, "web-b", true)
+		b := start(t, backend, "web-b")
 		time.Sleep(5 * time.Second)
 		if got := b.tells(t); got != notLedBy {
 			t.Fatalf("the standby's workload is told %q", got)
@@ -168,9 +170,9 @@ func TestUnreportedStopWaitsForValidUntil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
 		defer backend.Close()
-		a := start(t, backend, "web-a", true)
+		a := start(t, backend, "web-a")
 		a.waitFor(t, ledBy, time.Minute)
-		b := start(t, backend, "web-b", true)
+		b := start(t, backend, "web-b")
 		time.Sleep(5 * time.Second)
 		left := a.elector.Leadership().ValidUntil.Sub(bubbleClock{}.Now())
 		if got := a.ask(t, "POST", "/step-down"); got != 202 {
@@ -185,36 +187,38 @@ func TestUnreportedStopWaitsForValidUntil(t *testing.T) {
 	})
 }
 
-// TestTerminationByPlacement: SIGTERM means that the workload has ended only where Kubernetes orders it so.
-func TestTerminationByPlacement(t *testing.T) {
+// TestTerminationProvesNothing: a signal to the sidecar does not show that the workload has stopped, so without sight the
+// last validUntil that it was told decides.
+func TestTerminationProvesNothing(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		native bool
-		order  func(t *testing.T, r *replica)
-		soon   bool
+		name  string
+		order func(t *testing.T, r *replica)
 	}{
-		{"SIGTERM, native", true, func(_ *testing.T, r *replica) { r.end() }, true},
-		{"SIGTERM, classic", false, func(_ *testing.T, r *replica) { r.end() }, false},
-		{"quit, native", true, func(t *testing.T, r *replica) { r.ask(t, "POST", "/quitquitquit") }, true},
-		{"SIGTERM in a drain, native", true, func(t *testing.T, r *replica) {
+		{"SIGTERM", func(_ *testing.T, r *replica) { r.end() }},
+		{"quit", func(t *testing.T, r *replica) { r.ask(t, "POST", "/quitquitquit") }},
+		{"SIGTERM in a drain", func(t *testing.T, r *replica) {
 			r.ask(t, "POST", "/step-down")
 			time.Sleep(time.Second)
 			r.end()
-		}, true},
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				backend := memory.New()
 				defer backend.Close()
-				a := start(t, backend, "web-a", c.native)
+				a := start(t, backend, "web-a")
 				a.waitFor(t, ledBy, time.Minute)
+				until := a.elector.Leadership().ValidUntil
 				c.order(t, a)
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(until.Sub(bubbleClock{}.Now()) - time.Millisecond)
 				synctest.Wait()
-				if got := released(backend); got != c.soon {
-					t.Errorf("released at once: %v, want %v", got, c.soon)
+				if released(backend) {
+					t.Error("released before the last validUntil")
 				}
 				<-a.ended
+				if !released(backend) {
+					t.Error("not released in the end")
+				}
 				if got := a.tells(t); got != notLedBy {
 					t.Errorf("in the end the workload is told %q", got)
 				}
@@ -228,7 +232,7 @@ func TestStreamOfAnElection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
 		defer backend.Close()
-		a := start(t, backend, "web-a", true)
+		a := start(t, backend, "web-a")
 		w := &recorded{ResponseRecorder: httptest.NewRecorder()}
 		ctx, cancel := context.WithCancel(t.Context())
 		var streaming sync.WaitGroup

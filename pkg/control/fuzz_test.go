@@ -128,7 +128,7 @@ func surfaces(f *testing.F) []*surface {
 		feed := NewFeed(d.clock)
 		feed.heartbeat = patience / 10
 		h := NewApp(AppConfig{
-			Election: d.election, Clock: d.clock, Feed: feed, Settler: d.settler,
+			Election: d.election, Clock: d.clock, Feed: feed, Drained: d.drained,
 			Quit: func() { d.quits++ }, AllowStepDown: c.stepDown, Compat: c.compat,
 		})
 		s := &surface{name: c.name, desk: d, orders: c.loopback && c.compat != CompatClassic}
@@ -148,7 +148,7 @@ func (s *surface) prepare(leading bool) {
 		return
 	}
 	d := s.desk
-	d.quits, d.settler.drained = 0, 0
+	d.quits, d.reports = 0, nil
 	d.election.mu.Lock()
 	defer d.election.mu.Unlock()
 	d.election.ordered = nil
@@ -162,11 +162,7 @@ func (s *surface) taken() int {
 	if s.desk == nil {
 		return 0
 	}
-	n := len(s.desk.election.ordered) + s.desk.quits
-	if s.desk.settler.drained != 0 {
-		n++
-	}
-	return n
+	return len(s.desk.election.ordered) + s.desk.quits + len(s.desk.reports)
 }
 
 // mayTake counts the requests that may be an order, as another reader of the bytes sees them.

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"strings"
 )
 
-// maxBody bounds the body of an order, in bytes. Orders have none.
+// maxBody bounds the body of an order, in bytes. Only a report of a stop has one, with its token.
 const maxBody = 1 << 10
 
 type loopbackKey struct{}
@@ -30,7 +31,8 @@ func guard(order http.HandlerFunc) http.HandlerFunc {
 			fail(w, http.StatusForbidden, err.Error())
 			return
 		}
-		if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
 			status := http.StatusBadRequest
 			if _, large := errors.AsType[*http.MaxBytesError](err); large {
 				status = http.StatusRequestEntityTooLarge
@@ -38,6 +40,7 @@ func guard(order http.HandlerFunc) http.HandlerFunc {
 			fail(w, status, fmt.Sprintf("read the request's body: %v: send none", err))
 			return
 		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		order(w, r)
 	}
 }

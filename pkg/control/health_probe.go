@@ -18,18 +18,18 @@ import (
 // maxHealthBody bounds what is read of an answer, in bytes: its status says all.
 const maxHealthBody = 10 << 10
 
-// sight is what a look says of the endpoint itself, well or not.
-type sight int
+// presence is what a look says of the endpoint itself, well or not.
+type presence int
 
 const (
-	unclear sight = iota // no answer in time, or none that tells
-	there                // something answers
-	gone                 // nothing is there: the connection is refused, the file is not there
+	unclear presence = iota // no answer in time, or none that tells
+	there                   // something answers
+	absent                  // nothing is there: the connection is refused, the file is not there
 )
 
-// healthProbe looks at the workload once. The error says that it is not well; the sight, whether its endpoint is there.
+// healthProbe looks at the workload once. The error says that it is not well; the presence, whether its endpoint is there.
 type healthProbe interface {
-	look(ctx context.Context) (sight, error)
+	look(ctx context.Context) (presence, error)
 	// outlives reports whether what it looks at stays when the workload just dies.
 	outlives() bool
 }
@@ -66,7 +66,7 @@ func newHTTPProbe(s string) (*httpProbe, error) {
 	}}, nil
 }
 
-func (p *httpProbe) look(ctx context.Context) (sight, error) {
+func (p *httpProbe) look(ctx context.Context) (presence, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
 	if err != nil {
 		return unclear, err
@@ -100,7 +100,7 @@ func newTCPProbe(s string) (tcpProbe, error) {
 	return tcpProbe{"tcp", net.JoinHostPort(a.host, a.port)}, nil
 }
 
-func (p tcpProbe) look(ctx context.Context) (sight, error) {
+func (p tcpProbe) look(ctx context.Context) (presence, error) {
 	connection, err := new(net.Dialer).DialContext(ctx, p.network, p.address)
 	if err != nil {
 		return afterDial(err), err // it says the address
@@ -112,9 +112,9 @@ func (p tcpProbe) look(ctx context.Context) (sight, error) {
 func (tcpProbe) outlives() bool { return false }
 
 // afterDial tells an endpoint that is gone from one that does not answer.
-func afterDial(err error) sight {
+func afterDial(err error) presence {
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
-		return gone
+		return absent
 	}
 	return unclear
 }
@@ -126,11 +126,11 @@ type fileProbe struct {
 	wall   func() time.Time
 }
 
-func (p fileProbe) look(context.Context) (sight, error) {
+func (p fileProbe) look(context.Context) (presence, error) {
 	info, err := os.Stat(p.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return gone, err // it says the path
+		return absent, err // it says the path
 	case err != nil:
 		return unclear, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -127,7 +128,7 @@ func TestLook(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		cfg  HealthConfig
-		want sight
+		want presence
 		says string // "" where the workload is well
 	}{
 		{"200", HealthConfig{URL: web.URL + "/200"}, there, ""},
@@ -137,13 +138,13 @@ func TestLook(t *testing.T) {
 		{"503", HealthConfig{URL: web.URL + "/503"}, there, "status 503"},
 		{"no answer in time", HealthConfig{URL: web.URL + "/hangs"}, unclear, "deadline"},
 		{"a certificate of its own", HealthConfig{URL: secure.URL}, there, ""},
-		{"refused", HealthConfig{URL: "http://" + nobody}, gone, "refused"},
+		{"refused", HealthConfig{URL: "http://" + nobody}, absent, "refused"},
 		{"a connection", HealthConfig{TCP: web.Listener.Addr().String()}, there, ""},
-		{"no connection", HealthConfig{TCP: nobody}, gone, "refused"},
+		{"no connection", HealthConfig{TCP: nobody}, absent, "refused"},
 		{"a socket", HealthConfig{TCP: "unix:" + socket.Addr().String()}, there, ""},
-		{"no socket", HealthConfig{TCP: "unix:" + filepath.Join(dir, "none.sock")}, gone, "no such file"},
+		{"no socket", HealthConfig{TCP: "unix:" + filepath.Join(dir, "none.sock")}, absent, "no such file"},
 		{"a file", HealthConfig{File: age("old", time.Hour)}, there, ""},
-		{"no file", HealthConfig{File: filepath.Join(dir, "none")}, gone, "no such file"},
+		{"no file", HealthConfig{File: filepath.Join(dir, "none")}, absent, "no such file"},
 		{"a fresh file", HealthConfig{File: age("fresh", 0), FileMaxAge: time.Minute}, there, ""},
 		{"a stale file", HealthConfig{File: age("stale", time.Hour), FileMaxAge: time.Minute}, there, "ago, more than 1m0s"},
 		{"a file from the future", HealthConfig{File: age("future", -time.Hour), FileMaxAge: time.Minute}, there, "more than 1m0s"},
@@ -222,25 +223,50 @@ func TestStandbyThatDoesNotRunIsNotChecked(t *testing.T) {
 	c.await(t, "false: 3 health checks")
 }
 
-// TestEndpointGoneIsAProof: once it was there.
-func TestEndpointGoneIsAProof(t *testing.T) {
+// stopSeen reports whether a watch of the endpoint comes to see the workload's stop within d, and joins it.
+func stopSeen(t *testing.T, e *Endpoint, d time.Duration) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	changed, left := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(left)
+		e.Watch(ctx, func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	defer func() {
+		cancel()
+		<-left
+		if got := e.State(true); got != sight.Unknown {
+			t.Errorf("%v though nobody watches", got)
+		}
+	}()
+	for e.State(false) != sight.Stopped {
+		select {
+		case <-changed:
+		case <-left:
+			return false
+		}
+	}
+	return true
+}
+
+// TestEndpointGoneIsAStop: once it was there. Its presence is no sight of a workload that runs.
+func TestEndpointGoneIsAStop(t *testing.T) {
 	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }))
 	address := app.Listener.Addr().String()
 	app.Listener.Close()
 	h, _ := checking(t, quickHealth(func(c *HealthConfig) { c.TCP, c.Timeout = address, time.Second }))
-	proof := h.Proof()
-	stopped := func(within time.Duration) bool {
-		ctx, cancel := context.WithTimeout(t.Context(), within)
-		defer cancel()
-		err := proof.Stopped(ctx)
-		if err != nil && ctx.Err() == nil {
-			t.Errorf("Stopped: %v, and the context has not ended", err)
-		}
-		return err == nil
+	e := h.Endpoint()
+	if e.Kills() || e.Name() != "health" {
+		t.Errorf("kills %v, name %q", e.Kills(), e.Name())
 	}
-	blind := func() bool { return proof.(interface{ Blind() bool }).Blind() }
-	if !blind() || stopped(100*time.Millisecond) {
-		t.Errorf("never there: blind %v; want true, and no proof", blind())
+	if stopSeen(t, e, 100*time.Millisecond) {
+		t.Error("an endpoint that was never there counts as a stop")
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -248,35 +274,30 @@ func TestEndpointGoneIsAProof(t *testing.T) {
 	}
 	app.Listener = listener
 	app.Start()
-	for blind() {
+	for !h.seen.Load() {
 		time.Sleep(time.Millisecond)
 	}
-	if stopped(100 * time.Millisecond) {
+	if stopSeen(t, e, 100*time.Millisecond) {
 		t.Error("stopped while the endpoint is there")
 	}
 	time.AfterFunc(50*time.Millisecond, app.Close)
-	if !stopped(5 * time.Second) {
+	if !stopSeen(t, e, 5*time.Second) {
 		t.Error("not stopped though the endpoint is gone")
 	}
 }
 
-// TestFileThatStaysIsNoSight: a crash removes no file, so the native placement's rule must go on to hold.
-func TestFileThatStaysIsNoSight(t *testing.T) {
+// TestFileIsNoSight: a crash removes no file, and a file that is removed shows no end.
+func TestFileIsNoSight(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "healthy")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h, c := checking(t, quickHealth(func(c *HealthConfig) { c.File = path }))
 	c.await(t, "true")
-	if !(proofs{h.Proof()}).blind() {
-		t.Error("a file stands against the rule of the native placement")
-	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	if err := h.Proof().Stopped(ctx); err != nil {
-		t.Errorf("the file is gone: %v, want a proof", err)
+	if stopSeen(t, h.Endpoint(), 100*time.Millisecond) {
+		t.Error("a file that was removed counts as a stop")
 	}
 }

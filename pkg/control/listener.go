@@ -37,7 +37,7 @@ type Listener struct {
 }
 
 // Listen binds "HOST:PORT" (127.0.0.1 and localhost come with ::1, port 0 is any free one), ":PORT" or "unix:PATH".
-// An error says the mend.
+// An error says what to do, where that is known.
 func Listen(s string, log *slog.Logger) (*Listener, error) {
 	a, err := parseAddress(s)
 	if err != nil {
@@ -45,7 +45,7 @@ func Listen(s string, log *slog.Logger) (*Listener, error) {
 	}
 	sockets, err := a.bind()
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (with hostNetwork the pods of a node share their ports: use unix:PATH)", s, err)
+		return nil, fmt.Errorf("listen on %s: %w%s", s, err, bindHint(a, err))
 	}
 	return &Listener{sockets: sockets, loopback: a.loopback(), log: log, timeouts: defaultTimeouts()}, nil
 }

@@ -49,6 +49,7 @@ type Metrics struct {
 	lastRenewal     prometheus.Gauge
 	signals         *prometheus.HistogramVec
 	signalFailures  *prometheus.CounterVec
+	abandoned       prometheus.Counter
 
 	mu   sync.Mutex
 	last leadership.Leadership
@@ -77,9 +78,13 @@ func NewMetrics(cfg MetricsConfig) *Metrics {
 			"Time from the moment that a fact became known to the end of an attempt to signal it, by signal.", "signal",
 			0.001, 0.003, 0.01, 0.1, 1),
 		signalFailures: counters("signal_failures_total", "Attempts to signal that failed, by signal.", "signal"),
+		abandoned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: namespaced("drains_abandoned_total"),
+			Help: "Handovers that ended though the workload was not seen to stop: it may have run beside the next leader.",
+		}),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.transitions, m.requests, m.requestFailures, m.lastRenewal, m.signals, m.signalFailures,
+	registry.MustRegister(m.transitions, m.requests, m.requestFailures, m.lastRenewal, m.signals, m.signalFailures, m.abandoned,
 		m.masterStatus(), m.validityLeft(), m.fit(), m.leadsUnfit(), m.buildInfo(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// A compressor would hold more memory than all that is sent here.
@@ -114,6 +119,9 @@ func (m *Metrics) Applied(signal string, latency time.Duration, err error) {
 		m.signalFailures.WithLabelValues(signal).Inc()
 	}
 }
+
+// DrainAbandoned counts a handover that ended though the workload was not seen to stop.
+func (m *Metrics) DrainAbandoned() { m.abandoned.Inc() }
 
 // Published counts the transitions of this replica; give it every level, in order. A replica starts as a standby.
 func (m *Metrics) Published(l leadership.Leadership) {

@@ -50,6 +50,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	text := scrape(t, newMetrics(newClock()))
 	want := []string{
 		`leader_election_master_status{name="acme-752b7817f6"} 0`,
+		"lease_sidecar_drains_abandoned_total 0",
 		"lease_sidecar_fit 1",
 		"lease_sidecar_last_renewal_timestamp_seconds 0",
 		"lease_sidecar_leads_unfit 0",

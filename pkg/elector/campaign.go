@@ -23,7 +23,9 @@ func (m *machine) arm(now moment) {
 		if p := k.record.PreferredHolder; p != "" && p != string(m.cfg.Identity) {
 			k.readyAt = k.readyAt.Add(preferenceGrace)
 		}
-		k.readyAt = max(k.readyAt, m.term.cooldownUntil)
+		if k.record.RenewTime.Equal(m.term.released) { // our own release: another one's is free to us at once
+			k.readyAt = max(k.readyAt, m.term.cooldownUntil)
+		}
 	default:
 		k.readyAt = k.notBefore.Add(spread(m.rand()))
 	}
@@ -41,14 +43,14 @@ func (m *machine) judge(now moment, e fitness) {
 		m.note(slog.LevelInfo, "fit to lead", slog.String("why", e.why))
 		return
 	}
-	m.note(slog.LevelWarn, "unfit to lead", slog.String("why", e.why))
-	if m.role == leading { // even where the unfit may lead: perhaps a fit one is there
+	m.note(slog.LevelWarn, "unfit to lead", reason("Unhealthy"), slog.String("why", e.why))
+	switch { // even where the unfit may lead: perhaps a fit one is there
+	case m.role == leading:
 		m.drain(now, "unfit to lead: "+e.why)
+	case m.resuming:
+		m.term.order = "unfit to lead: " + e.why
 	}
 }
-
-// resumable reports whether the Lease is a predecessor's of this very pod, still valid: it may be taken at once.
-func (m *machine) resumable() bool { return m.inherited != nil && m.know.present }
 
 // takeAt returns when a standby's next attempt is due, [never] where none may be.
 func (m *machine) takeAt() bootclock.Instant {
@@ -80,6 +82,10 @@ func (m *machine) campaign(now moment) *request {
 		}}
 	}
 	m.note(slog.LevelInfo, "taking the Lease", slog.String("why", m.whyNow()), slog.String("version", string(m.know.version)))
+	m.resuming = m.resumable()
+	if !m.resuming { // a new term: what was ordered of the last one is done with
+		m.term.order, m.term.abandoned = "", false
+	}
 	t := m.fresh(now)
 	m.term.acquired, m.term.transitions = t, m.know.record.NextTransitions()
 	r := m.mine(t)
@@ -124,7 +130,7 @@ func (m *machine) explain(now moment) {
 	}
 	m.know.situation = situation
 	m.note(slog.LevelInfo, "standing by", slog.String("why", situation),
-		slog.Duration("wait", max(0, m.takeAtForLog(now))))
+		slog.String("wait", max(0, m.takeAtForLog(now)).String()))
 }
 
 func (m *machine) takeAtForLog(now moment) time.Duration {

@@ -14,10 +14,8 @@ const (
 	minDuration      = 3 * time.Second         // below it the margins drown in scheduling noise
 	maxDuration      = 8760 * time.Hour        // a year: more is a slip of the unit, and the sums of some would overflow
 	minRenewInterval = time.Second             // other electors compare renew times by the second
-	maxAttempt       = 2500 * time.Millisecond // one request to the store
+	maxAttempt       = 2500 * time.Millisecond // one request to the store, until it has shown to be slower
 	maxKillMargin    = 3 * time.Second
-	recheck          = 200 * time.Millisecond // a leader looks at the boot clock at least this often: timers stop in suspend
-	standbyRecheck   = time.Second
 	releaseSpread    = 10 * time.Millisecond
 	releaseCooldown  = 5 * time.Second // who let go does not win the same Lease back at once
 	preferenceGrace  = time.Second     // a head start for the holder that somebody asked for
@@ -34,6 +32,9 @@ type Config struct {
 	Lease, Namespace string
 	// Workload is written to the Lease and compared with what stands there ("deployment/web"); "" for no check.
 	Workload string
+	// Store says where the Lease lies, such as the API server's host or a directory's path. A [Hold] names it: what it
+	// says of a Lease in one store must not be believed of a Lease of that name in another. "" is a name like any other.
+	Store string
 	// Identity is unique to this process's run of the candidate, or kept over restarts under the [Hold]'s lock.
 	Identity naming.Identity
 	// Duration is the lease duration, whole seconds ≥ 3 s, the same for all candidates of a Lease. Default 15 s.
@@ -51,6 +52,9 @@ type Config struct {
 	// LeadUnfit lets an unfit candidate (see [Elector.SetFit]) take a Lease that no fit one has taken for a whole
 	// lease duration after it became free. Without it, no leader is better than an unfit one.
 	LeadUnfit bool
+	// ExitOnLoss has [Elector.Run] end with [ErrLeadershipLost] when a term ends that nobody asked to end, this
+	// process's own or one that it inherited. "Not leading" is published first.
+	ExitOnLoss bool
 }
 
 // Default returns the timings that fit client-go peers at their defaults: 15 s, 10 s, 3 s, and 18 s of grace.
@@ -78,7 +82,12 @@ func (c Config) KillMargin() time.Duration {
 	return min(maxKillMargin, (c.Duration-c.RenewDeadline)*6/10)
 }
 
-// attempt returns the longest time that one request may take: min(2.5 s, RenewDeadline/4).
+// HoldKey returns the key of this candidate's [Hold].
+func (c Config) HoldKey() HoldKey {
+	return HoldKey{Namespace: c.Namespace, Lease: c.Lease, Store: c.Store, Identity: string(c.Identity)}
+}
+
+// attempt returns how long one request may take at first: min(2.5 s, RenewDeadline/4).
 func (c Config) attempt() time.Duration { return min(maxAttempt, c.RenewDeadline/4) }
 
 // Validate reports every fault at once, each with the flag, its value and the mend, as a *multierror.Error.

@@ -13,10 +13,13 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// Observer is told of every request that ended: its verb (get, create, update for a take, renew, release), how long
-// it took, and its error or nil. It is called from several goroutines and must not block.
+// Observer is told what metrics count. It is called from several goroutines and must not block.
 type Observer interface {
+	// Requested is told of every request that ended: its verb (get, create, update for a take, renew, release), how long it
+	// took, and its error or nil.
 	Requested(verb string, latency time.Duration, err error)
+	// DrainAbandoned is told of every handover that ended though the workload was not seen to stop.
+	DrainAbandoned()
 }
 
 // Deps is what an election runs on. Store and Publish are required.
@@ -27,10 +30,11 @@ type Deps struct {
 	Publish func(leadership.Leadership)
 	// StopWait returns once the workload has stopped, or is not to be waited for any more, or when ctx ends. It is called
 	// in its own goroutine at the start of each drain, and again, in place of the call before, when the drain changes (the
-	// process is told to terminate). Nil: the workload counts as stopped at once.
+	// process is told to terminate). It is not called where nobody was told of the term, nor of the one before it, since
+	// the workload was last seen to have stopped. Nil: the workload counts as stopped at once.
 	StopWait func(ctx context.Context, d Drain) Outcome
-	// Hold is the locked hold file; nil: no term is resumed, and Identity must be new in every process.
-	Hold *Hold
+	// Hold is the locked hold file, a [*Hold]; nil: no term is resumed, and Identity must be new in every process.
+	Hold HoldFile
 	// Clock is the machine's by default, BootID then the running boot's.
 	Clock  bootclock.Clock
 	BootID string
@@ -46,11 +50,9 @@ type Deps struct {
 type Elector struct {
 	cfg      Config
 	deps     Deps
-	commands chan event
 	snapshot atomic.Pointer[leadership.Leadership]
-	beat     atomic.Int64
-	ready    atomic.Bool
-	fit      atomic.Pointer[fitness] // the newest word of SetFit
+	unready  atomic.Pointer[string] // why it could not lead; "" where it could
+	orders   orders
 }
 
 // New returns a candidate that does nothing until [Elector.Run]. It fails on a configuration that is not safe
@@ -81,7 +83,9 @@ func New(cfg Config, deps Deps) (*Elector, error) {
 	if deps.Rand == nil {
 		deps.Rand = rand.Float64
 	}
-	e := &Elector{cfg: cfg, deps: deps, commands: make(chan event, 8)}
+	e := &Elector{cfg: cfg, deps: deps, orders: newOrders()}
+	unread := "the election has not begun yet"
+	e.unready.Store(&unread)
 	e.snapshot.Store(&leadership.Leadership{
 		Lease: cfg.Lease, Namespace: cfg.Namespace, Identity: string(cfg.Identity), BootID: deps.BootID,
 	})
@@ -89,40 +93,14 @@ func New(cfg Config, deps Deps) (*Elector, error) {
 }
 
 // Run campaigns until ctx ends; then it hands over, if it leads, and returns nil once the Lease is released, or has
-// run out. It returns a [*CollisionError] when the Lease is another workload's. Everything that it started has ended
-// when it returns.
+// run out. It returns a [*CollisionError] when the Lease is another workload's, and [ErrLeadershipLost] as
+// [Config.ExitOnLoss] says. Everything that it started has ended when it returns. Run it once.
 func (e *Elector) Run(ctx context.Context) error {
 	l := newLoop(e)
+	close(e.orders.begun)
+	defer close(e.orders.ended)
 	defer l.close()
 	return l.run(ctx)
-}
-
-// StepDown asks for a handover, and returns at once. It returns [ErrNotLeading] on a candidate that does not lead.
-func (e *Elector) StepDown(cause string) error {
-	if !e.Leadership().IsLeader {
-		return ErrNotLeading
-	}
-	e.command(stepDown{cause: cause})
-	return nil
-}
-
-// Hurry ends the waiting of a handover: a workload that has not been seen to stop leaves the Lease unreleased, to run
-// out by itself.
-func (e *Elector) Hurry() { e.command(hurry{}) }
-
-// SetFit says whether the workload is fit to lead, and why. A candidate is fit until it is told otherwise: unfit, it
-// hands over if it leads, and does not campaign, except as [Config.LeadUnfit] says.
-func (e *Elector) SetFit(fit bool, why string) {
-	e.fit.Store(&fitness{fit: fit, why: why})
-	e.command(tick{}) // wakes the loop, which looks for a newer word at every turn
-}
-
-// command hands a command to the loop. Where several wait there already, one more of them adds nothing.
-func (e *Elector) command(c event) {
-	select {
-	case e.commands <- c:
-	default:
-	}
 }
 
 // Leadership returns what is known, judged by the clock at this call: it never says "leader" at or past validUntil,
@@ -131,12 +109,16 @@ func (e *Elector) Leadership() leadership.Leadership {
 	return e.snapshot.Load().At(e.deps.Clock.Now())
 }
 
-// Ready reports whether the Lease, or its absence, has been read once.
-func (e *Elector) Ready() bool { return e.ready.Load() }
-
-// Beat returns when the loop last turned. It turns at least once a second; an old beat means that it is stuck.
-func (e *Elector) Beat() bootclock.Instant { return bootclock.Instant(e.beat.Load()) }
+// Ready returns nil when the Lease has been read once, and nothing is known that would keep this candidate from ever
+// leading (rights, or a missing Lease that it may not create); else why not. An outage does not take it back.
+func (e *Elector) Ready() error {
+	if why := *e.unready.Load(); why != "" {
+		return errors.New(why)
+	}
+	return nil
+}
 
 type unobserved struct{}
 
 func (unobserved) Requested(string, time.Duration, error) {}
+func (unobserved) DrainAbandoned()                        {}

@@ -237,8 +237,10 @@ func TestStuckLoopNeverSaysLeader(t *testing.T) {
 		if got := e.Leadership(); got.IsLeader || got.Token != "" {
 			t.Errorf("leads with token %q at validUntil", got.Token)
 		}
-		if beat := e.Beat(); clock.Now().Sub(beat) < 5*time.Second {
-			t.Error("the stuck loop still beats")
+		alive, give := context.WithTimeout(ctx, 5*time.Second)
+		defer give()
+		if err := e.Alive(alive); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("Alive of a stuck loop: %v, want ErrNotRunning", err)
 		}
 		close(stuck)
 		cancel()

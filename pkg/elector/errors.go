@@ -8,6 +8,12 @@ import (
 var (
 	// ErrNotLeading answers a step-down asked of a candidate that does not lead.
 	ErrNotLeading = errors.New("this replica does not lead")
+	// ErrDraining answers a step-down asked of a candidate that hands over already.
+	ErrDraining = errors.New("this replica is handing over already: it waits for its workload to stop")
+	// ErrNotRunning answers a command to an election that has ended, or whose loop does not take it in time.
+	ErrNotRunning = errors.New("the election does not run")
+	// ErrLeadershipLost ends an election with [Config.ExitOnLoss] whose term has ended unasked.
+	ErrLeadershipLost = errors.New("leadership was lost")
 	// ErrHeld answers an attempt to open a hold whose lock another live process has.
 	ErrHeld = errors.New("another lease-sidecar holds this signal directory")
 )
@@ -19,7 +25,7 @@ type CollisionError struct {
 	Lease, Namespace, Workload, Other string
 }
 
-// Error names both workloads and the mend.
+// Error names both workloads and the fix.
 func (e *CollisionError) Error() string {
 	return fmt.Sprintf("Lease %s/%s belongs to %s, not to %s: give one of them another --prefix or --lease-name "+
 		"(or, if %s is gone, delete the Lease)", e.Namespace, e.Lease, e.Other, e.Workload, e.Other)

@@ -35,8 +35,11 @@ type (
 	stepDown struct{ cause string }
 	// terminate: the process is to end: hand over, then be done.
 	terminate struct{}
-	// hurry: stop waiting for the workload; let go only what is proven stopped.
-	hurry struct{}
+	// abandon: wait no longer for the workload in the drain with that number, in whichever for 0: the Lease is neither
+	// released nor renewed.
+	abandon struct{ drain int }
+	// holdFailed: the hold that the last step wanted saved could not be written, or not to its end.
+	holdFailed struct{}
 	// fitness: the workload's health says whether this candidate should lead.
 	fitness struct {
 		fit bool
@@ -53,6 +56,7 @@ func (watchOpened) isEvent() {}
 func (watchClosed) isEvent() {}
 func (stepDown) isEvent()    {}
 func (terminate) isEvent()   {}
-func (hurry) isEvent()       {}
+func (abandon) isEvent()     {}
+func (holdFailed) isEvent()  {}
 func (fitness) isEvent()     {}
 func (settled) isEvent()     {}

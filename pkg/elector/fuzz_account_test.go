@@ -14,7 +14,6 @@ import (
 type account struct {
 	t    *testing.T
 	m    *machine
-	me   string
 	hold *HoldState
 
 	sent     map[int64]bootclock.Instant // renew times that may count → when the write left
@@ -30,7 +29,10 @@ type account struct {
 	tokens    lease.Version // the highest published
 	toldUntil bootclock.Instant
 	drain     int
-	stopped   bool // the workload has been seen to stop since it was last told to lead
+	disk      bootclock.Instant // until when a process that starts now could believe the hold file
+	ordered   bool              // the term was asked to end, and no new one has been asked for since
+	abandoned bool              // its drain was abandoned, the same
+	stopped   bool              // the workload has been seen to stop since it was last told to lead
 	stoppedAt bootclock.Instant
 	read      bool // a read that left after that showed the Lease as ours
 	ending    bool
@@ -44,11 +46,21 @@ type sighting struct {
 }
 
 func newAccount(t *testing.T, m *machine, hold *HoldState) *account {
-	return &account{
-		t: t, m: m, me: string(m.cfg.Identity), hold: hold, stopped: true,
+	a := &account{
+		t: t, m: m, hold: hold, stopped: true,
 		sent: map[int64]bootclock.Instant{}, sighted: map[lease.Version][]sighting{},
 	}
+	if hold != nil { // whatever it says, the workload was told something until then
+		a.stopped, a.toldUntil = false, hold.ValidUntil
+		if hold.Leading {
+			a.disk = hold.ValidUntil
+		}
+	}
+	return a
 }
+
+// me is the candidate's identity, which changes where a twin writes it.
+func (a *account) me() string { return string(a.m.cfg.Identity) }
 
 // renewTime returns one that was sent, counted from the last, or one that never was.
 func (a *account) renewTime(back int, wall time.Time) time.Time {
@@ -80,6 +92,8 @@ func (a *account) hear(now moment, e event, inflight *request) {
 		}
 	case terminate:
 		a.ending = true
+	case abandon:
+		a.abandoned = a.abandoned || a.m.role == drainingRole && !a.stopped
 	}
 }
 
@@ -89,16 +103,13 @@ func (a *account) see(now moment, r lease.Record) {
 	}
 	a.sighted[r.Version] = append(a.sighted[r.Version], sighting{now.boot, r})
 	a.newest = r
-	if sent, ours := a.sent[r.RenewTime.UnixMicro()]; ours && r.Holder == a.me {
+	if sent, ours := a.sent[r.RenewTime.UnixMicro()]; ours && r.Holder == a.me() {
 		a.proven = max(a.proven, sent.Add(a.m.cfg.RenewDeadline))
 	}
 }
 
 // judge holds what came of a step against the invariants.
 func (a *account) judge(now moment, out ready) {
-	if !a.stopped && now.boot >= a.toldUntil {
-		a.stopped, a.stoppedAt = true, now.boot // no reader believes in the term any more
-	}
 	a.judgeTerm(now)
 	if out.level != nil {
 		a.judgeLevel(now, *out.level)
@@ -109,11 +120,11 @@ func (a *account) judge(now moment, out ready) {
 	if out.request != nil {
 		a.judgeRequest(now, out.request)
 	}
-	if !out.done && (out.wake <= now.boot || out.wake > now.boot.Add(standbyRecheck)) {
+	if !out.done && out.wake != 0 && out.wake <= now.boot {
 		a.t.Fatalf("at %v it wants to wake at %v", now.boot, out.wake)
 	}
-	if len(out.notes) > 16 || len(a.m.troubles) > 5 {
-		a.t.Fatalf("%d lines for the log in one step, %d troubles", len(out.notes), len(a.m.troubles))
+	if len(out.notes) > 16 || len(a.m.effort.troubles) > 5 {
+		a.t.Fatalf("%d lines for the log in one step, %d troubles", len(out.notes), len(a.m.effort.troubles))
 	}
 }
 
@@ -139,18 +150,19 @@ func (a *account) judgeLevel(now moment, l leadership.Leadership) {
 	if !l.IsLeader {
 		return
 	}
-	inherited := a.hold != nil && l.Token == a.hold.Token
 	switch {
+	case len(a.sighted) == 0 || a.hold != nil && l.Token == a.hold.Token:
+		a.t.Fatalf("I14: an inherited term is told: %+v", l)
+	case a.ordered, a.abandoned:
+		a.t.Fatalf("a term that was asked to end, or abandoned, leads again: %+v", l)
 	case now.boot >= l.ValidUntil:
 		a.t.Fatalf("I1: published until %v at %v", l.ValidUntil, now.boot)
-	case inherited && (l.ValidUntil != a.hold.ValidUntil || before.Token != l.Token && a.tokens != ""):
-		a.t.Fatalf("the predecessor's term came back, or grew: %+v", l)
-	case !inherited && l.ValidUntil > a.proven:
+	case l.ValidUntil > a.proven:
 		a.t.Fatalf("I2: published until %v, proven until %v", l.ValidUntil, a.proven)
 	case l.Token == before.Token:
 	case lease.Version(l.Token).Compare(a.tokens) <= 0:
 		a.t.Fatalf("I6, I10: token %s after %s", l.Token, a.tokens)
-	case !inherited:
+	default:
 		a.judgeToken(l)
 	}
 	if a.ending && !before.IsLeader {
@@ -163,7 +175,7 @@ func (a *account) judgeLevel(now moment, l leadership.Leadership) {
 // judgeToken asks that the term began by a record that showed a write of this process as the Lease's.
 func (a *account) judgeToken(l leadership.Leadership) {
 	for _, s := range a.sighted[lease.Version(l.Token)] {
-		if _, ours := a.sent[s.record.RenewTime.UnixMicro()]; ours && s.record.Holder == a.me {
+		if _, ours := a.sent[s.record.RenewTime.UnixMicro()]; ours && s.record.Holder == a.me() {
 			return
 		}
 	}
@@ -175,7 +187,7 @@ func (a *account) judgeRequest(now moment, r *request) {
 	switch {
 	case a.inflight != nil:
 		a.t.Fatalf("%s is sent while %s is under way", r.verb, a.inflight.verb)
-	case r.timeout <= 0 || r.timeout > maxAttempt:
+	case r.timeout <= 0 || r.timeout > a.m.cfg.RenewDeadline:
 		a.t.Fatalf("%s may take %v", r.verb, r.timeout)
 	case r.verb == verbGet:
 		return
@@ -187,11 +199,17 @@ func (a *account) judgeRequest(now moment, r *request) {
 	case rec.UID != a.uid(rec.Version):
 		a.t.Fatalf("I4: %s on UID %q and version %q, which were never told together", r.verb, rec.UID, rec.Version)
 	}
+	if a.abandoned && r.verb != verbTake {
+		a.t.Fatalf("%s is sent after the drain was abandoned", r.verb)
+	}
 	switch r.verb {
 	case verbTake:
 		a.judgeTake(now, rec)
+		if !a.m.resuming {
+			a.ordered, a.abandoned = false, false
+		}
 	case verbRelease:
-		a.judgeRelease(rec)
+		a.judgeRelease(now, rec)
 		clear(a.sent)
 		return
 	}
@@ -232,15 +250,17 @@ func (a *account) judgeTake(now moment, rec lease.Record) {
 // resumes reports whether the record is the predecessor's term: the first one told, as the hold has it, in time.
 func (a *account) resumes(now moment, r lease.Record) bool {
 	return a.hold != nil && a.hold.Leading && now.boot < a.hold.ValidUntil && r.Version == a.first &&
-		r.Holder == a.me && r.UID == a.hold.UID && r.AcquireTime.Equal(a.hold.AcquireTime)
+		r.Holder == a.me() && r.UID == a.hold.UID && r.AcquireTime.Equal(a.hold.AcquireTime)
 }
 
-func (a *account) judgeRelease(rec lease.Record) {
+func (a *account) judgeRelease(now moment, rec lease.Record) {
 	switch {
 	case !a.stopped:
 		a.t.Fatalf("I5: released, and the workload, told to lead until %v, was not seen to stop", a.toldUntil)
 	case a.toldUntil != 0 && !a.read:
 		a.t.Fatal("I5: released without a read since the workload stopped")
+	case now.boot < a.disk:
+		a.t.Fatalf("I15: released while the hold on disk leads until %v", a.disk)
 	case rec.Holder != "":
 		a.t.Fatalf("a release that names %q", rec.Holder)
 	}

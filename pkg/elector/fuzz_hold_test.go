@@ -11,35 +11,42 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// FuzzHold reads hold files: whatever bytes lie there, a term is resumed only from a whole one of this boot, and what is
-// told of it until the Lease has been read is a document that readers take.
+// FuzzHold reads hold files: whatever bytes lie there, a term is resumed only from a whole one of this boot, candidate and
+// file, and nothing of it is told before the Lease has been read.
 func FuzzHold(f *testing.F) {
 	whole := HoldState{
 		UID: "u1", AcquireTime: transcriptEpoch, Token: "77", Transitions: 4, Since: transcriptEpoch, Leading: true,
 		ValidUntil: bootclock.Instant(transcriptBoot + 9*time.Second),
 	}
-	b, err := encodeHold("boot", whole)
+	b, err := encodeHold(holdRecord{BootID: "boot", HoldKey: someKey, holdFile: someFile, HoldState: whole})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b, false)
 	f.Add(b[9:len(b)-1], true)
-	f.Add([]byte(`{"bootID":"boot","uid":"u1","validUntil":1009000000000,"leading":true}`), true)
-	f.Add([]byte(`{"bootID":"boot","leading":true,"validUntil":-1}`), true)
+	const ours = `{"bootID":"boot","namespace":"default","lease":"acme-1","store":"here","identity":"web-0_pod","device":1,"inode":2,`
+	f.Add([]byte(ours+`"uid":"u1","validUntil":1009000000000,"leading":true}`), true)
+	f.Add([]byte(ours+`"leading":true,"validUntil":-1}`), true)
 	f.Add([]byte("null"), true)
 	f.Fuzz(func(t *testing.T, b []byte, seal bool) {
 		if seal { // no fuzzer guesses a checksum
 			b = fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(b), b)
 		}
-		h, err := decodeHold(b, "boot")
+		h, err := decodeHold(b, "boot", someKey, someFile)
 		if err != nil {
 			if h != (HoldState{}) {
 				t.Fatalf("a refusal came with %+v", h)
 			}
 			return
 		}
-		if _, err := decodeHold(b, "another boot"); err == nil {
+		if _, err := decodeHold(b, "another boot", someKey, someFile); err == nil {
 			t.Fatalf("%q is of two boots", b)
+		}
+		if _, err := decodeHold(b, "boot", HoldKey{}, someFile); err == nil {
+			t.Fatalf("%q is of two candidates", b)
+		}
+		if _, err := decodeHold(b, "boot", someKey, holdFile{}); err == nil {
+			t.Fatalf("%q is of two files", b)
 		}
 		resume(t, h)
 	})
@@ -61,8 +68,8 @@ func resume(t *testing.T, h HoldState) {
 			continue
 		}
 		l := *out.level
-		if l.IsLeader && (!h.Leading || now >= h.ValidUntil) {
-			t.Fatalf("at %v it leads by the hold %+v", now, h)
+		if l.IsLeader {
+			t.Fatalf("at %v it leads by the hold %+v alone", now, h)
 		}
 		if now < bootclock.Instant(transcriptBoot+time.Hour) {
 			readable(t, l)

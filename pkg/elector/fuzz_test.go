@@ -38,6 +38,7 @@ type ordeal struct {
 	drain   int
 	wake    bootclock.Instant
 	account *account
+	full    bool // the volume takes no hold
 }
 
 // spans are the steps in which time passes.
@@ -117,9 +118,7 @@ func (o *ordeal) deed() {
 		o.answer(func(*request) (lease.Reply, error) { return lease.Reply{}, err })
 	case 6:
 		forged := lease.Reply{Record: o.forge()}
-		if seconds := int8(o.byte()); seconds != 0 {
-			forged.Date = o.now.wall.Add(time.Duration(seconds) * time.Second)
-		}
+		_ = o.byte()
 		o.answer(func(*request) (lease.Reply, error) { return forged, nil })
 	case 7:
 		o.answer(func(r *request) (lease.Reply, error) { o.kept = append(o.kept, r); return lease.Reply{}, errTimeout })
@@ -146,12 +145,14 @@ func (o *ordeal) deed() {
 	case 14:
 		o.take([]event{watchOpened{}, watchClosed{}, watchClosed{lease.ErrExpired}, watchClosed{errors.New("reset")}}[o.byte()%4])
 	case 15:
-		o.take([]event{fitness{fit: true}, stepDown{cause: "asked"}, terminate{}, hurry{}, fitness{}}[o.byte()%5])
+		o.take([]event{fitness{fit: true}, stepDown{cause: "asked"}, terminate{}, abandon{}, fitness{}}[o.byte()%5])
 	case 16:
 		o.take(settled{drain: o.drain - int(o.byte()%3)})
 	case 17:
 		o.now.wall = o.now.wall.Add(spans[o.byte()%byte(len(spans))] - time.Minute)
 		o.take(tick{})
+	case 19:
+		o.full = !o.full
 	default:
 		for range 8 {
 			o.honest()
@@ -188,7 +189,19 @@ func (o *ordeal) take(e event) {
 		o.drain = out.drain.number
 	}
 	o.wake = out.wake
+	if _, asked := e.(stepDown); asked && out.answer == nil {
+		o.account.ordered = true
+	}
+	if out.hold != nil && !o.full {
+		o.account.disk = 0
+		if out.hold.Leading {
+			o.account.disk = out.hold.ValidUntil
+		}
+	}
 	o.account.judge(o.now, out)
+	if out.hold != nil && o.full {
+		o.take(holdFailed{})
+	}
 }
 
 // forge makes a record of the next bytes. It may bear a renew time that the candidate did send, or did long ago.
@@ -247,7 +260,7 @@ func (o *ordeal) recover() {
 		return
 	}
 	o.take(fitness{fit: true, why: "the end"})
-	o.kept = nil
+	o.kept, o.full = nil, false
 	o.store.version += 1 << 12
 	if r := o.store.record; r != nil {
 		kept := *r

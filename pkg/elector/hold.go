@@ -22,62 +22,92 @@ type HoldState struct {
 	ValidUntil bootclock.Instant `json:"validUntil"`
 	// Leading says that the term was neither stopped nor being handed over.
 	Leading bool `json:"leading"`
-	// Token, Transitions and Since are the term's, for the document that stands until the successor has read the
-	// Lease. Since is wall-clock time.
+	// Token, Transitions and Since are the term's. Since is wall-clock time.
 	Token       string    `json:"token"`
 	Transitions int64     `json:"transitions"`
 	Since       time.Time `json:"since"`
 }
 
-// inheritance is a predecessor's term that may be resumed.
-type inheritance struct {
-	HoldState
-	version lease.Version // of the first record seen: another one decides against resuming
+// HoldFile keeps a candidate's hold. A [*Hold] does; a simulation may stand between the two, as a full disk does.
+type HoldFile interface {
+	// Load returns what the process before left, and false where it is of no use: see [Hold.Load].
+	Load(key HoldKey, now, longest bootclock.Instant) (HoldState, bool)
+	// Save writes a hold down: see [Hold.Save].
+	Save(key HoldKey, s HoldState) error
 }
 
-// maxHold bounds the hold file, which lies on a volume that others may write.
-const maxHold = 4096
+// HoldKey says whose a hold is. A hold with another key is void: the volume may have been mounted into another pod, or
+// the sidecar been given another namespace, Lease or store since.
+type HoldKey struct {
+	// Namespace and Lease name the Lease, Store says where it lies (see [Config.Store]).
+	Namespace string `json:"namespace"`
+	Lease     string `json:"lease"`
+	Store     string `json:"store"`
+	// Identity is the candidate's.
+	Identity string `json:"identity"`
+}
 
-var errTorn = errors.New("the hold file is torn or not ours")
+// holdFile is what the kernel says of the hold file itself. A copy of it is another file, and void.
+type holdFile struct {
+	Device uint64 `json:"device"`
+	Inode  uint64 `json:"inode"`
+}
 
-// holdRecord is the file's content: the state under the boot that it was written in.
+// holdSize is the hold file's length: always the same, and one page, so that writing it anew needs no more room than
+// it has.
+const holdSize = 4096
+
+var errVoid = errors.New("the hold file is torn, or not ours")
+
+// holdRecord is the file's content: the state, whose it is, in which file, on which clock.
 type holdRecord struct {
 	BootID string `json:"bootID"`
+	HoldKey
+	holdFile
 	HoldState
 }
 
-// encodeHold renders a hold as one line: a checksum, a space, JSON.
-func encodeHold(bootID string, h HoldState) ([]byte, error) {
-	doc, err := json.Marshal(holdRecord{BootID: bootID, HoldState: h})
+// encodeHold renders a hold: a checksum, a space, JSON, spaces up to the last byte, which ends the line. A part of it
+// before a part of another does not have the checksum.
+func encodeHold(r holdRecord) ([]byte, error) {
+	doc, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode the hold: %w", err)
 	}
-	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(doc), doc), nil
+	const frame = len("00000000 \n")
+	if len(doc) > holdSize-frame {
+		return nil, fmt.Errorf("encode the hold: %d bytes, at most %d fit", len(doc), holdSize-frame)
+	}
+	body := fmt.Sprintf("%-*s", holdSize-frame, doc)
+	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE([]byte(body)), body), nil
 }
 
-// decodeHold reads what encodeHold wrote. It fails on anything torn, too long, without a whole term, or of another boot,
-// whose clock means nothing in this one.
-func decodeHold(b []byte, bootID string) (HoldState, error) {
+// decodeHold reads what encodeHold wrote. It fails on anything torn or too long, on a term without all that makes one,
+// on another boot's, whose clock means nothing in this one, and on what another candidate wrote, or in another file.
+func decodeHold(b []byte, bootID string, key HoldKey, file holdFile) (HoldState, error) {
 	line, rest, whole := strings.Cut(string(b), "\n")
 	sum, doc, ok := strings.Cut(line, " ")
 	if !whole || rest != "" || !ok || sum != fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(doc))) {
-		return HoldState{}, errTorn
+		return HoldState{}, errVoid
 	}
 	var r holdRecord
 	if err := json.Unmarshal([]byte(doc), &r); err != nil {
-		return HoldState{}, fmt.Errorf("%w: %w", errTorn, err)
+		return HoldState{}, fmt.Errorf("%w: %w", errVoid, err)
 	}
-	if bootID == "" || r.BootID != bootID {
-		return HoldState{}, fmt.Errorf("%w: it is from another boot", errTorn)
-	}
-	if !r.whole() {
-		return HoldState{}, fmt.Errorf("%w: it tells of a term without all that makes one", errTorn)
+	switch {
+	case bootID == "" || r.BootID != bootID:
+		return HoldState{}, fmt.Errorf("%w: it is from another boot, or another clock", errVoid)
+	case r.HoldKey != key:
+		return HoldState{}, fmt.Errorf("%w: it is of another candidate: %+v", errVoid, r.HoldKey)
+	case r.holdFile != file:
+		return HoldState{}, fmt.Errorf("%w: it is a copy", errVoid)
+	case !r.whole():
+		return HoldState{}, fmt.Errorf("%w: it tells of a term without all that makes one", errVoid)
 	}
 	return r.HoldState, nil
 }
 
-// whole reports whether a term that may be resumed has all that a document of it needs: what the hold says is told to
-// the workload until the Lease has been read.
+// whole reports whether a term that may be resumed has all that makes one.
 func (h HoldState) whole() bool {
 	_, err := lease.ParseVersion(h.Token)
 	return !h.Leading || err == nil && h.UID != "" && !h.AcquireTime.IsZero() && !h.Since.IsZero() &&

@@ -6,10 +6,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // Hold is the hold file of one Lease in a signal directory, open and locked: one process at a time has it, so that
@@ -18,6 +20,13 @@ import (
 type Hold struct {
 	file   *os.File
 	bootID string
+	self   holdFile
+}
+
+// holdWriter is a file, as far as a hold is written.
+type holdWriter interface {
+	io.WriterAt
+	Truncate(size int64) error
 }
 
 // OpenHold opens and locks the hold of lease in dir, making the file where there is none. It returns [ErrHeld] while
@@ -27,7 +36,7 @@ func OpenHold(dir, lease string) (*Hold, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "."+lease+".hold")
+	path := filepath.Join(dir, "."+naming.FileName(lease)+".hold")
 	for range 10 { // once more only when the file was replaced between opening and locking
 		f, err := lockFile(path)
 		if err != nil {
@@ -37,7 +46,11 @@ func OpenHold(dir, lease string) (*Hold, error) {
 			if err != nil {
 				return nil, errors.Join(err, f.Close())
 			}
-			return &Hold{file: f, bootID: bootID}, nil
+			self, err := fileOf(f)
+			if err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
+			return &Hold{file: f, bootID: bootID, self: self}, nil
 		}
 		if err := f.Close(); err != nil {
 			return nil, fmt.Errorf("close the replaced hold file: %w", err)
@@ -81,14 +94,28 @@ func isStill(f *os.File, path string) (bool, error) {
 	return os.SameFile(mine, there), nil
 }
 
-// Load returns what the process before left. It answers false for a new file, a torn one, one of another boot, and
-// one that promises more than any term of ours could run (longest is the renew deadline).
-func (h *Hold) Load(now, longest bootclock.Instant) (HoldState, bool) {
-	b, err := io.ReadAll(io.NewSectionReader(h.file, 0, maxHold))
+// fileOf returns what the kernel calls the file.
+func fileOf(f *os.File) (holdFile, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return holdFile{}, fmt.Errorf("look at the hold file: %w", err)
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return holdFile{}, fmt.Errorf("look at the hold file: it has no inode but a %T", info.Sys())
+	}
+	return holdFile{Device: uint64(st.Dev), Inode: st.Ino}, nil //nolint:unconvert // 32 bits wide on some machines
+}
+
+// Load returns what the process before left under that key. It answers false for a new file, a torn one, a copy, one of
+// another boot or another key, and one that promises more than any term of ours could run (longest is the renew deadline
+// from now).
+func (h *Hold) Load(key HoldKey, now, longest bootclock.Instant) (HoldState, bool) {
+	b, err := io.ReadAll(io.NewSectionReader(h.file, 0, holdSize+1))
 	if err != nil {
 		return HoldState{}, false
 	}
-	s, err := decodeHold(b, h.bootID)
+	s, err := decodeHold(b, h.bootID, key, h.self)
 	if err != nil || longest.Before(s.ValidUntil) {
 		return HoldState{}, false
 	}
@@ -96,18 +123,33 @@ func (h *Hold) Load(now, longest bootclock.Instant) (HoldState, bool) {
 	return s, true
 }
 
-// Save writes s down. It is not synced to disk: it must outlive the process, not the machine, as another boot's
-// hold is void.
-func (h *Hold) Save(s HoldState) error {
-	b, err := encodeHold(h.bootID, s)
+// Save writes s down under that key. It is not synced to disk: it must outlive the process, not the machine, as another
+// boot's hold is void. After an error the file may hold what it held before, or be void; it is never a part of both that
+// could be believed. A hold that is not leading and cannot be written empties the file, which says the same: then Save
+// succeeds.
+func (h *Hold) Save(key HoldKey, s HoldState) error {
+	b, err := encodeHold(holdRecord{BootID: h.bootID, HoldKey: key, holdFile: h.self, HoldState: s})
 	if err != nil {
 		return err
 	}
-	if _, err := h.file.WriteAt(b, 0); err != nil {
-		return fmt.Errorf("write the hold file: %w", err)
+	return writeHold(h.file, b, s.Leading)
+}
+
+// writeHold replaces the file's content. Emptying a file needs no room.
+func writeHold(f holdWriter, b []byte, leading bool) error {
+	_, err := f.WriteAt(b, 0)
+	if err == nil {
+		err = f.Truncate(int64(len(b))) // what lay there before may have been longer
 	}
-	if err := h.file.Truncate(int64(len(b))); err != nil {
-		return fmt.Errorf("cut the hold file to length: %w", err)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("write the hold file: %w", err)
+	if leading {
+		return err
+	}
+	if emptied := f.Truncate(0); emptied != nil {
+		return errors.Join(err, fmt.Errorf("empty the hold file: %w", emptied))
 	}
 	return nil
 }

@@ -3,11 +3,13 @@ package elector
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
@@ -26,6 +28,11 @@ func openHold(t *testing.T, dir string) *Hold {
 	return h
 }
 
+var (
+	someKey  = HoldKey{Namespace: "default", Lease: "acme-1", Store: "here", Identity: "web-0_pod"}
+	someFile = holdFile{Device: 1, Inode: 2}
+)
+
 var someHold = HoldState{
 	UID: "u1", AcquireTime: time.Date(2026, 11, 22, 10, 0, 0, 123456000, time.UTC), ValidUntil: 5000, Leading: true,
 	Token: "48213", Transitions: 7, Since: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC),
@@ -37,14 +44,14 @@ func TestHoldOutlivesItsProcess(t *testing.T) {
 	longer := someHold
 	longer.Token = "4821399999999999999999999"
 	for _, s := range []HoldState{longer, someHold} { // the second is shorter than what it overwrites
-		if err := h.Save(s); err != nil {
+		if err := h.Save(someKey, s); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got, ok := openHold(t, dir).Load(1000, 10_000)
+	got, ok := openHold(t, dir).Load(someKey, 1000, 10_000)
 	if !ok {
 		t.Fatal("nothing to load")
 	}
@@ -99,7 +106,7 @@ func TestHoldNotToBeResumed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := openHold(t, t.TempDir())
-			if err := h.Save(someHold); err != nil {
+			if err := h.Save(someKey, someHold); err != nil {
 				t.Fatal(err)
 			}
 			if tt.spoil != nil {
@@ -111,7 +118,7 @@ func TestHoldNotToBeResumed(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got, ok := h.Load(tt.now, tt.longest)
+			got, ok := h.Load(someKey, tt.now, tt.longest)
 			if ok != tt.loads || got.Leading != tt.leads {
 				t.Errorf("loads %v leading %v, want %v %v", ok, got.Leading, tt.loads, tt.leads)
 			}
@@ -120,14 +127,131 @@ func TestHoldNotToBeResumed(t *testing.T) {
 }
 
 func TestHoldOfAnotherBootIsVoid(t *testing.T) {
-	b, err := encodeHold("this-boot", someHold)
+	b, err := encodeHold(holdRecord{BootID: "this-boot", HoldKey: someKey, holdFile: someFile, HoldState: someHold})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := decodeHold(b, "that-boot"); !errors.Is(err, errTorn) {
-		t.Errorf("got %v, want errTorn", err)
+	if _, err := decodeHold(b, "that-boot", someKey, someFile); !errors.Is(err, errVoid) {
+		t.Errorf("got %v, want errVoid", err)
 	}
-	if _, err := decodeHold(b, "this-boot"); err != nil {
+	if _, err := decodeHold(b, "this-boot", someKey, someFile); err != nil {
 		t.Errorf("its own boot's is refused: %v", err)
+	}
+}
+
+// TestHoldOfAnotherIsVoid is I14: what a hold says is believed only by the candidate that wrote it, in the file that it
+// wrote it to.
+func TestHoldOfAnotherIsVoid(t *testing.T) {
+	dir := t.TempDir()
+	h := openHold(t, dir)
+	if err := h.Save(someKey, someHold); err != nil {
+		t.Fatal(err)
+	}
+	load := func(h *Hold, key HoldKey) bool {
+		_, ok := h.Load(key, 1000, 10_000)
+		return ok
+	}
+	if !load(h, someKey) {
+		t.Fatal("its own hold is void")
+	}
+	for name, change := range map[string]func(*HoldKey){
+		"namespace": func(k *HoldKey) { k.Namespace = "other" }, "Lease": func(k *HoldKey) { k.Lease = "acme-2" },
+		"store": func(k *HoldKey) { k.Store = "there" }, "identity": func(k *HoldKey) { k.Identity = "web-0_fresh" },
+	} {
+		key := someKey
+		change(&key)
+		if load(h, key) {
+			t.Errorf("the hold of another %s is believed", name)
+		}
+	}
+	copied := t.TempDir()
+	if out, err := exec.Command("cp", "-a", dir+"/.", copied).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if load(openHold(t, copied), someKey) {
+		t.Error("the copy of a hold is believed")
+	}
+	if !load(h, someKey) {
+		t.Error("after the copy its own hold is void")
+	}
+}
+
+// fullVolume writes some bytes, and then finds no room.
+type fullVolume struct {
+	*os.File
+	room     int
+	emptying error
+}
+
+func (f *fullVolume) WriteAt(b []byte, at int64) (int, error) {
+	n, err := f.File.WriteAt(b[:min(f.room, len(b))], at)
+	return n, errors.Join(err, unix.ENOSPC)
+}
+
+func (f *fullVolume) Truncate(size int64) error {
+	if f.emptying != nil {
+		return f.emptying
+	}
+	return f.File.Truncate(size)
+}
+
+// TestHoldOnAFullVolume: however many bytes of "not leading" reach the file, it does not read as the leading hold that it
+// replaces once Save has succeeded; and where Save fails, it is that old hold or void, never a mixture.
+func TestHoldOnAFullVolume(t *testing.T) {
+	over := someHold
+	over.Leading = false
+	for _, emptying := range []error{nil, unix.EIO} {
+		for room := range holdSize {
+			if room > 64 && room%97 != 0 && room < holdSize-64 {
+				continue
+			}
+			h := openHold(t, t.TempDir())
+			if err := h.Save(someKey, someHold); err != nil {
+				t.Fatal(err)
+			}
+			b, err := encodeHold(holdRecord{BootID: h.bootID, HoldKey: someKey, holdFile: h.self, HoldState: over})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = writeHold(&fullVolume{h.file, room, emptying}, b, false)
+			if (err != nil) != (emptying != nil) {
+				t.Fatalf("%d bytes, emptying fails with %v: %v", room, emptying, err)
+			}
+			got, ok := h.Load(someKey, 1000, 10_000)
+			switch {
+			case err == nil && got.Leading:
+				t.Fatalf("%d bytes: Save went well, and the hold reads as leading", room)
+			case ok && got != someHold && got != over:
+				t.Fatalf("%d bytes: a mixture is believed: %+v", room, got)
+			}
+		}
+	}
+}
+
+// TestHoldNeedsNoMoreRoomThanItHas: a volume without a free byte takes the next hold in place of the one before.
+func TestHoldNeedsNoMoreRoomThanItHas(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatalf("mount a small tmpfs (as root): %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	h := openHold(t, dir)
+	if err := h.Save(someKey, someHold); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "filler"), make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("filling the volume: %v, want ENOSPC", err)
+	}
+	over := someHold
+	over.Leading, over.Token = false, "482139999999999999999999999999999999999999999999999999"
+	if err := h.Save(someKey, over); err != nil {
+		t.Fatalf("on a full volume: %v", err)
+	}
+	if got, ok := h.Load(someKey, 1000, 10_000); !ok || got != over {
+		t.Errorf("got %+v, %v; want %+v", got, ok, over)
 	}
 }

@@ -11,10 +11,12 @@ type Hold struct{}
 func OpenHold(string, string) (*Hold, error) { return nil, bootclock.ErrUnsupported }
 
 // Load answers false.
-func (*Hold) Load(bootclock.Instant, bootclock.Instant) (HoldState, bool) { return HoldState{}, false }
+func (*Hold) Load(HoldKey, bootclock.Instant, bootclock.Instant) (HoldState, bool) {
+	return HoldState{}, false
+}
 
 // Save returns [bootclock.ErrUnsupported].
-func (*Hold) Save(HoldState) error { return bootclock.ErrUnsupported }
+func (*Hold) Save(HoldKey, HoldState) error { return bootclock.ErrUnsupported }
 
 // Close does nothing.
 func (*Hold) Close() error { return nil }

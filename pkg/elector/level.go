@@ -22,12 +22,9 @@ func (m *machine) level(now moment) leadership.Leadership {
 	case m.role == drainingRole: // the hold's end, by which the workload must have stopped
 		l.Leader, l.LeaderUntil = m.cfg.Identity.Name(), m.term.validUntil
 		l.ValidUntil = m.term.validUntil
-	case m.inherited != nil: // the old document stands until the first record decides
-		h := m.inherited
-		l.IsLeader, l.Token, l.Since, l.Transitions = true, h.Token, h.Since, h.Transitions
-		l.Leader, l.LeaderUntil, l.ValidUntil = m.cfg.Identity.Name(), h.ValidUntil, h.ValidUntil
 	default:
 		l.Leader, l.LeaderUntil = m.observedLeader()
+		l.ValidUntil = m.term.disowned(now) // by then a predecessor's workload must have stopped
 	}
 	if !l.ValidUntil.IsZero() {
 		l.ValidUntilWall = now.wall.UTC().Add(l.ValidUntil.Sub(now.boot)).Truncate(time.Millisecond)

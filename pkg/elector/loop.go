@@ -2,16 +2,18 @@ package elector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
 // loop feeds the machine with what happens and carries out what it wants. It alone touches the machine; requests,
-// the watch, the settling and the log each have a goroutine, so that nothing they wait for delays a stop (I7).
+// the watch, the waiting for the workload and the log each have a goroutine, so that nothing they wait for delays a stop
+// (I7). It sleeps until something happens, or until exactly the instant that the machine names.
 type loop struct {
 	e *Elector
 	m *machine
@@ -21,12 +23,14 @@ type loop struct {
 	running sync.WaitGroup
 	events  chan event
 
-	endWatch  context.CancelFunc // of the present watch
-	watches   int                // how many have been opened: the number of the present one
-	endSettle context.CancelFunc // of the present asking
-	notes     chan note
-	fit       *fitness // the last word of SetFit that the machine has heard
-	holdOK    bool
+	endWatch   context.CancelFunc // of the present watch
+	watches    int                // how many have been opened: the number of the present one
+	endSettle  context.CancelFunc // of the present asking
+	notes      chan note
+	fit        *fitness // the last word of SetFit that the machine has heard
+	terminated bool     // the machine has been told that the process is to end
+	holdFailed bool     // the last hold could not be written, and the machine has not been told yet
+	holdOK     bool
 }
 
 func newLoop(e *Elector) *loop {
@@ -43,7 +47,7 @@ func (l *loop) inherited() *HoldState {
 		return nil
 	}
 	now := l.e.deps.Clock.Now()
-	h, ok := l.e.deps.Hold.Load(now, now.Add(l.e.cfg.RenewDeadline))
+	h, ok := l.e.deps.Hold.Load(l.e.cfg.HoldKey(), now, now.Add(l.e.cfg.RenewDeadline))
 	if !ok {
 		return nil
 	}
@@ -59,17 +63,23 @@ func (l *loop) close() {
 
 // run turns until the machine is done.
 func (l *loop) run(ctx context.Context) error {
-	timer := time.NewTimer(0)
+	timer := l.e.deps.Clock.NewTimer()
 	defer timer.Stop()
+	timer.Reset(1) // at once
 	ended := ctx.Done()
 	for {
-		var e event = tick{}
-		select {
-		case <-timer.C:
-		case e = <-l.events:
-		case e = <-l.e.commands:
-		case <-ended:
-			e, ended = terminate{}, nil
+		in := l.receive(timer, ended)
+		e := in.event
+		switch {
+		case in.ended:
+			e, ended, l.terminated = terminate{}, nil, true
+		case e == nil && in.answer != nil: // only whether the loop turns
+			in.answer <- nil
+			continue
+		case e == nil:
+			if e = l.pending(ctx); e == nil {
+				continue
+			}
 		}
 		if l.stale(e) {
 			continue
@@ -78,21 +88,89 @@ func (l *loop) run(ctx context.Context) error {
 			e = n.event
 		}
 		out, err := l.turn(e)
-		if fit := l.e.fit.Load(); err == nil && !out.done && fit != l.fit {
-			l.fit = fit
-			out, err = l.turn(*fit)
+		if in.answer != nil {
+			in.answer <- errors.Join(err, out.answer)
+		}
+		for err == nil && !out.done {
+			if e = l.pending(ctx); e == nil {
+				break
+			}
+			out, err = l.turn(e)
 		}
 		if err != nil || out.done {
 			return err
 		}
-		timer.Reset(out.wake.Sub(l.e.deps.Clock.Now()))
+		timer.Reset(out.wake)
 	}
+}
+
+// input is what the loop has received: an event, an order with or without one, the end of the process, or news.
+type input struct {
+	event  event
+	answer chan<- error
+	ended  bool
+}
+
+// receive waits for the next input. Of several that are there it takes them in a fixed order, so that a simulation of the
+// same chances runs the same way again.
+func (l *loop) receive(timer bootclock.Timer, ended <-chan struct{}) input {
+	select {
+	case <-ended:
+		return input{ended: true}
+	default:
+	}
+	select {
+	case o := <-l.e.orders.asked:
+		return input{event: o.event, answer: o.answer}
+	default:
+	}
+	select {
+	case e := <-l.events:
+		return input{event: e}
+	default:
+	}
+	select {
+	case <-l.e.orders.news:
+		return input{}
+	default:
+	}
+	select {
+	case <-timer.C():
+		return input{event: tick{}}
+	case <-ended:
+		return input{ended: true}
+	case o := <-l.e.orders.asked:
+		return input{event: o.event, answer: o.answer}
+	case e := <-l.events:
+		return input{event: e}
+	case <-l.e.orders.news:
+		return input{}
+	}
+}
+
+// pending returns what the machine is to hear next, whatever else happens; nil for nothing.
+func (l *loop) pending(ctx context.Context) event {
+	fit := l.e.orders.fit.Load()
+	switch {
+	case l.holdFailed:
+		l.holdFailed = false
+		return holdFailed{}
+	case fit != l.fit:
+		l.fit = fit
+		return *fit
+	case !l.e.orders.abandon.Load():
+		return nil
+	case ctx.Err() != nil && !l.terminated: // whoever ends the process and then abandons the handover means this order
+		l.terminated = true
+		return terminate{}
+	}
+	l.e.orders.abandon.Store(false)
+	return abandon{}
 }
 
 // turn has the machine take one event, and does what it wants. The clocks are read after the event was received.
 func (l *loop) turn(e event) (ready, error) {
 	now := moment{boot: l.e.deps.Clock.Now(), wall: l.e.deps.Clock.Wall()}
-	l.e.beat.Store(int64(now.boot))
 	out, err := l.m.step(now, e)
 	if err != nil {
 		return out, fmt.Errorf("election of %s/%s: %w", l.e.cfg.Namespace, l.e.cfg.Lease, err)
@@ -111,14 +189,17 @@ func (l *loop) carryOut(out ready) {
 		l.e.snapshot.Store(out.level)
 		l.e.deps.Publish(*out.level)
 	}
-	if l.m.know.read {
-		l.e.ready.Store(true)
+	if out.unready != *l.e.unready.Load() {
+		l.e.unready.Store(&out.unready)
 	}
 	for _, n := range out.notes {
 		l.log(n)
 	}
 	if out.settled && l.endSettle != nil {
 		l.endSettle()
+	}
+	if out.abandoned {
+		l.e.deps.Observer.DrainAbandoned()
 	}
 	if out.drain != nil {
 		l.askSettled(*out.drain)
@@ -131,17 +212,16 @@ func (l *loop) carryOut(out ready) {
 	}
 }
 
-// save writes the hold. A hold that cannot be written costs a resume after a restart, nothing else: the Lease still
-// keeps everybody out until it has run out.
+// save writes the hold, and remembers a failure for the machine: no release is sent while an old hold could be believed.
 func (l *loop) save(h HoldState) {
 	if l.e.deps.Hold == nil {
 		return
 	}
-	err := l.e.deps.Hold.Save(h)
+	err := l.e.deps.Hold.Save(l.m.cfg.HoldKey(), h)
 	if err != nil && l.holdOK {
-		l.log(note{level: slog.LevelWarn, text: "the hold file cannot be written: a restarted sidecar will not resume its term", attrs: []slog.Attr{slog.Any("err", err)}})
+		l.log(note{level: slog.LevelWarn, text: "the hold file cannot be written: trying again; a restarted sidecar may not resume its term, and a handover waits until the old hold has run out", attrs: []slog.Attr{reason("HoldNotWritten"), slog.Any("err", err)}})
 	}
-	l.holdOK = err == nil
+	l.holdOK, l.holdFailed = err == nil, err != nil
 }
 
 // send performs a request in a goroutine of its own.
@@ -212,7 +292,7 @@ func (l *loop) askSettled(d draining) {
 		switch {
 		case ctx.Err() != nil:
 		case outcome == Abandoned:
-			l.deliver(ctx, hurry{})
+			l.deliver(ctx, abandon{drain: d.number})
 		default:
 			l.deliver(ctx, settled{drain: d.number})
 		}

@@ -26,7 +26,7 @@ type knowledge struct {
 func (m *machine) change(now moment, e lease.Event) {
 	newer := e.Record.Version.Compare(m.know.version)
 	if newer >= 0 {
-		m.watch.heardAt = now.boot // also the echo of a write whose reply came first
+		m.watch.heardAt, m.watch.toldAt = now.boot, now.boot // also the echo of a write whose reply came first
 	}
 	if newer <= 0 {
 		return // overtaken by a reply, or from a store that went back in time: then silence will tell
@@ -45,14 +45,22 @@ func (m *machine) observe(now moment, r lease.Record) {
 	if r.Version.Compare(m.know.version) <= 0 {
 		return
 	}
+	m.renewed(now, r)
 	k := &m.know
+	if !k.present || m.rights.seePeer(string(m.cfg.Identity), r) {
+		k.tryAt = 0 // what was refused, or failed, was another request, or is allowed by now
+	}
 	k.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot
 	m.forbid(now, r)
 	if r.Workload != "" && m.cfg.Workload != "" && r.Workload != m.cfg.Workload {
 		m.collide(now, r)
 		return
 	}
-	m.inherit(now)
+	m.rights.grant(verbCreate)
+	if m.betray(r) {
+		m.separate(now)
+	}
+	m.inherit()
 	if r.Holder != string(m.cfg.Identity) {
 		m.lost(now, r)
 	} else {
@@ -80,26 +88,27 @@ func (m *machine) lost(now moment, r lease.Record) {
 	}
 	switch {
 	case r.Holder != "":
-		m.stop(now, "the Lease has another holder: "+r.Holder)
+		m.stop(now, "HolderChanged", "the Lease has another holder: "+r.Holder)
 	case m.role == drainingRole && r.Released():
-		m.stop(now, "released")
+		m.stop(now, released, "released")
 	default:
-		m.stop(now, "somebody else cleared the Lease's holder")
+		m.stop(now, "HolderCleared", "somebody else cleared the Lease's holder")
 	}
 }
 
 // credit counts a record of ours: validity from before the write was sent, and only for writes of this process (I2,
-// I8). A record that was tampered with is put right by a renewal at once.
+// I8). A record that was tampered with is put right by a renewal at once. A term whose drain was abandoned never begins
+// again: its Lease runs out.
 func (m *machine) credit(now moment, r lease.Record) {
 	if sentAt, ours := m.sent[r.RenewTime.UnixMicro()]; ours {
 		m.term.validUntil = max(m.term.validUntil, sentAt.Add(m.cfg.RenewDeadline))
-		if m.role == standby && now.boot.Before(m.term.validUntil) {
+		if m.role == standby && !m.term.abandoned && now.boot.Before(m.term.validUntil) {
 			m.lead(now, r)
 		}
 	}
 	if m.role == leading && !m.term.asWritten(m, r) {
 		m.term.renewAt = now.boot
-		m.note(slog.LevelWarn, "somebody edited the Lease under its holder: putting it right")
+		m.note(slog.LevelWarn, "somebody edited the Lease under its holder: putting it right", reason("LeaseEdited"))
 	}
 }
 
@@ -109,7 +118,7 @@ func (m *machine) absent(now moment) {
 	m.know.read, m.know.present, m.know.record = true, false, lease.Record{}
 	m.disown("the Lease does not exist")
 	if m.role != standby {
-		m.stop(now, "the Lease was deleted")
+		m.stop(now, "LeaseDeleted", "the Lease was deleted")
 	}
 	if first {
 		m.know.seenAt = now.boot
@@ -126,13 +135,14 @@ func (m *machine) restored(now moment, r lease.Record) {
 	}
 	m.note(slog.LevelError, "the store went back in time: it was restored from a backup; nobody campaigns here until its "+
 		"versions have passed those already seen (restore etcd with --bump-revision and then write the Lease once, as "+
-		"kubectl annotate does; or restart all replicas once no workload runs)",
+		"kubectl annotate does; or restart all replicas once no workload runs)", reason("StoreRestored"),
 		slog.String("version", string(r.Version)), slog.String("seen", string(m.know.floor)))
 	if m.role != standby {
-		m.stop(now, "the store was restored to an older state")
+		m.stop(now, "StoreRestored", "the store was restored to an older state")
 	}
 	m.disown("the store was restored to an older state")
 	clear(m.sent)
+	m.twins = twins{}
 	m.know.version = ""
 	m.observe(now, r)
 }
@@ -141,39 +151,10 @@ func (m *machine) restored(now moment, r lease.Record) {
 func (m *machine) collide(now moment, r lease.Record) {
 	m.disown("the Lease is another workload's")
 	if m.role != standby {
-		m.stop(now, "the Lease was annotated for another workload")
+		m.stop(now, "WorkloadCollision", "the Lease was annotated for another workload")
 	}
 	m.over = true
 	m.overErr = &CollisionError{Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Workload: m.cfg.Workload, Other: r.Workload}
-}
-
-// inherit decides, by the first record, whether a predecessor's term in this pod goes on: only if the Lease still
-// is as that predecessor held it.
-func (m *machine) inherit(now moment) {
-	h, r := m.inherited, m.know.record
-	if h == nil {
-		return
-	}
-	if h.version == "" {
-		h.version = r.Version // the first record decides
-	}
-	_, ours := m.sent[r.RenewTime.UnixMicro()]
-	switch {
-	case r.Version.Compare(m.know.floor) < 0:
-		m.disown("the store was restored to a state older than that term")
-	case ours && r.Holder == string(m.cfg.Identity): // our own take of it: credit decides
-	case r.Version != h.version || r.Holder != string(m.cfg.Identity) || r.UID != h.UID || !r.AcquireTime.Equal(h.AcquireTime):
-		m.disown("the Lease is no longer as the last process held it")
-	}
-}
-
-// disown gives up a predecessor's term, if there is one.
-func (m *machine) disown(why string) {
-	if m.inherited == nil {
-		return
-	}
-	m.inherited = nil
-	m.note(slog.LevelInfo, "not resuming the term of the process before", slog.String("why", why))
 }
 
 // fresh returns a renew time for the next write: a whole second that no write of ours has used, so that electors
@@ -195,4 +176,5 @@ func (m *machine) send(now moment, renewTime time.Time) {
 		}
 	}
 	m.sent[renewTime.UnixMicro()] = now.boot
+	m.twins.sent(renewTime)
 }

@@ -12,16 +12,19 @@ import (
 // ready is what the machine wants done after a step, in this order: save the hold, publish, then the rest. Whatever
 // is nil or zero is not wanted.
 type ready struct {
-	hold    *HoldState
-	level   *leadership.Leadership // the newest level, for Publish and for whoever asks
-	drain   *draining              // ask whether the workload has stopped
-	settled bool                   // stop asking
-	request *request
-	watch   *watchFrom // (re)open the watch
-	notes   []note
-	wake    bootclock.Instant // tick at the latest then
-	done    bool
-	err     error // with done: why the election cannot go on
+	hold      *HoldState
+	level     *leadership.Leadership // the newest level, for Publish and for whoever asks
+	drain     *draining              // ask whether the workload has stopped
+	settled   bool                   // stop asking
+	abandoned bool                   // the drain is over, though the workload was not seen to stop
+	request   *request
+	watch     *watchFrom // (re)open the watch
+	answer    error      // to a step-down: nil where the order is taken
+	unready   string     // why this candidate could not lead; "" where it could
+	notes     []note
+	wake      bootclock.Instant // tick then; zero: time alone changes nothing
+	done      bool
+	err       error // with done: why the election cannot go on
 }
 
 // draining is a [Drain] with the number by which its answer is known.

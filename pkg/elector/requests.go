@@ -3,7 +3,6 @@ package elector
 import (
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
@@ -19,7 +18,7 @@ func (m *machine) next(now moment) *request {
 	case m.terminating && m.role == standby && !m.taking:
 		return nil
 	case m.getDue:
-		if now.boot.Before(m.nextTry) {
+		if now.boot.Before(m.effort.nextTry) {
 			return nil
 		}
 		r = &request{verb: verbGet}
@@ -31,10 +30,7 @@ func (m *machine) next(now moment) *request {
 	if r == nil {
 		return nil
 	}
-	r.known, r.sent, r.timeout = m.know.version, now.boot, m.cfg.attempt()
-	if m.role != standby {
-		r.timeout = min(r.timeout, m.term.validUntil.Sub(now.boot))
-	}
+	r.known, r.sent, r.timeout = m.know.version, now.boot, m.timeout(now, r.verb)
 	m.inflight = r
 	m.taking = m.taking || r.verb == verbTake
 	return r
@@ -47,21 +43,48 @@ func (m *machine) reply(now moment, e replied) {
 	if r.verb == verbGet {
 		m.getDue, m.taking = false, false
 	}
+	if answered(e.err) {
+		m.learn(r.verb, now.boot.Sub(r.sent), true)
+	}
 	if e.err != nil {
 		m.failed(now, r, e.err)
+		m.resuming = m.resuming && m.taking
 		return
 	}
 	m.taking = m.taking && r.verb != verbTake
 	m.recovered(r.verb)
-	m.compareDates(now, r, e.reply.Date)
-	if r.verb == verbGet && e.reply.Record.Version.Compare(r.known) < 0 {
-		m.restored(now, e.reply.Record)
+	if !m.believe(now, r, e.reply.Record) {
 		return
 	}
 	m.observe(now, e.reply.Record)
+	m.resuming = m.resuming && m.taking
+	m.reached(now, r.verb)
 	if m.role == drainingRole && m.term.settled { // only what was read after the workload had stopped is blanked (I5)
 		m.getDue = r.verb != verbGet || r.sent.Before(m.term.settledAt)
 	}
+}
+
+// believe reports whether an answer may be taken for the Lease's state. A read that is older than what was known when it
+// was sent shows a store that was restored, or one of several servers that lags: the next read decides.
+func (m *machine) believe(now moment, r *request, got lease.Record) bool {
+	if r.verb != verbGet {
+		return true
+	}
+	old := got.Version.Compare(r.known) < 0
+	first := old && !m.older
+	m.older = first
+	switch {
+	case first:
+		m.getDue = true
+		m.note(slog.LevelDebug, "a read is older than what is known: reading again",
+			slog.String("version", string(got.Version)), slog.String("known", string(r.known)))
+		return false
+	case old:
+		m.restored(now, got)
+		m.reached(now, r.verb)
+		return false
+	}
+	return true
 }
 
 // failed takes a request that was refused, or whose outcome is open: the next read tells.
@@ -73,30 +96,41 @@ func (m *machine) failed(now moment, r *request, err error) {
 			return
 		}
 		m.absent(now)
+		m.reached(now, r.verb)
 		return
 	}
+	late := timedOut(now, r, err)
+	if late {
+		m.learn(r.verb, 0, false)
+	}
 	if errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists) {
-		delete(m.failures, r.verb) // a lost race: the store works
+		delete(m.effort.failures, r.verb) // a lost race: the store works
 	} else {
-		m.failures[r.verb]++
+		m.effort.fail(now, r.verb)
 	}
 	m.complain(r.verb, err)
-	pause := m.pause(r.verb)
+	pause := m.pause(now, r.verb)
 	refused := errors.Is(err, lease.ErrForbidden)
-	m.getDue, m.nextTry = true, 0
+	if refused {
+		m.rights.refuse(r.verb, err)
+	}
+	m.getDue, m.effort.nextTry = true, 0
 	switch {
 	case m.role == drainingRole && m.term.settled:
 		if !errors.Is(err, lease.ErrConflict) {
-			m.nextTry = now.boot.Add(pause)
+			m.effort.nextTry = now.boot.Add(pause)
 		}
 	case m.role != standby: // read once, then renew again whether or not the read worked: the write is conditional
 		m.getDue = r.verb != verbGet
 		m.term.renewAt = now.boot.Add(pause)
+		if late && r.verb != verbGet {
+			m.term.renewAt = now.boot // it has waited long enough: what is left of the term is for the next one
+		}
 	case r.verb == verbGet:
-		m.nextTry = now.boot.Add(pause)
-	case refused: // somebody must mend the Role, or make the Lease: the watch, or a later try, will tell
+		m.effort.nextTry = now.boot.Add(pause)
+	case refused:
 		m.getDue, m.taking = false, false
-		m.know.tryAt = now.boot.Add(m.cfg.Duration / 3)
+		m.know.tryAt = now.boot.Add(m.refusedPause(r.verb))
 	default:
 		m.know.tryAt = now.boot.Add(pause)
 	}
@@ -108,47 +142,20 @@ func (m *machine) complain(v verb, err error) {
 		m.note(slog.LevelDebug, "somebody else wrote the Lease first", slog.String("verb", string(v)))
 		return
 	}
-	if text := err.Error(); text != m.troubles[v] {
-		m.troubles[v] = text
-		m.note(slog.LevelWarn, "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("err", err))
+	if text := err.Error(); text != m.effort.troubles[v] {
+		m.effort.troubles[v] = text
+		m.note(slog.LevelWarn, "a request for the Lease failed: trying again", reason("RequestFailed"), slog.String("verb", string(v)), slog.Any("err", err))
 	}
 }
 
 // recovered notes that a request of that kind went well. It says nothing of the others: a store may answer every read
 // and refuse every write.
 func (m *machine) recovered(v verb) {
-	delete(m.failures, v)
-	m.nextTry = 0
-	if m.troubles[v] != "" {
-		delete(m.troubles, v)
+	delete(m.effort.failures, v)
+	m.effort.nextTry = 0
+	m.rights.grant(v)
+	if m.effort.troubles[v] != "" {
+		delete(m.effort.troubles, v)
 		m.note(slog.LevelInfo, "requests for the Lease go well again", slog.String("verb", string(v)))
-	}
-}
-
-// pause returns how long to leave the store alone after a failure of that kind: short while a term is at stake, ours or
-// one to resume; longer and longer for a standby, to at most 4.5 s.
-func (m *machine) pause(v verb) time.Duration {
-	if m.role != standby || m.inherited != nil {
-		return between(200*time.Millisecond, 500*time.Millisecond, m.rand())
-	}
-	base := 500 * time.Millisecond << min(max(m.failures[v]-1, 0), 3)
-	return between(base, base+500*time.Millisecond, m.rand())
-}
-
-// compareDates looks for a pause that the boot clock did not show. One disagreement renews at once; a second one in a
-// row ends the term, and what the answer itself proves may begin a new one with a new token.
-func (m *machine) compareDates(now moment, r *request, date time.Time) {
-	if m.role == standby {
-		m.drift.settle()
-	}
-	moved, confirmed := m.drift.remote(now, r.sent, date)
-	switch {
-	case m.role == standby || !moved:
-	case confirmed:
-		m.stop(now, "the store's clock shows that this machine was paused")
-		m.drift.remote(now, r.sent, date) // the new baseline
-	default:
-		m.term.renewAt = now.boot
-		m.note(slog.LevelWarn, "the store's clock and the boot clock moved apart: renewing to see whether this machine was paused")
 	}
 }

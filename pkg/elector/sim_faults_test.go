@@ -30,8 +30,9 @@ var faults = []fault{
 		n.take(fitness{why: "simulated"})
 		w.after(d, func() { n.take(fitness{fit: true, why: "simulated"}) })
 	}},
-	{"hurry", func(w *world, n *simNode, d time.Duration) { n.take(hurry{}) }},
+	{"abandon", func(w *world, n *simNode, d time.Duration) { n.take(abandon{}) }},
 	{"wall clock stepped", func(w *world, n *simNode, d time.Duration) { n.wall += d - 15*time.Second }},
+	{"no room for the hold", func(w *world, n *simNode, d time.Duration) { n.fullUntil = w.now + d }},
 	{"delete", func(w *world, n *simNode, d time.Duration) { w.store.delete() }},
 	{"blank the holder", func(w *world, n *simNode, d time.Duration) {
 		if r := w.store.record; r != nil {

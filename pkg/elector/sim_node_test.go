@@ -35,7 +35,9 @@ type simNode struct {
 	working  bool
 	app      int
 
-	frozenUntil, stalledUntil, cutRequests, cutReplies, lateUntil time.Duration
+	read bool // the process has seen the Lease
+
+	frozenUntil, stalledUntil, cutRequests, cutReplies, lateUntil, fullUntil time.Duration
 }
 
 func (n *simNode) boot() bootclock.Instant {
@@ -65,6 +67,7 @@ func (n *simNode) start() {
 	hold := n.hold
 	hold.Leading = hold.Leading && n.boot() < hold.ValidUntil
 	n.m = newMachine(cfg, "boot", &hold, n.w.rng.Float64)
+	n.read = false
 	n.seen, n.lowest = map[lease.Version]bootclock.Instant{}, 0
 	n.watch, n.request = n.watch+1, n.request+1
 	n.w.trace("%s starts as %s", n.name, cfg.Identity)
@@ -114,6 +117,7 @@ func (n *simNode) take(e event) {
 // see keeps the candidate's own account of which version it first saw when, beside the machine's.
 func (n *simNode) see(now bootclock.Instant, e event) {
 	note := func(v lease.Version) {
+		n.read = true
 		if _, ok := n.seen[v]; !ok {
 			n.seen[v] = now
 		}
@@ -133,7 +137,8 @@ func (n *simNode) carryOut(now moment, out ready) {
 		n.w.violated("I9: notBefore of %s fell", n.name)
 	}
 	n.lowest = n.m.know.notBefore
-	if out.hold != nil {
+	full := out.hold != nil && n.fullUntil > n.w.now
+	if out.hold != nil && !full {
 		n.hold = *out.hold
 	}
 	if out.level != nil {
@@ -159,11 +164,18 @@ func (n *simNode) carryOut(now moment, out ready) {
 		n.w.after(n.w.delay(2*time.Second), n.start)
 		return
 	}
-	if out.wake <= now.boot {
-		n.w.violated("%s asks to wake in the past", n.name)
+	if full {
+		n.take(holdFailed{})
+		return
 	}
 	n.wake++
 	wake := n.wake
+	if out.wake == 0 {
+		return
+	}
+	if out.wake <= now.boot {
+		n.w.violated("%s asks to wake in the past", n.name)
+	}
 	n.w.after(n.trueTime(out.wake)-n.w.now+1, func() {
 		if n.wake == wake {
 			n.take(tick{})
@@ -176,6 +188,9 @@ func (n *simNode) hear(now moment, l leadership.Leadership) {
 	before := n.level
 	n.level = l
 	if l.IsLeader {
+		if !n.read {
+			n.w.violated("I14: %s is told to lead before its process has read the Lease", n.name)
+		}
 		if now.boot >= l.ValidUntil {
 			n.w.violated("I1: %s is told to lead past its deadline", n.name)
 		}
@@ -291,7 +306,10 @@ func (n *simNode) check(now moment, r *request) {
 			n.w.violated("I4: %s writes without a condition", n.name)
 		}
 		if r.verb == verbRelease && n.atWork() {
-			n.w.violated("I5: %s releases while its workload works", n.name)
+			n.w.violated("I5, I13: %s releases while its workload works", n.name)
+		}
+		if r.verb == verbRelease && n.hold.Leading && now.boot < n.hold.ValidUntil {
+			n.w.violated("I15: %s releases while its hold leads", n.name)
 		}
 	}
 	if r.timeout <= 0 {

@@ -16,15 +16,23 @@ type term struct {
 	acquired    time.Time // acquireTime as written
 	transitions int32
 	renewAt     bootclock.Instant
-	told        bootclock.Instant // the workload may believe until then that it leads, by this term or a predecessor's; zero: it has stopped
 
-	drain         int               // number of this drain; it never repeats
-	cause         string            // who asked for it
-	until         bootclock.Instant // the last validUntil published while leading
+	// told is the last validUntil that was published while leading, by this process or the one before, since the workload
+	// was last seen to have stopped; zero: nobody was told since. It outlives every other end of a term.
+	told          bootclock.Instant
+	disownedUntil bootclock.Instant // end of a predecessor's term that was given up
+
+	// order is why the term was asked to end; "": it was not. A term that was does not lead again, whatever is answered
+	// late; the order stands until a new take of ours is sent.
+	order     string
+	abandoned bool // its drain was: it is neither released nor renewed, and never begins again
+
+	drain         int // number of this drain; it never repeats
 	drainBegan    bootclock.Instant
-	settled       bool              // the workload has been seen to stop
+	settled       bool // the workload has been seen to stop
 	settledAt     bootclock.Instant
-	cooldownUntil bootclock.Instant // who released does not take a released Lease again before then
+	released      time.Time         // renew time of our last release
+	cooldownUntil bootclock.Instant // who released does not take that release again before then
 }
 
 // asWritten reports whether r is as this candidate writes it, whichever of its renewals it shows.
@@ -39,72 +47,51 @@ func (t *term) asWritten(m *machine, r lease.Record) bool {
 func (m *machine) lead(now moment, r lease.Record) {
 	m.inherited = nil
 	m.role = leading
-	clear(m.failures) // the store has taken a write, whatever it answered
-	m.nextTry = 0     // a standby's pause must not hold up a renewal
+	clear(m.effort.failures) // the store has taken a write, whatever it answered
+	m.effort.nextTry = 0     // a standby's pause must not hold up a renewal
 	m.know.situation = ""
+	m.term.disownedUntil = 0
 	m.term.token, m.term.since = r.Version, now.wall.UTC().Round(0)
 	m.term.acquired, m.term.transitions = r.AcquireTime, r.Transitions
 	m.term.renewAt = m.sent[r.RenewTime.UnixMicro()].Add(m.cfg.RenewInterval)
 	m.term.settled = false
 	m.note(slog.LevelInfo, "leading", slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
-	switch { // where it turns out too late for the take
+	switch { // where it turns out too late for the take, or for a renewal of a term that was to end
 	case m.terminating:
 		m.drain(now, "terminating")
+	case m.term.order != "":
+		m.drain(now, m.term.order)
 	case m.unfit && !m.cfg.LeadUnfit:
 		m.drain(now, "unfit to lead")
 	}
-	if m.role == drainingRole && !now.boot.Before(m.term.told) {
-		m.settle(now) // nobody has been told of this term, nor of one that it resumes: nothing has to stop
-	}
 }
 
+// released is the reason of a term's end that was planned and done.
+const released = "Released"
+
 // stop ends a term at once, released or not. It takes no network and waits for nobody (I7).
-func (m *machine) stop(now moment, why string) {
+func (m *machine) stop(now moment, word, why string) {
+	lost := m.role == leading
 	if m.role == drainingRole {
 		m.out.settled = true
 	}
 	level := slog.LevelWarn
-	if why == "released" {
+	if word == released {
 		level = slog.LevelInfo
 	}
-	m.note(level, "no longer leading", slog.String("why", why), slog.String("token", string(m.term.token)))
+	m.note(level, "no longer leading", reason(word), slog.String("why", why), slog.String("token", string(m.term.token)))
 	m.role = standby
 	m.term.settled = false
 	m.know.tryAt = 0
-	m.drift.settle()
+	if lost {
+		m.lose(why)
+	}
 }
 
-// drain begins a handover: the workload is told to stop, and the Lease is kept until it has. A candidate that
-// drains does not lead again (I10).
-func (m *machine) drain(now moment, cause string) {
-	m.role = drainingRole
-	m.term.cause, m.term.until, m.term.drainBegan = cause, m.term.validUntil, now.boot
-	m.term.settled = false
-	m.note(slog.LevelInfo, "handing over: waiting for the workload to stop", slog.String("cause", cause))
-	m.ask()
-}
-
-// ask wants to know when the workload has stopped, in place of what was asked before.
-func (m *machine) ask() {
-	m.term.drain++
-	m.out.drain = &draining{number: m.term.drain, Drain: Drain{
-		Cause: m.term.cause, Terminating: m.terminating, Began: m.term.drainBegan, Until: m.term.until, Token: string(m.term.token),
-	}}
-}
-
-// settle takes the news that the workload has stopped: what follows is a read, as only a record just read may be
-// blanked (I5).
-func (m *machine) settle(now moment) {
-	m.term.settled, m.term.settledAt = true, now.boot
-	m.term.told = 0
-	m.getDue, m.nextTry = true, 0
-	m.out.settled = true
-}
-
-// tend returns the request that a holder sends when it is due: a renewal, or the release once the workload has
-// stopped.
+// tend returns the request that a holder sends when it is due: a renewal, or the release once the workload has stopped
+// and no hold on disk speaks for the term any more (I15).
 func (m *machine) tend(now moment) *request {
-	if m.role == drainingRole && m.term.settled {
+	if m.role == drainingRole && m.term.settled && m.holding.clear(now) {
 		return m.release(now)
 	}
 	if now.boot.Before(m.term.renewAt) || !m.know.present {
@@ -114,48 +101,4 @@ func (m *machine) tend(now moment) *request {
 	m.send(now, t)
 	m.term.renewAt = now.boot.Add(m.cfg.RenewInterval)
 	return &request{verb: verbRenew, record: m.mine(t)}
-}
-
-// release returns the write that clears the holder. It comes straight after a read that showed the record as ours:
-// any other holder would have ended the drain. Release last: a standby may start the instant the holder clears (I5).
-func (m *machine) release(now moment) *request {
-	clear(m.sent) // a renewal still on its way must not count after the blank
-	t := m.fresh(now)
-	r := m.mine(t)
-	r.Holder, r.DurationSeconds, r.Mark = "", 1, lease.ReleasedMark(t)
-	m.term.cooldownUntil = now.boot.Add(releaseCooldown)
-	return &request{verb: verbRelease, record: r}
-}
-
-// terminate begins the end of the process: a leader hands over first, a standby takes nothing more.
-func (m *machine) terminate(now moment) {
-	if m.terminating {
-		return
-	}
-	m.terminating = true
-	m.disown("the process is terminating")
-	switch m.role {
-	case leading:
-		m.drain(now, "terminating")
-	case drainingRole:
-		if !m.term.settled {
-			m.ask() // again, as a process that ends may settle sooner
-		}
-	case standby:
-	}
-}
-
-// hurry gives up waiting for a workload that has not been seen to stop: the Lease is left to run out, so that the
-// next leader starts when this one's workload can no longer believe. A release under way goes on.
-func (m *machine) hurry(now moment) {
-	if m.role == drainingRole && !m.term.settled {
-		m.stop(now, "told to hurry before the workload was seen to stop: the Lease is not released and runs out")
-	}
-}
-
-// yieldToPreferred hands over when somebody asked, in the Lease itself, for another holder.
-func (m *machine) yieldToPreferred(now moment) {
-	if p := m.know.record.PreferredHolder; m.role == leading && p != "" && p != string(m.cfg.Identity) {
-		m.drain(now, "the Lease asks for "+p+" as its holder")
-	}
 }

@@ -33,10 +33,10 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	5ms put [holder=X] [duration=N] [mark=M] [renew=T] [workload=W] [preferred=X] [uid=U]   somebody else writes
 //	5ms delete                                      somebody else deletes
 //	5ms restore N                                   the store goes back to version N, with the record as it is
-//	5ms opened | closed [expired]                   the watch
-//	5ms stepdown | terminate | hurry | settled | unfit | fit
-//	config priority=N lead-unfit                    before start
-//	5ms date D                                      the next reply's clock is off by D from the true time
+//	5ms opened | closed [expired|forbidden]         the watch
+//	5ms stepdown | terminate | abandon | settled | unfit | fit
+//	5ms holdfail                                    the hold that was last wanted could not be written
+//	config priority=N lead-unfit exit-on-loss       before start
 //	hold uid=U acquired=T until=T [leading]         before start: what a predecessor left
 //
 // A mark "held:X:N" is X's for N seconds, "released" one that fits the renew time.
@@ -78,7 +78,6 @@ type player struct {
 	hold  *HoldState
 	cfg   Config
 	drain int
-	date  *time.Duration
 	out   strings.Builder
 }
 
@@ -137,7 +136,7 @@ func (p *player) event(now moment, name string, args []string) event {
 	case "start", "tick":
 		return tick{}
 	case "reply":
-		return p.reply(now, strings.Join(args, ""))
+		return p.reply(strings.Join(args, ""))
 	case "hold":
 		p.kept = p.m.inflight
 		return replied{err: errTimeout}
@@ -161,7 +160,10 @@ func (p *player) event(now moment, name string, args []string) event {
 	case "opened":
 		return watchOpened{}
 	case "closed":
-		if len(args) > 0 {
+		switch {
+		case len(args) > 0 && args[0] == "forbidden":
+			return watchClosed{lease.ErrForbidden}
+		case len(args) > 0:
 			return watchClosed{lease.ErrExpired}
 		}
 		return watchClosed{errors.New("connection reset")}
@@ -169,27 +171,22 @@ func (p *player) event(now moment, name string, args []string) event {
 		return stepDown{cause: "asked"}
 	case "terminate":
 		return terminate{}
-	case "hurry":
-		return hurry{}
+	case "abandon":
+		return abandon{}
+	case "holdfail":
+		return holdFailed{}
 	case "unfit":
 		return fitness{why: "/healthz says 503"}
 	case "fit":
 		return fitness{fit: true, why: "/healthz says 200"}
 	case "settled":
 		return settled{drain: p.drain}
-	case "date":
-		off, err := time.ParseDuration(args[0])
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		p.date = &off
-		return nil
 	}
 	p.t.Fatalf("unknown event %q", name)
 	return nil
 }
 
-func (p *player) reply(now moment, how string) event {
+func (p *player) reply(how string) event {
 	if p.m.inflight == nil {
 		return replied{}
 	}
@@ -204,9 +201,6 @@ func (p *player) reply(now moment, how string) event {
 	reply, err := p.store.perform(p.m.inflight)
 	if how == "lost" {
 		return replied{err: errTimeout}
-	}
-	if p.date != nil {
-		reply.Date = now.wall.Add(*p.date).Truncate(time.Second)
 	}
 	return replied{reply: reply, err: err}
 }
@@ -262,6 +256,8 @@ func (p *player) configure(args []string) {
 			p.cfg.Priority, _ = strconv.Atoi(value)
 		case "lead-unfit":
 			p.cfg.LeadUnfit = true
+		case "exit-on-loss":
+			p.cfg.ExitOnLoss = true
 		default:
 			p.t.Fatalf("unknown setting %q", arg)
 		}
@@ -302,6 +298,9 @@ func (p *player) print(out ready) {
 	if d := out.drain; d != nil {
 		p.drain = d.number
 		say("drain cause=%q terminating=%v until=%s", d.Cause, d.Terminating, since(d.Until))
+	}
+	if out.answer != nil {
+		say("refused: %v", out.answer)
 	}
 	if out.watch != nil {
 		say("watch from %q", out.watch.version)

@@ -9,42 +9,92 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
+// mostSilence bounds how long a watch may be silent while nobody renews.
+const mostSilence = 80 * time.Second
+
 // watching is the state of the watch. Its proof of life is news: the holder renews at every interval, so silence for
 // two of them and a second means that the watch is dead, or the holder is.
 type watching struct {
 	open     bool              // asked for; not known to have ended
+	doubted  bool              // silent for too long: opened anew once the Lease has been read
+	blocked  bool              // it could not be opened: not tried again until a request has been answered
 	afresh   bool              // reopen from the present state: the store no longer has our version
-	heardAt  bootclock.Instant // last news, or the last suspicion
+	heardAt  bootclock.Instant // last proof of life, or the last suspicion
+	toldAt   bootclock.Instant // when a watch last brought something
 	openedAt bootclock.Instant // when the present one stood; zero while it does not
 	reopenAt bootclock.Instant
-	failures int    // watches in a row that were of no use
-	trouble  string // the last failure, as last logged
+	failures int           // watches in a row that were of no use
+	trouble  string        // the last failure, as last logged
+	interval time.Duration // between the holder's renewals, as observed; zero: not known yet
 }
 
-// silence returns how long the watch may bring nothing new before it is suspected.
-func (m *machine) silence() time.Duration { return 2*m.cfg.RenewInterval + time.Second }
+// renewed takes a record after the one that is known: whether it is the same holder's renewal, the time between shows how
+// often that one renews. Edits in between change nothing.
+func (m *machine) renewed(now moment, r lease.Record) {
+	w, old := &m.watch, m.know.record
+	switch same := m.know.present && r.Holder != "" && r.Holder == old.Holder && r.AcquireTime.Equal(old.AcquireTime); {
+	case !same:
+		w.interval = 0
+	case !r.RenewTime.Equal(old.RenewTime):
+		gap := min(now.boot.Sub(m.know.seenAt), max(m.cfg.Duration, r.Validity())/2) // nobody may renew less often
+		w.interval = max(gap, (w.interval+gap)/2)
+	}
+}
 
-// checkWatch opens the watch when it is due, and suspects one that has been silent: one read, and a new watch from
-// the last version.
+// silence returns how long the watch may bring nothing new before it is suspected: two renew intervals, ours or those
+// that the holder was seen to keep, and a second; and as long again as there has been nothing new, so that an election
+// without a leader costs less and less.
+func (m *machine) silence() time.Duration {
+	interval := m.cfg.RenewInterval
+	if m.watch.interval > 0 && m.know.record.Holder != string(m.cfg.Identity) {
+		interval = m.watch.interval
+	}
+	least := 2*interval + time.Second
+	return min(max(least, m.watch.heardAt.Sub(m.know.seenAt)), max(least, mostSilence))
+}
+
+// checkWatch opens the watch when it is due, and suspects one that has been silent: a standby reads the Lease, and opens
+// a new one. A holder reads nothing: no read may stand before a renewal.
 func (m *machine) checkWatch(now moment) {
 	w := &m.watch
 	switch {
 	case m.over || !m.know.read:
-		return
-	case !w.open && !now.boot.Before(w.reopenAt):
-		if w.heardAt.IsZero() {
-			w.heardAt = now.boot
-		}
 	case w.open && !now.boot.Before(w.heardAt.Add(m.silence())):
-		m.getDue, w.heardAt = true, now.boot
-		m.note(slog.LevelDebug, "the watch was silent: reading the Lease and opening the watch anew")
-	default:
-		return
+		w.doubted, w.heardAt = true, now.boot
+		m.getDue = m.getDue || m.role == standby // a holder's next renewal tells as much
+		m.note(slog.LevelDebug, "the watch was silent: opening it anew once the store has answered")
+	case w.open || now.boot.Before(w.reopenAt):
+	case !w.blocked:
+		m.openWatch(now)
+	case m.mayAsk(): // a read tells whether there is anybody to watch
+		m.getDue = true
 	}
-	w.open, w.openedAt = true, 0
+}
+
+// mayAsk reports whether a read is to find out if the store is there: a standby has nothing else to find it out by.
+func (m *machine) mayAsk() bool { return m.role == standby && m.inflight == nil && !m.getDue }
+
+// openWatch asks for a watch, in place of the present one.
+func (m *machine) openWatch(now moment) {
+	w := &m.watch
+	if w.heardAt.IsZero() {
+		w.heardAt = now.boot
+	}
+	w.open, w.doubted, w.openedAt = true, false, 0
 	m.out.watch = &watchFrom{version: m.know.version}
 	if w.afresh {
 		m.out.watch.version = ""
+	}
+}
+
+// reached takes the news that the store has answered.
+func (m *machine) reached(now moment, v verb) {
+	m.watch.blocked = false
+	if m.watch.open && m.watch.doubted && !m.over {
+		m.openWatch(now)
+	}
+	if v == verbGet {
+		m.watch.heardAt = now.boot // the watch has missed nothing before
 	}
 }
 
@@ -59,7 +109,7 @@ func (m *machine) watchOpened(now moment) {
 // served reports whether the watch that has just ended was of use: it brought news, or stood for as long as one may be
 // silent. One that ends at once, however politely, must not be opened again and again without a pause.
 func (w *watching) served(now moment, silence time.Duration) bool {
-	return !w.openedAt.IsZero() && (w.openedAt.Before(w.heardAt) || !now.boot.Before(w.openedAt.Add(silence)))
+	return !w.openedAt.IsZero() && (w.openedAt.Before(w.toldAt) || !now.boot.Before(w.openedAt.Add(silence)))
 }
 
 // watchClosed plans the next watch: soon where the store closed it in good order, later and later where it broke or was
@@ -67,21 +117,23 @@ func (w *watching) served(now moment, silence time.Duration) bool {
 func (m *machine) watchClosed(now moment, err error) {
 	w := &m.watch
 	w.open = false
-	if w.served(now, m.silence()) {
+	served := w.served(now, m.silence())
+	if served {
 		w.failures, w.trouble = 0, ""
 	}
 	if errors.Is(err, lease.ErrExpired) {
 		w.afresh = true
 	}
-	base := 250 * time.Millisecond << min(w.failures, 3)
+	base := min(250*time.Millisecond<<min(w.failures, 10), m.silence())
 	switch {
 	case err != nil:
 		if text := err.Error(); text != w.trouble && !w.afresh {
 			w.trouble = text
-			m.note(slog.LevelWarn, "the watch on the Lease broke: opening it again", slog.Any("err", err))
+			m.note(slog.LevelWarn, "the watch on the Lease broke: opening it again", reason("WatchBroken"), slog.Any("err", err))
 		}
+		w.blocked = w.openedAt.IsZero() && !w.afresh
 		w.failures++
-	case w.served(now, m.silence()):
+	case served:
 		base = 100 * time.Millisecond
 	default:
 		w.failures++
@@ -89,13 +141,15 @@ func (m *machine) watchClosed(now moment, err error) {
 	w.reopenAt = now.boot.Add(between(base, base*3/2, m.rand()))
 }
 
-// dueAt returns when checkWatch has something to do.
+// dueAt returns when checkWatch has something to do; zero for never.
 func (w *watching) dueAt(m *machine) bootclock.Instant {
 	switch {
-	case !m.know.read:
-		return never
+	case m.over || !m.know.read:
+		return 0
 	case w.open:
 		return w.heardAt.Add(m.silence())
+	case w.blocked && !m.mayAsk():
+		return 0
 	}
 	return w.reopenAt
 }

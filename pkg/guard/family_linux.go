@@ -45,19 +45,18 @@ func parseProcess(pid int, stat []byte) (process, error) {
 	return process{pid: pid, parent: parent, state: fields[0][0], start: start}, nil
 }
 
-// descendants returns the processes below root, zombies too. What starts or ends meanwhile may be missed: look again.
-// A descendant cannot leave the tree as long as root is its subreaper.
-func descendants(root int) ([]process, error) {
+// processes returns the process table by parent. What starts or ends meanwhile may be missed.
+func processes() (children map[int][]process, err error) {
 	proc, err := os.Open("/proc")
 	if err != nil {
-		return nil, fmt.Errorf("look for descendants: %w", err)
+		return nil, fmt.Errorf("look for processes: %w", err)
 	}
 	defer proc.Close()
 	names, err := proc.Readdirnames(-1)
 	if err != nil {
-		return nil, fmt.Errorf("look for descendants: %w", err)
+		return nil, fmt.Errorf("look for processes: %w", err)
 	}
-	children := map[int][]process{}
+	children = map[int][]process{}
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
@@ -67,9 +66,51 @@ func descendants(root int) ([]process, error) {
 			children[p.parent] = append(children[p.parent], p)
 		}
 	}
+	return children, nil
+}
+
+// descendants returns the processes below root, zombies too. What starts or ends meanwhile may be missed: look again.
+// A descendant cannot leave the tree as long as root is its subreaper.
+func descendants(root int) ([]process, error) {
+	children, err := processes()
+	if err != nil {
+		return nil, err
+	}
 	found := slices.Clone(children[root])
 	for i := 0; i < len(found); i++ {
 		found = append(found, children[found[i].pid]...)
+	}
+	return found, nil
+}
+
+// families returns those of the members that still live, and all that is below them.
+func families(members []Member) ([]process, error) {
+	children, err := processes()
+	if err != nil {
+		return nil, err
+	}
+	wanted, known := map[Member]bool{}, map[int]bool{}
+	for _, m := range members {
+		wanted[m] = true
+	}
+	var found []process
+	add := func(p process) {
+		if !known[p.pid] {
+			known[p.pid] = true
+			found = append(found, p)
+		}
+	}
+	for _, siblings := range children {
+		for _, p := range siblings {
+			if wanted[Member{PID: p.pid, StartTime: p.start}] {
+				add(p)
+			}
+		}
+	}
+	for i := 0; i < len(found); i++ {
+		for _, p := range children[found[i].pid] {
+			add(p)
+		}
 	}
 	return found, nil
 }

@@ -66,6 +66,7 @@ func Start(c Config) (*Guard, error) {
 	g.command = exec.Command("/proc/self/exe")
 	g.command.Args = append([]string{"lease-sidecar", Subcommand, "--"}, c.Command...)
 	g.command.Stdin, g.command.Stdout, g.command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	g.command.Env = append(os.Environ(), ignoredEntry())
 	g.command.ExtraFiles = []*os.File{theirs, answers}
 	// A group of its own: a terminal's Ctrl-C and Ctrl-Z mean the sidecar, not its guard.
 	g.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -119,9 +120,11 @@ func (g *Guard) Done() <-chan struct{} { return g.done }
 // [Report].Heard tells that it was taken.
 func (g *Guard) Run(t Term) (uint64, error) { return g.say(message{Run: &t}) }
 
-// Stop has the program stop, and kills what still lives at the instant kill. It returns the order's number.
-func (g *Guard) Stop(kill bootclock.Instant) (uint64, error) {
-	return g.say(message{Stop: &stop{kill}})
+// Stop has the program stop, and kills what still lives at the instant kill. A further Stop moves that instant, later too,
+// for the program of the term with that token; a program of another term that still lives keeps its own, if that comes first.
+// A guard that hears nothing more keeps the last one. It returns the order's number.
+func (g *Guard) Stop(token string, kill bootclock.Instant) (uint64, error) {
+	return g.say(message{Stop: &stop{token, kill}})
 }
 
 // Forward sends a signal to the program's process group; nothing happens while it does not run.

@@ -164,7 +164,7 @@ func TestProgramIsStoppedWhenOrdered(t *testing.T) {
 		r := g.last()
 		return r.PID == pid && r.Alive && r.Ended == nil
 	})
-	number, err := g.Stop(now().Add(time.Minute))
+	number, err := g.Stop("7", now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestEverythingDiesWithTheGuard(t *testing.T) {
 	if !lives(kept) {
 		t.Error("the sweep reached into another guard's program")
 	}
-	if _, err := g.Stop(0); err == nil {
+	if _, err := g.Stop("7", 0); err == nil {
 		t.Error("a dead guard took an order")
 	}
 }
@@ -288,7 +288,7 @@ while :; do sleep 0.02; done`)
 	g.term("1", time.Minute, time.Minute)
 	g.gone()
 	g.term("1", time.Minute, time.Minute)
-	number, err := g.Stop(0)
+	number, err := g.Stop("7", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

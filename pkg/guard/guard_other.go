@@ -44,7 +44,7 @@ func (*Guard) Done() <-chan struct{} { return nil }
 func (*Guard) Run(Term) (uint64, error) { return 0, ErrUnsupported }
 
 // Stop returns [ErrUnsupported].
-func (*Guard) Stop(bootclock.Instant) (uint64, error) { return 0, ErrUnsupported }
+func (*Guard) Stop(string, bootclock.Instant) (uint64, error) { return 0, ErrUnsupported }
 
 // Forward returns [ErrUnsupported].
 func (*Guard) Forward(syscall.Signal) error { return ErrUnsupported }

@@ -18,8 +18,6 @@ import (
 )
 
 const (
-	// recheck bounds how long a deadline can be overslept: timers stop while the machine is suspended.
-	recheck = 200 * time.Millisecond
 	// again is the pause between rounds of killing.
 	again = 5 * time.Millisecond
 	// maxOrder bounds an order, in bytes.
@@ -37,9 +35,7 @@ type keeper struct {
 	want     *Term // what is to run; nil: nothing
 	ward     *ward // what runs, or still lives; nil: nothing
 	ended    *End  // how the last program ended
-	armed    *Order
-	fired    bool // armed's signal has been sent
-	debt     debt // of armed
+	armed    *armed
 	last     []byte
 }
 
@@ -58,6 +54,10 @@ func Main(argv []string, orders io.Reader, reports io.Writer) error {
 	signal.Notify(deaf, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM)
 	defer signal.Stop(deaf)
+	// What the sidecar was started with ignored (nohup), the program is to find ignored.
+	if ignored := takeIgnored(); len(ignored) > 0 {
+		signal.Ignore(ignored...)
+	}
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, syscall.SIGCHLD)
 	defer signal.Stop(died)
@@ -85,7 +85,7 @@ func read(orders io.Reader) <-chan message {
 
 // run turns until the sidecar is gone and nothing is left to do.
 func (k *keeper) run(orders <-chan message, died <-chan os.Signal) error {
-	timer := time.NewTimer(recheck)
+	timer := k.clock.NewTimer()
 	defer timer.Stop()
 	for {
 		select {
@@ -96,7 +96,7 @@ func (k *keeper) run(orders <-chan message, died <-chan os.Signal) error {
 				k.orphaned, orders = true, nil
 			}
 		case <-died:
-		case <-timer.C:
+		case <-timer.C():
 		}
 		k.step(k.clock.Now())
 		if k.orphaned && k.ward == nil && k.armed == nil {
@@ -106,11 +106,7 @@ func (k *keeper) run(orders <-chan message, died <-chan os.Signal) error {
 			k.orphaned = true // nobody listens: the sidecar is gone, and the orders end too
 			k.step(k.clock.Now())
 		}
-		if d := k.rest(k.clock.Now()); d > 0 {
-			timer.Reset(d)
-		} else {
-			timer.Stop()
-		}
+		timer.Reset(k.rest(k.clock.Now()))
 	}
 }
 
@@ -123,23 +119,25 @@ func (k *keeper) take(m message) {
 	case m.Stop != nil:
 		k.want = nil
 		if k.ward != nil {
-			k.ward.stop(m.Stop.Kill)
+			k.ward.order(*m.Stop)
 		}
 	case m.Forward != 0 && k.ward != nil:
 		k.ward.tell(m.Forward)
 	case m.Arm != nil:
-		if k.armed == nil || *k.armed != *m.Arm {
-			k.armed, k.fired, k.debt = m.Arm, false, debt{}
+		if k.armed == nil || !k.armed.Order.equal(*m.Arm) {
+			k.armed = &armed{Order: *m.Arm}
 		}
 	case m.Disarm:
-		k.armed, k.debt = nil, debt{}
+		k.armed = nil
 	}
 }
 
 // step does all that is due now.
 func (k *keeper) step(now bootclock.Instant) {
 	none := k.reap(now)
-	k.fire(now)
+	if k.armed != nil && k.armed.step(now, k.orphaned) {
+		k.armed = nil
+	}
 	if k.orphaned {
 		k.want = nil
 	}
@@ -177,7 +175,7 @@ func (k *keeper) tend(now bootclock.Instant) {
 	default: // another term's
 		w.stop(w.kill)
 	}
-	if w.stopping && !now.Before(w.kill) {
+	if w.stopping && !now.Before(w.deadline()) {
 		w.slay()
 	}
 }
@@ -202,54 +200,24 @@ func (k *keeper) reap(now bootclock.Instant) (none bool) {
 	}
 }
 
-// fire sends the signals that are due to the armed process. Without a sidecar it is due at once.
-func (k *keeper) fire(now bootclock.Instant) {
-	a := k.armed
-	if a == nil {
-		return
-	}
-	if !k.fired && (k.orphaned || !now.Before(a.Deadline)) {
-		k.fired = true
-		k.debt.owed = untaken(a.PID, a.Gain)
-		_ = strike(a.PID, a.StartTime, a.Signal) // an error means that it has ended, or that nobody can help it
-	}
-	if k.debt.due(*a, now) {
-		_ = strike(a.PID, a.StartTime, a.Signal)
-	}
-	over := k.fired && !k.debt.owed && a.Kill.IsZero()
-	if !a.Kill.IsZero() && !now.Before(a.Kill) {
-		_ = strike(a.PID, a.StartTime, syscall.SIGKILL)
-		over = true
-	}
-	if over && k.orphaned {
-		k.armed = nil
-	}
-}
-
-// rest returns how long nothing is due; 0: until something happens.
-func (k *keeper) rest(now bootclock.Instant) time.Duration {
-	next := recheck
+// rest returns when something is due next; zero: when something happens.
+func (k *keeper) rest(now bootclock.Instant) (next bootclock.Instant) {
 	sooner := func(i bootclock.Instant) {
-		if left := i.Sub(now); left > 0 {
-			next = min(next, left)
+		if next.IsZero() || !i.IsZero() && i.Before(next) {
+			next = i
 		}
 	}
-	switch {
-	case k.ward == nil && k.armed == nil:
-		return 0
-	case k.ward != nil && k.ward.stopping && !now.Before(k.ward.kill):
-		return again
-	case k.ward != nil && k.ward.stopping:
-		sooner(k.ward.kill)
-	case k.ward != nil && k.want != nil:
+	switch w := k.ward; {
+	case w == nil:
+	case w.stopping && !now.Before(w.deadline()):
+		sooner(now.Add(again))
+	case w.stopping:
+		sooner(w.deadline())
+	case k.want != nil:
 		sooner(k.want.Until)
 	}
 	if k.armed != nil {
-		if k.debt.owed {
-			next = takenPause
-		}
-		sooner(k.armed.Deadline)
-		sooner(k.armed.Kill)
+		sooner(k.armed.due(now))
 	}
 	return next
 }

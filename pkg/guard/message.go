@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"slices"
 	"syscall"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -34,8 +35,23 @@ type Order struct {
 	// Gain is what Signal takes back: where the process has not taken it yet when Signal is sent, Signal follows once
 	// more; 0: nothing.
 	Gain syscall.Signal `json:"gain,omitempty"`
-	// Kill is when it gets SIGKILL if it still lives; 0: never.
+	// Kill is when it gets SIGKILL if it still lives, with its descendants and Kin; 0: never.
 	Kill bootclock.Instant `json:"kill"`
+	// Kin are other processes of the workload that were seen: the guard cannot find one whose parent has ended.
+	Kin []Member `json:"kin,omitempty"`
+}
+
+// Member names a process: a number alone is given out again.
+type Member struct {
+	// PID is its number, and StartTime field 22 of its /proc/PID/stat.
+	PID       int    `json:"pid"`
+	StartTime uint64 `json:"startTime"`
+}
+
+// equal reports whether both orders are the same.
+func (o Order) equal(other Order) bool {
+	return o.Deadline == other.Deadline && o.PID == other.PID && o.StartTime == other.StartTime && o.Signal == other.Signal &&
+		o.Gain == other.Gain && o.Kill == other.Kill && slices.Equal(o.Kin, other.Kin)
 }
 
 // End is how a program of a term ended.
@@ -77,7 +93,9 @@ type message struct {
 	Disarm  bool           `json:"disarm,omitempty"`
 }
 
-// stop ends the program, and kills what is left of it at an instant.
+// stop ends the program, and kills what is left of it at an instant. For the program of the term with that token the newest
+// instant counts; for another one's it can only bring the deadline closer.
 type stop struct {
-	Kill bootclock.Instant `json:"kill"`
+	Token string            `json:"token"`
+	Kill  bootclock.Instant `json:"kill"`
 }

@@ -70,16 +70,18 @@ func Reap(ctx context.Context) {
 	deaths := make(chan os.Signal, 1)
 	signal.Notify(deaths, syscall.SIGCHLD)
 	defer signal.Stop(deaths)
-	ticker := time.NewTicker(reapPause)
-	defer ticker.Stop()
 	suspects := map[process]bool{}
-	for died := true; ; {
+	again := time.After(reapPause) // nil while there is nothing to look for
+	for {
 		select {
 		case <-deaths:
-			died = true
-		case <-ticker.C:
-			if died || len(suspects) > 0 {
-				suspects, died = reap(suspects), false
+			if again == nil {
+				again = time.After(reapPause)
+			}
+		case <-again:
+			again = nil
+			if suspects = reap(suspects); len(suspects) > 0 {
+				again = time.After(reapPause)
 			}
 		case <-ctx.Done():
 			return

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +22,7 @@ type ward struct {
 	token    string
 	pid      int
 	kill     bootclock.Instant // when all that still lives is killed
+	leftover bootclock.Instant // when at the latest, for what a program that ended by itself left behind; zero: it has not
 	stopping bool              // it has been told to stop
 	end      *End              // how the program ended; nil while it runs
 	killed   bool              // everything has been sent SIGKILL
@@ -32,7 +35,7 @@ func start(argv []string, t Term) *ward {
 	path, err := exec.LookPath(argv[0])
 	if err == nil {
 		w.pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{
-			Env: append(os.Environ(), t.Env...), Files: []uintptr{0, 1, 2},
+			Env: environment(os.Environ(), t.Env), Files: []uintptr{0, 1, 2},
 			Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 		})
 	}
@@ -46,6 +49,21 @@ func start(argv []string, t Term) *ward {
 	return w
 }
 
+// environment returns the process's own variables with those of a term in their place: of two with one name, as a guard in a
+// guard would have, most programs read the first.
+func environment(own, term []string) []string {
+	names := map[string]bool{}
+	for _, one := range term {
+		name, _, _ := strings.Cut(one, "=")
+		names[name] = true
+	}
+	merged := slices.DeleteFunc(slices.Clone(own), func(one string) bool {
+		name, _, _ := strings.Cut(one, "=")
+		return names[name]
+	})
+	return append(merged, term...)
+}
+
 // tell signals the process group. Its number is safe to use as long as the program has not been reaped.
 func (w *ward) tell(s syscall.Signal) {
 	if w.pid != 0 && w.end == nil {
@@ -53,7 +71,24 @@ func (w *ward) tell(s syscall.Signal) {
 	}
 }
 
-// stop tells the program to stop, once; kill is when the rest follows. The kill deadline only ever comes closer.
+// deadline returns when all that still lives is killed.
+func (w *ward) deadline() bootclock.Instant {
+	if w.leftover.IsZero() {
+		return w.kill
+	}
+	return min(w.kill, w.leftover)
+}
+
+// order takes the sidecar's word that the program of a term is to stop. In a planned stop each renewal moves the kill
+// deadline, so the newest one counts; one that is for another term only ever brings it closer (I11).
+func (w *ward) order(s stop) {
+	if s.Token == w.token {
+		w.kill = s.Kill
+	}
+	w.stop(s.Kill)
+}
+
+// stop tells the program to stop, once; kill is when the rest follows, if that was not to be sooner.
 func (w *ward) stop(kill bootclock.Instant) {
 	w.kill = min(w.kill, kill)
 	if !w.stopping {
@@ -72,7 +107,7 @@ func (w *ward) reaped(now bootclock.Instant, status unix.WaitStatus) {
 	}
 	if !w.stopping {
 		w.stopping = true
-		w.kill = min(w.kill, now.Add(leftoverGrace))
+		w.leftover = now.Add(leftoverGrace)
 	}
 	if left, err := descendants(os.Getpid()); err == nil {
 		_, _ = strikeAll(left, syscall.SIGTERM) // who cannot be told is killed

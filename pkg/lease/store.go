@@ -3,7 +3,6 @@ package lease
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // What a [Store] answers where a caller must tell cases apart. Any other error leaves open whether the request
@@ -25,8 +24,6 @@ var (
 type Reply struct {
 	// Record is the Lease as the store holds it after the request.
 	Record Record
-	// Date is the store's own clock as it answered, in whole seconds; zero where the store has no clock of its own.
-	Date time.Time
 }
 
 // Event is one change seen by a watch.

@@ -14,13 +14,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-const (
-	// recheck bounds how long a deadline can be overslept: timers stop while the machine is suspended. The election
-	// looks more often; this is for when its loop is stuck as well.
-	recheck = time.Second
-	// lastChance bounds the attempt at a level that is still untold when the fan-out is asked to end.
-	lastChance = time.Second
-)
+// lastChance bounds the attempt at a level that is still untold when the fan-out is asked to end.
+const lastChance = time.Second
 
 // errSuperseded ends an attempt because a level of another term has come.
 var errSuperseded = errors.New("superseded by a newer level")
@@ -121,26 +116,20 @@ func (f *FanOut) behind(serial uint64) (*multierror.Error, <-chan struct{}) {
 // expire replaces the newest level when its validUntil passes and nothing newer has come: the end of a term needs
 // only a clock, even when the election's loop is stuck.
 func (f *FanOut) expire(ctx context.Context) {
+	timer := f.clock.NewTimer()
+	defer timer.Stop()
 	for {
 		f.mu.Lock()
 		until, serial, news := f.newest.ValidUntil, f.serial, f.news
 		f.mu.Unlock()
-		if until.IsZero() {
-			if !sleep(ctx, news, nil) {
-				return
-			}
+		if !until.IsZero() && !f.clock.Now().Before(until) {
+			f.lapse(serial)
 			continue
 		}
-		if left := until.Sub(f.clock.Now()); left > 0 {
-			timer := time.NewTimer(min(left, recheck))
-			ok := sleep(ctx, news, timer.C)
-			timer.Stop()
-			if !ok {
-				return
-			}
-			continue
+		timer.Reset(until) // with no deadline it never fires
+		if !sleep(ctx, news, timer.C()) {
+			return
 		}
-		f.lapse(serial)
 	}
 }
 
@@ -157,7 +146,7 @@ func (f *FanOut) lapse(serial uint64) {
 }
 
 // sleep waits for news or for the timer. It reports false when ctx ends.
-func sleep(ctx context.Context, news <-chan struct{}, timer <-chan time.Time) bool {
+func sleep(ctx context.Context, news, timer <-chan struct{}) bool {
 	select {
 	case <-news:
 		return true

@@ -197,13 +197,13 @@ func TestPanickingSignalIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestPausesGrowAndStartAnewWithALevel(t *testing.T) {
+func TestPausesGrowAndStartAnewWithATerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fails := newScripted("fails", func(context.Context, leadership.Leadership) error { return errors.New("no") })
 		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(standsBy())
 			time.Sleep(8 * time.Second)
-			f.Publish(standsBy())
+			f.Publish(leads("5", time.Minute))
 			time.Sleep(200 * time.Millisecond)
 		}, nil, fails)
 		ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
@@ -214,6 +214,28 @@ func TestPausesGrowAndStartAnewWithALevel(t *testing.T) {
 		if diff := cmp.Diff(want, fails.at); diff != "" {
 			t.Errorf("times of the attempts (-want +got):\n%s", diff)
 		}
+	})
+}
+
+// A signal that fails is asked at its own pace while the term is renewed, and at once when there is another term to tell.
+func TestRenewalsDoNotHurryASignalThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fails := newScripted("fails", func(context.Context, leadership.Leadership) error { return errors.New("no") })
+		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
+			for range 100 {
+				f.Publish(leads("5", 10*time.Second))
+				time.Sleep(100 * time.Millisecond)
+			}
+			if n := len(fails.told()); n > 11 {
+				t.Errorf("%d attempts in 10 s of one term; want at most 11", n)
+			}
+			synctest.Wait()
+			f.Publish(standsBy())
+			synctest.Wait()
+			if told := fails.told(); told[len(told)-1] != "standby" {
+				t.Errorf("the loss was not told at once: %v", told)
+			}
+		}, nil, fails)
 	})
 }
 

@@ -46,25 +46,46 @@ func (n *lane) run(ctx context.Context) {
 			sleep(ctx, news, nil)
 			continue
 		}
-		if n.attempt(ctx) {
-			pause = firstPause
+		failed, ok := n.attempt(ctx)
+		if !ok && n.rest(ctx, pause, failed) {
+			pause = min(2*pause, maxPause)
 			continue
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-news:
-			pause = firstPause
-		case <-timer.C:
-			pause = min(2*pause, maxPause)
-		case <-ctx.Done():
-		}
-		timer.Stop()
+		pause = firstPause
 	}
 	if _, pending := n.pending(); pending {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastChance)
 		defer cancel()
 		n.attempt(last)
 	}
+}
+
+// rest waits until the pause after a failed attempt at a level is over. It reports false when it was cut short, by ctx
+// or by a level of another term. A renewal does not cut it short: a signal that fails must not be asked more often
+// because the term goes on.
+func (n *lane) rest(ctx context.Context, pause time.Duration, failed leadership.Leadership) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		news, changed := n.changed(failed)
+		if changed {
+			return false
+		}
+		select {
+		case <-news:
+		case <-timer.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// changed reports whether the newest level tells another term than l, and a channel that closes when a newer level comes.
+func (n *lane) changed(l leadership.Leadership) (news <-chan struct{}, changed bool) {
+	n.fanOut.mu.Lock()
+	defer n.fanOut.mu.Unlock()
+	return n.fanOut.news, !n.fanOut.newest.SameTerm(l)
 }
 
 // pending reports whether the newest level is still to be applied, and a channel that closes when a newer comes.
@@ -74,20 +95,20 @@ func (n *lane) pending() (news <-chan struct{}, pending bool) {
 	return n.fanOut.news, n.applied != n.fanOut.serial
 }
 
-// attempt tries the newest level once. It reports true when there is no reason to pause: the signal took it, or a
-// newer one has come.
-func (n *lane) attempt(ctx context.Context) bool {
+// attempt tries the newest level once, and returns it. It reports true when there is no reason to pause: the signal took
+// it, or a newer one has come.
+func (n *lane) attempt(ctx context.Context) (tried leadership.Leadership, ok bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	l, serial := n.begin(cancel)
 	err := n.apply(ctx, l)
 	if err != nil && errors.Is(context.Cause(ctx), errSuperseded) {
 		n.abandon()
-		return true
+		return l, true
 	}
 	n.observe(l, err)
 	n.report(n.end(serial, err), err)
-	return err == nil
+	return l, err == nil
 }
 
 // begin takes the newest level as the one in flight, so that whatever comes after can supersede it.

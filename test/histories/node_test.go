@@ -7,8 +7,9 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
+	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
@@ -16,7 +17,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/histories"
 )
 
-// node is a machine with a pod on it: a sidecar, which is the real elector and the real settler, and an app, which
+// node is a machine with a pod on it: a sidecar, which is the real elector and the real waiter for its stop, and an app, which
 // share a document. Only the fleet's own goroutine calls its methods.
 type node struct {
 	fleet *fleet
@@ -36,11 +37,11 @@ type node struct {
 // sidecar is one process of it.
 type sidecar struct {
 	*elector.Elector
-	settler *control.Settler
-	store   *memory.Store
-	end     context.CancelFunc
-	ended   chan struct{}
-	dead    atomic.Bool // killed: whatever still goes on in it is neither heard nor seen
+	waiter *stopwait.Waiter
+	store  *memory.Store
+	end    context.CancelFunc
+	ended  chan struct{}
+	dead   atomic.Bool // killed: whatever still goes on in it is neither heard nor seen
 }
 
 func (n *node) startSidecar() {
@@ -55,18 +56,19 @@ func (n *node) startSidecar() {
 		return n.line.fate(q)
 	})
 	s.store.LagWatches(n.fleet.watchLag)
-	s.settler = control.NewSettler(control.SettlerConfig{
-		Clock: clock, Log: slog.New(slog.DiscardHandler),
-		Signals: func(context.Context) error { return nil }, // a document is told at once
+	s.waiter = stopwait.New(stopwait.Config{
+		Clock: clock, Log: slog.New(slog.DiscardHandler), StopTimeout: 30 * time.Second,
+		Applied: func(context.Context) error { return nil }, // a document is told at once
 	})
 	cfg := n.fleet.config
 	cfg.Identity = naming.Identity(fmt.Sprintf("web-%d_%d", n.index, n.lives))
 	random := rand.New(rand.NewPCG(n.rand.Uint64(), 0))
 	var err error
 	s.Elector, err = elector.New(cfg, elector.Deps{
-		Store: s.store, Clock: clock, BootID: "boot", Rand: random.Float64, StopWait: s.settler.Wait,
+		Store: s.store, Clock: clock, BootID: "boot", Rand: random.Float64, StopWait: s.waiter.Wait,
 		Publish: func(l leadership.Leadership) {
 			n.line.thawed()
+			s.waiter.Heard(l)
 			if s.dead.Load() {
 				return
 			}
@@ -128,7 +130,7 @@ func (n *node) killSidecar() {
 		s.dead.Store(true)
 		s.store.StallWatches(true)
 		s.end()
-		s.Hurry()
+		s.Abandon()
 	}
 }
 
@@ -152,7 +154,7 @@ func (n *node) startApp() {
 // drained is the app's word that it has stopped, to the sidecar that runs now.
 func (n *node) drained(l leadership.Leadership) {
 	if s := n.sidecar.Load(); s != nil {
-		_ = s.settler.Drained(l) // refused where the drain is over already
+		_ = s.waiter.Drained(l, "") // refused where the drain is over already
 	}
 }
 

@@ -110,6 +110,7 @@ func TestReleaseIsTakenAtOnce(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
 	e.Ship(t)
+	e.Flags = promised
 	replicas := e.StartAll(t, 2)
 	witness := harness.Watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)

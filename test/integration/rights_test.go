@@ -29,9 +29,9 @@ func TestRightsLostInMidTerm(t *testing.T) {
 		if told, _ := s.Told(); told {
 			t.Errorf("%s leads without any rights", s.Pod)
 		}
-		if status := s.ProbeStatus("/readyz"); status != http.StatusOK {
-			t.Errorf("%s: GET /readyz gives %d, want %d: it has read the Lease once", s.Pod, status, http.StatusOK)
-		}
+		harness.Eventually(t, slack, s.Pod+" is not ready: it could not lead", func() bool {
+			return s.ProbeStatus("/readyz") == http.StatusServiceUnavailable
+		})
 	}
 	if len(linesWith(leader, "update", e.Lease, "role")) == 0 {
 		t.Error("the leader's log does not name the verb, the Lease and the Role")
@@ -62,8 +62,8 @@ func TestTokenRotation(t *testing.T) {
 	t.Logf("%d requests with the old token were refused", len(refused))
 }
 
-// TestMissingRights leaves out one verb at a time. The sidecar keeps trying, says what is missing and what mends
-// it once, and leads as soon as the Role allows it.
+// TestMissingRights leaves out one verb at a time. The sidecar keeps trying, says what is missing and what fixes it, is
+// not ready where it could not lead, and leads as soon as the Role allows it.
 func TestMissingRights(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -74,7 +74,7 @@ func TestMissingRights(t *testing.T) {
 	}{
 		{verb: "get", rules: func(string) []rbacv1.PolicyRule { return nil }, ready: http.StatusServiceUnavailable},
 		{verb: "watch", rules: onlyVerbs("get", "update"), ready: http.StatusOK, leads: true},
-		{verb: "update", rules: onlyVerbs("get", "watch"), ready: http.StatusOK},
+		{verb: "update", rules: onlyVerbs("get", "watch"), ready: http.StatusServiceUnavailable},
 	} {
 		t.Run(tc.verb, func(t *testing.T) {
 			t.Parallel()
@@ -82,15 +82,19 @@ func TestMissingRights(t *testing.T) {
 			e.Ship(t)
 			e.Access.SetRules(t, tc.rules(e.Lease)...)
 			s := e.Start(t, "web-0")
-			harness.Eventually(t, e.Duration+slack, "the log names the verb, the Lease and the mend", func() bool {
-				return len(linesWith(s, tc.verb, e.Lease, "role")) > 0
+			harness.Eventually(t, e.Duration+slack, "the log names the verb, the Lease and the fix, and the probe shows it", func() bool {
+				return len(linesWith(s, tc.verb, e.Lease, "role")) > 0 && s.ProbeStatus("/readyz") == tc.ready
 			})
 			harness.Throughout(t, 4*time.Second, "it runs on, started, ready or not, and leads only where it can", func() bool {
 				told, _ := s.Told()
 				return s.Alive() && (tc.leads || !told) && s.ProbeStatus("/startupz") == http.StatusOK && s.ProbeStatus("/readyz") == tc.ready
 			})
-			if said := linesWith(s, tc.verb, e.Lease, "role"); len(said) != 1 {
-				t.Errorf("said %d times, want once:\n%s", len(said), strings.Join(said, ""))
+			want := 1 // that a request has failed, or the watch
+			if !tc.leads {
+				want++ // and that this replica cannot lead
+			}
+			if said := linesWith(s, tc.verb, e.Lease, "role"); len(said) != want {
+				t.Errorf("said %d times, want %d times:\n%s", len(said), want, strings.Join(said, ""))
 			}
 			e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
 			harness.AwaitLeader(t, e.Duration+slack, s)

@@ -17,6 +17,7 @@ func TestRollingUpdate(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
 	e.Ship(t)
+	e.Flags = promised
 	replicas := e.StartAll(t, 3)
 	witness := harness.Watch(t, replicas...)
 	harness.AwaitLeader(t, e.Duration+slack, replicas...)

@@ -67,9 +67,9 @@ var margins = []mutant{
 	{
 		name:   "a request may wait beyond the term",
 		danger: "I7: the one request in flight keeps a candidate busy after its term",
-		file:   "pkg/elector/requests.go",
-		old:    `r.timeout = min(r.timeout, m.term.validUntil.Sub(now.boot))`,
-		new:    `r.timeout = max(r.timeout, m.term.validUntil.Sub(now.boot))`,
+		file:   "pkg/elector/attempt.go",
+		old:    `d = min(d, m.term.validUntil.Sub(now.boot))`,
+		new:    `d = max(d, m.term.validUntil.Sub(now.boot))`,
 		reds:   in(elector, "TestTranscripts/renewals"),
 	},
 	{

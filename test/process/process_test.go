@@ -112,7 +112,7 @@ func TestEndIsSeen(t *testing.T) {
 func TestFence(t *testing.T) {
 	store := newStore(t)
 	stubborn := "on(signal.SIGUSR1)\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)"
-	a := newPod(t, store, "a", stubborn, append(end, "--fence", "kill")...)
+	a := newPod(t, store, "a", stubborn, append(end, "--fence", "kill", "--stop-timeout", "3s")...)
 	a.startAppOnceLeading()
 	b := newPod(t, store, "b", "on(signal.SIGUSR1); on(signal.SIGTERM)", end...)
 	b.hears("SIGTERM")

@@ -20,6 +20,12 @@ type candidate struct {
 	store  *memory.Store
 	pod    *pod  // the present one
 	peer   *peer // in place of pods, where client-go's elector campaigns here
+
+	// True times, guarded by the world's lock.
+	sick     time.Duration // the workload is unhealthy until then,
+	blind    time.Duration // nobody sees it until then, but by its lock
+	full     time.Duration // the document cannot be written until then,
+	holdFull time.Duration // nor the hold
 }
 
 // succession is who comes after a process.
@@ -99,7 +105,7 @@ func (c *candidate) succeed(old *pod, next succession, pause time.Duration) {
 	c.w.mu.Lock()
 	if next == newPod { // its containers are gone, and nobody reads its volume
 		now := c.w.now()
-		old.endTold(now)
+		old.document.end(now)
 		old.app.die(now)
 	}
 	c.w.mu.Unlock()
@@ -122,7 +128,7 @@ func (c *candidate) freeze(d time.Duration) {
 func (c *candidate) freezeAtBoundary(d time.Duration) {
 	if p := c.running(); p != nil {
 		at := int(c.w.chance.fraction(c.number, "boundary", c.w.now()) * float64(len(boundaries)))
-		p.trapAt(boundaries[at], d)
+		p.trapAt(boundaries[at], d, nil)
 	}
 }
 
@@ -130,7 +136,7 @@ func (c *candidate) freezeAtBoundary(d time.Duration) {
 func (c *candidate) freezeApp(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	if c.pod == nil || c.slot.Settle == stopsAtOnce {
+	if c.pod == nil || c.slot.Work == noWork || c.slot.Drain > 0 { // frozen, it would break the operator's promise
 		return
 	}
 	a := &c.pod.app

@@ -14,14 +14,16 @@ const (
 	beforeReply  boundary = "before a reply is taken"
 	beforeEvent  boundary = "before a watch event is taken"
 	beforeWord   boundary = "before a word is published"
-	beforeSettle boundary = "before the workload's stop is reported"
+	beforeStop   boundary = "before the workload's stop is reported"
 	beforeEnd    boundary = "before a watch's end is taken"
 	beforeOrder  boundary = "before an order is taken"
 	beforeSignal boundary = "before a signal is taken"
+	beforeLook   boundary = "before a signal or a sight looks at the clock"
+	beforeTold   boundary = "before a signal tells the workload"
 )
 
 // boundaries are those at which a fault may stop a process.
-var boundaries = []boundary{beforeClock, afterClock, beforeSend, beforeReply, beforeEvent, beforeWord, beforeSettle}
+var boundaries = []boundary{beforeClock, afterClock, beforeSend, beforeReply, beforeEvent, beforeWord, beforeTold, beforeStop}
 
 // gate stops a process at its boundaries, as SIGSTOP and the freezer do: nothing of it goes on until the thaw, while
 // its requests under way, its app and its deadlines do. Guarded by the world's lock.
@@ -30,7 +32,8 @@ type gate struct {
 	until   time.Duration
 	last    time.Duration // when it last thawed
 	trap    boundary      // freeze when this is reached,
-	trapFor time.Duration // for that long
+	trapFor time.Duration // for that long,
+	trapped func()        // and have this done meanwhile; nil: nothing
 }
 
 // freeze stops the process for d, or longer where it is stopped already.
@@ -71,11 +74,11 @@ func (p *process) openLocked() {
 	p.gate.thawed, p.gate.last = nil, p.w.now()
 }
 
-// trapAt freezes the process for d when it next comes to b.
-func (p *process) trapAt(b boundary, d time.Duration) {
+// trapAt freezes the process for d when it next comes to b, and has do done half-way through; do may be nil.
+func (p *process) trapAt(b boundary, d time.Duration, do func()) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
-	p.gate.trap, p.gate.trapFor = b, d
+	p.gate.trap, p.gate.trapFor, p.gate.trapped = b, d, do
 }
 
 // pass returns once the process may go on over b. Of those that wait for a thaw the loop itself goes first and the
@@ -87,6 +90,10 @@ func (p *process) pass(b boundary) {
 			p.gate.trap = ""
 			p.w.say(p.name, "life", "trapped %s", b)
 			p.freezeLocked(p.gate.trapFor)
+			if do := p.gate.trapped; do != nil {
+				p.gate.trapped = nil
+				p.w.after(p.gate.trapFor/2, do)
+			}
 		}
 		thawed := p.gate.thawed
 		p.w.mu.Unlock()

@@ -93,6 +93,23 @@ var kinds = []kind{
 		c.stepDown("to be frozen")
 		c.w.after(d/100, func() { c.freeze(d) })
 	}},
+	{name: "unhealthy for a while", weight: 6, ours: noSidecar, do: (*candidate).sicken},
+	{name: "unhealthy while cut off", weight: 4, ours: noSidecar, do: (*candidate).sickWhileCut},
+	{name: "an order at a boundary", weight: 10, ours: noSidecar, do: (*candidate).orderAtBoundary},
+	{name: "an order in a resume", weight: 6, ours: noSidecar, do: (*candidate).orderInResume},
+	{name: "app crashes", weight: 4, ours: noSidecar, do: func(c *candidate, _ time.Duration) { c.crash() }},
+	{name: "app hangs", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.hang(4 * d) }},
+	{name: "app hangs in a drain", weight: 2, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.hang(8 * d)
+		c.stepDown("to hang")
+	}},
+	{name: "sight goes blind", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.trouble(&c.blind, d) }},
+	{name: "sight goes blind in a drain", weight: 2, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.stepDown("to be unseen")
+		c.w.after(d/100, func() { c.trouble(&c.blind, 4*d) })
+	}},
+	{name: "document cannot be written", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.trouble(&c.full, d) }},
+
 	{name: "frozen, second process waits for the lock", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.second(d) }},
 	{name: "frozen, second process without the directory", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.stranger(d) }},
 

@@ -14,7 +14,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// pod is what outlives a sidecar process: the signal directory with its word and its hold, the identity, and the app.
+// pod is what outlives a sidecar process: the signal directory with its document and its hold, the identity, and the app.
 // Guarded by the world's lock.
 type pod struct {
 	w        *world
@@ -22,30 +22,65 @@ type pod struct {
 	name     string
 	identity string
 	dir      string   // "": no signal directory
+	twin     bool     // it has another pod's identity
 	retired  bool     // nothing starts here any more
 	process  *process // the last one that was started
 	app      app
 
-	word      leadership.Leadership // what the app reads
-	wordUntil time.Duration         // true time of its validUntil
-	spans     []span                // in which the app is told to lead
-	past      map[string]bool       // tokens whose term is over
-	highest   bootclock.Instant     // the latest validUntil ever published
-	sends     map[int64]sending     // by renew time in microseconds, which no two writes share
-	acquired  time.Time             // of the last take that was sent
-	dropped   map[time.Time]bool    // terms, by acquire time, that ended or began to drain
+	answer   reader                // who asks the sidecar
+	document reader                // who reads the file
+	word     leadership.Leadership // the last that was published
+	past     map[string]bool       // tokens whose term is over
+	highest  bootclock.Instant     // the latest validUntil ever published
+	sends    map[int64]sending     // by renew time in microseconds, which no two writes share
+	acquired time.Time             // of the last take that was sent
+	dropped  map[time.Time]bool    // terms, by acquire time, that ended or began to drain, and whose hold says so
+}
+
+// reader is one way of being told: what it reads at present, and when it was told to lead.
+type reader struct {
+	leads bool
+	token string
+	until time.Duration
+	spans []span
+}
+
+// hear takes a word. It ends what was told before, unless it renews it.
+func (r *reader) hear(now time.Duration, who string, leads bool, token string, until time.Duration) {
+	renewed := leads && r.leads && r.token == token && now < r.until
+	if r.leads && !renewed {
+		r.end(now)
+	}
+	r.leads, r.token, r.until = leads, token, until
+	if leads && !renewed && now < until {
+		r.spans = append(r.spans, span{from: now, to: forever, who: who, token: token})
+	}
+}
+
+// end closes the span in which this reader is told to lead, at the latest when its word ran out.
+func (r *reader) end(now time.Duration) {
+	if n := len(r.spans); n > 0 && r.spans[n-1].to == forever {
+		r.spans[n-1].to = min(now, r.until)
+	}
+	r.leads = false
 }
 
 // newPod makes a pod of the candidate; with a signal directory, unless it is a stranger's.
 func (c *candidate) newPod(stranger bool) *pod {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
+	return c.newPodLocked(stranger)
+}
+
+func (c *candidate) newPodLocked(stranger bool) *pod {
 	c.w.podCount++
 	p := &pod{
 		w: c.w, c: c, name: fmt.Sprintf("%s.%d", c.name, c.w.podCount), identity: identityOf(c.name, 1_000_000+c.w.podCount),
 		past: map[string]bool{}, sends: map[int64]sending{}, dropped: map[time.Time]bool{},
 	}
-	p.app = app{stopTime: c.slot.Stop, strict: c.slot.Settle == stopsByDeadline, name: p.name}
+	p.app = app{
+		name: p.name, kind: c.slot.Work, stopTime: c.slot.Stop, workers: c.slot.Workers, killLag: c.slot.KillLag,
+	}
 	if !stranger {
 		p.dir = filepath.Join(c.w.dir, p.name)
 		if err := os.Mkdir(p.dir, 0o700); err != nil {
@@ -85,57 +120,35 @@ func (p *pod) tryStart(late bool) {
 	p.w.launch(p, hold, late)
 }
 
-// publish takes a word into the volume.
+// publish takes a word of the elector's: whoever asks the sidecar is told at once, and the signals are on their way.
 func (p *process) publish(l leadership.Leadership) {
 	p.pass(beforeWord)
 	p.w.mu.Lock()
-	defer p.w.mu.Unlock()
 	if p.dead {
+		p.w.mu.Unlock()
 		return
 	}
 	p.w.say(p.name, "word", "%s", describe(l))
 	p.judge(l)
-	p.pod.hear(l)
+	p.pod.word = l
+	p.pod.answer.hear(p.w.now(), p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
+	p.w.mu.Unlock()
+	p.waiter.Heard(l)
+	p.fanOut.Publish(l)
 }
 
-// hear puts the word where the app reads it.
-func (p *pod) hear(l leadership.Leadership) {
+// trueEnd returns the true time of a level's validUntil, 0 where it has none.
+func (p *process) trueEnd(l leadership.Leadership) time.Duration {
+	if l.ValidUntil.IsZero() {
+		return 0
+	}
+	return p.c.clock.trueTime(l.ValidUntil)
+}
+
+// tells reports whether somebody who asks or reads is told, now, to lead.
+func (p *pod) tells() bool {
 	now := p.w.now()
-	renewed := l.IsLeader && p.word.IsLeader && p.word.Token == l.Token && now < p.wordUntil
-	if p.word.IsLeader && !renewed {
-		p.endTold(now)
-	}
-	p.word, p.wordUntil = l, 0
-	var kill time.Duration
-	if !l.ValidUntil.IsZero() {
-		p.wordUntil = p.c.clock.trueTime(l.ValidUntil)
-		kill = p.c.clock.trueTime(l.ValidUntil.Add(p.w.killMargin))
-	}
-	if l.IsLeader && !renewed && now < p.wordUntil {
-		p.spans = append(p.spans, span{from: now, to: forever, who: p.name, token: l.Token})
-	}
-	p.app.hear(now, l.IsLeader, p.wordUntil, kill)
-}
-
-// endTold closes the span in which the app is told to lead, at the latest when that word ran out.
-func (p *pod) endTold(now time.Duration) {
-	if n := len(p.spans); n > 0 && p.spans[n-1].to == forever {
-		p.spans[n-1].to = min(now, p.wordUntil)
-	}
-}
-
-// tells reports whether a reader of the volume is told, now, to lead.
-func (p *pod) tells() bool { return p.word.IsLeader && p.w.now() < p.wordUntil }
-
-// stopped reports whether the app has stopped, as the sidecar of this candidate can tell.
-func (p *pod) stopped(until bootclock.Instant) bool {
-	p.w.mu.Lock()
-	defer p.w.mu.Unlock()
-	now := p.w.now()
-	if p.c.slot.Settle == stopsByDeadline {
-		return !p.c.clock.boot(now).Before(until)
-	}
-	return !p.app.works(now)
+	return p.answer.leads && now < p.answer.until || p.document.leads && now < p.document.until
 }
 
 func describe(l leadership.Leadership) string {

@@ -6,12 +6,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
 // errKilled is what the elector of a killed process gets for an answer: nobody hears what it makes of it.
@@ -31,15 +37,20 @@ type process struct {
 	heirTo   time.Time // the pod's last term, by acquire time, when this process began
 
 	elector *elector.Elector
+	fanOut  *signals.FanOut
+	waiter  *stopwait.Waiter
 	hold    *elector.Hold
 	cancel  context.CancelFunc
-	over    chan struct{} // closed when Run has returned
+	silence context.CancelFunc // ends the fan-out
+	over    chan struct{}      // closed when Run has returned
 
 	// Guarded by the world's lock.
 	dead, ended bool
 	leaving     bool // a SIGTERM is on its way, and its successor arranged
 	gate        gate
 	rules       rules
+	ledUntil    bootclock.Instant // of the last level by which the workload was told to lead
+	stop        killtime.Stop     // of that term's workload
 }
 
 // launch starts a process in a pod. With a hold it may resume the pod's last term; lateLock says that it had to wait
@@ -70,18 +81,57 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 	cfg.Identity, cfg.Priority = naming.Identity(r.identity), p.c.slot.Priority
 	random := rand.New(rand.NewPCG(w.plan.Seed, uint64(r.number)))
 	deps := elector.Deps{
-		Store: r, Publish: r.publish, Hold: hold, Clock: r, Rand: random.Float64, Log: w.logOf(r.name),
+		Store: r, Publish: r.publish, Hold: hold, Clock: r, Rand: random.Float64, Log: w.logOf(r.name), StopWait: r.stopWait,
 	}
-	if p.c.slot.Settle != stopsAtOnce {
-		deps.StopWait = r.settle
-	}
+	r.equip()
 	var err error
 	if r.elector, err = elector.New(cfg, deps); err != nil {
 		panic(err)
 	}
+	r.c.tellHealth(r)
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(context.Background())
-	w.running.Go(func() { r.run(ctx) })
+	telling, silence := context.WithCancel(context.Background())
+	r.silence = silence
+	w.running.Go(func() { r.run(ctx, telling) })
+}
+
+// equip gives the process what tells its workload, and what waits for its stop.
+func (p *process) equip() {
+	outputs := []signals.Signal{documentSignal{p}}
+	if p.pod.app.kind != noWork {
+		outputs = append(outputs, targetSignal{p})
+	}
+	log := p.w.logOf(p.name)
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	p.fanOut = signals.NewFanOut(log, sideClock{p, "fan-out"}, nil, outputs...)
+	var sights []sight.Sight
+	for _, e := range p.pod.app.kind.eyes(p.c.slot.Health) {
+		sights = append(sights, &lookout{p: p, eye: e})
+	}
+	p.waiter = stopwait.New(stopwait.Config{
+		Clock: sideClock{p, "stop-waiter"}, Applied: p.fanOut.Settle, StopTimeout: p.w.plan.StopTimeout, DrainTimeout: p.c.slot.Drain,
+		KillMargin: p.w.killMargin, Sights: sights, Log: log, Abandoned: func(elector.Drain, []string) {
+			p.w.mu.Lock()
+			defer p.w.mu.Unlock()
+			p.w.tally.abandoned++
+			p.w.say(p.name, "life", "waits no longer for the workload's stop")
+		},
+	})
+}
+
+// stopWait waits for the workload's stop; where there is no workload, for the signals.
+func (p *process) stopWait(ctx context.Context, d elector.Drain) elector.Outcome {
+	outcome := elector.WorkloadStopped
+	if p.pod.app.kind != noWork {
+		outcome = p.waiter.Wait(ctx, d)
+	} else if p.fanOut.Settle(ctx) != nil {
+		return 0
+	}
+	p.pass(beforeStop)
+	return outcome
 }
 
 // identityOf returns a candidate's identity: a name, and a UUID that counts.
@@ -89,14 +139,23 @@ func identityOf(name string, n int) string {
 	return fmt.Sprintf("%s_00000000-0000-4000-8000-%012x", name, n)
 }
 
-func (p *process) run(ctx context.Context) {
+// run is the sidecar's life: the signals tell from before the election begins until its last word is out.
+func (p *process) run(ctx, telling context.Context) {
+	var tellers sync.WaitGroup
+	tellers.Go(func() { _ = p.fanOut.Run(telling) })
 	err := p.elector.Run(ctx)
+	last, cancel := context.WithTimeout(telling, 2*time.Second)
+	_ = p.fanOut.Settle(last)
+	cancel()
+	p.silence()
+	tellers.Wait()
 	p.w.mu.Lock()
 	p.ended = true
 	p.openLocked()
 	dead := p.dead
 	if !dead {
 		p.w.say(p.name, "life", "ended: %v", err)
+		p.depart()
 	}
 	p.w.mu.Unlock()
 	if p.hold != nil && !dead {
@@ -115,11 +174,22 @@ func (p *process) kill() {
 	p.dead = true
 	p.w.say(p.name, "life", "killed")
 	p.openLocked()
+	p.depart()
 	p.w.mu.Unlock()
 	if p.hold != nil {
 		_ = p.hold.Close()
 	}
 	p.cancel()
+	p.silence()
+}
+
+// depart notes that nobody answers any more, and that a child's guard sees its sidecar gone. The caller holds the world's
+// lock.
+func (p *process) depart() {
+	if p.pod.process == p {
+		p.pod.answer.end(p.w.now())
+		p.pod.app.orphan(p.w.now(), p.w.chance.span(p.number, "orphan", p.w.now(), 5*time.Millisecond))
+	}
 }
 
 // terminate sends SIGTERM, which a frozen process takes when it thaws. It returns once the process has taken it.
@@ -143,6 +213,11 @@ func (p *process) leaves() bool {
 // stepDown asks for a handover, as an HTTP call would.
 func (p *process) stepDown(cause string) {
 	p.pass(beforeOrder)
+	p.orderStepDown(cause)
+}
+
+// orderStepDown is the order itself. One that was taken counts: what was led by then is not led again.
+func (p *process) orderStepDown(cause string) {
 	if err := p.elector.StepDown(cause); err == nil {
 		p.w.mu.Lock()
 		p.w.say(p.name, "life", "asked to step down: %s", cause)
@@ -154,42 +229,4 @@ func (p *process) gone() bool {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	return p.dead || p.ended
-}
-
-// Now implements [bootclock.Clock].
-func (p *process) Now() bootclock.Instant {
-	p.pass(beforeClock)
-	p.w.mu.Lock()
-	now := p.c.clock.boot(p.w.now())
-	if p.dead {
-		now = now.Add(time.Hour)
-	}
-	p.rules.clockRead = now
-	p.w.mu.Unlock()
-	p.pass(afterClock)
-	return now
-}
-
-// Wall implements [bootclock.Clock].
-func (p *process) Wall() time.Time {
-	p.w.mu.Lock()
-	defer p.w.mu.Unlock()
-	return p.c.clock.wall(p.w.now())
-}
-
-// NewTimer returns a timer that looks at this clock.
-func (c *process) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
-
-// settle waits until the app has stopped, as the pod sees it.
-func (p *process) settle(ctx context.Context, d elector.Drain) elector.Outcome {
-	for ctx.Err() == nil && !p.gone() && !p.pod.stopped(d.Until) {
-		t := time.NewTimer(p.w.chance.span(p.number, "look", p.w.now(), 20*time.Millisecond))
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		}
-		t.Stop()
-	}
-	p.pass(beforeSettle)
-	return elector.WorkloadStopped
 }

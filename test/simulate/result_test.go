@@ -15,7 +15,8 @@ type result struct {
 	violations []violation
 	told       []overlap // of ours with ours or with client-go's
 	work       []overlap
-	transcript string
+	transcript string // where it was asked for,
+	digest     uint64 // or this
 }
 
 // result judges the world by its spans.
@@ -28,7 +29,7 @@ func (w *world) result() result {
 	}
 	var told, work []span
 	for _, p := range w.pods {
-		told, work = append(told, p.spans...), append(work, p.app.spans...)
+		told, work = append(append(told, p.answer.spans...), p.document.spans...), append(work, p.app.spans...)
 	}
 	for _, p := range w.peers {
 		told = append(told, p.spans...)
@@ -44,7 +45,16 @@ func (w *world) result() result {
 			ours = append(ours, o)
 		}
 	}
-	r.told, r.work = slices.Concat(ours, beside), overlaps(work)
+	r.told = slices.Concat(ours, beside)
+	var excused []overlap
+	for _, o := range overlaps(work) {
+		if o.a.excused || o.b.excused {
+			excused = append(excused, o)
+		} else {
+			r.work = append(r.work, o)
+		}
+	}
+	t.excused.add(excused)
 	t.told.add(ours)
 	t.beside.add(beside)
 	t.peers.add(peers)
@@ -55,7 +65,11 @@ func (w *world) result() result {
 	if r.failed() {
 		t.failed = 1
 	}
-	if w.verbose {
+	switch w.keep {
+	case onlyCounts:
+	case aDigest:
+		r.digest = w.digest()
+	case everything:
 		r.transcript = w.text()
 	}
 	return r
@@ -68,11 +82,13 @@ func (r result) failed() bool { return r.overlapped() || len(r.violations) > 0 }
 // String says what is wrong.
 func (r result) String() string {
 	var b strings.Builder
-	for what, found := range map[string][]overlap{"told to lead": r.told, "at work": r.work} {
+	say := func(what string, found []overlap) {
 		for _, o := range found {
 			fmt.Fprintf(&b, "two %s for %v from %v: %s and %s\n", what, o.length(), max(o.a.from, o.b.from).Round(time.Microsecond), o.a.who, o.b.who)
 		}
 	}
+	say("told to lead", r.told)
+	say("at work", r.work)
 	for _, v := range r.violations {
 		fmt.Fprintf(&b, "%v  %s: %s\n", v.at.Round(time.Microsecond), v.rule, v.text)
 	}

@@ -41,10 +41,11 @@ func verbOf(r lease.Record) string {
 // rules is what one process has done and seen, as anybody at its boundaries could tell. Guarded by the world's lock.
 type rules struct {
 	clockRead bootclock.Instant
-	sights    map[lease.Version]sight
+	sights    map[lease.Version]firstSight
 	newest    lease.Version // of all seen,
 	known     lease.Version // and as of the last take
 	failed    bool          // the last write's outcome is open or bad: a read must follow
+	ever      bool          // something was read
 	read      reading       // the last answer, where it was a read's
 	beaten    lease.Version // that a take of this process found overwritten
 	pending   int           // requests without an answer
@@ -54,7 +55,7 @@ type rules struct {
 	asked     int // in this minute
 }
 
-type sight struct {
+type firstSight struct {
 	boot   bootclock.Instant
 	record lease.Record
 }
@@ -66,7 +67,7 @@ type reading struct {
 }
 
 func newRules(p *process) rules {
-	return rules{sights: map[lease.Version]sight{}, minute: p.began, trouble: -time.Hour, raced: -time.Hour}
+	return rules{sights: map[lease.Version]firstSight{}, minute: p.began, trouble: -time.Hour, raced: -time.Hour}
 }
 
 // mostAMinute bounds the requests of one process: a holder under a storm tries a write and a read every 0.2–0.5 s.
@@ -167,10 +168,11 @@ func (p *process) judgeRelease(a *asking) {
 	ours := r.record.Holder == p.identity && base.Holder == p.identity
 	p.w.must(r.ok && ours && r.record.Version.Compare(a.record.Version) <= 0, "I5",
 		"%s blanks version %s without having read it as its own just before", p.name, a.record.Version)
-	p.w.must(!p.pod.app.works(now), "I5", "%s releases while its app works", p.name)
+	p.w.must(!p.pod.app.lives(now), "I13", "%s releases while its app lives (%s)", p.name, p.pod.app.kind)
 	for _, s := range p.pod.app.spans {
 		p.w.must(r.asked >= s.to, "I5", "%s releases by a read from before its app had stopped", p.name)
 	}
+	p.judgeHoldOnDisk()
 }
 
 // answered notes how a request ended, before the elector hears of it.
@@ -200,6 +202,7 @@ func (p *process) answered(a *asking, reply lease.Reply, err error) {
 		r.failed = err != nil
 	default:
 		r.failed = false
+		r.ever = r.ever || err == nil || errors.Is(err, lease.ErrNotFound)
 		r.read = reading{record: reply.Record, asked: a.at, ok: err == nil}
 	}
 	if err == nil {
@@ -220,7 +223,7 @@ func (p *process) seesLocked(r lease.Record) {
 		p.rules.newest = r.Version
 	}
 	if _, old := p.rules.sights[r.Version]; !old {
-		p.rules.sights[r.Version] = sight{p.c.clock.boot(p.w.now()), r}
+		p.rules.sights[r.Version] = firstSight{p.c.clock.boot(p.w.now()), r}
 	}
 }
 

@@ -23,8 +23,10 @@ type schedule struct {
 	Seed     uint64
 	Duration time.Duration
 	Slots    []slot
-	Faults   []fault
-	End      time.Duration // every fault is over, and the fleet is left alone
+	// StopTimeout is how long the sidecars wait for a workload that they see at work.
+	StopTimeout time.Duration
+	Faults      []fault
+	End         time.Duration // every fault is over, and the fleet is left alone
 }
 
 // slot is one candidate.
@@ -32,19 +34,16 @@ type slot struct {
 	Peer, Release bool // client-go's elector, with ReleaseOnCancel
 	PPM           int64
 	Skew          time.Duration
-	Stop          time.Duration // how long the app takes to stop
-	Settle        settling
 	Priority      int
+
+	Work    workload
+	Health  bool          // its health endpoint is looked at, too: it ends with the main process
+	Stop    time.Duration // how long its main process takes to stop
+	Workers time.Duration // how much longer its workers stay
+	KillLag time.Duration // how long after its deadline the last killed process is gone
+	Reports bool          // it reports its stop
+	Drain   time.Duration // the operator's promise, --drain-timeout; 0: none
 }
-
-// settling is how a sidecar learns that its app has stopped.
-type settling string
-
-const (
-	stopsAtOnce     settling = "at once"     // there is nothing to stop
-	stopsSeen       settling = "seen"        // its end is seen
-	stopsByDeadline settling = "by deadline" // it never works past validUntil, and nobody sees it stop
-)
 
 // fault is one thing that goes wrong, or that somebody does.
 type fault struct {
@@ -81,13 +80,14 @@ func (s schedule) peerTimings() peerTimings {
 func drawSchedule(seed uint64) schedule {
 	d := drawer{rand.New(rand.NewPCG(seed, 0x5eed))}
 	s := schedule{Seed: seed, Duration: pick(d, []weighted[time.Duration]{{3 * time.Second, 88}, {5 * time.Second, 7}, {15 * time.Second, 5}})}
+	s.StopTimeout = pick(d, []weighted[time.Duration]{{30 * time.Second, 3}, {d.between(s.Duration/4, 2*s.Duration), 1}})
 	n := pick(d, []weighted[int]{{2, 14}, {3, 40}, {4, 22}, {5, 12}, {6, 8}, {10, 30 / 10}, {25, 1}})
 	if d.IntN(400) == 0 {
 		n = 50
 	}
 	mixed := n < 10 && d.chance(0.12)
 	for range n {
-		s.Slots = append(s.Slots, d.slot())
+		s.Slots = append(s.Slots, d.slot(s))
 	}
 	if mixed {
 		for i := range s.Slots {
@@ -129,21 +129,33 @@ func (d drawer) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(d.Int64N(int64(high-low)))
 }
 
-func (d drawer) slot() slot {
-	s := slot{
-		PPM: d.Int64N(20_001) - 10_000, Skew: d.between(time.Second, 24*time.Hour),
-		Settle: pick(d, []weighted[settling]{{stopsSeen, 5}, {stopsAtOnce, 3}, {stopsByDeadline, 2}}), Priority: elector.MaxPriority,
-	}
-	if s.Settle == stopsSeen {
-		s.Stop = pick(d, []weighted[time.Duration]{{d.between(0, 50*time.Millisecond), 3}, {d.between(0, 2*time.Second), 2}})
-	}
-	if s.Settle == stopsByDeadline {
-		s.Stop = d.between(0, time.Second)
+func (d drawer) slot(s schedule) slot {
+	c := slot{
+		PPM: d.Int64N(20_001) - 10_000, Skew: d.between(time.Second, 24*time.Hour), Priority: elector.MaxPriority,
+		Work: pick(d, []weighted[workload]{{childWork, 4}, {processWork, 2}, {lockWork, 2}, {carelessWork, 1}, {noWork, 3}, {unseenWork, 2}}),
 	}
 	if d.chance(0.1) {
-		s.Priority = d.IntN(elector.MaxPriority + 1)
+		c.Priority = d.IntN(elector.MaxPriority + 1)
 	}
-	return s
+	if c.Work == noWork {
+		return c
+	}
+	renew, half := s.config().RenewDeadline, s.config().KillMargin()/2
+	c.Health = d.chance(0.3)
+	c.KillLag = pick(d, []weighted[time.Duration]{{d.between(0, 5*time.Millisecond), 2}, {d.between(0, half), 1}, {half - d.between(0, time.Millisecond), 1}})
+	c.Stop = pick(d, []weighted[time.Duration]{
+		{d.between(0, 50*time.Millisecond), 12}, {d.between(0, 2*time.Second), 6}, {d.between(renew, renew+15*time.Second), 1},
+	})
+	if c.Work != unseenWork && c.Work != lockWork && d.chance(0.2) {
+		c.Workers = d.between(0, 2*time.Second)
+	}
+	if c.Work == unseenWork {
+		c.Reports = d.chance(0.5)
+		if !c.Reports && d.chance(0.3) {
+			c.Drain = c.Stop + d.between(0, 100*time.Millisecond)
+		}
+	}
+	return c
 }
 
 // length is how long the faults go on: long where a seed is cheap to run.
@@ -187,13 +199,14 @@ func (d drawer) faults(s schedule) (fs []fault) {
 // String prints the schedule for people.
 func (s schedule) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: %d candidates, lease duration %v, faults until %v\n", s.Seed, len(s.Slots), s.Duration, s.End)
+	fmt.Fprintf(&b, "seed %d: %d candidates, lease duration %v, stop timeout %v, faults until %v\n", s.Seed, len(s.Slots), s.Duration, s.StopTimeout, s.End)
 	for i, c := range s.Slots {
 		if c.Peer {
 			fmt.Fprintf(&b, "  web-%d  client-go, ReleaseOnCancel %v\n", i, c.Release)
 			continue
 		}
-		fmt.Fprintf(&b, "  web-%d  clock %+d ppm, app stops in %v (%s), priority %d\n", i, c.PPM, c.Stop, c.Settle, c.Priority)
+		fmt.Fprintf(&b, "  web-%d  clock %+d ppm, priority %d; workload: %s, stops in %v + %v, killed in %v, health %v, reports %v, drain timeout %v\n",
+			i, c.PPM, c.Priority, c.Work, c.Stop, c.Workers, c.KillLag, c.Health, c.Reports, c.Drain)
 	}
 	for _, f := range s.Faults {
 		target := "the leader"

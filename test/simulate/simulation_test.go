@@ -6,14 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 )
 
@@ -22,13 +18,14 @@ var (
 	first    = flag.Uint64("first", 1, "the first seed")
 	oneSeed  = flag.Uint64("seed", 0, "run this seed alone; with -v its transcript is printed")
 	shrinks  = flag.Bool("shrink", true, "cut a schedule that fails down to what matters")
+	twice    = flag.Bool("twice", false, "run every world twice, with another number of processors, and compare all transcripts")
 	expected = flag.String("expect", "nothing", "what the run must find: nothing, overlaps, or violations (of any rule, overlaps too)")
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // inBubble lives through a schedule in a bubble of its own.
-func inBubble(t *testing.T, s schedule, verbose bool) (r result) {
+func inBubble(t *testing.T, s schedule, k keep) (r result) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "simulate")
 	if err != nil {
@@ -40,7 +37,7 @@ func inBubble(t *testing.T, s schedule, verbose bool) (r result) {
 		defer jitter.Unlock()
 		seedJitter(s.Seed)
 	}
-	synctest.Test(t, func(*testing.T) { r = live(s, dir, verbose) })
+	synctest.Test(t, func(*testing.T) { r = live(s, dir, k) })
 	return r
 }
 
@@ -52,8 +49,11 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	start := time.Now()
-	all := crowd(t, *first, *seeds)
+	all := crowd(t, *first, *seeds, keepOf(*twice))
 	t.Logf("\n%s", all.report(time.Since(start)))
+	if *twice {
+		compare(t, all)
+	}
 	overlapped := all.told.count + all.work.count + all.beside.count
 	switch {
 	case *expected == "overlaps" && overlapped == 0, *expected == "violations" && all.failed == 0:
@@ -69,7 +69,7 @@ func TestSimulation(t *testing.T) {
 // simulateOne runs one world and tells all about it.
 func simulateOne(t *testing.T, s schedule) {
 	t.Logf("%s", s)
-	r := inBubble(t, s, true)
+	r := inBubble(t, s, everything)
 	t.Logf("transcript:\n%s", r.transcript)
 	if r.failed() {
 		t.Errorf("seed %d:\n%s", s.Seed, r)
@@ -79,67 +79,10 @@ func simulateOne(t *testing.T, s schedule) {
 	}
 }
 
-// crowd runs the worlds of so many seeds, as many at a time as there are processors, and adds up what came of them.
-func crowd(t *testing.T, first uint64, count int) tally {
-	var (
-		mu   sync.Mutex
-		all  = newTally()
-		next = first
-	)
-	t.Run("worlds", func(t *testing.T) {
-		for i := range runtime.GOMAXPROCS(0) {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				t.Parallel()
-				for {
-					mu.Lock()
-					seed := next
-					next++
-					mu.Unlock()
-					if seed >= first+uint64(count) {
-						return
-					}
-					s := drawSchedule(seed)
-					r := inBubble(t, s, false)
-					mu.Lock()
-					all.merge(r.tally)
-					failures := all.failed
-					mu.Unlock()
-					if r.failed() && *expected == "nothing" {
-						t.Errorf("seed %d:\n%s", seed, r)
-						if *shrinks && failures <= 2 {
-							explain(t, s)
-						}
-					}
-				}
-			})
-		}
-	})
-	return all
-}
-
 // explain prints the schedule, cut down, its transcript, and how to run it again.
 func explain(t *testing.T, s schedule) {
-	small := shrink(s, 150, func(s schedule) bool { return inBubble(t, s, false).failed() })
-	r := inBubble(t, small, true)
+	small := shrink(s, 150, func(s schedule) bool { return inBubble(t, s, onlyCounts).failed() })
+	r := inBubble(t, small, everything)
 	t.Logf("cut down to:\n%s\nwhat goes wrong:\n%s\ntranscript:\n%s\nrepeat the whole of it: go test ./test/simulate -run TestSimulation -seed %d -v",
 		small, r, r.transcript, s.Seed)
-}
-
-// TestOneSeedIsOneHistory runs worlds twice and compares what happened, line by line.
-func TestOneSeedIsOneHistory(t *testing.T) {
-	for seed := *first; seed < *first+50; seed++ {
-		s := drawSchedule(seed)
-		once, again := inBubble(t, s, true), inBubble(t, s, true)
-		if once.transcript == again.transcript {
-			continue
-		}
-		a, b := strings.Split(once.transcript, "\n"), strings.Split(again.transcript, "\n")
-		for i := range min(len(a), len(b)) {
-			if a[i] != b[i] {
-				from := max(0, i-6)
-				t.Errorf("seed %d, line %d:\n%s", seed, i, cmp.Diff(a[from:i+3], b[from:i+3]))
-				break
-			}
-		}
-	}
 }

@@ -18,10 +18,12 @@ type tally struct {
 	handovers        int // Leases released
 	requests         int
 	conflicts        int
+	abandoned        int // waits for a workload's stop that were given up
 	virtual          time.Duration
 	faults           map[string]int
 
 	told, work, beside, peers overlapCount // among ours; at work; ours and client-go's; client-go's among themselves
+	excused                   overlapCount // at work, past the deadline of an app that nothing ends
 	violations                map[string]int
 	failed                    int // seeds
 }
@@ -63,6 +65,8 @@ func (t *tally) merge(o tally) {
 	t.work.merge(o.work)
 	t.beside.merge(o.beside)
 	t.peers.merge(o.peers)
+	t.excused.merge(o.excused)
+	t.abandoned += o.abandoned
 	for k, n := range o.faults {
 		t.faults[k] += n
 	}
@@ -84,6 +88,7 @@ func (t tally) report(wall time.Duration) string {
 	row("virtual time, wall time", "%v, %v", t.virtual.Round(time.Second), wall.Round(time.Second))
 	row("two told to lead", "%v", t.told)
 	row("two apps at work", "%v", t.work)
+	row("at work past its deadline, unfenced", "%v (nothing ends such an app; stops given up: %d)", t.excused, t.abandoned)
 	row("ours beside client-go's", "%v", t.beside)
 	row("client-go's beside client-go's", "%v (its own affair)", t.peers)
 	if len(t.violations) == 0 {

@@ -5,7 +5,10 @@ package simulate
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -18,10 +21,19 @@ import (
 // transcript is what happened, one line a happening, in an order that does not depend on which of several goroutines
 // ran first at one instant. Guarded by the world's lock.
 type transcript struct {
-	verbose bool
-	lines   []line
-	counts  map[string]int
+	keep   keep
+	lines  []line
+	counts map[string]int
 }
+
+// keep is how much is kept of what happens.
+type keep int
+
+const (
+	onlyCounts keep = iota
+	aDigest         // of the transcript, but for what the processes log
+	everything
+)
 
 type line struct {
 	at           time.Duration
@@ -30,13 +42,13 @@ type line struct {
 	text         string
 }
 
-func newTranscript(verbose bool) transcript {
-	return transcript{verbose: verbose, counts: map[string]int{}}
+func newTranscript(k keep) transcript {
+	return transcript{keep: k, counts: map[string]int{}}
 }
 
 // say adds a line. The caller holds the world's lock.
 func (w *world) say(who, channel, format string, args ...any) {
-	if !w.verbose {
+	if w.keep == onlyCounts {
 		return
 	}
 	w.counts[who+channel]++
@@ -53,13 +65,28 @@ func (w *world) note(text string) {
 // everybody is who the lines about the whole world are of: it comes first among those of one instant.
 const everybody = "(world)"
 
-// text returns the transcript.
-func (t transcript) text() string {
+// sorted returns the lines in their one order.
+func (t transcript) sorted() []line {
 	slices.SortFunc(t.lines, func(a, b line) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.who, b.who), cmp.Compare(a.channel, b.channel), a.number-b.number)
 	})
+	return t.lines
+}
+
+// digest returns a hash of the transcript: two worlds that lived through the same have the same.
+func (t transcript) digest() uint64 {
+	h := sha256.New()
+	for _, l := range t.sorted() {
+		_ = binary.Write(h, binary.LittleEndian, int64(l.at))
+		_, _ = io.WriteString(h, l.who+"\x00"+l.channel+"\x00"+l.text+"\x00")
+	}
+	return binary.LittleEndian.Uint64(h.Sum(nil))
+}
+
+// text returns the transcript.
+func (t transcript) text() string {
 	var b strings.Builder
-	for _, l := range t.lines {
+	for _, l := range t.sorted() {
 		fmt.Fprintf(&b, "%15.9f  %-10s %-6s %s\n", l.at.Seconds(), l.who, l.channel, l.text)
 	}
 	return b.String()
@@ -67,7 +94,7 @@ func (t transcript) text() string {
 
 // logOf returns the log of a process: lines of the transcript, or none.
 func (w *world) logOf(who string) *slog.Logger {
-	if !w.verbose {
+	if w.keep != everything {
 		return nil
 	}
 	return slog.New(&scribe{w, who})

@@ -16,6 +16,7 @@ const lateWord = 20 * time.Millisecond
 // judge holds a word against what the store has taken and what was said before. The caller holds the world's lock.
 func (p *process) judge(l leadership.Leadership) {
 	w, pod, old, now := p.w, p.pod, p.pod.word, p.w.now()
+	w.must(p.rules.ever || !l.IsLeader && l.Leader == "", "I14", "%s says %q before it has read anything", p.name, describe(l))
 	w.must(pod.process == p, "I12", "%s writes into the volume of %s", p.name, pod.process.name)
 	if l.ValidUntil > pod.highest {
 		w.must(pod.supported(l.ValidUntil), "I2",
@@ -34,8 +35,10 @@ func (p *process) judge(l leadership.Leadership) {
 		return
 	}
 	pod.past[old.Token] = true
-	pod.dropped[pod.acquired] = true
-	if end := pod.wordUntil; now >= end && p.began < end {
+	if now >= p.c.holdFull { // else a process that comes after may take the term up again, which nobody else has
+		pod.dropped[pod.acquired] = true
+	}
+	if end := p.trueEnd(old); now >= end && p.began < end {
 		w.must(now <= end+lateWord || p.frozenSince(end), "I7", "%s says %v after its deadline that it no longer leads", p.name, now-end)
 		p.judgeLoss(end)
 	}

@@ -12,6 +12,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // largestFile bounds what is read, in bytes: the API server's own limit for an object.
@@ -25,7 +26,7 @@ type files struct {
 
 func newFiles(dir, namespace, name string) files {
 	in := func(pattern string) string {
-		return filepath.Join(dir, fmt.Sprintf(pattern, namespace+"."+name))
+		return filepath.Join(dir, fmt.Sprintf(pattern, naming.FileName(namespace+"."+name)))
 	}
 	return files{dir: dir, lease: in("%s.json"), ledger: in(".%s.ledger.json"), temp: in(".%s.tmp"), locked: in(".%s.lock")}
 }

@@ -130,20 +130,14 @@ func (c *client) learn(err error) {
 	c.log.Info("certificate authority rotated", slog.String("file", c.config.CAFile))
 }
 
-// answer is what a call wants to know of its response besides the body.
-type answer struct {
-	date   time.Time // the Date header; zero where there was none
-	stream bool      // set by the caller: the body is a watch, which bounds itself
+// streamKey marks the context of a request whose body is a watch, which bounds itself.
+type streamKey struct{}
+
+func withStream(ctx context.Context) context.Context {
+	return context.WithValue(ctx, streamKey{}, true)
 }
 
-type answerKey struct{}
-
-func withAnswer(ctx context.Context) (context.Context, *answer) {
-	a := &answer{}
-	return context.WithValue(ctx, answerKey{}, a), a
-}
-
-// receiver fills in the answer of the request that it carries, and bounds the body.
+// receiver bounds the body of the answer.
 type receiver struct{ next http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].
@@ -152,14 +146,8 @@ func (r receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, _ := req.Context().Value(answerKey{}).(*answer)
-	if a == nil || !a.stream || resp.StatusCode != http.StatusOK {
+	if stream := req.Context().Value(streamKey{}) != nil; !stream || resp.StatusCode != http.StatusOK {
 		resp.Body = http.MaxBytesReader(nil, resp.Body, largestBody)
-	}
-	if a != nil {
-		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-			a.date = date
-		}
 	}
 	return resp, nil
 }

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/rest"
@@ -87,24 +86,6 @@ func TestUnconditionalUpdateIsNeverSent(t *testing.T) {
 		if _, err := store.Update(bounded(t), r); err == nil {
 			t.Errorf("update with UID %q and version %q succeeded", r.UID, r.Version)
 		}
-	}
-}
-
-func TestReplyCarriesTheServersDate(t *testing.T) {
-	date := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	header := date.Format(http.TimeFormat)
-	store := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Date", header)
-		writeJSON(w, http.StatusOK, sample())
-	}))
-	got, err := store.Get(bounded(t))
-	if err != nil || !got.Date.Equal(date) {
-		t.Errorf("date %v, %v; want %v", got.Date, err, date)
-	}
-	header = "yesterday"
-	got, err = store.Get(bounded(t))
-	if err != nil || !got.Date.IsZero() {
-		t.Errorf("of a header that is no date: %v, %v; want zero", got.Date, err)
 	}
 }
 

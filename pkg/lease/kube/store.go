@@ -71,18 +71,16 @@ func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error)
 
 // send makes one attempt, and reads the Lease from the answer.
 func (s *Store) send(ctx context.Context, verb string, request func(*rest.RESTClient) *rest.Request) (lease.Reply, error) {
-	ctx, answer := withAnswer(ctx)
 	o := &coordinationv1.Lease{}
 	err := s.prepare(request(s.client.current())).Do(ctx).Into(o)
-	reply := lease.Reply{Date: answer.date}
 	if err != nil {
-		return reply, s.explain(verb, err)
+		return lease.Reply{}, s.explain(verb, err)
 	}
-	reply.Record, err = s.read(o)
+	record, err := s.read(o)
 	if err != nil {
-		return reply, fmt.Errorf("%s the Lease: %w", verb, worded{err})
+		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, worded{err})
 	}
-	return reply, nil
+	return lease.Reply{Record: record}, nil
 }
 
 // prepare addresses the request. It allows no retries: a 429 with Retry-After must come back at once, as the

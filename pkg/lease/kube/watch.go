@@ -49,8 +49,7 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 }
 
 func (s *Store) openWatch(ctx context.Context, from lease.Version) (io.ReadCloser, error) {
-	ctx, answer := withAnswer(ctx)
-	answer.stream = true
+	ctx = withStream(ctx)
 	request := s.prepare(s.client.current().Get()).
 		Param("watch", "true").
 		Param("fieldSelector", fields.OneTermEqualSelector(metav1.ObjectNameField, s.name).String())

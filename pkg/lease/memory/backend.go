@@ -19,7 +19,6 @@ type Backend struct {
 	mu      sync.Mutex
 	state   state
 	changed chan struct{} // closed and replaced at every change: whoever waits looks again
-	clock   func() time.Time
 	tell    func(lease.Event)
 	travels map[*time.Timer]struct{} // requests and replies under way
 	closed  bool
@@ -41,12 +40,11 @@ type change struct {
 	at      time.Time
 }
 
-// New returns an empty Backend, which has no clock of its own ([lease.Reply].Date is zero).
+// New returns an empty Backend.
 func New() *Backend {
 	return &Backend{
 		state:   state{leases: map[types.NamespacedName]*coordinationv1.Lease{}},
 		changed: make(chan struct{}),
-		clock:   func() time.Time { return time.Time{} },
 		tell:    func(lease.Event) {},
 		travels: map[*time.Timer]struct{}{},
 	}
@@ -60,13 +58,6 @@ func (b *Backend) Close() {
 	for t := range b.travels {
 		t.Stop()
 	}
-}
-
-// SetClock gives the Backend a clock: replies carry its reading in whole seconds.
-func (b *Backend) SetClock(now func() time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.clock = now
 }
 
 // Changes has tell called for every change from now on, of all Leases, in the store's order, before anybody else hears
@@ -211,7 +202,7 @@ func (b *Backend) reply(o *coordinationv1.Lease) (lease.Reply, error) {
 		return lease.Reply{}, lease.ErrNotFound
 	}
 	r, err := lease.FromObject(o.DeepCopy())
-	return lease.Reply{Record: r, Date: b.clock().Truncate(time.Second)}, err
+	return lease.Reply{Record: r}, err
 }
 
 // after runs do when d has passed, at once where d is 0; never after Close.

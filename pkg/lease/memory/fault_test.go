@@ -199,20 +199,6 @@ func TestRestorePutsVersionsBack(t *testing.T) {
 	})
 }
 
-func TestDateIsTheBackendsClock(t *testing.T) {
-	backend := memory.New()
-	store := backend.Store("default", "acme-1")
-	if got, err := store.Create(t.Context(), lease.Record{}); err != nil || !got.Date.IsZero() {
-		t.Errorf("without a clock: date %v, %v; want zero", got.Date, err)
-	}
-	now := time.Date(2026, 11, 22, 10, 0, 0, 999_000_000, time.UTC)
-	backend.SetClock(func() time.Time { return now })
-	got, err := store.Get(t.Context())
-	if want := now.Truncate(time.Second); err != nil || !got.Date.Equal(want) {
-		t.Errorf("date %v, %v; want %v", got.Date, err, want)
-	}
-}
-
 func mustCreate(t *testing.T, store *memory.Store) lease.Record {
 	t.Helper()
 	reply, err := store.Create(t.Context(), lease.Record{})

@@ -2,7 +2,6 @@ package event
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -90,7 +89,7 @@ func refused(err error) bool {
 }
 
 func (s *Signal) record(ctx context.Context, l leadership.Leadership) error {
-	word := "stopped leading"
+	what := "stopped leading"
 	if l.IsLeader || s.lease.UID == "" {
 		found, err := s.find(ctx, l)
 		if err != nil {
@@ -99,15 +98,7 @@ func (s *Signal) record(ctx context.Context, l leadership.Leadership) error {
 		s.lease = found
 	}
 	if l.IsLeader {
-		word = "became leader"
+		what = "became leader"
 	}
-	body, err := json.Marshal(s.object(l.Identity + " " + word))
-	if err != nil {
-		return fmt.Errorf("print the Event: %w", err)
-	}
-	if _, err := s.cfg.API.Send(ctx, http.MethodPost, "/api/v1/namespaces/"+s.lease.Namespace+"/events", body); err != nil {
-		return fmt.Errorf(`record an Event (--events needs this rule in the Role of the pod's ServiceAccount: `+
-			`{apiGroups: [""], resources: ["events"], verbs: ["create"]}): %w`, err)
-	}
-	return nil
+	return s.post(ctx, s.object(s.lease, s.wall, word{"Normal", "LeaderElection", l.Identity + " " + what}))
 }

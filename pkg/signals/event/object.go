@@ -61,16 +61,44 @@ func (s *Signal) find(ctx context.Context, l leadership.Leadership) (reference, 
 	return r, nil
 }
 
+// word is what an Event says.
+type word struct{ kind, reason, message string }
+
 // object makes the Event. Its name is the Lease's and the time in hexadecimal nanoseconds, as client-go's.
-func (s *Signal) object(message string) object {
+func (s *Signal) object(lease reference, wall time.Time, w word) object {
 	o := object{
-		Kind: "Event", APIVersion: "v1", InvolvedObject: s.lease, Reason: "LeaderElection", Message: message, Count: 1,
-		Type: "Normal", ReportingComponent: component,
+		Kind: "Event", APIVersion: "v1", InvolvedObject: lease, Reason: w.reason, Message: w.message, Count: 1,
+		Type: w.kind, ReportingComponent: component,
 	}
-	at := s.wall.UTC().Truncate(time.Second) // the field's form has no more
+	at := wall.UTC().Truncate(time.Second) // the field's form has no more
 	o.FirstTimestamp, o.LastTimestamp = at, at
-	o.Metadata.Name = fmt.Sprintf("%s.%x", s.lease.Name, s.wall.UnixNano())
-	o.Metadata.Namespace = s.lease.Namespace
+	o.Metadata.Name = fmt.Sprintf("%s.%x", lease.Name, wall.UnixNano())
+	o.Metadata.Namespace = lease.Namespace
 	o.Source.Component, o.Source.Host = component, s.cfg.Host
 	return o
+}
+
+// post sends the Event.
+func (s *Signal) post(ctx context.Context, o object) error {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("print the Event: %w", err)
+	}
+	if _, err := s.cfg.API.Send(ctx, http.MethodPost, "/api/v1/namespaces/"+o.Metadata.Namespace+"/events", body); err != nil {
+		return fmt.Errorf(`record an Event (--events needs this rule in the Role of the pod's ServiceAccount: `+
+			`{apiGroups: [""], resources: ["events"], verbs: ["create"]}): %w`, err)
+	}
+	return nil
+}
+
+// Warn records one Event of the type Warning on the Lease that l names. It takes 3 s at the most, and tries once. It may be
+// called while [Signal.Apply] runs.
+func (s *Signal) Warn(ctx context.Context, l leadership.Leadership, reason, message string) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	lease, err := s.find(ctx, l)
+	if err != nil {
+		return fmt.Errorf("read the Lease for an Event: %w", err)
+	}
+	return s.post(ctx, s.object(lease, s.cfg.Clock.Wall(), word{"Warning", reason, message}))
 }

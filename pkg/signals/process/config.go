@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,9 +41,12 @@ type Config struct {
 	Target Target
 	// OnElected and OnLost are the signals; 0: none.
 	OnElected, OnLost Signo
-	// Fence has a process that does not end at OnLost killed at the kill deadline: half of KillMargin past the last
-	// validUntil of the term, on the boot clock.
+	// Fence has a process that does not end at OnLost killed at the kill deadline, with all that it started: half of
+	// KillMargin past the last validUntil of the term on the boot clock; in a handover past that of the hold, which is
+	// renewed, and no later than StopTimeout after its begin.
 	Fence bool
+	// StopTimeout is how long a process gets to end in a handover before the fence kills it.
+	StopTimeout time.Duration
 	// KillMargin is the election's own ([elector.Config.KillMargin] in package elector).
 	KillMargin time.Duration
 	// Crashed is told that the process has ended while this replica leads. It must not block. May be nil.
@@ -75,8 +79,23 @@ type Order struct {
 	// Gain is what Signal takes back: where the process has not taken it yet when Signal is sent, Signal follows once
 	// more; 0: nothing.
 	Gain Signo
-	// Kill is when to send SIGKILL after it; zero: never.
+	// Kill is when to send SIGKILL after it, to the process, its descendants and Kin; zero: never.
 	Kill bootclock.Instant
+	// Kin are other processes of the workload that were seen.
+	Kin []Member
+}
+
+// Member is a process, named as Order does.
+type Member struct {
+	// PID is its number, StartTime field 22 of /proc/PID/stat: a number alone is given out again.
+	PID       int
+	StartTime uint64
+}
+
+// equal reports whether both orders are the same.
+func (o Order) equal(other Order) bool {
+	return o.Deadline == other.Deadline && o.PID == other.PID && o.StartTime == other.StartTime && o.Signal == other.Signal &&
+		o.Gain == other.Gain && o.Kill == other.Kill && slices.Equal(o.Kin, other.Kin)
 }
 
 // due reports whether the guard has acted, unless the order is nothing.

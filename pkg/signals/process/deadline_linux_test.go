@@ -27,6 +27,8 @@ type fallenClock struct {
 
 func (c fallenClock) Now() bootclock.Instant { return c.System.Now().Add(-c.by) }
 
+func (c fallenClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
 // TestGainLeavesALossItsTime makes the wait between the two longer than any slow machine takes without it: the clock
 // falls back by 3 s after the loss.
 func TestGainLeavesALossItsTime(t *testing.T) {

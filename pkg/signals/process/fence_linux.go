@@ -1,12 +1,71 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// strikeAgain is the pause between attempts to kill what has not ended yet, or has been started meanwhile.
-const strikeAgain = 20 * time.Millisecond
+const (
+	// strikeAgain is the pause between attempts to kill what has not ended yet, or has been started meanwhile.
+	strikeAgain = 20 * time.Millisecond
+	// failedPause is that after an attempt that failed.
+	failedPause = 200 * time.Millisecond
+)
+
+// aim sets the kill deadline by the level l, which is no leader's.
+func (p *Process) aim(l leadership.Leadership) {
+	rule := killtime.Rule{StopTimeout: p.cfg.StopTimeout, KillMargin: p.cfg.KillMargin}
+	p.stop = rule.Next(p.stop, p.cfg.Clock.Now(), p.until, l)
+	p.kill = p.stop.At
+}
+
+// prolong moves the kill deadline of a stop that is under way, as the hold was renewed, and has the guard know.
+func (p *Process) prolong(l leadership.Leadership) {
+	if p.kill.IsZero() || p.stop.Began.IsZero() {
+		return
+	}
+	p.aim(l)
+	p.handFence()
+}
+
+// Finish returns once nothing is left that the fence has to kill, or ctx ends. Run must go on meanwhile. What cannot be
+// killed is not waited for beyond a kill margin after its deadline.
+func (p *Process) Finish(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	news, watched := make(chan struct{}, 1), make(chan struct{})
+	defer func() { cancel(); <-watched }()
+	go func() {
+		defer close(watched)
+		p.Watch(ctx, func() {
+			select {
+			case news <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	timer := p.cfg.Clock.NewTimer()
+	defer timer.Stop()
+	for {
+		p.mu.Lock()
+		last := p.kill.Add(p.cfg.KillMargin)
+		pending := !p.kill.IsZero() && p.works() && p.cfg.Clock.Now().Before(last)
+		p.mu.Unlock()
+		if !pending {
+			return
+		}
+		timer.Reset(last)
+		select {
+		case <-news:
+		case <-timer.C():
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 // strike kills the process and all that it started once the kill deadline has passed, and returns when to look again;
 // 0: when the fence is set anew.
@@ -15,12 +74,12 @@ func (p *Process) strike() time.Duration {
 		return 0
 	}
 	if left := p.kill.Sub(p.cfg.Clock.Now()); left > 0 {
-		return min(left, recheck)
+		return left
 	}
 	all, err := readTable()
 	if err != nil {
 		p.cfg.Log.Warn("the fence cannot see what to kill", "error", err)
-		return recheck
+		return failedPause
 	}
 	p.remember(all, p.kin)
 	if len(p.kin) == 0 {
@@ -33,7 +92,7 @@ func (p *Process) strike() time.Duration {
 		case err == nil, errors.Is(err, errOver):
 		default:
 			p.cfg.Log.Warn("the fence cannot kill", "pid", e.pid, "command", e.comm, "error", err)
-			again = recheck
+			again = failedPause
 		}
 	}
 	return again

@@ -91,8 +91,9 @@ func (p *Process) remember(all table, namesakes []entry) {
 		add(p.kin...)
 	} else {
 		add(p.work...)
+		p.work = all.families(p.work)
 	}
-	p.kin = kin
+	p.kin = all.families(kin)
 }
 
 // bury takes note of the process's end. While leading that is a crash, and leadership goes where a process runs.
@@ -103,7 +104,7 @@ func (p *Process) bury() {
 	}
 	h.over = true
 	p.release()
-	p.disarm()
+	p.handRest()
 	leading := p.level.At(p.cfg.Clock.Now()).IsLeader
 	p.cfg.Log.Info("the process has ended", "pid", h.pid, "command", h.comm, "leading", leading)
 	if leading && p.cfg.Crashed != nil {
@@ -115,20 +116,20 @@ func (p *Process) bury() {
 // until ctx ends. It returns nil.
 func (p *Process) Run(ctx context.Context) error {
 	w := watch{Process: p}
+	timer := p.cfg.Clock.NewTimer()
+	defer timer.Stop()
 	for {
-		exited, pause := w.step()
-		timer := time.NewTimer(pause)
+		exited, next := w.step(ctx)
+		timer.Reset(next)
 		select {
 		case <-exited:
 			w.restless = p.cfg.Clock.Now().Add(soonFor)
 			w.next = 0
 		case <-p.wake:
-		case <-timer.C:
+		case <-timer.C():
 		case <-ctx.Done():
-			timer.Stop()
 			return nil
 		}
-		timer.Stop()
 	}
 }
 
@@ -141,8 +142,8 @@ type watch struct {
 	said     string            // what of it is in the log
 }
 
-// step does what is due, and returns what to wait for, and how long at most.
-func (w *watch) step() (exited <-chan struct{}, pause time.Duration) {
+// step does what is due, and returns what to wait for, and until when at most; zero: for ever.
+func (w *watch) step(ctx context.Context) (exited <-chan struct{}, next bootclock.Instant) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.cfg.Clock.Now()
@@ -150,24 +151,24 @@ func (w *watch) step() (exited <-chan struct{}, pause time.Duration) {
 		w.next = now
 	}
 	if w.known && !now.Before(w.next) {
-		w.report(w.turn())
+		w.report(w.turn(ctx))
 		after := w.cfg.Clock.Now()
 		w.next = after.Add(w.patience(after, after.Sub(now)))
-	}
-	pause = w.next.Sub(w.cfg.Clock.Now())
-	if !w.known {
-		pause = lookPause
-	}
-	if left := w.strike(); left > 0 {
-		pause = min(pause, left)
-	}
-	if w.waits() {
-		pause = min(pause, takenPause)
 	}
 	if w.held != nil {
 		exited = w.held.exited
 	}
-	return exited, max(pause, 0)
+	if !w.known {
+		return exited, 0
+	}
+	next = w.next
+	if left := w.strike(); left > 0 {
+		next = min(next, w.cfg.Clock.Now().Add(left))
+	}
+	if w.waits() {
+		next = min(next, w.cfg.Clock.Now().Add(takenPause))
+	}
+	return exited, max(next, 1)
 }
 
 // patience returns the pause until the next look, where the last took that long.

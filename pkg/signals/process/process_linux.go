@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
@@ -25,10 +25,12 @@ type Process struct {
 	held   *held             // the process; nil: none
 	seen   bool              // there has been one
 	kin    []entry           // the process, all that it started, and its namesakes, as last seen
-	work   []entry           // kin at the end of the term: the proof is that they are gone
+	work   []entry           // kin at the end of the term, and what they have started since: the stop is that they are gone
 	strays bool              // what an ended process left behind has been told
 	order  Order             // what the guard has; zero: nothing
 	kill   bootclock.Instant // when the fence strikes; zero: not
+	stop   killtime.Stop     // of the last term's work, where there is a fence
+	turned chan struct{}     // closed, and replaced, when a level was told
 	absent string            // what was said of a process that is not there
 }
 
@@ -42,7 +44,7 @@ func New(cfg Config) (*Process, error) {
 	if !cfg.Target.Given() {
 		return nil, errors.New("no process to tell: set --process-name or --pid-file")
 	}
-	return &Process{cfg: cfg, wake: make(chan struct{}, 1)}, nil
+	return &Process{cfg: cfg, wake: make(chan struct{}, 1), turned: make(chan struct{})}, nil
 }
 
 // Name returns "process".
@@ -50,18 +52,25 @@ func (p *Process) Name() string { return "process" }
 
 // Apply tells the process that level, unless it was told before. Where no process is found there is nobody to tell,
 // which is no failure: the sidecar starts before the workload. A process that must not be signalled is one.
-func (p *Process) Apply(_ context.Context, l leadership.Leadership) error {
+func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.level, p.known = l, true
 	if l.IsLeader {
 		p.until = max(p.until, l.ValidUntil)
 	}
-	if p.upToDate(p.cfg.Clock.Now()) {
-		return p.arm(l.ValidUntil)
+	if now := p.cfg.Clock.Now(); p.upToDate(now) {
+		if p.leads {
+			return p.arm(l.ValidUntil)
+		}
+		if p.cfg.Fence {
+			p.prolong(l.At(now))
+			p.rouse()
+		}
+		return nil
 	}
 	defer p.rouse()
-	return p.turn()
+	return p.turn(ctx)
 }
 
 // upToDate reports whether the process is there and has been told: then a level is but a renewal.
@@ -70,7 +79,8 @@ func (p *Process) upToDate(now bootclock.Instant) bool {
 		// The guard was faster than the news, and has told it the loss.
 		p.held.told, p.held.handled = told{}, now.Add(gainAfterLoss)
 	}
-	return p.held != nil && p.held.told == asTold(p.level.At(now)) && !p.held.owed && !p.held.ended()
+	l := p.level.At(now)
+	return p.held != nil && p.leads == l.IsLeader && p.held.told == asTold(l) && !p.held.owed && !p.held.ended()
 }
 
 // lost is the level of a process whose replica does not lead.
@@ -81,19 +91,21 @@ func asTold(l leadership.Leadership) told {
 }
 
 // turn looks for the process and tells it the level as it stands now.
-func (p *Process) turn() error {
+func (p *Process) turn(ctx context.Context) error {
+	defer p.shift()
 	err := p.look()
 	if p.held != nil {
 		p.held.heldBack = false
 	}
-	if l := p.level.At(p.cfg.Clock.Now()); l.IsLeader {
+	l := p.level.At(p.cfg.Clock.Now())
+	if l.IsLeader {
 		p.rise()
 		if err == nil {
-			return p.tellElected(l)
+			return p.tellElected(ctx, l)
 		}
 		return p.miss(err)
 	}
-	p.fall()
+	p.fall(l)
 	// A held process is told the loss even when it is not the only one any more.
 	return errors.Join(p.tellLost(), p.miss(err))
 }
@@ -124,22 +136,30 @@ func (p *Process) rise() {
 		return
 	}
 	p.leads, p.work, p.kill, p.strays = true, nil, 0, false
+	p.stop = killtime.Stop{}
 }
 
 // fall notes the end of a term: what belonged to the workload must be gone before another replica may begin.
-func (p *Process) fall() {
+func (p *Process) fall(l leadership.Leadership) {
 	if !p.leads {
+		p.prolong(l)
 		return
 	}
 	p.leads, p.work = false, p.kin
 	if p.cfg.Fence {
-		p.kill = p.until.Add(p.cfg.KillMargin / 2)
+		p.aim(l)
 	}
+}
+
+// shift tells who watches that a level was told.
+func (p *Process) shift() {
+	close(p.turned)
+	p.turned = make(chan struct{})
 }
 
 // tellElected sends OnElected, after the guard has got its order: a sidecar that freezes in between must not leave a
 // process that leads unguarded.
-func (p *Process) tellElected(l leadership.Leadership) error {
+func (p *Process) tellElected(ctx context.Context, l leadership.Leadership) error {
 	h := p.held
 	if h.told == asTold(l) {
 		return p.arm(l.ValidUntil)
@@ -152,7 +172,7 @@ func (p *Process) tellElected(l leadership.Leadership) error {
 			return p.unlessOver(h, err)
 		}
 	}
-	if err := p.awaitLoss(); err != nil {
+	if err := p.awaitLoss(ctx); err != nil {
 		return p.unlessOver(h, err)
 	}
 	if err := p.arm(l.ValidUntil); err != nil {
@@ -169,7 +189,7 @@ func (p *Process) tellLost() error {
 	h := p.held
 	if h == nil {
 		p.tellStrays()
-		p.disarm()
+		p.handFence()
 		return nil
 	}
 	if h.told != asTold(lost) {
@@ -230,9 +250,9 @@ func (p *Process) arm(until bootclock.Instant) error {
 		order.Gain = p.cfg.OnElected
 	}
 	if p.cfg.Fence {
-		order.Kill = until.Add(p.cfg.KillMargin / 2)
+		order.Kill, order.Kin = until.Add(p.cfg.KillMargin/2), members(p.kin, h.pid)
 	}
-	if order == p.order {
+	if order.equal(p.order) {
 		return nil
 	}
 	if err := p.cfg.Guard.Arm(order); err != nil {
@@ -242,22 +262,59 @@ func (p *Process) arm(until bootclock.Instant) error {
 	return nil
 }
 
-// handFence leaves the guard nothing but the fence, once the process has been told the loss.
+// handFence leaves the guard nothing but the fence, once the process has been told the loss. Where the process has ended it
+// is for what that left behind.
 func (p *Process) handFence() {
-	if p.cfg.Guard == nil || p.kill.IsZero() || p.held == nil {
+	var chief entry
+	switch {
+	case p.cfg.Guard == nil || p.kill.IsZero():
+		p.disarm()
+		return
+	case p.held != nil:
+		chief = p.held.entry
+	case p.anyWorks():
+		chief = p.work[0]
+	default:
 		p.disarm()
 		return
 	}
 	// A guard whose sidecar has died sends the signal at once: CONT does no harm.
-	order := Order{Deadline: p.kill, PID: p.held.pid, StartTime: p.held.start, Signal: cont, Kill: p.kill}
+	order := Order{
+		Deadline: p.kill, PID: chief.pid, StartTime: chief.start, Signal: cont, Kill: p.kill, Kin: members(p.kin, chief.pid),
+	}
+	if order.equal(p.order) {
+		return
+	}
 	if err := p.cfg.Guard.Arm(order); err != nil { // the fence is ours too
 		p.cfg.Log.Warn("the guard does not keep the kill deadline", "error", err)
 	}
 	p.order = order
 }
 
+// handRest leaves to the guard what an ended process has left behind.
+func (p *Process) handRest() {
+	switch {
+	case !p.cfg.Fence || !p.anyWorks():
+		p.disarm()
+	case !p.leads:
+		p.handFence()
+	default: // the order of the term stands: at its end the guard kills the kin
+	}
+}
+
+// members names the entries for the guard, but for the process with that pid.
+func members(entries []entry, but int) []Member {
+	var named []Member
+	for _, e := range entries[:min(len(entries), kinMax)] {
+		if e.pid != but {
+			named = append(named, Member{PID: e.pid, StartTime: e.start})
+		}
+	}
+	return named
+}
+
 func (p *Process) disarm() {
-	if p.order != (Order{}) {
+	if p.order.PID != 0 {
 		p.cfg.Guard.Disarm()
 	}
 	p.order = Order{}
@@ -287,4 +344,5 @@ func (p *Process) Close() error {
 	return nil
 }
 
-const recheck = 200 * time.Millisecond // timers stop while the machine is suspended
+// kinMax bounds how many processes the guard is told of. It finds their descendants by itself.
+const kinMax = 4096

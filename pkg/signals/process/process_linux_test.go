@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -257,7 +258,33 @@ func (r *teller) within(d time.Duration, what string, so func() bool) {
 func (r *teller) stopsWithin(d time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
-	return r.Stopped(ctx)
+	changed, left := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(left)
+		r.Watch(ctx, func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	defer func() { cancel(); <-left }()
+	for r.State(false) != sight.Stopped {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// sees checks the state, of a pod that is not to end and of one that is.
+func (r *teller) sees(what string, state, ending sight.State) {
+	r.t.Helper()
+	if got, gotEnding := r.State(false), r.State(true); got != state || gotEnding != ending {
+		r.t.Errorf("%s: %s, and %s where the pod is to end; want %s and %s", what, got, gotEnding, state, ending)
+	}
 }
 
 func state(t *testing.T, pid int) entry {
@@ -287,7 +314,7 @@ func TestLevelsReachTheProcessOnce(t *testing.T) {
 	until := r.lead("1", time.Minute)
 	a.says(t, "SIGUSR1")
 	want := Order{Deadline: until, PID: a.pid(), StartTime: state(t, a.pid()).start, Signal: usr2, Gain: usr1}
-	if got := r.guard.last(); got != want {
+	if got := r.guard.last(); !got.equal(want) {
 		t.Errorf("the guard has %+v; want %+v", got, want)
 	}
 	if until = r.lead("1", 2*time.Minute); r.guard.last().Deadline != until {
@@ -305,7 +332,7 @@ func TestLevelsReachTheProcessOnce(t *testing.T) {
 	r.lose()
 	r.lose()
 	hears("SIGUSR2")
-	if got := r.guard.last(); got != (Order{}) {
+	if got := r.guard.last(); !got.equal(Order{}) {
 		t.Errorf("the guard has %+v after the loss; want nothing", got)
 	}
 	r.lead("3", time.Minute)
@@ -337,9 +364,7 @@ func TestRestartedProcessIsToldTheLevel(t *testing.T) {
 	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.looking()
 	r.lose()
-	if !r.Blind() {
-		t.Error("it has seen nothing, but does not say so")
-	}
+	r.sees("nothing found yet", sight.Unknown, sight.Unknown)
 	a := python(t, name, catchesUsr)
 	a.says(t, "SIGUSR2")
 	r.lead("1", time.Minute)
@@ -414,9 +439,7 @@ func TestParkingStopsAndProves(t *testing.T) {
 	if err := r.stopsWithin(time.Second); err != nil {
 		t.Errorf("parked, it does not count as stopped: %v", err)
 	}
-	if r.Alive() {
-		t.Error("parked, it counts as what keeps the Lease")
-	}
+	r.sees("parked", sight.Stopped, sight.Stopped)
 }
 
 // The end is seen with all that the process had started.
@@ -429,14 +452,10 @@ time.sleep(0.2)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))`)
 	r := tell(t, Config{Target: Target{Name: name}, OnLost: term})
 	r.lead("1", time.Minute)
-	if !r.Alive() || r.Blind() {
-		t.Errorf("alive %v, blind %v of a process that leads", r.Alive(), r.Blind())
-	}
+	r.sees("a process that leads", sight.Running, sight.Running)
 	r.lose()
 	r.within(5*time.Second, "its first process ends", func() bool { return state(t, a.pid()).over() })
-	if r.Alive() {
-		t.Error("it is alive after its end")
-	}
+	r.sees("its daemon works", sight.Running, sight.Running)
 	if err := r.stopsWithin(100 * time.Millisecond); err == nil {
 		t.Error("it counts as stopped while its daemon works")
 	}
@@ -473,9 +492,7 @@ time.sleep(0.2)`)
 	if got := r.guard.last(); got.Kill != until.Add(500*time.Millisecond) || got.Signal != cont {
 		t.Errorf("after the loss the guard has %+v; want the kill deadline and no signal that matters", got)
 	}
-	if !r.Alive() {
-		t.Error("a process that ignores its stop does not keep the Lease")
-	}
+	r.sees("a process that ignores its stop", sight.Running, sight.Running)
 	r.within(5*time.Second, "all are gone", func() bool {
 		gone := state(t, a.pid()).over() && state(t, members[1].pid).over()
 		if gone && r.clock.Now().Before(until.Add(500*time.Millisecond)) {
@@ -532,7 +549,7 @@ func TestIdleLookingCostsNextToNothing(t *testing.T) {
 	w := watch{Process: r.Process}
 	r.lead("1", time.Hour)
 	began := r.clock.Now()
-	w.step()
+	w.step(t.Context())
 	took := r.clock.Now().Sub(began)
 	if pause := w.next.Sub(r.clock.Now()); pause < lookPause/2 || pause < lookMax/2 && pause < 900*took {
 		t.Errorf("the look took %s, and the next is in %s: that is more than 0.1 %% of a core", took, pause)

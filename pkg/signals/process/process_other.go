@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
@@ -29,8 +30,17 @@ func (*Process) Apply(context.Context, leadership.Leadership) error { return err
 // Run fails.
 func (*Process) Run(context.Context) error { return errUnsupported }
 
-// Stopped fails.
-func (*Process) Stopped(context.Context) error { return errUnsupported }
+// State returns Unknown.
+func (*Process) State(bool) sight.State { return sight.Unknown }
+
+// Kills returns false.
+func (*Process) Kills() bool { return false }
+
+// Watch waits for ctx.
+func (*Process) Watch(ctx context.Context, _ func()) { <-ctx.Done() }
+
+// Finish does nothing.
+func (*Process) Finish(context.Context) {}
 
 // Close does nothing.
 func (*Process) Close() error { return nil }

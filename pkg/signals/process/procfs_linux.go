@@ -126,15 +126,47 @@ func (e entry) alive() (entry, bool) {
 
 // family returns the process and all of its descendants, the process first.
 func (t table) family(root entry) []entry {
-	children := map[int][]entry{}
-	for _, e := range t {
-		children[e.parent] = append(children[e.parent], e)
-	}
+	children := t.children()
 	family := []entry{root}
 	for i := 0; i < len(family); i++ { // a process has one parent, so none comes twice
 		family = append(family, children[family[i].pid]...)
 	}
 	return family
+}
+
+// families returns those of the entries that still live, in their order, and then all that is below them.
+func (t table) families(entries []entry) []entry {
+	known := map[int]bool{}
+	var found []entry
+	add := func(e entry) {
+		if !known[e.pid] {
+			known[e.pid] = true
+			found = append(found, e)
+		}
+	}
+	for _, e := range entries {
+		if now, ok := t[e.pid]; ok && now.same(e) {
+			add(now)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	children := t.children()
+	for i := 0; i < len(found); i++ {
+		for _, e := range children[found[i].pid] {
+			add(e)
+		}
+	}
+	return found
+}
+
+func (t table) children() map[int][]entry {
+	children := map[int][]entry{}
+	for _, e := range t {
+		children[e.parent] = append(children[e.parent], e)
+	}
+	return children
 }
 
 // ancestors returns the pid and those of all its parents, as far as they are in this pid namespace.

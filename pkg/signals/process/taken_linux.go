@@ -1,10 +1,13 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 const (
@@ -74,7 +77,7 @@ func (p *Process) busy() bool {
 
 // awaitLoss holds a gain back until the process has taken a loss and had its time for it. A gain can wait; a loss
 // never does.
-func (p *Process) awaitLoss() error {
+func (p *Process) awaitLoss(ctx context.Context) error {
 	h := p.held
 	if !p.cfg.ordered() {
 		return nil
@@ -82,7 +85,9 @@ func (p *Process) awaitLoss() error {
 	if err := p.await(p.cfg.OnLost); err != nil {
 		return err
 	}
-	time.Sleep(h.handled.Sub(p.cfg.Clock.Now()))
+	if err := bootclock.Wait(ctx, p.cfg.Clock, h.handled); err != nil {
+		return fmt.Errorf("wait for %s to handle the signal before: %w", h.entry, err)
+	}
 	if p.handling() {
 		return p.holdBack()
 	}

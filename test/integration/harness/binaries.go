@@ -78,8 +78,25 @@ var (
 	}
 )
 
-// Binary returns the sidecar to test, built once a run: with the race detector where the test has it.
-func Binary(t testing.TB) string { return must(t)(testedBinary()) }
+// Environment variables that point the tests at programs which were built before, to compare two versions: the path of
+// the sidecar to test in place of the one that is built from here, and of one more that some tests measure beside it.
+const (
+	givenBinary  = "SIDECAR_BINARY"
+	beforeBinary = "SIDECAR_BEFORE"
+)
+
+// Binary returns the sidecar to test, built once a run, with the race detector where the test has it; or the one that
+// the environment variable SIDECAR_BINARY names.
+func Binary(t testing.TB) string {
+	if path := os.Getenv(givenBinary); path != "" {
+		return path
+	}
+	return must(t)(testedBinary())
+}
+
+// BeforeBinary returns the path of an older sidecar to measure beside the one under test, from the environment variable
+// SIDECAR_BEFORE; "" where there is none.
+func BeforeBinary() string { return os.Getenv(beforeBinary) }
 
 // ShippedBinary returns the sidecar as it is shipped: static and stripped.
 func ShippedBinary(t testing.TB) string { return must(t)(shippedBinary()) }

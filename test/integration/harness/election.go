@@ -13,6 +13,7 @@ import (
 	typedcoordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -151,4 +152,18 @@ func Others(replicas []*Sidecar, but *Sidecar) []*Sidecar {
 		}
 	}
 	return others
+}
+
+// ShipFree creates the Lease as one that its last holder has just released: the first election need not wait for a lease
+// duration.
+func (e *Election) ShipFree(t testing.TB) {
+	t.Helper()
+	released := metav1.NewMicroTime(time.Now().UTC().Truncate(time.Microsecond))
+	e.Create(t, func(l *coordinationv1.Lease) {
+		l.Annotations[naming.AnnotationFencedBy] = lease.ReleasedMark(released.Time)
+		l.Spec = coordinationv1.LeaseSpec{
+			HolderIdentity: new(string), LeaseDurationSeconds: new(int32(1)), AcquireTime: &released, RenewTime: &released,
+			LeaseTransitions: new(int32(0)),
+		}
+	})
 }

@@ -34,7 +34,8 @@ type Proxy struct {
 	closed  bool
 	lines   map[*line]struct{}
 
-	copies sync.WaitGroup
+	copies   sync.WaitGroup
+	refusals refusals
 }
 
 // Proxy starts a line to the cluster's API server. It ends with the test.
@@ -115,8 +116,11 @@ func (p *Proxy) change(do func()) {
 }
 
 func (p *Proxy) accept() {
+	p.mu.Lock()
+	listener := p.listener
+	p.mu.Unlock()
 	for {
-		near, err := p.listener.AcceptTCP()
+		near, err := listener.AcceptTCP()
 		if err != nil {
 			return
 		}
@@ -178,8 +182,8 @@ func (p *Proxy) pass(l *line, way Way, came time.Time) bool {
 }
 
 func (p *Proxy) close() {
-	_ = p.listener.Close()
 	p.change(func() {
+		_ = p.listener.Close()
 		p.closed = true
 		for l := range p.lines {
 			l.reset()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -82,6 +83,30 @@ func TestProxyKeepsAnEndBack(t *testing.T) {
 	}
 	p.Heal()
 	Eventually(t, 10*time.Second, "the server hears the last words", func() bool { return server.heard("last words") })
+}
+
+// TestProxyRefuses has connections refused, counts them, and lets new ones work afterwards.
+func TestProxyRefuses(t *testing.T) {
+	p := newEcho(t).behind(t)
+	c := dial(t, p)
+	c.say("one")
+	c.hear("one")
+	address := p.listener.Addr().String()
+	p.Refuse(t)
+	for range 3 {
+		if conn, err := net.Dial("tcp", address); !errors.Is(err, syscall.ECONNREFUSED) {
+			_ = conn.Close()
+			t.Fatalf("dialling gives %v, want it refused", err)
+		}
+	}
+	Eventually(t, 10*time.Second, "the refused connections are counted", func() bool { return p.Refused() == 3 })
+	p.Listen(t)
+	c = dial(t, p)
+	c.say("two")
+	c.hear("two")
+	if got := p.Refused(); got != 3 {
+		t.Errorf("%d connections were refused, want 3", got)
+	}
 }
 
 // TestProxyResets breaks a standing connection, and lets a new one work.

@@ -39,10 +39,14 @@ type Fate struct {
 	Body []byte
 	// Applied lets the API server take the request all the same, before it is answered with Status.
 	Applied bool
+	// Delay lets the request wait that long on its way. It is lost where its sender gives up meanwhile.
+	Delay time.Duration
 	// Late lets the request wait that long on its way, and reach the API server even when its sender has given up.
 	Late time.Duration
 	// Slow holds the API server's answer back that long; of a watch, the stream's beginning.
 	Slow time.Duration
+	// Date moves the answer's Date header, as a server does whose wall clock is that far ahead.
+	Date time.Duration
 	// Stall holds back what a watch brings, until it is closed. Nothing is lost: it arrives late.
 	Stall <-chan struct{}
 }
@@ -137,7 +141,10 @@ func (s *Storm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return // the sender was gone before the whole request was here
 		}
 	}
-	if !sleep(r.Context(), f.Late) {
+	if f.Delay > 0 && buffer(r) != nil {
+		return // as above
+	}
+	if !sleep(r.Context(), f.Late+f.Delay) {
 		return
 	}
 	if f.Applied {

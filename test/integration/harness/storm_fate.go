@@ -29,6 +29,16 @@ func (s *Storm) detach(r *http.Request) (*http.Request, error) {
 	return r, nil
 }
 
+// buffer reads the whole of a request. Until then the server does not see its sender give up.
+func buffer(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
+}
+
 // answer gives what the fate says in place of the API server.
 func (f Fate) answer(w http.ResponseWriter) {
 	if f.RetryAfter > 0 {
@@ -52,6 +62,9 @@ func holdBack(res *http.Response) error {
 	f, _ := ctx.Value(fateKey{}).(Fate)
 	if !sleep(ctx, f.Slow) {
 		return ctx.Err()
+	}
+	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil && f.Date != 0 {
+		res.Header.Set("Date", date.Add(f.Date).Format(http.TimeFormat))
 	}
 	if f.Stall != nil {
 		res.Body = stalled{ReadCloser: res.Body, until: f.Stall, ctx: ctx}

@@ -32,6 +32,7 @@ func TestStormDecidesFates(t *testing.T) {
 		{name: "throttled", fate: Fate{Status: 429, RetryAfter: 7 * time.Second}, status: 429, body: `"code":429`},
 		{name: "answered by another", fate: Fate{Status: 200, Body: []byte(`{"old":true}`)}, status: 200, body: `{"old":true}`},
 		{name: "late", fate: Fate{Late: 50 * time.Millisecond}, status: 200, body: "well done", applied: true},
+		{name: "delayed", fate: Fate{Delay: 50 * time.Millisecond}, status: 200, body: "well done", applied: true},
 		{name: "slow", fate: Fate{Slow: 50 * time.Millisecond}, status: 200, body: "well done", applied: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -47,7 +48,7 @@ func TestStormDecidesFates(t *testing.T) {
 			if err != nil || res.StatusCode != tc.status || !strings.Contains(string(body), tc.body) {
 				t.Errorf("answered %d, %q, %v, want %d and %q", res.StatusCode, body, err, tc.status, tc.body)
 			}
-			if took := time.Since(began); took < max(tc.fate.Late, tc.fate.Slow) {
+			if took := time.Since(began); took < max(tc.fate.Late, tc.fate.Delay, tc.fate.Slow) {
 				t.Errorf("answered after %v, want the delay of the fate %+v", took, tc.fate)
 			}
 			if got := res.Header.Get("Retry-After"); (got == "7") != (tc.fate.RetryAfter > 0) {
@@ -87,6 +88,59 @@ func TestStormForwardsLate(t *testing.T) {
 	Eventually(t, 10*time.Second, "the late request is applied after the other", func() bool {
 		return slices.Equal(server.applied(), []string{"second", "first"})
 	})
+}
+
+// TestStormLosesTheDelayed shows that a delayed request whose sender gives up never arrives.
+func TestStormLosesTheDelayed(t *testing.T) {
+	s, client, server := weather(t)
+	s.Faults(func(r *http.Request) Fate {
+		if r.URL.Path == "/delayed" {
+			return Fate{Delay: 300 * time.Millisecond}
+		}
+		return Fate{}
+	})
+	impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	request, err := http.NewRequestWithContext(impatient, http.MethodPost, s.Host()+"/delayed", strings.NewReader("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := client.Do(request); !errors.Is(err, context.DeadlineExceeded) {
+		_ = res.Body.Close()
+		t.Fatalf("the delayed request gives %v, want none before the deadline", err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	res, err := client.Post(s.Host()+"/soon", "text/plain", strings.NewReader("second"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if got := server.applied(); !slices.Equal(got, []string{"second"}) {
+		t.Errorf("the server has applied %q, want only what was not given up", got)
+	}
+}
+
+// TestStormMovesDates moves the Date of an answer, and of no other.
+func TestStormMovesDates(t *testing.T) {
+	s, client, _ := weather(t)
+	date := func() time.Time {
+		res, err := client.Post(s.Host()+"/", "text/plain", strings.NewReader("please"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		at, err := http.ParseTime(res.Header.Get("Date"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	s.Faults(func(*http.Request) Fate { return Fate{Date: time.Hour} })
+	moved := date()
+	s.Faults(nil)
+	if ahead := moved.Sub(date()); ahead < 50*time.Minute || ahead > 70*time.Minute {
+		t.Errorf("the date is %v ahead, want an hour", ahead)
+	}
 }
 
 // TestStormStallsAStream holds a stream's first word back, and lets it come in the end.

@@ -83,6 +83,7 @@ func (w *Writer) Rest() { w.stretch.To = -1 << 62 }
 
 // Process is one process with what it wrote down.
 type Process struct {
+	// Kind and PID say which process it is.
 	Kind Kind
 	PID  int
 	// Born is when it made its journal.

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockHeld reports whether somebody holds a lock on the file.
+func lockHeld(t *testing.T, path string) bool {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
+}
+
+// within waits until something is so.
+func within(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if so() {
+			return
+		}
+	}
+	t.Fatalf("not within 20 s: %s", what)
+}
+
+// The lock is held until a grandchild has gone that has closed all descriptors and left the session; the command itself
+// has ended long before. A signal then reaches what is left.
+func TestRunLockOutlastsTheCommand(t *testing.T) {
+	for name, end := range map[string]func(parent *os.Process, daemon int) error{
+		"the last one ends":        func(_ *os.Process, daemon int) error { return syscall.Kill(daemon, syscall.SIGKILL) },
+		"it is told by its parent": func(parent *os.Process, _ int) error { return parent.Signal(syscall.SIGTERM) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			lock := filepath.Join(dir, "run.lock")
+			if err := os.WriteFile(lock, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			// A shell's & and setsid: the sleep's parent is gone, and so are all descriptors above 2.
+			c := exec.Command("lease-sidecar", "with-run-lock", "--signal-dir", dir, "--", "sh", "-c",
+				`setsid sh -c 'exec 3>&- 4>&- 5>&-; echo $$; exec >/dev/null; sleep 60 & wait' & sleep 0.1; exit 3`)
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Stderr = os.Stderr
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Process.Kill() })
+			var daemon int
+			line, _ := bufio.NewReader(out).ReadString('\n')
+			if _, err := fmt.Sscan(line, &daemon); err != nil {
+				t.Fatalf("got %q: %v", line, err)
+			}
+			command := children(t, c.Process.Pid)
+			within(t, "the command has ended", func() bool {
+				now := children(t, c.Process.Pid)
+				return len(now) > 0 && !strings.Contains(now, command)
+			})
+			if !lockHeld(t, lock) {
+				t.Error("a daemon lives, and the lock is free")
+			}
+			if err := end(c.Process, daemon); err != nil {
+				t.Fatal(err)
+			}
+			_ = syscall.Kill(-daemon, syscall.SIGKILL) // its sleep, where it is not the one that was told
+			if err := c.Wait(); c.ProcessState.ExitCode() != 3 {
+				t.Errorf("it ended with %v; want the command's status 3", err)
+			}
+			if lockHeld(t, lock) {
+				t.Error("nobody lives, and the lock is held")
+			}
+		})
+	}
+}
+
+// A signal that is not ignored reaches the command.
+func TestRunLockPassesSignalsOn(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "run.lock"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("lease-sidecar", "with-run-lock", "--signal-dir", dir, "--", "sh", "-c",
+		`trap 'echo usr1' USR1; trap 'echo term; exit 9' TERM; echo ready; while :; do sleep 0.02; done`)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill() })
+	lines := bufio.NewReader(out)
+	for _, step := range []struct {
+		want string
+		next syscall.Signal
+	}{{"ready\n", syscall.SIGUSR1}, {"usr1\n", syscall.SIGTERM}, {"term\n", 0}} {
+		if line, err := lines.ReadString('\n'); line != step.want {
+			t.Fatalf("got %q, %v; want %q", line, err, step.want)
+		}
+		if err := c.Process.Signal(step.next); err != nil && step.next != 0 {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Wait(); c.ProcessState.ExitCode() != 9 {
+		t.Errorf("it ended with %v; want status 9", err)
+	}
+}
+
+// children returns the pids of a process's children, with spaces around each.
+func children(t *testing.T, pid int) string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return ""
+	}
+	return " " + strings.TrimSpace(string(b)) + " "
+}

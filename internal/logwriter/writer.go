@@ -1,0 +1,155 @@
+// Package logwriter keeps a log that nobody reads from stopping the program that writes it.
+//
+// It promises that [Writer.Write] never waits and never fails, whatever becomes of the reader: a full pipe, a closed one, a
+// full disk. It does not promise that every line is read: lines are lost where too many wait, and the reader is told how
+// many.
+//
+//	slog ──Write──▶ queue (bounded) ──one goroutine──▶ standard error
+package logwriter
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// most bounds what waits for a slow reader, in bytes.
+	most = 256 << 10
+	// firstTry and lastTry are the pauses between attempts at a descriptor that would block (EAGAIN), as one is that
+	// another process has made non-blocking.
+	firstTry, lastTry = 10 * time.Millisecond, time.Second
+)
+
+// Writer hands lines to another writer, in order, from a goroutine of its own. Its methods may be called from several
+// goroutines at once. Close it when done.
+type Writer struct {
+	to   io.Writer
+	note func(lines int) []byte
+	wake chan struct{} // has room for one
+	last chan struct{} // closed: nothing more comes
+	done chan struct{} // closed: everything was written, or was lost
+
+	mu     sync.Mutex
+	lines  [][]byte
+	size   int // of lines, in bytes
+	lost   int // lines that the reader has not been told of
+	closed bool
+}
+
+// New returns a Writer to the given one. Note returns the line that tells the reader how many lines were lost; nil: nobody
+// is told.
+func New(to io.Writer, note func(lines int) []byte) *Writer {
+	w := &Writer{to: to, note: note, wake: make(chan struct{}, 1), last: make(chan struct{}), done: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// Write takes one line, or loses it where too many wait. It returns at once, and no error.
+func (w *Writer) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	if w.closed || w.size+len(line) > most {
+		w.lost++
+	} else {
+		w.lines = append(w.lines, append([]byte(nil), line...))
+		w.size += len(line)
+	}
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+	return len(line), nil
+}
+
+// Close waits until all lines are written, for at most the given time. What is written later is lost.
+func (w *Writer) Close(wait time.Duration) {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.last)
+	}
+	w.mu.Unlock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-w.done:
+	case <-timer.C: // the goroutine is left behind in a write that may never return
+	}
+}
+
+// run writes lines until there are no more.
+func (w *Writer) run() {
+	defer close(w.done)
+	for {
+		line, lost, closed := w.next()
+		switch {
+		case lost > 0 && w.note != nil && w.write(w.note(lost)):
+			w.told(lost)
+		case lost > 0 && w.note != nil && line == nil && closed:
+			return // nobody is there to be told
+		}
+		if line != nil {
+			if !w.write(line) {
+				w.lose()
+			}
+			continue
+		}
+		if closed {
+			return
+		}
+		select {
+		case <-w.wake:
+		case <-w.last:
+		}
+	}
+}
+
+// next takes the oldest line, nil where none waits. Lost is the number of lines to tell of before it.
+func (w *Writer) next() (line []byte, lost int, closed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.lines) > 0 {
+		line = w.lines[0]
+		w.lines = w.lines[1:]
+		w.size -= len(line)
+	}
+	return line, w.lost, w.closed
+}
+
+func (w *Writer) told(lost int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lost -= lost
+}
+
+func (w *Writer) lose() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lost++
+}
+
+// write writes the whole line, and reports whether it could.
+func (w *Writer) write(line []byte) bool {
+	for pause := firstTry; ; pause = min(2*pause, lastTry) {
+		n, err := w.to.Write(line)
+		line = line[min(n, len(line)):]
+		if err == nil || len(line) == 0 {
+			return true
+		}
+		if !errors.Is(err, syscall.EAGAIN) {
+			return false
+		}
+		if n > 0 {
+			pause = firstTry
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-w.last: // one attempt more, with the rest of the time
+			<-timer.C
+		}
+	}
+}

@@ -1,0 +1,216 @@
+// Package podstatus sees that the workload has stopped by the status of its own pod, as the kubelet writes it to the API
+// server: the pod is being deleted, and every other container has terminated.
+//
+// It promises what the kubelet says, which is late: by its status updates, and by one request each while a handover
+// waits. It sees nothing of a pod that is not being deleted, nor where the API server does not answer, and then says
+// Unknown. It counts main containers and native sidecars other than its own; ordinary init containers have ended before,
+// and ephemeral ones are not the workload.
+package podstatus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+)
+
+const (
+	// firstPause and longestPause are the times from one answer to the next request, while a handover waits.
+	firstPause   = 250 * time.Millisecond
+	longestPause = time.Second
+	// attempt bounds one request.
+	attempt = 2 * time.Second
+)
+
+// API sends one request to the API server and returns the answer's body.
+type API interface {
+	Send(ctx context.Context, method, path string, body []byte) ([]byte, error)
+}
+
+// Config says which pod, and which of its containers is not the workload; all of it is required.
+type Config struct {
+	// API answers for the pod.
+	API API
+	// Namespace, Pod and UID name the pod: a namesake's status counts for nothing.
+	Namespace, Pod, UID string
+	// Container is the sidecar's own.
+	Container string
+	// Log takes what cannot be seen (Warn, when it changes).
+	Log *slog.Logger
+}
+
+// PodStatus sees the workload by the pod's status. Its methods may be called from several goroutines at once.
+type PodStatus struct {
+	cfg Config
+
+	mu      sync.Mutex
+	known   finding
+	trouble string
+}
+
+var _ sight.Sight = (*PodStatus)(nil)
+
+// finding is what the last answer said.
+type finding int
+
+const (
+	nothing  finding = iota // no answer, or the pod lives on
+	ending                  // it is being deleted, and some container may run
+	finished                // it is being deleted, and no container of the workload runs
+)
+
+// New returns the sight; it asks only while it watches.
+func New(cfg Config) *PodStatus { return &PodStatus{cfg: cfg} }
+
+// Name returns "pod".
+func (p *PodStatus) Name() string { return "pod" }
+
+// Kills reports false: the kubelet kills at the end of a grace period that this package does not reckon with.
+func (p *PodStatus) Kills() bool { return false }
+
+// State returns what the last answer said. A container that may run counts as Running only when the pod ends.
+func (p *PodStatus) State(podEnds bool) sight.State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.known == finished:
+		return sight.Stopped
+	case p.known == ending && podEnds:
+		return sight.Running
+	}
+	return sight.Unknown
+}
+
+// Watch asks for the pod's status until ctx ends, each 250 ms at first and each second in the end, and calls changed when
+// it says something new. What was found counts no more after it.
+func (p *PodStatus) Watch(ctx context.Context, changed func()) {
+	defer p.find(nothing)
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		found, err := p.ask(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		p.report(err)
+		if p.find(found) {
+			changed()
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// find takes note of what was found, and reports whether it is new.
+func (p *PodStatus) find(found finding) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	changed := p.known != found
+	p.known = found
+	return changed
+}
+
+// report logs a trouble when it changes.
+func (p *PodStatus) report(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != p.trouble {
+		p.cfg.Log.Warn("the pod's status cannot be seen", "error", err)
+	}
+	p.trouble = text
+}
+
+// ask asks once.
+func (p *PodStatus) ask(ctx context.Context) (finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	path := "/api/v1/namespaces/" + url.PathEscape(p.cfg.Namespace) + "/pods/" + url.PathEscape(p.cfg.Pod)
+	answer, err := p.cfg.API.Send(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nothing, fmt.Errorf(`read pod %s: %w: --watch-pod needs this rule in the Role of the pod's ServiceAccount: `+
+			`{apiGroups: [""], resources: ["pods"], verbs: ["get"]}`, p.cfg.Pod, err)
+	}
+	return p.read(answer)
+}
+
+// status is what is read of a pod.
+type status struct {
+	Metadata struct {
+		UID               string  `json:"uid"`
+		DeletionTimestamp *string `json:"deletionTimestamp"`
+	} `json:"metadata"`
+	Spec struct {
+		Containers     []container `json:"containers"`
+		InitContainers []container `json:"initContainers"`
+	} `json:"spec"`
+	Status struct {
+		ContainerStatuses     []containerStatus `json:"containerStatuses"`
+		InitContainerStatuses []containerStatus `json:"initContainerStatuses"`
+	} `json:"status"`
+}
+
+type container struct {
+	Name          string `json:"name"`
+	RestartPolicy string `json:"restartPolicy"` // Always for a native sidecar
+}
+
+type containerStatus struct {
+	Name  string `json:"name"`
+	State struct {
+		Terminated *struct{} `json:"terminated"`
+	} `json:"state"`
+}
+
+// read makes sense of an answer. A container without a status may run.
+func (p *PodStatus) read(answer []byte) (finding, error) {
+	var pod status
+	if err := json.Unmarshal(answer, &pod); err != nil {
+		return nothing, fmt.Errorf("read pod %s: %w", p.cfg.Pod, err)
+	}
+	if pod.Metadata.UID != p.cfg.UID {
+		return nothing, fmt.Errorf("read pod %s: its UID is %q, and this one's is %q: it is a namesake", p.cfg.Pod, pod.Metadata.UID, p.cfg.UID)
+	}
+	terminated := map[string]bool{}
+	for _, s := range append(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses...) {
+		terminated[s.Name] = s.State.Terminated != nil
+	}
+	own, others, left := false, 0, false
+	count := func(c container) {
+		if c.Name == p.cfg.Container {
+			own = true
+			return
+		}
+		others++
+		left = left || !terminated[c.Name]
+	}
+	for _, c := range pod.Spec.Containers {
+		count(c)
+	}
+	for _, c := range pod.Spec.InitContainers {
+		if c.RestartPolicy == "Always" {
+			count(c)
+		}
+	}
+	switch {
+	case !own:
+		return nothing, fmt.Errorf("read pod %s: it has no container %q: set --watch-pod-container to the name of the sidecar's own", p.cfg.Pod, p.cfg.Container)
+	case pod.Metadata.DeletionTimestamp == nil:
+		return nothing, nil
+	case left || others == 0:
+		return ending, nil
+	}
+	return finished, nil
+}

@@ -1,0 +1,313 @@
+package runlock
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// media are the file systems that an emptyDir may be on.
+func media(t *testing.T) map[string]string {
+	t.Helper()
+	memory, err := os.MkdirTemp("/dev/shm", "runlock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(memory) })
+	disk := t.TempDir()
+	for _, dir := range []string{memory, disk, filepath.Dir(disk)} {
+		if err := os.Chmod(dir, 0o755); err != nil { // other users pass through
+			t.Fatal(err)
+		}
+	}
+	return map[string]string{"tmpfs": memory, "disk": disk}
+}
+
+// asNobody runs a process as another UID, inNamespaces in some of its own.
+func asNobody(c *exec.Cmd) { c.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534} }
+
+func inNamespaces(flags uintptr) func(*exec.Cmd) {
+	return func(c *exec.Cmd) { c.SysProcAttr.Cloneflags = flags }
+}
+
+// TestLifeOfAHolder has a workload hold the lock, in every kind and place, be seen to run, and be seen to stop once it is
+// killed.
+func TestLifeOfAHolder(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("this test starts a process as another user: run it as root")
+	}
+	places := map[string]struct {
+		how    string
+		change func(*exec.Cmd)
+	}{
+		"beside":              {"", func(*exec.Cmd) {}},
+		"other pid namespace": {"", inNamespaces(syscall.CLONE_NEWPID)},
+		"read-only mount":     {"ro-", inNamespaces(syscall.CLONE_NEWNS)},
+		"other UID":           {"", asNobody},
+	}
+	for medium, root := range media(t) {
+		for place, p := range places {
+			for _, how := range []string{"shared", "exclusive", "posix", "ofd"} {
+				t.Run(medium+"/"+place+"/"+how, func(t *testing.T) {
+					dir, err := os.MkdirTemp(root, "")
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := os.Chmod(dir, 0o755); err != nil {
+						t.Fatal(err)
+					}
+					s := see(t, dir)
+					if got := s.State(true); got != sight.Unknown {
+						t.Fatalf("never taken: got %s", got)
+					}
+					s.Level(leadership.Leadership{})
+					s.Level(leads())
+					h := holds(t, p.how+how, dir, p.change)
+					s.wants(sight.Running, false)
+					began := time.Now()
+					h.kill()
+					s.wants(sight.Stopped, false)
+					t.Logf("seen %s after the kill", time.Since(began))
+					select {
+					case <-s.ended:
+					case <-time.After(10 * time.Second):
+						t.Errorf("its end while leading was not told as a crash\n%s", s.text())
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestEndIsSeenAtOnce measures the time from a SIGKILL to the state.
+func TestEndIsSeenAtOnce(t *testing.T) {
+	var took []time.Duration
+	s := see(t, t.TempDir())
+	for range 20 {
+		h := holds(t, "shared", s.cfg.Dir)
+		s.wants(sight.Running, true)
+		began := time.Now()
+		if err := h.command.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		s.wants(sight.Stopped, true)
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	t.Logf("from SIGKILL to stopped, of %d: p50 %s, max %s", len(took), took[len(took)/2], took[len(took)-1])
+	if median := took[len(took)/2]; median > 500*time.Millisecond {
+		t.Errorf("the median is %s", median)
+	}
+}
+
+// TestAHolderThatLetsGo does not end, and takes the lock again by the descriptor that it has: no opening tells of that.
+func TestAHolderThatLetsGo(t *testing.T) {
+	for _, how := range []string{"shared", "posix"} {
+		s := see(t, t.TempDir())
+		h := holds(t, how, s.cfg.Dir)
+		s.wants(sight.Running, true)
+		for range 3 {
+			h.obeys("drop")
+			s.wants(sight.Stopped, true)
+			h.obeys("take")
+			if got := s.State(true); got != sight.Running {
+				t.Fatalf("%s: taken again: got %s", how, got)
+			}
+		}
+		s.toldNoCrash()
+	}
+}
+
+// TestSeveralHolders run until the last of them has gone, whatever kind of lock each has.
+func TestSeveralHolders(t *testing.T) {
+	for _, kinds := range [][]string{{"shared", "shared"}, {"shared", "posix"}, {"posix", "shared"}, {"posix", "posix"}} {
+		s := see(t, t.TempDir())
+		first, second := holds(t, kinds[0], s.cfg.Dir), holds(t, kinds[1], s.cfg.Dir)
+		s.wants(sight.Running, true)
+		first.kill()
+		// Nothing may be told: wait for an event that must not come, and for what a look says.
+		select {
+		case <-s.changed:
+			if got := s.presence.State(true); got != sight.Running {
+				t.Errorf("%v: one of two has gone: got %s", kinds, got)
+			}
+		case <-time.After(200 * time.Millisecond):
+		}
+		if got := s.State(true); got != sight.Running {
+			t.Errorf("%v: one of two has gone: got %s", kinds, got)
+		}
+		second.kill()
+		s.wants(sight.Stopped, true)
+	}
+}
+
+// TestALockForLife was taken while this replica stood by: it is no evidence of work under the lead, but its end is one of
+// a stop, and while leading of a crash.
+func TestALockForLife(t *testing.T) {
+	s := see(t, t.TempDir())
+	s.Level(leadership.Leadership{})
+	h := holds(t, "shared", s.cfg.Dir)
+	s.wants(sight.Running, true)
+	s.Level(leads())
+	if got := s.State(false); got != sight.Unknown {
+		t.Errorf("a handover with the pod living on: got %s", got)
+	}
+	if got := s.State(true); got != sight.Running {
+		t.Errorf("the pod is to end: got %s", got)
+	}
+	h.kill()
+	s.wants(sight.Stopped, false)
+	<-s.ended
+}
+
+// TestTheFileIsReplaced by somebody else: who held the old one is seen no more, and the log says so.
+func TestTheFileIsReplaced(t *testing.T) {
+	for name, replace := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"by a file": func(path string) error {
+			if err := os.WriteFile(path+".new", nil, 0o600); err != nil {
+				return err
+			}
+			return os.Rename(path+".new", path)
+		},
+		"by a link": func(path string) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return os.Symlink("/etc/passwd", path)
+		},
+		"by a directory": func(path string) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return os.Mkdir(path, 0o755)
+		},
+		"by a pipe": func(path string) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return syscall.Mkfifo(path, 0o644)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := see(t, t.TempDir())
+			path := filepath.Join(s.cfg.Dir, FileName)
+			h := holds(t, "shared", s.cfg.Dir)
+			s.wants(sight.Running, true)
+			if err := replace(path); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.State(true); got != sight.Running {
+				t.Errorf("the holder of the old file lives: got %s", got)
+			}
+			h.kill()
+			s.wants(sight.Stopped, true)
+			if got := s.State(true); got != sight.Unknown {
+				t.Errorf("nobody has taken the new file: got %s", got)
+			}
+			if !strings.Contains(s.text(), "replaced or removed") {
+				t.Errorf("the log does not say so:\n%s", s.text())
+			}
+			if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Mode().Perm() != fileMode {
+				t.Errorf("the new file is %v, %v", info, err)
+			}
+			h = holds(t, "shared", s.cfg.Dir)
+			s.wants(sight.Running, true)
+			h.kill()
+			s.wants(sight.Stopped, true)
+		})
+	}
+}
+
+// TestAttemptsDoNotFail has a workload take the lock without waiting, over and over, each time right after it has let go,
+// while it is looked at a thousand times a second. In a sidecar there are some looks after an opening, none while
+// somebody holds the lock, and one wait.
+func TestAttemptsDoNotFail(t *testing.T) {
+	for _, how := range []string{"shared", "posix"} {
+		s := see(t, t.TempDir())
+		h := holds(t, how, s.cfg.Dir)
+		s.wants(sight.Running, true)
+		h.obeys("drop")
+		done := make(chan struct{})
+		var looks int
+		var looking sync.WaitGroup
+		looking.Go(func() {
+			for tick := time.NewTicker(time.Millisecond); ; looks++ {
+				select {
+				case <-tick.C:
+					s.State(true)
+				case <-done:
+					tick.Stop()
+					return
+				}
+			}
+		})
+		const attempts = 200_000
+		fmt.Fprintln(h.orders, "attempts", attempts)
+		failed, err := strconv.Atoi(h.wants("failed"))
+		close(done)
+		looking.Wait()
+		t.Logf("%s: of %d attempts not to wait, under %d looks, %d failed", how, attempts, looks, failed)
+		if err != nil || failed > attempts/1000 {
+			t.Errorf("%s: %d of %d attempts failed, %v", how, failed, attempts, err)
+		}
+	}
+}
+
+// TestTheKernelLetsGo shows what the waiting relies on: a lock that is granted to a call whose descriptor stands for
+// something else by then is dropped on the way out of the call.
+func TestTheKernelLetsGo(t *testing.T) {
+	s := see(t, t.TempDir())
+	for _, k := range []kind{flocked, posixed} {
+		h := holds(t, map[kind]string{flocked: "shared", posixed: "posix"}[k], s.cfg.Dir)
+		fd, err := reopen(s.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		instead, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		threads, outcome := make(chan int, 1), make(chan error, 1)
+		go func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			threads <- unix.Gettid()
+			if k == posixed {
+				lock := whole()
+				outcome <- unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLKW, &lock)
+				return
+			}
+			outcome <- unix.Flock(fd, unix.LOCK_EX)
+		}()
+		thread := <-threads
+		for !entered(thread, k, fd) {
+			time.Sleep(time.Millisecond)
+		}
+		if err := unix.Dup3(instead, fd, unix.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		h.kill()
+		if err := <-outcome; err != nil {
+			t.Errorf("kind %d: the lock was not granted: %v", k, err)
+		}
+		if held, err := heldBy(k, s.file); held || err != nil {
+			t.Errorf("kind %d: held %v, %v after the call, which nobody has undone", k, held, err)
+		}
+		_, _ = unix.Close(fd), unix.Close(instead)
+	}
+}

@@ -1,0 +1,182 @@
+// Package running sees whether the workload runs by an HTTP answer that it keeps open: GET /running. The connection ends
+// with the process that has it, however that ends. It is for languages that cannot lock a file, such as Node.
+//
+// It promises to notice the end at once where client and sidecar share a kernel. It does not see that a process has
+// handed its connection to another one, nor that a library has closed it early while the work goes on: that is a stop.
+package running
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+const (
+	// Most is how many answers are open at once, at most.
+	Most = 16
+	// heartbeat is how often an open answer gets a line, so that no client's idle timeout ends it: undici's is 300 s.
+	heartbeat = time.Minute
+	// writeTimeout is how long a client may take over a line.
+	writeTimeout = 5 * time.Second
+)
+
+// Config says who is told; all of it is required.
+type Config struct {
+	// Clock judges levels.
+	Clock bootclock.Clock
+	// Ended is told that the last answer's connection has ended while this replica leads. It may block for a while.
+	Ended func()
+	// Log takes who came and went, for Debug, and the first of each for Info.
+	Log *slog.Logger
+}
+
+// Running sees the workload by the answers that are open. Its methods may be called from several goroutines at once.
+type Running struct {
+	cfg       Config
+	heartbeat time.Duration
+	presence  *sight.Presence
+
+	mu    sync.Mutex
+	open  int
+	noted map[bool]bool // by whether somebody came, or went
+}
+
+var _ sight.Sight = (*Running)(nil)
+
+// New returns a sight of nobody.
+func New(cfg Config) *Running {
+	return &Running{
+		cfg: cfg, heartbeat: heartbeat, presence: sight.NewPresence(cfg.Clock, cfg.Ended), noted: map[bool]bool{},
+	}
+}
+
+// Name returns "running".
+func (r *Running) Name() string { return "running" }
+
+// Kills reports false.
+func (r *Running) Kills() bool { return false }
+
+// State says Running while an answer is open.
+func (r *Running) State(ending bool) sight.State { return r.presence.State(ending) }
+
+// Watch calls changed when the last answer's connection has ended, or a first one has come.
+func (r *Running) Watch(ctx context.Context, changed func()) { r.presence.Watch(ctx, changed) }
+
+// Level takes note of what the workload is told; call it before the workload is told. It does not block.
+func (r *Running) Level(l leadership.Leadership) { r.presence.Level(l) }
+
+// ServeHTTP answers with a line, and another one now and then, until the client's connection ends or the listener's
+// serving does. Let only requests of this machine through: an open answer holds the lead.
+func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if !r.enter() {
+		w.Header().Set("Retry-After", "5")
+		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d answers are open already: one for each program is enough; close some", Most))
+		return
+	}
+	// Not net/http's own watch for the client's end: a byte from the client would end that.
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		r.leave()
+		refuse(w, http.StatusHTTPVersionNotSupported, "GET /running wants HTTP/1.1")
+		return
+	}
+	defer conn.Close()
+	ended := context.AfterFunc(request.Context(), func() { _ = conn.Close() })
+	defer ended()
+	_, _ = buffered.WriteString("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
+	if buffered.Flush() == nil {
+		r.follow(conn)
+	}
+	if request.Context().Err() != nil {
+		r.forget()
+		return
+	}
+	r.leave()
+}
+
+func refuse(w http.ResponseWriter, status int, why string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": why}) // a client that has gone needs no answer
+}
+
+// follow returns once the connection has ended. What the client sends meanwhile is dropped.
+func (r *Running) follow(conn net.Conn) {
+	var dropped [512]byte
+	for {
+		if conn.SetWriteDeadline(time.Now().Add(writeTimeout)) != nil {
+			return
+		}
+		if _, err := conn.Write([]byte("running\n")); err != nil {
+			return
+		}
+		next := time.Now().Add(r.heartbeat)
+		for {
+			if conn.SetReadDeadline(next) != nil {
+				return
+			}
+			if _, err := conn.Read(dropped[:]); errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			} else if err != nil {
+				return
+			}
+		}
+	}
+}
+
+// enter notes one more; false where there are too many.
+func (r *Running) enter() bool {
+	r.mu.Lock()
+	tell := func() {}
+	free := r.open < Most
+	if free {
+		r.open++
+		if r.open == 1 {
+			r.note(true, "the workload holds GET /running open")
+			tell = r.presence.Set(true)
+		}
+	}
+	r.mu.Unlock()
+	tell()
+	return free
+}
+
+// leave notes that one has ended.
+func (r *Running) leave() {
+	r.mu.Lock()
+	tell := func() {}
+	if r.open--; r.open == 0 {
+		r.note(false, "the last GET /running has ended")
+		tell = r.presence.Set(false)
+	}
+	r.mu.Unlock()
+	tell()
+}
+
+// forget notes that one is seen no more, as the sidecar's own serving has ended: the client may live.
+func (r *Running) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open--; r.open == 0 {
+		r.presence.Forget()
+	}
+}
+
+func (r *Running) note(came bool, what string) {
+	level := slog.LevelDebug
+	if !r.noted[came] {
+		level, r.noted[came] = slog.LevelInfo, true
+	}
+	r.cfg.Log.Log(context.Background(), level, what)
+}

@@ -1,0 +1,84 @@
+package stopwait
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// ErrNotDraining answers a workload that reports its end while nobody waits for it.
+var ErrNotDraining = errors.New("no handover waits for the workload now: report after this replica has lost leadership, while validUntil is set")
+
+// OtherTermError answers a report for another term than the one that drains.
+type OtherTermError struct {
+	// Named is the token that the report names, Draining that of the term that drains.
+	Named, Draining string
+}
+
+// Error names both terms.
+func (e *OtherTermError) Error() string {
+	return fmt.Sprintf("the report is for the term with token %.40q, and the one that drains now has token %s: this stop is still to be reported",
+		e.Named, e.Draining)
+}
+
+// reports is what the workload said of its own stop.
+type reports struct {
+	until bootclock.Instant // the latest deadline of a drain in which it reported without naming a term
+	token string            // the term that it named last; "" for none
+}
+
+// Heard takes every level that is published, in order: a report may come before [Waiter.Wait] does, and names the term that
+// was led last.
+func (w *Waiter) Heard(l leadership.Leadership) {
+	if !l.IsLeader {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.token = l.Token
+}
+
+// Drained takes the workload's word that its work of the term with that token has stopped; "" stands for the term that
+// drains now. l is the leadership at this moment. It returns [ErrNotDraining] when l does not stand in a drain, and an
+// [*OtherTermError] for another term's token: a late report must not count for a later term.
+func (w *Waiter) Drained(l leadership.Leadership, token string) error {
+	if l.IsLeader || l.ValidUntil.IsZero() {
+		return ErrNotDraining
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case token == "":
+		w.reports.until = max(w.reports.until, l.ValidUntil)
+	case w.token != "" && token != w.token:
+		return &OtherTermError{Named: token, Draining: w.token}
+	default:
+		w.reports.token = token
+	}
+	close(w.news)
+	w.news = make(chan struct{})
+	return nil
+}
+
+// heard returns a channel that closes at the next report.
+func (w *Waiter) heard() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.news
+}
+
+// word returns when the workload had been told to stop in this drain (zero: not yet), and whether it has reported its stop.
+func (w *Waiter) word(d elector.Drain) (told bootclock.Instant, reported bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.applied.token == d.Token {
+		told = w.applied.at
+	}
+	// The deadlines of one candidate rise from term to term, and a drain's are never before the last of its term: a report
+	// without a token, with this drain's deadline or a later one, was made in this drain.
+	unnamed := !d.Until.IsZero() && !w.reports.until.Before(d.Until)
+	return told, unnamed || d.Token != "" && w.reports.token == d.Token
+}

@@ -1,0 +1,75 @@
+package stopwait
+
+import (
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+)
+
+// verdict is what one look at the workload comes to.
+type verdict struct {
+	outcome elector.Outcome   // zero: wait on
+	because string            // with WorkloadStopped
+	running []string          // the sights that see it run
+	next    bootclock.Instant // when time alone changes the verdict; zero: never
+}
+
+// seen is what all sights say together.
+type seen struct {
+	running []string
+	stopped string // the first that has seen it stop
+	kills   bool
+}
+
+// look asks all sights.
+func (w *Waiter) look(ending bool) seen {
+	var s seen
+	for _, one := range w.cfg.Sights {
+		s.kills = s.kills || one.Kills()
+		switch one.State(ending) {
+		case sight.Running:
+			s.running = append(s.running, one.Name())
+		case sight.Stopped:
+			if s.stopped == "" {
+				s.stopped = one.Name()
+			}
+		case sight.Unknown:
+		}
+	}
+	return s
+}
+
+// judge is the rule: running beats everything, then whoever says that it has stopped counts, and the last validUntil that a
+// reader could honour where nobody says anything.
+func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
+	s := w.look(d.Terminating)
+	limit, until := d.Began.Add(w.cfg.StopTimeout), d.Until
+	if s.kills {
+		limit, until = limit.Add(w.cfg.KillMargin), until.Add(w.cfg.KillMargin)
+	}
+	if len(s.running) > 0 { // nothing below counts against the sight of it
+		if !now.Before(limit) {
+			return verdict{outcome: elector.Abandoned, running: s.running}
+		}
+		return verdict{running: s.running, next: limit}
+	}
+	told, reported := w.word(d)
+	promised := told.Add(w.cfg.DrainTimeout)
+	v := verdict{next: until}
+	switch {
+	case !told.IsZero() && s.stopped != "":
+		v.because = "it was seen to stop (" + s.stopped + ")"
+	case !told.IsZero() && reported:
+		v.because = "it reported so"
+	case !told.IsZero() && w.cfg.DrainTimeout > 0 && !now.Before(promised):
+		v.because = "the drain timeout is over"
+	case !now.Before(until):
+		v.because = "validUntil has passed"
+	case !told.IsZero() && w.cfg.DrainTimeout > 0:
+		v.next = min(v.next, promised)
+	}
+	if v.because != "" {
+		v.outcome = elector.WorkloadStopped
+	}
+	return v
+}

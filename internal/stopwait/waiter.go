@@ -1,0 +1,148 @@
+package stopwait
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+)
+
+// lookAgain is the longest time between two looks at the workload in a drain. Sights say when they change; this is for a
+// change that fell between the first look and the begin of their watch.
+const lookAgain = time.Second
+
+// Config says what counts as the workload's stop. Clock, Applied and Log are required.
+type Config struct {
+	// Clock judges deadlines.
+	Clock bootclock.Clock
+	// Applied returns nil once every signal that a handover depends on says "not leading", or an error when ctx ends
+	// first.
+	Applied func(ctx context.Context) error
+	// StopTimeout is how long a workload that is seen to run is waited for, from the begin of the drain.
+	StopTimeout time.Duration
+	// DrainTimeout is the operator's promise that the workload stops within that time of being told; 0: no promise.
+	DrainTimeout time.Duration
+	// KillMargin is the election's: where something kills the workload, it is dead by so long after its deadline.
+	KillMargin time.Duration
+	// Sights are all that can see the workload.
+	Sights []sight.Sight
+	// Abandoned is told of each wait that was given up while the sights with those names saw the workload run. It must
+	// not block. May be nil.
+	Abandoned func(d elector.Drain, running []string)
+	// Log takes why a handover went on, or did not.
+	Log *slog.Logger
+}
+
+// Waiter waits for the workload's stop. Its methods may be called from several goroutines at once.
+type Waiter struct {
+	cfg Config
+
+	mu      sync.Mutex
+	token   string        // of the term that drains, or that was led last; "" when neither is known
+	applied applied       // when the signals of the newest drain were
+	reports reports       // what the workload reported
+	news    chan struct{} // closed, and replaced, at each report
+}
+
+// applied is when the workload of a term had been told to stop.
+type applied struct {
+	token string
+	at    bootclock.Instant // zero: not yet
+}
+
+// New returns a waiter that has heard of nothing yet.
+func New(cfg Config) *Waiter {
+	return &Waiter{cfg: cfg, news: make(chan struct{})}
+}
+
+// Wait returns [elector.WorkloadStopped] once the workload counts as stopped, [elector.Abandoned] once a workload that is
+// seen to run is not waited for any longer, and the zero Outcome when ctx ends first.
+//
+// First every signal must say "not leading". Then a workload that is seen to run is waited for until StopTimeout from
+// d.Began is over, and for KillMargin more where something kills it; nothing else ends that wait. Where no sight says so,
+// the first of these counts: a sight that has seen it stop, a report for this term, the end of DrainTimeout. At d.Until no
+// reader that honours validUntil believes in the term any more: then waiting ends, also where a signal could not be applied,
+// but a kill margin later where something kills the workload.
+func (w *Waiter) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
+	w.mu.Lock()
+	w.token = d.Token
+	if w.applied.token != d.Token {
+		w.applied = applied{token: d.Token}
+	}
+	w.mu.Unlock()
+
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+
+	changed := make(chan struct{}, 1)
+	wake := func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	running.Go(func() {
+		if w.cfg.Applied(ctx) == nil {
+			w.noteApplied(d.Token)
+			wake()
+		}
+	})
+	for _, s := range w.cfg.Sights {
+		running.Go(func() { s.Watch(ctx, wake) })
+	}
+	timer := w.cfg.Clock.NewTimer()
+	defer timer.Stop()
+	for {
+		news := w.heard()
+		now := w.cfg.Clock.Now()
+		v := w.judge(now, d)
+		switch v.outcome {
+		case elector.WorkloadStopped:
+			w.cfg.Log.Info("the workload counts as stopped", "cause", d.Cause, "because", v.because,
+				"waited", now.Sub(d.Began).String())
+			return v.outcome
+		case elector.Abandoned:
+			w.abandon(now, d, v.running)
+			return v.outcome
+		}
+		if len(w.cfg.Sights) > 0 {
+			v.next = min(v.next, now.Add(lookAgain))
+		}
+		timer.Reset(v.next)
+		select {
+		case <-timer.C():
+		case <-changed:
+		case <-news:
+		case <-ctx.Done():
+			return 0
+		}
+	}
+}
+
+// noteApplied notes that the workload of a term has been told to stop. The first time counts: a wait that takes the place
+// of another must not prolong what the operator has promised.
+func (w *Waiter) noteApplied(token string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.applied.token == token && w.applied.at.IsZero() {
+		w.applied.at = w.cfg.Clock.Now()
+	}
+}
+
+// abandon says that a workload which still runs is not waited for any longer.
+func (w *Waiter) abandon(now bootclock.Instant, d elector.Drain, running []string) {
+	w.cfg.Log.Warn("the workload still runs at the end of the stop timeout: the Lease is neither released nor renewed, and "+
+		"its work may overlap with the next leader's",
+		"reason", "DrainAbandoned", "cause", d.Cause, "token", d.Token, "running", strings.Join(running, ","),
+		"waited", now.Sub(d.Began).String(), "stop_timeout", w.cfg.StopTimeout.String())
+	if w.cfg.Abandoned != nil {
+		w.cfg.Abandoned(d, running)
+	}
+}

@@ -1,0 +1,281 @@
+package stopwait
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// bubbleClock is the clock of a synctest bubble.
+type bubbleClock struct{}
+
+func (bubbleClock) Now() bootclock.Instant { return bootclock.Instant(time.Now().UnixNano()) }
+func (bubbleClock) Wall() time.Time        { return time.Now() }
+
+func (c bubbleClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, time.Hour) }
+
+// eye is a sight that sees what its script says: the state from each time after the test's begin on.
+type eye struct {
+	name   string
+	begin  time.Time
+	script []step
+	kills  bool
+	ending []step // in place of script where the pod is to end; nil: as script
+}
+
+type step struct {
+	from time.Duration
+	sees sight.State
+}
+
+var _ sight.Sight = (*eye)(nil)
+
+func (e *eye) Name() string { return e.name }
+func (e *eye) Kills() bool  { return e.kills }
+
+func (e *eye) State(ending bool) (s sight.State) {
+	script := e.script
+	if ending && e.ending != nil {
+		script = e.ending
+	}
+	for _, one := range script {
+		if time.Since(e.begin) >= one.from {
+			s = one.sees
+		}
+	}
+	return s
+}
+
+func (e *eye) Watch(ctx context.Context, changed func()) {
+	for _, one := range slices.Concat(e.script, e.ending) {
+		timer := time.AfterFunc(time.Until(e.begin.Add(one.from)), changed)
+		defer timer.Stop()
+	}
+	<-ctx.Done()
+}
+
+const (
+	unknown = sight.Unknown
+	running = sight.Running
+	stopped = sight.Stopped
+)
+
+// TestRule: the waits of one drain that begins at 0, whose last published validUntil lies at 10 s. The stop timeout is
+// 30 s, the kill margin 3 s. Times are between the steps of lookAgain where only an event can be so quick.
+func TestRule(t *testing.T) {
+	const never = time.Duration(-1)
+	after := func(d time.Duration, s sight.State) []step { return []step{{0, running}, {d, s}} }
+	blind := []step{{0, unknown}}
+	for _, c := range []struct {
+		name         string
+		sights       []*eye
+		applied      time.Duration // when the signals are; never: only when told to end
+		reported     time.Duration // when the workload reports; 0: it does not
+		drainTimeout time.Duration
+		terminating  bool
+		want         time.Duration
+		because      string
+		outcome      elector.Outcome // zero: WorkloadStopped
+	}{
+		{name: "nobody sees", want: 10 * time.Second, because: "validUntil"},
+		{name: "nobody sees, terminating", terminating: true, want: 10 * time.Second, because: "validUntil"},
+		{name: "nobody sees, and something kills", sights: []*eye{{name: "process", script: blind, kills: true}}, want: 13 * time.Second, because: "validUntil"},
+		{name: "seen to stop", sights: []*eye{{name: "child", script: after(2050*time.Millisecond, stopped)}}, want: 2050 * time.Millisecond, because: "(child)"},
+		{name: "seen to stop past validUntil", sights: []*eye{{name: "child", script: after(25050*time.Millisecond, stopped)}}, want: 25050 * time.Millisecond, because: "(child)"},
+		{
+			name:   "one sees it run, another sees it stop",
+			sights: []*eye{{name: "health", script: []step{{0, stopped}}}, {name: "process", script: after(4050*time.Millisecond, stopped)}},
+			want:   4050 * time.Millisecond, because: "(health)",
+		},
+		{
+			name:   "one sees it run past validUntil, another knows nothing",
+			sights: []*eye{{name: "process", script: after(12050*time.Millisecond, unknown)}, {name: "health", script: blind}},
+			want:   12050 * time.Millisecond, because: "validUntil",
+		},
+		{name: "running, and reported", sights: []*eye{{name: "child", script: after(5050*time.Millisecond, unknown)}}, reported: time.Second, want: 5050 * time.Millisecond, because: "reported"},
+		{name: "running, and promised", sights: []*eye{{name: "child", script: after(5050*time.Millisecond, unknown)}}, drainTimeout: 3 * time.Second, want: 5050 * time.Millisecond, because: "drain timeout"},
+		{name: "running for ever, no fence", sights: []*eye{{name: "lock", script: []step{{0, running}}}}, reported: time.Second, drainTimeout: time.Second, want: 30 * time.Second, outcome: elector.Abandoned},
+		{name: "running for ever, with a fence", sights: []*eye{{name: "child", script: []step{{0, running}}, kills: true}}, want: 33 * time.Second, outcome: elector.Abandoned},
+		{name: "running beside what kills", sights: []*eye{{name: "lock", script: []step{{0, running}}}, {name: "child", script: []step{{0, stopped}}, kills: true}}, want: 33 * time.Second, outcome: elector.Abandoned},
+		{name: "seen to stop before the signals are applied", sights: []*eye{{name: "child", script: []step{{0, stopped}}}}, applied: 2050 * time.Millisecond, want: 2050 * time.Millisecond, because: "(child)"},
+		{name: "stopped, but the signals are never applied", sights: []*eye{{name: "child", script: []step{{0, stopped}}}}, applied: never, reported: time.Second, drainTimeout: time.Second, want: 10 * time.Second, because: "validUntil"},
+		{name: "running, and the signals are never applied", sights: []*eye{{name: "child", script: []step{{0, running}}}}, applied: never, want: 30 * time.Second, outcome: elector.Abandoned},
+		{name: "reported", reported: 1050 * time.Millisecond, want: 1050 * time.Millisecond, because: "reported"},
+		{name: "reported before the signals are applied", applied: 2 * time.Second, reported: time.Second, want: 2 * time.Second, because: "reported"},
+		{name: "the drain timeout", drainTimeout: 3 * time.Second, want: 3 * time.Second, because: "drain timeout"},
+		{name: "the drain timeout counts from the telling", applied: 4 * time.Second, drainTimeout: 3 * time.Second, want: 7 * time.Second, because: "drain timeout"},
+		{name: "a drain timeout past validUntil", drainTimeout: time.Minute, want: 10 * time.Second, because: "validUntil"},
+		{
+			name:   "a process that lives on as a standby",
+			sights: []*eye{{name: "process", script: blind, ending: after(3050*time.Millisecond, stopped)}}, want: 10 * time.Second, because: "validUntil",
+		},
+		{
+			name:   "a process that must go with its pod",
+			sights: []*eye{{name: "process", script: blind, ending: after(12050*time.Millisecond, stopped)}}, terminating: true,
+			want: 12050 * time.Millisecond, because: "(process)",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				begin := time.Now()
+				var sights []sight.Sight
+				for _, s := range c.sights {
+					s.begin = begin
+					sights = append(sights, s)
+				}
+				var abandoned [][]string
+				w := New(Config{
+					Clock: bubbleClock{}, StopTimeout: 30 * time.Second, DrainTimeout: c.drainTimeout, KillMargin: 3 * time.Second,
+					Sights: sights, Log: slog.New(slog.NewTextHandler(&log, nil)),
+					Abandoned: func(_ elector.Drain, running []string) { abandoned = append(abandoned, running) },
+					Applied: func(ctx context.Context) error {
+						if c.applied == never {
+							<-ctx.Done()
+							return ctx.Err()
+						}
+						time.Sleep(c.applied)
+						return ctx.Err()
+					},
+				})
+				l := drains(bubbleClock{})
+				if c.reported > 0 {
+					time.AfterFunc(c.reported, func() {
+						if err := w.Drained(l, ""); err != nil {
+							t.Errorf("Drained: %v", err)
+						}
+					})
+				}
+				got := w.Wait(t.Context(), elector.Drain{
+					Cause: "test", Terminating: c.terminating, Began: bubbleClock{}.Now(), Until: l.ValidUntil, Token: "7",
+				})
+				want := c.outcome
+				if want == 0 {
+					want = elector.WorkloadStopped
+				}
+				if took := time.Since(begin).Truncate(time.Millisecond); got != want || took != c.want {
+					t.Errorf("outcome %d after %s, want %d after %s", got, took, want, c.want)
+				}
+				if words := log.String(); !strings.Contains(words, c.because) || (want == elector.Abandoned) != strings.Contains(words, "reason=DrainAbandoned") {
+					t.Errorf("logged %q, want %q", words, c.because)
+				}
+				if (want == elector.Abandoned) != (len(abandoned) == 1) {
+					t.Errorf("abandoned was told %v", abandoned)
+				}
+			})
+		})
+	}
+}
+
+func applyAtOnce(context.Context) error { return nil }
+
+// TestWaitIsAskedAnew: when the process is told to terminate, another wait takes the place of the first. The time of the
+// drain's begin stands, and so do the report and the time of the telling.
+func TestWaitIsAskedAnew(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		running      bool
+		reported     bool
+		drainTimeout time.Duration
+		want         time.Duration
+		outcome      elector.Outcome
+	}{
+		{"stop timeout", true, false, 0, 30 * time.Second, elector.Abandoned},
+		{"drain timeout", false, false, 8 * time.Second, 8 * time.Second, elector.WorkloadStopped},
+		{"report", false, true, 0, 5 * time.Second, elector.WorkloadStopped},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				e := &eye{name: "lock", begin: begin, script: []step{{0, unknown}}}
+				if c.running {
+					e.script[0].sees = running
+				}
+				w := New(Config{
+					Clock: bubbleClock{}, StopTimeout: 30 * time.Second, DrainTimeout: c.drainTimeout, Applied: applyAtOnce,
+					Sights: []sight.Sight{e}, Log: quiet,
+				})
+				d := elector.Drain{Began: bubbleClock{}.Now(), Until: bubbleClock{}.Now().Add(10 * time.Second), Token: "7"}
+				first, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				if c.reported {
+					time.AfterFunc(5*time.Second-1, func() { cancel(); _ = w.Drained(drains(bubbleClock{}), "7") })
+				}
+				if got := w.Wait(first, d); got != 0 {
+					t.Fatalf("outcome %d of a wait that was called off, want 0", got)
+				}
+				d.Terminating = true
+				got := w.Wait(t.Context(), d)
+				if took := time.Since(begin).Round(time.Millisecond); got != c.outcome || took != c.want {
+					t.Errorf("outcome %d at %s, want %d at %s", got, took, c.outcome, c.want)
+				}
+			})
+		})
+	}
+}
+
+// TestWaitSeesAJumpOfTheClock: after a suspend the boot clock is far ahead.
+func TestWaitSeesAJumpOfTheClock(t *testing.T) {
+	clock := newClock()
+	w := New(Config{Clock: clock, Applied: applyAtOnce, StopTimeout: 30 * time.Second, Log: quiet})
+	time.AfterFunc(50*time.Millisecond, func() { clock.advance(time.Hour) })
+	if got := w.Wait(t.Context(), elector.Drain{Began: clock.Now(), Until: clock.Now().Add(time.Minute)}); got != elector.WorkloadStopped {
+		t.Errorf("outcome %d", got)
+	}
+}
+
+// TestSignalsThatFailAreNotApplied: some reader may still be told "leader".
+func TestSignalsThatFailAreNotApplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		w := New(Config{
+			Clock: bubbleClock{}, StopTimeout: 30 * time.Second, Log: quiet, DrainTimeout: time.Second,
+			Sights:  []sight.Sight{&eye{name: "child", begin: begin, script: []step{{0, stopped}}}},
+			Applied: func(context.Context) error { return errors.New("the fan-out has ended") },
+		})
+		w.Wait(t.Context(), elector.Drain{Began: bubbleClock{}.Now(), Until: bubbleClock{}.Now().Add(10 * time.Second)})
+		if took := time.Since(begin); took != 10*time.Second {
+			t.Errorf("waited %s, want 10s, to the last validUntil", took)
+		}
+	})
+}
+
+// lingering is a sight whose Watch takes its time to leave.
+type lingering struct {
+	eye
+	left bool
+}
+
+func (l *lingering) Watch(ctx context.Context, changed func()) {
+	l.eye.Watch(ctx, changed)
+	time.Sleep(time.Second)
+	l.left = true
+}
+
+// TestWaitJoinsItsSights: none goes on looking for a handover that is over.
+func TestWaitJoinsItsSights(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &lingering{eye: eye{name: "slow", begin: time.Now(), script: []step{{0, stopped}}}}
+		w := New(Config{Clock: bubbleClock{}, Applied: applyAtOnce, Sights: []sight.Sight{slow}, Log: quiet})
+		w.Wait(t.Context(), elector.Drain{Began: bubbleClock{}.Now(), Until: bubbleClock{}.Now().Add(time.Minute)})
+		if !slow.left {
+			t.Error("the wait has returned, and a sight still looks")
+		}
+	})
+}

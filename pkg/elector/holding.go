@@ -1,0 +1,60 @@
+package elector
+
+import (
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+// holdPause is the pause before a hold that could not be written is written again, holdPauseLeading that while leading,
+// when the next renewal writes it anyway.
+const (
+	holdPause        = 250 * time.Millisecond
+	holdPauseLeading = time.Second
+)
+
+// holding is what is known of the hold file on disk. No release is sent while it could make a process that starts now
+// believe in the term (I15).
+type holding struct {
+	believable bootclock.Instant // until when it could; zero: it says that nobody leads
+	before     bootclock.Instant // the same, before the write that is under way
+	retryAt    bootclock.Instant // when to write it again; zero: the last write went well
+}
+
+// writing notes that s is being written. It counts as written unless [holdFailed] follows.
+func (h *holding) writing(s HoldState) {
+	h.before, h.retryAt = h.believable, 0
+	h.believable = 0
+	if s.Leading {
+		h.believable = s.ValidUntil
+	}
+}
+
+// failed notes that the last write failed: the file may hold what it held before, or what was to be written.
+func (h *holding) failed(now moment, r role) {
+	h.believable = max(h.believable, h.before)
+	pause := holdPause
+	if r == leading {
+		pause = holdPauseLeading
+	}
+	h.retryAt = now.boot.Add(pause)
+}
+
+// retryDue reports whether the hold is to be written again now: only while somebody could believe the old one.
+func (h *holding) retryDue(now moment) bool {
+	return !h.retryAt.IsZero() && !now.boot.Before(h.retryAt) && !h.clear(now)
+}
+
+// dueAt returns when retryDue may become true; zero for never.
+func (h *holding) dueAt() bootclock.Instant {
+	if h.retryAt.IsZero() || !h.retryAt.Before(h.believable) {
+		return 0
+	}
+	return h.retryAt
+}
+
+// clear reports whether the file can make nobody believe any more.
+func (h *holding) clear(now moment) bool { return !now.boot.Before(h.believable) }
+
+// clearAt returns when it will at the latest; zero where it is.
+func (h *holding) clearAt() bootclock.Instant { return h.believable }

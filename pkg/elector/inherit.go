@@ -1,0 +1,67 @@
+package elector
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// inheritance is a predecessor's term that may be resumed.
+type inheritance struct {
+	HoldState
+	version lease.Version // of the first record seen: another one decides against resuming
+}
+
+// inherit decides, by the first record, whether a predecessor's term in this pod goes on: only if the Lease still
+// is as that predecessor held it.
+func (m *machine) inherit() {
+	h, r := m.inherited, m.know.record
+	if h == nil {
+		return
+	}
+	if h.version == "" {
+		h.version = r.Version // the first record decides
+	}
+	_, ours := m.sent[r.RenewTime.UnixMicro()]
+	switch {
+	case r.Version.Compare(m.know.floor) < 0:
+		m.disown("the store was restored to a state older than that term")
+	case ours && r.Holder == string(m.cfg.Identity): // our own take of it: credit decides
+	case r.Version != h.version || r.Holder != string(m.cfg.Identity) || r.UID != h.UID || !r.AcquireTime.Equal(h.AcquireTime):
+		m.disown("the Lease is no longer as the last process held it")
+	}
+}
+
+// resumable reports whether the Lease is a predecessor's of this very pod, still valid: it may be taken at once.
+func (m *machine) resumable() bool { return m.inherited != nil && m.know.present }
+
+// disown gives up a predecessor's term, if there is one. Its workload must have stopped by the end that the predecessor
+// told it; what is published from now on says so.
+func (m *machine) disown(why string) {
+	if m.inherited == nil {
+		return
+	}
+	m.term.disownedUntil = m.inherited.ValidUntil
+	m.inherited = nil
+	m.note(slog.LevelInfo, "not resuming the term of the process before", slog.String("why", why))
+	if !m.terminating {
+		m.lose(why)
+	}
+}
+
+// lose ends the election where a loss that nobody asked for must end the process.
+func (m *machine) lose(why string) {
+	if m.cfg.ExitOnLoss && !m.over {
+		m.over, m.overErr = true, fmt.Errorf("%w: %s", ErrLeadershipLost, why)
+	}
+}
+
+// disowned returns the end of a predecessor's term that was given up, while it has not passed; else zero.
+func (t *term) disowned(now moment) bootclock.Instant {
+	if now.boot.Before(t.disownedUntil) {
+		return t.disownedUntil
+	}
+	return 0
+}

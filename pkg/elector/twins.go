@@ -1,0 +1,92 @@
+package elector
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+)
+
+// ownWrites is how many renew times of its own writes a candidate remembers: far more than can still be on their way.
+const ownWrites = 256
+
+// twins looks for another live process that writes this candidate's identity (I12).
+//
+// A process that died may have left one write on its way, and no more than one: every write is conditional on the
+// version before it, and once one has been applied, or this process has written, the others fail. So of the records
+// that bear our identity, mark and duration and a renew time that we never sent, the first that is ever read is the
+// predecessor's last, the next one may be its late write, and another one after that is a twin's.
+type twins struct {
+	own     [ownWrites]int64 // renew times of our writes in Unix microseconds, a ring
+	next    int
+	started bool  // the first record has been read
+	first   int64 // renew time of the first record, where it was not ours
+	late    int64 // of the next one like it; zero: none was seen
+}
+
+// sent notes a write of ours.
+func (w *twins) sent(renewTime time.Time) {
+	w.own[w.next%ownWrites] = renewTime.UnixMicro()
+	w.next++
+}
+
+// wrote reports whether this process has sent a write with that renew time.
+func (w *twins) wrote(t int64) bool {
+	for _, own := range w.own[:min(w.next, ownWrites)] {
+		if own == t {
+			return true
+		}
+	}
+	return false
+}
+
+// betray reports whether r shows that another live process writes this candidate's identity.
+func (m *machine) betray(r lease.Record) bool {
+	w, t := &m.twins, r.RenewTime.UnixMicro()
+	first := !w.started
+	w.started = true
+	if r.Holder != string(m.cfg.Identity) || r.Mark != lease.HeldMark(r.Holder, m.cfg.Duration) ||
+		r.DurationSeconds != int32(m.cfg.Duration/time.Second) || w.wrote(t) {
+		return false
+	}
+	switch {
+	case first:
+		w.first = t
+	case t == w.first || t == w.late:
+	case w.late == 0:
+		w.late = t
+	default:
+		return true
+	}
+	return false
+}
+
+// separate goes on under an identity that nobody else has. Nothing of the old one counts any more: a late answer to a
+// write of it shows the Lease as another's.
+func (m *machine) separate(now moment) {
+	old := m.cfg.Identity
+	m.cfg.Identity = naming.Identity(old.Name() + "_" + m.uuid())
+	m.note(slog.LevelWarn, "another process writes the same identity: going on under a fresh one (two pods with one name and "+
+		"UID, a copied signal directory, or --identity given to two)", reason("TwinIdentity"),
+		slog.String("identity", string(m.cfg.Identity)), slog.String("was", string(old)))
+	m.disown("another process writes the same identity")
+	if m.role != standby {
+		m.stop(now, "TwinIdentity", "another process writes the same identity")
+	}
+	clear(m.sent)
+	m.resuming = false
+	m.twins.first, m.twins.late = 0, 0
+}
+
+// uuid draws a version 4 UUID (RFC 9562).
+func (m *machine) uuid() string {
+	var b [16]byte
+	for i := range b {
+		b[i] = byte(m.rand() * 256)
+	}
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
