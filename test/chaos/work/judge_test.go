@@ -114,8 +114,9 @@ func begin(r record, s span) bootclock.Instant {
 func (r record) who(s span) string {
 	var all []string
 	for _, p := range r.pieces {
-		if !p.to.Before(s.from) && !s.to.Before(p.from) {
-			all = append(all, fmt.Sprintf("%s %d", p.kind, p.pid))
+		name := fmt.Sprintf("%s %d", p.kind, p.pid)
+		if !p.to.Before(s.from) && !s.to.Before(p.from) && !slices.Contains(all, name) {
+			all = append(all, name)
 		}
 	}
 	return fmt.Sprintf("%s (%s: %s)", r.name, r.mode, strings.Join(all, ", "))

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -143,9 +144,8 @@ func (r *replica) keep(t *testing.T, chance *rand.Rand) {
 				return
 			default:
 			}
-			p := command(launcher, r.args[1:], log)
 			r.quiet.Lock()
-			err := p.Start()
+			p, err := harness.StartAgain(func() *exec.Cmd { return command(launcher, r.args[1:], log) })
 			r.quiet.Unlock()
 			if err != nil {
 				t.Errorf("start the program of %s: %v", r.sidecar.Pod, err)

@@ -4,6 +4,7 @@ package harness
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,10 +31,13 @@ func launch(name, logPath, binary string, args, env []string) (*Process, error) 
 	}
 	defer func() { _ = log.Close() }() // the child has its own descriptor
 	p := &Process{Name: name, LogPath: logPath, exited: make(chan struct{})}
-	p.cmd = exec.Command(binary, args...)
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, log, log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
+	p.cmd, err = StartAgain(func() *exec.Cmd {
+		cmd := exec.Command(binary, args...)
+		cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+		return cmd
+	})
+	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	go func() { // ends with the child; Stop waits for it
@@ -41,6 +45,22 @@ func launch(name, logPath, binary string, args, env []string) (*Process, error) 
 		close(p.exited)
 	}()
 	return p, nil
+}
+
+// busyBound is how long a program that was just written may be open for writing in a process that is being started.
+const busyBound = 5 * time.Second
+
+// StartAgain starts what command makes, and again where its program is still open for writing. That is so for a moment
+// after a launcher was written, when another goroutine started a process at that time, which inherits the descriptor
+// until it executes its own program.
+func StartAgain(command func() *exec.Cmd) (*exec.Cmd, error) {
+	for deadline := time.Now().Add(busyBound); ; time.Sleep(5 * time.Millisecond) {
+		cmd := command()
+		err := cmd.Start()
+		if !errors.Is(err, syscall.ETXTBSY) || time.Now().After(deadline) {
+			return cmd, err
+		}
+	}
 }
 
 // PID is the child's process number.

@@ -30,6 +30,7 @@ type options struct {
 	child   bool          // it works from its start
 	bound   time.Duration // how long work may go on after the signal to stop; 0: for any time
 	worker  bool          // this process is a worker
+	parent  int           // of a worker: its parent's pid, which may have ended before the worker could ask
 	linger  time.Duration // of a worker: how long it works on without its parent
 	deaf    bool          // of a worker: it does not end at SIGTERM
 }
@@ -44,6 +45,7 @@ func main() {
 	flag.BoolVar(&o.child, "child", false, "work from the start")
 	flag.DurationVar(&o.bound, "bound", 0, "how long work may go on after the signal to stop")
 	flag.BoolVar(&o.worker, "worker", false, "be a worker")
+	flag.IntVar(&o.parent, "parent", 0, "of a worker: its parent's pid")
 	flag.DurationVar(&o.linger, "linger", 0, "of a worker: how long it works on without its parent")
 	flag.BoolVar(&o.deaf, "deaf", false, "of a worker: do not end at SIGTERM")
 	flag.Parse()
@@ -65,14 +67,13 @@ func (o options) work() error {
 	if err != nil {
 		return err
 	}
-	parent := os.Getppid()
 	var alone bootclock.Instant
 	for tick := time.NewTicker(journal.Tick); ; {
 		now, err := j.Mark()
 		if err != nil {
 			return err
 		}
-		if alone.IsZero() && os.Getppid() != parent {
+		if alone.IsZero() && os.Getppid() != o.parent {
 			alone = now
 		}
 		if !alone.IsZero() && now.Sub(alone) >= o.linger {
@@ -215,7 +216,7 @@ func (p *process) end(over bool) bool {
 
 // hire starts a worker.
 func (p *process) hire() error {
-	w := exec.Command("/proc/self/exe", "-worker", "-folder", p.folder, "-linger", p.Linger.String(), "-deaf="+strconv.FormatBool(p.Deaf))
+	w := exec.Command("/proc/self/exe", "-worker", "-folder", p.folder, "-parent", strconv.Itoa(os.Getpid()), "-linger", p.Linger.String(), "-deaf="+strconv.FormatBool(p.Deaf))
 	w.Args[0] = "worker"
 	w.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := w.Start(); err != nil {
