@@ -29,7 +29,8 @@ type pod struct {
 
 	answer   reader                // who asks the sidecar
 	document reader                // who reads the file
-	word     leadership.Leadership // the last that was published
+	word     leadership.Leadership // the last that was published,
+	speaker  *process              // by whom
 	past     map[string]bool       // tokens whose term is over
 	highest  bootclock.Instant     // the latest validUntil ever published
 	sends    map[int64]sending     // by renew time in microseconds, which no two writes share
@@ -130,7 +131,7 @@ func (p *process) publish(l leadership.Leadership) {
 	}
 	p.w.say(p.name, "word", "%s", describe(l))
 	p.judge(l)
-	p.pod.word = l
+	p.pod.word, p.pod.speaker = l, p
 	p.pod.answer.hear(p.w.now(), p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
 	p.w.mu.Unlock()
 	p.waiter.Heard(l)
