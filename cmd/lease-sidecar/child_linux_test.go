@@ -202,7 +202,7 @@ func TestStubbornChildIsGoneBeforeTheLeaseExpires(t *testing.T) {
 func TestHandoverKillsAStubbornChild(t *testing.T) {
 	t.Parallel()
 	store := filepath.Join(t.TempDir(), "store")
-	p := raise(t, store, stubborn, "--identity", "a")
+	p := raise(t, store, stubborn, "--identity", "a", "--stop-timeout", "4s")
 	main, daemon := p.runs(), p.pid("daemon")
 	next := raise(t, store, obedient, "--identity", "b")
 	p.send(syscall.SIGTERM)
@@ -218,7 +218,7 @@ func TestHandoverKillsAStubbornChild(t *testing.T) {
 	}
 }
 
-// A slow child is waited for, also in native placement, and the Lease is released the moment it has ended.
+// A slow child is waited for, and the Lease is released the moment it has ended.
 func TestHandoverWaitsForTheChild(t *testing.T) {
 	t.Parallel()
 	store := filepath.Join(t.TempDir(), "store")

@@ -32,7 +32,6 @@ func TestTheNextNeverStartsBeforeTheLastHasStopped(t *testing.T) {
 	}{
 		// Who has stepped down stays out for 5 s, hence the number of replicas.
 		{"file, drained, step-down", "file", 6, nil, (*replica).stepDown},
-		{"file, native placement", "file silent", 3, nil, (*replica).restartNative},
 		{"file, drained, classic placement", "file", 3, []string{"--placement", "classic"}, (*replica).restartClassic},
 		{"HTTP, drained, step-down", "http", 6, nil, (*replica).stepDown},
 		{
@@ -47,6 +46,7 @@ func TestTheNextNeverStartsBeforeTheLastHasStopped(t *testing.T) {
 		},
 		{"process signal, drained, step-down", "signal", 6, bySignal, (*replica).stepDown},
 		{"process signal, its exit, classic placement", "signal silent", 3, append([]string{"--placement", "classic"}, bySignal...), (*replica).restartClassic},
+		{"process signal, its exit, native placement", "signal silent", 3, bySignal, (*replica).restartNative},
 		{"child, step-down", "start", 6, nil, (*replica).stepDown},
 		{"child, SIGTERM", "start", 3, nil, (*replica).restartClassic},
 	} {
