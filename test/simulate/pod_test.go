@@ -22,7 +22,8 @@ type pod struct {
 	name     string
 	identity string
 	dir      string   // "": no signal directory
-	twin     bool     // it has another pod's identity
+	twin     bool     // it has the identity of another pod, and a copy of its directory
+	spoilt   bool     // its hold is void, until a process has written it
 	retired  bool     // nothing starts here any more
 	process  *process // the last one that was started
 	app      app

@@ -36,6 +36,7 @@ type process struct {
 	began    time.Duration
 	heirTo   time.Time // the pod's last term, by acquire time, when this process began
 
+	cfg     elector.Config
 	elector *elector.Elector
 	fanOut  *signals.FanOut
 	waiter  *stopwait.Waiter
@@ -71,6 +72,9 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 	if hold == nil || lateLock {
 		r.identity = identityOf(p.c.name, w.processes)
 	}
+	if p.spoilt {
+		r.heirTo, p.spoilt = time.Time{}, false
+	}
 	r.rules = newRules(r)
 	p.process = r
 	w.live = append(w.live, r)
@@ -79,9 +83,13 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 
 	cfg := w.plan.config()
 	cfg.Identity, cfg.Priority = naming.Identity(r.identity), p.c.slot.Priority
+	r.cfg = cfg
 	random := rand.New(rand.NewPCG(w.plan.Seed, uint64(r.number)))
 	deps := elector.Deps{
-		Store: r, Publish: r.publish, Hold: hold, Clock: r, Rand: random.Float64, Log: w.logOf(r.name), StopWait: r.stopWait,
+		Store: r, Publish: r.publish, Clock: r, Rand: random.Float64, Log: w.logOf(r.name), StopWait: r.stopWait,
+	}
+	if hold != nil {
+		deps.Hold = holdFile{hold, r}
 	}
 	r.equip()
 	var err error
