@@ -35,7 +35,16 @@ func (h holdFile) Save(key elector.HoldKey, s elector.HoldState) error {
 	if full {
 		return errNoSpace
 	}
-	return h.Hold.Save(key, s)
+	err := h.Hold.Save(key, s)
+	h.p.w.mu.Lock()
+	defer h.p.w.mu.Unlock()
+	if err == nil && !h.p.dead {
+		h.p.pod.heir = time.Time{}
+		if s.Leading {
+			h.p.pod.heir = s.AcquireTime
+		}
+	}
+	return err
 }
 
 // spoiling is what becomes of a hold while no process has it open.

@@ -36,6 +36,7 @@ type pod struct {
 	highest  bootclock.Instant     // the latest validUntil ever published
 	sends    map[int64]sending     // by renew time in microseconds, which no two writes share
 	acquired time.Time             // of the last take that was sent
+	heir     time.Time             // the acquire time of the term that the hold on disk lets a process resume; zero: none
 	dropped  map[time.Time]bool    // terms, by acquire time, that ended or began to drain, and whose hold says so
 }
 

@@ -34,7 +34,7 @@ type process struct {
 	number   int // of all processes of the world
 	identity string
 	began    time.Duration
-	heirTo   time.Time // the pod's last term, by acquire time, when this process began
+	heirTo   time.Time // the term, by acquire time, that the hold let it resume when it began
 
 	cfg     elector.Config
 	elector *elector.Elector
@@ -66,7 +66,7 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 		return
 	}
 	w.processes++
-	r := &process{w: w, c: p.c, pod: p, number: 1000 + w.processes, hold: hold, over: make(chan struct{}), began: w.now(), heirTo: p.acquired}
+	r := &process{w: w, c: p.c, pod: p, number: 1000 + w.processes, hold: hold, over: make(chan struct{}), began: w.now(), heirTo: p.heir}
 	r.name = fmt.Sprintf("%s/%d", p.name, r.number-1000)
 	r.identity = p.identity
 	if hold == nil || lateLock {

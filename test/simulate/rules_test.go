@@ -123,12 +123,13 @@ func (p *process) judgeWrite(a *asking) {
 	p.pod.sends[w.RenewTime.UnixMicro()] = sending{w.Holder, a.boot}
 }
 
-// goesBy notes the identity that a process writes as: it takes a fresh one where it has found a twin.
+// goesBy notes the identity that a process writes as: it takes a fresh one where it has found a twin, or what looks like
+// one, as an earlier process's record does that a hand puts back.
 func (p *process) goesBy(identity string) {
 	if identity == p.identity {
 		return
 	}
-	p.w.must(p.pod.twin && naming.Identity(identity).Name() == p.c.name && p.w.writers[identity] == nil, "I12",
+	p.w.must((p.pod.twin || p.w.putBacks) && naming.Identity(identity).Name() == p.c.name && p.w.writers[identity] == nil, "I12",
 		"%s writes as %s", p.name, identity)
 	p.w.say(p.name, "life", "goes on as %s", identity)
 	p.identity = identity
