@@ -147,9 +147,13 @@ func TestExitOnLoss(t *testing.T) {
 		f.members = append(f.members, m)
 		f.leader(20 * time.Second)
 		m.store.Blackhole(true)
-		err := <-m.ended
-		if !errors.Is(err, ErrLeadershipLost) {
-			t.Errorf("Run: %v, want ErrLeadershipLost", err)
+		select {
+		case err := <-m.ended:
+			if !errors.Is(err, ErrLeadershipLost) {
+				t.Errorf("Run: %v, want ErrLeadershipLost", err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("it runs on")
 		}
 		if told := m.told(); told[len(told)-1].IsLeader {
 			t.Error("it ended without having told that it does not lead")
