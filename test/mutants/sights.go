@@ -7,7 +7,7 @@ var sightings = []mutant{
 		danger: "I13: a workload in Java holds a POSIX lock, and is not seen",
 		file:   "internal/runlock/runlock_linux.go",
 		old:    `if !byFlock && !byFcntl {`,
-		new:    `if !byFlock {`,
+		new:    `if !byFlock && (byFcntl || !byFcntl) {`,
 		reds:   in("internal/runlock", "TestLifeOfAHolder/disk/beside/posix"),
 	},
 	{
@@ -111,7 +111,7 @@ var sightings = []mutant{
 		danger: "no handover ever sees the workload stop",
 		file:   "internal/processes/processes_linux.go",
 		old:    `if !own[one.PID] && `,
-		new:    `if one.PID != self && `,
+		new:    `if (one.PID != self || own == nil) && `,
 		reds:   in("internal/processes", "TestTheLastProcessEnds"),
 	},
 	{
