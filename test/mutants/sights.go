@@ -56,7 +56,7 @@ var sightings = []mutant{
 		file:   "internal/sight/presence.go",
 		old:    `if !there && p.ended != nil && p.level.At(p.clock.Now()).IsLeader {`,
 		new:    `if false {`,
-		reds:   in("internal/runlock", "TestLifeOfAHolder/disk/beside/shared", "TestALockForLife"),
+		reds:   in("internal/runlock", "TestALockForLife"),
 	},
 	{
 		name:   "a lock for life is evidence of work",
