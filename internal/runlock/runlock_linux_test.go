@@ -82,11 +82,7 @@ func TestLifeOfAHolder(t *testing.T) {
 					h.kill()
 					s.wants(sight.Stopped, false)
 					t.Logf("seen %s after the kill", time.Since(began))
-					select {
-					case <-s.ended:
-					case <-time.After(10 * time.Second):
-						t.Errorf("its end while leading was not told as a crash\n%s", s.text())
-					}
+					s.toldCrash()
 				})
 			}
 		}
@@ -171,7 +167,7 @@ func TestALockForLife(t *testing.T) {
 	}
 	h.kill()
 	s.wants(sight.Stopped, false)
-	<-s.ended
+	s.toldCrash()
 }
 
 // TestTheFileIsReplaced by somebody else: who held the old one is seen no more, and the log says so.

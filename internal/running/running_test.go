@@ -93,6 +93,16 @@ func (s *served) wants(want sight.State, ending bool) {
 	}
 }
 
+// toldCrash waits until a crash is told.
+func (s *served) toldCrash() {
+	s.t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(5 * time.Second):
+		s.t.Fatal("its end while leading was not told as a crash")
+	}
+}
+
 // ask opens an answer.
 func (s *served) ask() (net.Conn, *bufio.Reader) {
 	s.t.Helper()
@@ -132,11 +142,7 @@ func TestEndOfAProcess(t *testing.T) {
 	_ = client.Process.Kill()
 	s.wants(sight.Stopped, false)
 	t.Logf("seen %s after the kill", time.Since(began))
-	select {
-	case <-s.ended:
-	case <-time.After(10 * time.Second):
-		t.Error("its end while leading was not told as a crash")
-	}
+	s.toldCrash()
 }
 
 // What a client sends after its request does not hide its end, and it is Running until the last one ends. An answer that
@@ -162,7 +168,7 @@ func TestSeveralAnswers(t *testing.T) {
 	s.wants(sight.Running, true)
 	_ = second.Close()
 	s.wants(sight.Stopped, true)
-	<-s.ended
+	s.toldCrash()
 }
 
 // The seventeenth is refused, and one that has ended makes room.
