@@ -145,8 +145,8 @@ func TestEndOfAProcess(t *testing.T) {
 	s.toldCrash()
 }
 
-// What a client sends after its request does not hide its end, and it is Running until the last one ends. An answer that
-// was asked for while this replica stood by is no evidence of work under the lead.
+// What a client sends after its request does not hide its end, and it is Running until the last one ends, also where it was
+// asked for while this replica stood by.
 func TestSeveralAnswers(t *testing.T) {
 	s := serve(t, time.Hour)
 	s.Level(leadership.Leadership{})
@@ -161,7 +161,7 @@ func TestSeveralAnswers(t *testing.T) {
 	second, _ := s.ask()
 	_ = first.Close()
 	s.Level(leadership.Leadership{IsLeader: true, Token: "5", ValidUntil: bootclock.System{}.Now().Add(time.Minute)})
-	if got := s.State(false); got != sight.Unknown {
+	if got := s.State(false); got != sight.Running {
 		t.Errorf("asked for before the term: got %s", got)
 	}
 	time.Sleep(50 * time.Millisecond) // nothing may come of the first one's end
