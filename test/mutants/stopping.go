@@ -51,11 +51,11 @@ var stopping = []mutant{
 		reds:   in("internal/stopwait", "TestRule/running,_and_reported"),
 	},
 	{
-		name:   "a workload that hangs is waited for without end",
-		danger: "the drain renews for ever, and nobody can take over",
+		name:   "a workload that hangs is waited for beyond the stop timeout",
+		danger: "the drain renews on, and nobody can take over",
 		file:   "internal/stopwait/verdict.go",
-		old:    `if !now.Before(limit) {`,
-		new:    `if now.Before(d.Began) {`,
+		old:    `limit, until := d.Began.Add(w.cfg.StopTimeout), d.Until`,
+		new:    `limit, until := d.Began.Add(10*w.cfg.StopTimeout), d.Until`,
 		reds:   in("internal/stopwait", "TestWaitIsAskedAnew/stop_timeout"),
 	},
 	{
