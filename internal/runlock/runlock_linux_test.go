@@ -306,3 +306,34 @@ func TestTheKernelLetsGo(t *testing.T) {
 		_, _ = unix.Close(fd), unix.Close(instead)
 	}
 }
+
+// TestSignalsDoNotEndTheWait interrupts every thread of this process, as a freeze or a profiler does: the holder is still
+// seen to run, and its end too.
+func TestSignalsDoNotEndTheWait(t *testing.T) {
+	for _, how := range []string{"shared", "posix"} {
+		s := see(t, t.TempDir())
+		h := holds(t, how, s.cfg.Dir)
+		s.wants(sight.Running, true)
+		for range 50 {
+			threads, err := os.ReadDir("/proc/self/task")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, thread := range threads {
+				if id, err := strconv.Atoi(thread.Name()); err == nil {
+					_ = unix.Tgkill(os.Getpid(), id, unix.SIGURG) // it may have ended
+				}
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if got := s.presence.State(true); got != sight.Running {
+			t.Errorf("%s: after the signals: got %s", how, got)
+		}
+		h.kill()
+		s.wants(sight.Stopped, true)
+		if err := unix.Flock(int(s.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			t.Errorf("%s: the lock is held by this process itself: %v", how, err)
+		}
+		_ = unix.Flock(int(s.file.Fd()), unix.LOCK_UN)
+	}
+}
