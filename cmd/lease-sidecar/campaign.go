@@ -25,7 +25,7 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	var candidate atomic.Pointer[sidecar]
 	ctx, cancel := withSignals(parent, runStops(s.child.command != nil), func() {
 		if c := candidate.Load(); c != nil {
-			c.hurry()
+			c.abandon()
 		}
 	})
 	defer cancel()

@@ -64,20 +64,20 @@ func (a answers) child() childSettings {
 // command is child mode, put together.
 type command struct {
 	*child.Child
-	exit    bool
-	closed  bool
-	ends    chan child.End
-	hurry   func()
-	hurried chan struct{} // closed when nobody waits for the command's own end any more
-	fit     voice
-	backoff child.Backoff
-	log     *slog.Logger
+	exit      bool
+	closed    bool
+	ends      chan child.End
+	abandon   func()
+	abandoned chan struct{} // closed when nobody waits for the command's own end any more
+	fit       voice
+	backoff   child.Backoff
+	log       *slog.Logger
 }
 
 // open starts the guard of the command. The voice says whether the command is fit to lead.
 func (s childSettings) open(log *slog.Logger, election elector.Config, stopTimeout time.Duration) (*command, error) {
-	c := &command{exit: s.exit, ends: make(chan child.End, 1), hurried: make(chan struct{}), log: log}
-	c.hurry = sync.OnceFunc(func() { close(c.hurried) })
+	c := &command{exit: s.exit, ends: make(chan child.End, 1), abandoned: make(chan struct{}), log: log}
+	c.abandon = sync.OnceFunc(func() { close(c.abandoned) })
 	config := child.Config{
 		Command: s.command, KillMargin: election.KillMargin(), StopTimeout: stopTimeout, Clock: bootclock.System{}, Log: log,
 		Ended: func(e child.End) {
@@ -142,7 +142,7 @@ func (c *command) ended(e child.End, endCampaign func(error)) time.Duration {
 	return d
 }
 
-// close lets the command stop in its own time, until it is to be killed or somebody hurries, and ends its guard. It
+// close lets the command stop in its own time, until it is to be killed or somebody abandons the wait, and ends its guard. It
 // returns the status to end with.
 func (c *command) close() error {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -150,7 +150,7 @@ func (c *command) close() error {
 	go func() {
 		defer close(watched)
 		select {
-		case <-c.hurried:
+		case <-c.abandoned:
 			cancel()
 		case <-ctx.Done():
 		}
@@ -173,11 +173,11 @@ func (c *sidecar) closeCommand() error {
 	return c.command.close()
 }
 
-// hurry ends all waiting for the workload's own end.
-func (c *sidecar) hurry() {
+// abandon ends all waiting for the workload's own end.
+func (c *sidecar) abandon() {
 	c.elector.Abandon()
 	if c.command != nil {
-		c.command.hurry()
+		c.command.abandon()
 	}
 	if c.process != nil {
 		c.process.abandon()

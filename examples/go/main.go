@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +30,7 @@ type worker struct {
 	dir, url string
 	interval time.Duration // between looks while standing by
 	http     http.Client
+	lock     *os.File      // the run lock, while it works; nil while it does not
 	news     chan struct{} // ends the pause between looks
 }
 
@@ -72,12 +74,34 @@ func (w *worker) run(ctx context.Context) {
 
 func (w *worker) tell(ctx context.Context, token string) {
 	if token != "" {
+		w.hold()
 		fmt.Println("leading token=" + token)
 		return
+	}
+	if w.lock != nil {
+		_ = w.lock.Close() // and lets go of the lock
+		w.lock = nil
 	}
 	fmt.Println("standing by")
 	// So that another replica may start at once. A dead sidecar's term runs out by itself.
 	_, _ = w.ask(ctx, http.MethodPost, "/drained")
+}
+
+// hold takes the run lock, by which the sidecar sees this worker at work, and its end, however it ends. Without it the
+// sidecar goes by what it is told.
+func (w *worker) hold() {
+	if w.dir == "" || w.lock != nil {
+		return
+	}
+	lock, err := os.Open(filepath.Join(w.dir, "run.lock"))
+	if err != nil {
+		return
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_SH); err != nil {
+		_ = lock.Close()
+		return
+	}
+	w.lock = lock
 }
 
 // term returns the token of the term that runs now, or "".

@@ -3,6 +3,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardWatchEventKinds;
@@ -39,6 +40,8 @@ public class Worker {
             .proxy(HttpClient.Builder.NO_PROXY).connectTimeout(Duration.ofSeconds(1)).build();
     final String boot = Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
     final WatchService events = watch();
+    /** What holds the run lock while this worker works; null while it does not. */
+    FileChannel lock;
 
     Worker() throws IOException {}
 
@@ -83,6 +86,24 @@ public class Worker {
             return leads ? said.group("token") : "";
         } catch (IOException | RuntimeException e) {
             return ""; // whatever it is, nothing is known: that is no term
+        }
+    }
+
+    /**
+     * Takes the run lock, by which the sidecar sees this worker at work, and its end, however it ends; or lets go of it.
+     * Opening and closing the file elsewhere in this process would let go of it too: that is how POSIX locks are.
+     */
+    void hold(boolean works) {
+        try {
+            if (works && lock == null && !DIR.isEmpty()) {
+                lock = FileChannel.open(Path.of(DIR, "run.lock"));
+                lock.lock(0, Long.MAX_VALUE, true);
+            } else if (!works && lock != null) {
+                lock.close();
+                lock = null;
+            }
+        } catch (IOException e) {
+            // then the sidecar goes by what it is told
         }
     }
 
@@ -139,6 +160,7 @@ public class Worker {
         while (true) {
             String token = term();
             if (!token.equals(told)) {
+                hold(!token.isEmpty());
                 System.out.println(token.isEmpty() ? "standing by" : "leading token=" + token);
                 if (token.isEmpty()) {
                     drained();

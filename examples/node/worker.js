@@ -7,6 +7,7 @@
 // It fails closed: whatever is missing, half, stale, of another boot or refused means "not leader".
 'use strict'
 const fs = require('node:fs')
+const http = require('node:http')
 const path = require('node:path')
 
 const dir = process.env.SIGNAL_DIR || ''
@@ -45,6 +46,18 @@ async function term() {
   } catch {
     return '' // whatever it is, nothing is known: that is no term
   }
+}
+
+// hold keeps an answer of the sidecar's open, by which that sees this worker at work, and its end, however it ends: Node
+// cannot lock a file. It returns what ends it.
+function hold() {
+  return new Promise((resolve) => {
+    const request = http.get(`${url}/running`, { agent: false }, (answer) => {
+      answer.on('error', () => {}).resume()
+      resolve(() => request.destroy())
+    })
+    request.on('error', () => resolve(() => {})) // then the sidecar goes by what it is told
+  })
 }
 
 // drained tells the sidecar that the work has stopped, so that another replica may start at once.
@@ -88,9 +101,12 @@ async function main() {
   follow()
   let told = 'unknown'
   let unit = 0
+  let letGo
   for (;;) {
     const token = await term()
     if (token !== told) {
+      if (token) letGo ??= await hold()
+      else letGo = letGo?.()
       console.log(token ? `leading token=${token}` : 'standing by')
       if (!token) await drained()
       told = token

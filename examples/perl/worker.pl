@@ -7,6 +7,7 @@
 # It fails closed: whatever is missing, half, stale, of another boot or refused means "not leader".
 use strict;
 use warnings;
+use Fcntl qw(:flock);
 use HTTP::Tiny;
 use JSON::PP;
 use Time::HiRes qw(sleep stat time);
@@ -60,6 +61,14 @@ sub term {
     return $token // '';    # whatever it was, nothing is known: that is no term
 }
 
+# hold takes the run lock, by which the sidecar sees this worker at work, and its end, however it ends. Closing the file
+# lets go of it.
+sub hold {
+    open my $lock, '<', "$dir/run.lock" or return;
+    flock $lock, LOCK_SH or return;
+    return $lock;
+}
+
 # drained tells the sidecar that the work has stopped, so that another replica may start at once. A dead sidecar's
 # term runs out by itself, so the answer does not matter.
 sub drained { $http->post("$url/drained") }
@@ -72,10 +81,12 @@ sub work {
     sleep 0.2;
 }
 
-my ( $told, $unit ) = ( 'unknown', 0 );
+my ( $told, $unit, $lock ) = ( 'unknown', 0 );
 while (1) {
     my $token = term();
     if ( $token ne $told ) {
+        if   ( !$token )         { undef $lock }
+        elsif ( $dir && !$lock ) { $lock = hold() }
         print $token ? "leading token=$token\n" : "standing by\n";
         drained() unless $token;
         $told = $token;

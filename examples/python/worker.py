@@ -7,6 +7,7 @@
 It fails closed: whatever is missing, half, stale, of another boot or refused means "not leader".
 """
 
+import fcntl
 import http.client
 import json
 import os
@@ -58,6 +59,19 @@ def term():
     return None
 
 
+def hold():
+    """Take the run lock, by which the sidecar sees this worker at work, and its end, however it ends.
+
+    Closing what is returned lets go of it.
+    """
+    try:
+        lock = open(os.path.join(DIR, "run.lock"), "rb")
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        return lock
+    except OSError:
+        return None  # then the sidecar goes by what it is told
+
+
 def drained():
     """Tell the sidecar that the work has stopped, so that another replica may start at once."""
     try:
@@ -95,11 +109,15 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as pid 1 Python would not die of it
     news = threading.Event()
     threading.Thread(target=follow, args=[news], daemon=True).start()
-    told, unit = "unknown", 0
+    told, unit, lock = "unknown", 0, None
     while True:
         news.clear()
         token = term()
         if token != told:
+            if token and not lock and DIR:
+                lock = hold()
+            elif not token and lock:
+                lock = lock.close()
             print(f"leading token={token}" if token else "standing by", flush=True)
             if not token:
                 drained()

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A worker that works only while its replica leads. POSIX sh, sed and coreutils; curl for what goes over HTTP.
+# A worker that works only while its replica leads. POSIX sh, sed, coreutils and util-linux (flock); curl for what goes
+# over HTTP.
 #
 #   SIGNAL_DIR=/var/run/lease-sidecar ./worker.sh     asks the files
 #   ./worker.sh                                       asks over HTTP, at SIDECAR_URL
@@ -36,6 +37,11 @@ term() {
 # drained tells the sidecar that the work has stopped, so that another replica may start at once.
 drained() { curl --noproxy '*' --silent --max-time 1 --output /dev/null -X POST "$url/drained"; }
 
+# hold takes the run lock, by which the sidecar sees this worker at work, and sees its end, however it ends; let_go ends
+# that. A program that is started meanwhile has the lock too.
+hold() { [ ! -r "$dir/run.lock" ] || { exec 9<"$dir/run.lock"; flock -s 9; }; }
+let_go() { exec 9<&-; }
+
 # work is one short piece: it ends well within the gap between renew deadline and lease duration. Whatever it writes
 # to should refuse a token lower than one it has seen.
 work() {
@@ -49,8 +55,10 @@ while :; do
   token=$(document | term)
   if [ "$token" != "$told" ]; then
     if [ -n "$token" ]; then
+      hold
       echo "leading token=$token"
     else
+      let_go
       echo "standing by"
       drained
     fi

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -22,14 +21,6 @@ const (
 	// retryPause is the time until the next look where a process's end does not come as an event.
 	retryPause = 20 * time.Millisecond
 )
-
-// Config says whom to watch.
-type Config struct {
-	// Except names processes that do not count, as their comm: helpers that outlive the workload.
-	Except []string
-	// Log takes what cannot be seen (Warn, when it changes).
-	Log *slog.Logger
-}
 
 // Processes sees the workload by all processes of the pid namespace. Its methods may be called from several goroutines
 // at once.

@@ -5,18 +5,9 @@ package processes
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 )
-
-// Config is as on Linux.
-type Config struct {
-	// Except are names of programs to leave out.
-	Except []string
-	// Log takes nothing here.
-	Log *slog.Logger
-}
 
 // Processes is there on Linux only.
 type Processes struct{}
@@ -32,11 +23,11 @@ func New(Config) *Processes { return &Processes{} }
 // Name returns "processes".
 func (*Processes) Name() string { return "processes" }
 
-// Kills returns false.
+// Kills reports false.
 func (*Processes) Kills() bool { return false }
 
-// State returns Unknown.
+// State knows nothing.
 func (*Processes) State(bool) sight.State { return sight.Unknown }
 
-// Watch returns at once.
-func (*Processes) Watch(context.Context, func()) {}
+// Watch sees nothing.
+func (*Processes) Watch(ctx context.Context, _ func()) { <-ctx.Done() }

@@ -18,24 +18,27 @@ type dir struct {
 	path string
 }
 
-// make opens the lock file, or makes it. What is there in its place and is no plain file of ours is removed: nobody can
-// be seen by it.
-func (d dir) make() (*os.File, error) {
-	file, err := d.open()
+// make opens the lock file, or makes it, and reports which. What is there in its place and is no plain file of ours is
+// removed: nobody can be seen by it.
+func (d dir) make() (_ *os.File, made bool, err error) {
+	file, err := d.open(os.O_CREATE | os.O_EXCL)
 	if err == nil {
-		return file, nil
+		return file, true, nil
+	}
+	if file, err = d.open(0); err == nil {
+		return file, false, nil
 	}
 	if removed := d.root.Remove(FileName); removed != nil {
-		return nil, fmt.Errorf("make %s in signal directory %s: %w", FileName, d.path, errors.Join(err, removed))
+		return nil, false, fmt.Errorf("make %s in signal directory %s: %w", FileName, d.path, errors.Join(err, removed))
 	}
-	if file, err = d.open(); err != nil {
-		return nil, fmt.Errorf("make %s in signal directory %s: %w", FileName, d.path, err)
+	if file, err = d.open(os.O_CREATE | os.O_EXCL); err != nil {
+		return nil, false, fmt.Errorf("make %s in signal directory %s: %w", FileName, d.path, err)
 	}
-	return file, nil
+	return file, true, nil
 }
 
-func (d dir) open() (*os.File, error) {
-	file, err := d.root.OpenFile(FileName, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, fileMode)
+func (d dir) open(flags int) (*os.File, error) {
+	file, err := d.root.OpenFile(FileName, os.O_RDWR|flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, fileMode)
 	if err != nil {
 		return nil, err
 	}

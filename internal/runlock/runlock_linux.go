@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -24,25 +24,15 @@ var (
 	retryPause = 50 * time.Millisecond
 )
 
-// Config says where the lock is; all of it is required.
-type Config struct {
-	// Dir is the signal directory, which must exist.
-	Dir string
-	// Clock judges levels.
-	Clock bootclock.Clock
-	// Ended is told that the lock's last holder has gone while this replica leads. It may block for a while.
-	Ended func()
-	// Log takes who came and went (Info), and what cannot be seen (Warn, when it changes).
-	Log *slog.Logger
-}
-
 // RunLock sees the workload by the run lock. Its methods may be called from several goroutines at once.
 type RunLock struct {
 	cfg      Config
 	dir      dir
 	opens    *opens // nil where the kernel has none left
 	presence *sight.Presence
-	poke     chan struct{} // asks Run for looks
+	stirred  atomic.Bool   // the file may have been opened by others
+	turned   chan struct{} // a transition: asks Run for looks
+	renewed  chan struct{} // a renewal: asks Run for one
 
 	mu      sync.Mutex
 	file    *os.File // nil where it could not be made
@@ -63,7 +53,7 @@ func New(cfg Config) (*RunLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open signal directory %s: %w", cfg.Dir, err)
 	}
-	l := &RunLock{cfg: cfg, dir: dir{root: root, path: cfg.Dir}, poke: make(chan struct{}, 1), noted: map[string]int{}}
+	l := &RunLock{cfg: cfg, dir: dir{root: root, path: cfg.Dir}, turned: make(chan struct{}, 1), renewed: make(chan struct{}, 1), noted: map[string]int{}}
 	l.presence = sight.NewPresence(cfg.Clock, cfg.Ended)
 	l.waiting, l.end = context.WithCancel(context.Background())
 	if l.opens, err = newOpens(); err != nil {
@@ -93,10 +83,16 @@ func (l *RunLock) Watch(ctx context.Context, changed func()) {
 
 // Level takes note of what the workload is told; call it before the workload is told. It does not block.
 func (l *RunLock) Level(level leadership.Leadership) {
-	l.presence.Level(level)
+	due := l.renewed
+	if l.presence.Level(level) {
+		due = l.turned
+	}
+	if !l.stirred.Load() {
+		return // nobody can hold what nobody has opened
+	}
 	select {
-	case l.poke <- struct{}{}:
-	default: // looks are due already
+	case due <- struct{}{}:
+	default: // it is due already
 	}
 }
 
@@ -107,16 +103,18 @@ func (l *RunLock) Run(ctx context.Context) {
 	if l.opens != nil {
 		following.Go(func() { l.follow(opened) })
 	}
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(lookAfter[0])
 	defer timer.Stop()
 	for step := 0; ; {
 		select {
 		case <-opened:
 			step = 0
 			timer.Reset(lookAfter[0])
-		case <-l.poke:
+		case <-l.turned:
 			step = 0
 			timer.Reset(lookAfter[0])
+		case <-l.renewed:
+			l.look()
 		case <-timer.C:
 			l.look()
 			if l.presence.There() { // its end comes as an event
@@ -138,6 +136,7 @@ func (l *RunLock) Run(ctx context.Context) {
 // follow passes on that the file was opened.
 func (l *RunLock) follow(opened chan<- struct{}) {
 	for l.opens.next() == nil {
+		l.stirred.Store(true)
 		if !l.presence.There() {
 			select {
 			case opened <- struct{}{}:
@@ -206,7 +205,7 @@ func (l *RunLock) provide() error {
 	if l.file != nil && l.dir.holds(l.file) {
 		return nil
 	}
-	file, err := l.dir.make()
+	file, made, err := l.dir.make()
 	if err != nil {
 		return err
 	}
@@ -217,10 +216,13 @@ func (l *RunLock) provide() error {
 		l.presence.Forget()
 	}
 	l.file = file
-	if l.opens == nil {
-		return nil
+	if l.opens != nil {
+		err = l.opens.add(file)
 	}
-	return l.opens.add(file)
+	if !made || l.opens == nil || err != nil {
+		l.stirred.Store(true)
+	}
+	return err
 }
 
 // report logs a trouble when it changes.

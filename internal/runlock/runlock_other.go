@@ -5,22 +5,10 @@ package runlock
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
-
-// Config is as on Linux.
-type Config struct {
-	// Dir is the signal directory.
-	Dir string
-	// Clock, Ended and Log are not used here.
-	Clock bootclock.Clock
-	Ended func()
-	Log   *slog.Logger
-}
 
 // RunLock is there on Linux only.
 type RunLock struct{}
@@ -33,19 +21,19 @@ func New(Config) (*RunLock, error) { return nil, errors.New("the run lock is the
 // Name returns "run-lock".
 func (*RunLock) Name() string { return "run-lock" }
 
-// Kills returns false.
+// Kills reports false.
 func (*RunLock) Kills() bool { return false }
 
-// State returns Unknown.
+// State knows nothing.
 func (*RunLock) State(bool) sight.State { return sight.Unknown }
 
-// Watch returns at once.
-func (*RunLock) Watch(context.Context, func()) {}
+// Watch sees nothing.
+func (*RunLock) Watch(ctx context.Context, _ func()) { <-ctx.Done() }
 
 // Level does nothing.
 func (*RunLock) Level(leadership.Leadership) {}
 
-// Run returns at once.
+// Run does nothing.
 func (*RunLock) Run(context.Context) {}
 
 // Close does nothing.

@@ -43,9 +43,11 @@ func (w *Waiter) look(ending bool) seen {
 // reader could honour where nobody says anything.
 func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 	s := w.look(d.Terminating)
+	told, reported := w.word(d)
 	limit, until := d.Began.Add(w.cfg.StopTimeout), d.Until
-	if s.kills {
-		limit, until = limit.Add(w.cfg.KillMargin), until.Add(w.cfg.KillMargin)
+	if s.kills { // each renewal of the hold moves the kill deadline, as far as the stop timeout from when it was told to stop
+		until = max(until, max(d.Began, told).Add(w.cfg.StopTimeout)).Add(w.cfg.KillMargin)
+		limit = limit.Add(w.cfg.KillMargin)
 	}
 	if len(s.running) > 0 { // nothing below counts against the sight of it
 		if !now.Before(limit) {
@@ -53,7 +55,6 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 		}
 		return verdict{running: s.running, next: limit}
 	}
-	told, reported := w.word(d)
 	promised := told.Add(w.cfg.DrainTimeout)
 	v := verdict{next: until}
 	switch {
@@ -63,6 +64,8 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 		v.because = "it reported so"
 	case !told.IsZero() && w.cfg.DrainTimeout > 0 && !now.Before(promised):
 		v.because = "the drain timeout is over"
+	case !now.Before(until) && s.kills:
+		v.because = "validUntil and its kill deadline have passed"
 	case !now.Before(until):
 		v.because = "validUntil has passed"
 	case !told.IsZero() && w.cfg.DrainTimeout > 0:

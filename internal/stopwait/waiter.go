@@ -67,7 +67,7 @@ func New(cfg Config) *Waiter {
 // d.Began is over, and for KillMargin more where something kills it; nothing else ends that wait. Where no sight says so,
 // the first of these counts: a sight that has seen it stop, a report for this term, the end of DrainTimeout. At d.Until no
 // reader that honours validUntil believes in the term any more: then waiting ends, also where a signal could not be applied,
-// but a kill margin later where something kills the workload.
+// but where something kills the workload, not before a kill margin after its deadline, which renewals move up to the stop timeout.
 func (w *Waiter) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
 	w.mu.Lock()
 	w.token = d.Token

@@ -53,6 +53,7 @@ func newFleet(t *testing.T, n int, settle func(context.Context, Drain) Outcome) 
 	t.Cleanup(func() {
 		for _, m := range f.members {
 			m.cancel()
+			m.Abandon()
 			<-m.ended
 		}
 		f.backend.Close()
@@ -61,18 +62,25 @@ func newFleet(t *testing.T, n int, settle func(context.Context, Drain) Outcome) 
 }
 
 func (f *fleet) add(id naming.Identity, settle func(context.Context, Drain) Outcome) *member {
+	return f.join(id, func(_ *Config, d *Deps) { d.StopWait = settle })
+}
+
+// join runs a candidate that is as change has it.
+func (f *fleet) join(id naming.Identity, change func(*Config, *Deps)) *member {
 	m := &member{store: f.backend.Store("default", "acme-1"), ended: make(chan error, 1)}
 	cfg := Default()
 	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", id
-	var err error
-	m.Elector, err = New(cfg, Deps{
-		Store: m.store, Clock: f.clock, BootID: "boot", StopWait: settle,
+	deps := Deps{
+		Store: m.store, Clock: f.clock, BootID: "boot",
 		Publish: func(l leadership.Leadership) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.levels = append(m.levels, l)
 		},
-	})
+	}
+	change(&cfg, &deps)
+	var err error
+	m.Elector, err = New(cfg, deps)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -80,6 +88,13 @@ func (f *fleet) add(id naming.Identity, settle func(context.Context, Drain) Outc
 	ctx, m.cancel = context.WithCancel(context.Background())
 	go func() { m.ended <- m.Run(ctx); close(m.ended) }()
 	return m
+}
+
+// told returns every level that was published.
+func (m *member) told() []leadership.Leadership {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.levels)
 }
 
 func (f *fleet) leaders() (names []string) {

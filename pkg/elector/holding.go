@@ -21,6 +21,10 @@ type holding struct {
 	retryAt    bootclock.Instant // when to write it again; zero: the last write went well
 }
 
+// replace has a hold that is of no use here written over at the next step: another process, with another identity, might
+// still believe it, until longest at most.
+func (h *holding) replace(longest bootclock.Instant) { h.believable, h.retryAt = longest, 1 }
+
 // writing notes that s is being written. It counts as written unless [holdFailed] follows.
 func (h *holding) writing(s HoldState) {
 	h.before, h.retryAt = h.believable, 0

@@ -36,22 +36,26 @@ type loop struct {
 func newLoop(e *Elector) *loop {
 	l := &loop{e: e, events: make(chan event), notes: make(chan note, 256), holdOK: true}
 	l.life, l.end = context.WithCancel(context.Background())
-	l.m = newMachine(e.cfg, e.deps.BootID, l.inherited(), e.deps.Rand)
+	l.m = l.begin()
 	l.running.Go(l.logNotes)
 	return l
 }
 
-// inherited returns what the process before left in the hold file, if it is of any use.
-func (l *loop) inherited() *HoldState {
-	if l.e.deps.Hold == nil {
-		return nil
+// begin makes the machine, from what the process before left in the hold file if that is of any use.
+func (l *loop) begin() *machine {
+	d := l.e.deps
+	if d.Hold == nil {
+		return newMachine(l.e.cfg, d.BootID, nil, d.Rand)
 	}
-	now := l.e.deps.Clock.Now()
-	h, ok := l.e.deps.Hold.Load(l.e.cfg.HoldKey(), now, now.Add(l.e.cfg.RenewDeadline))
+	now := d.Clock.Now()
+	longest := now.Add(l.e.cfg.RenewDeadline)
+	h, ok := d.Hold.Load(l.e.cfg.HoldKey(), now, longest)
 	if !ok {
-		return nil
+		m := newMachine(l.e.cfg, d.BootID, nil, d.Rand)
+		m.holding.replace(longest)
+		return m
 	}
-	return &h
+	return newMachine(l.e.cfg, d.BootID, &h, d.Rand)
 }
 
 // close ends and joins everything that the loop has started.

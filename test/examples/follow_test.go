@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 // TestExamplesFollowTheSidecar has two replicas of each example work in turn: the leader's stops and reports it on a
@@ -19,8 +21,13 @@ func TestExamplesFollowTheSidecar(t *testing.T) {
 		heir := other(first, replicas)
 
 		first.stepDown()
-		if because := first.awaitLog("the workload counts as stopped"); !strings.Contains(because, "it reported so") {
-			t.Errorf("the worker did not report that its work has stopped: %s", because)
+		because := first.awaitLog("the workload counts as stopped")
+		if l.seenBy(w) == "" {
+			if !strings.Contains(because, "it reported so") {
+				t.Errorf("the worker did not report that its work has stopped: %s", because)
+			}
+		} else if !strings.Contains(because, "it reported so") && !strings.Contains(because, l.seenBy(w)) {
+			t.Errorf("the worker was not seen to stop, nor did it report: %s", because)
 		}
 		_, state := awaitLeader(t, script, heir)
 		if !less(before.Token, state.Token) {
@@ -31,6 +38,30 @@ func TestExamplesFollowTheSidecar(t *testing.T) {
 		wantEndOfWork(t, script, heir)
 		wantOneAtWork(t, script)
 	})
+}
+
+// TestKilledWorkers kills the leader's worker of each language that shows its work: the Lease is released at once, though
+// nothing of the worker could say so, and the other replica works.
+func TestKilledWorkers(t *testing.T) {
+	for _, l := range languages {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			script := newTranscript(t)
+			replicas := startReplicas(t, 2, l, byFile, script)
+			first, before := awaitLeader(t, script, replicas...)
+			wantWork(t, script, script.len(), before.Token) // it has shown that it works before
+			first.worker.signal(syscall.SIGKILL)
+			killed := bootclock.System{}.Now()
+			first.awaitLog("the workload has ended while this replica leads")
+			if because := first.awaitLog("the workload counts as stopped"); !strings.Contains(because, l.seenBy(byFile)) {
+				t.Errorf("its end was not seen: %s", because)
+			}
+			released := bootclock.System{}.Now().Sub(killed)
+			t.Logf("released within %s of the kill, as the log tells", released)
+			awaitLeader(t, script, other(first, replicas))
+			wantOneAtWork(t, script)
+		})
+	}
 }
 
 // wantEndOfWork has the replica's worker stop by the validUntil that its sidecar, now dead or frozen, wrote last.

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 // TestFrozenSidecar stops the leader's sidecar alone, for longer than its Lease: the worker stops by validUntil without
@@ -23,9 +26,14 @@ func TestFrozenSidecar(t *testing.T) {
 }
 
 // TestFrozenApp stops the leader's worker in the middle of a piece of work, and asks for a handover. Nobody can tell
-// the worker, so the Lease is kept until its validUntil; on waking it looks before it works, and stands by.
+// the worker, so the Lease is kept until its validUntil; on waking it looks before it works, and stands by. Where it is
+// seen by the run lock, the Lease is kept beyond that, until the worker is killed.
 func TestFrozenApp(t *testing.T) {
 	bothWays(t, func(t *testing.T, w way, script *transcript, replicas []*replica) {
+		if w == byFile {
+			frozenUnderLock(t, script, replicas)
+			return
+		}
 		frozen, before := awaitLeader(t, script, replicas...)
 		wantWork(t, script, script.len(), before.Token) // it sleeps in that piece now
 		frozen.worker.signal(syscall.SIGSTOP)
@@ -37,6 +45,26 @@ func TestFrozenApp(t *testing.T) {
 		frozen.worker.signal(syscall.SIGCONT)
 		wantStays(t, script, other(frozen, replicas))
 	})
+}
+
+func frozenUnderLock(t *testing.T, script *transcript, replicas []*replica) {
+	frozen, before := awaitLeader(t, script, replicas...)
+	heir := other(frozen, replicas)
+	wantWork(t, script, script.len(), before.Token)
+	frozen.worker.signal(syscall.SIGSTOP)
+	frozen.stepDown()
+	eventually(t, "the term is over", func() bool { return !bootclock.System{}.Now().Before(before.ValidUntil) })
+	for deadline := time.Now().Add(2 * leaseDuration); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if heir.state().IsLeader {
+			t.Fatal("another replica leads while the frozen worker holds the run lock")
+		}
+	}
+	frozen.worker.signal(syscall.SIGKILL)
+	if because := frozen.awaitLog("the workload counts as stopped"); !strings.Contains(because, "run-lock") {
+		t.Errorf("the killed worker was not seen to stop: %s", because)
+	}
+	awaitLeader(t, script, heir)
+	wantOneAtWork(t, script)
 }
 
 // TestFrozenNode stops the leader's sidecar and its worker, in the middle of a piece of work, for longer than the

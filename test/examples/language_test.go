@@ -60,3 +60,14 @@ func eachWay(t *testing.T, test func(t *testing.T, l language, w way)) {
 		}
 	}
 }
+
+// seenBy returns the sight by which the sidecar sees the worker at work, asking in that way; "" for none.
+func (l language) seenBy(w way) string {
+	switch {
+	case l.name == "node":
+		return "running"
+	case w == byFile:
+		return "run-lock"
+	}
+	return ""
+}

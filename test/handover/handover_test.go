@@ -47,6 +47,10 @@ func TestTheNextNeverStartsBeforeTheLastHasStopped(t *testing.T) {
 		{"process signal, drained, step-down", "signal", 6, bySignal, (*replica).stepDown},
 		{"process signal, its exit, classic placement", "signal silent", 3, append([]string{"--placement", "classic"}, bySignal...), (*replica).restartClassic},
 		{"process signal, its exit, native placement", "signal silent", 3, bySignal, (*replica).restartNative},
+		{"file, run lock, step-down", "file lock", 6, nil, (*replica).stepDown},
+		{"file, run lock, SIGTERM", "file lock", 3, nil, (*replica).restartClassic},
+		{"HTTP, GET /running, step-down", "http open", 6, nil, (*replica).stepDown},
+		{"HTTP, GET /running, SIGTERM", "http open", 3, nil, (*replica).restartClassic},
 		{"child, step-down", "start", 6, nil, (*replica).stepDown},
 		{"child, SIGTERM", "start", 3, nil, (*replica).restartClassic},
 	} {

@@ -3,7 +3,9 @@ package handover
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -30,7 +32,7 @@ const (
 	sickFile    = "sick"      // there: the toy's health check fails
 	pidFile     = "pid"       // the toy's pid, once it can be told
 	portFile    = "port"      // a loopback address at which the toy's endpoint is too
-	followFile  = "follow"    // how the toy hears: file, http, signal or start; "silent" after it: it reports nothing
+	followFile  = "follow"    // how the toy hears: file, http, signal or start; a word after it: how it shows its work
 	stopFile    = "stop"      // in the test's folder: how long a stop takes
 	witnessFile = "witness"   // in the test's folder: what was worked, and when
 )
@@ -39,7 +41,8 @@ const (
 type toy struct {
 	dir, name string
 	follow    string
-	silent    bool // it reports nothing
+	shows     string // "": it reports its stop; silent; lock: the run lock while it works; open: GET /running while it works
+	hold      io.Closer
 	local     *http.Client
 	bootID    string
 	working   bool
@@ -51,7 +54,7 @@ func toyMain() int {
 	t := &toy{dir: os.Getenv(toyEnv)}
 	t.name = filepath.Base(t.dir)
 	follow, _ := os.ReadFile(filepath.Join(t.dir, followFile))
-	t.follow, _, t.silent = strings.Cut(string(follow), " ")
+	t.follow, t.shows, _ = strings.Cut(string(follow), " ")
 	t.bootID, _ = bootclock.ID()
 	if t.follow == "signal" {
 		defer t.listen()()
@@ -118,6 +121,10 @@ func (t *toy) turn() {
 	leads := t.leads()
 	switch {
 	case leads && !t.working:
+		if t.show() != nil || !t.leads() {
+			t.unshow()
+			return
+		}
 		t.working = true
 		t.witness("start")
 	case !leads && t.working:
@@ -136,11 +143,43 @@ func (t *toy) rest() {
 	time.Sleep(takes)
 	t.witness("stop")
 	t.working = false
+	t.unshow()
+}
+
+// show shows that the work goes on, where the toy does that.
+func (t *toy) show() error {
+	switch t.shows {
+	case "lock":
+		lock, err := os.Open(filepath.Join(t.dir, signalDir, "run.lock"))
+		if err != nil {
+			return err
+		}
+		t.hold = lock
+		return syscall.Flock(int(lock.Fd()), syscall.LOCK_SH)
+	case "open":
+		// A client of its own: the other one gives up after a second.
+		response, err := (&http.Client{Transport: t.local.Transport}).Get("http://localhost/running")
+		if err != nil {
+			return err
+		}
+		t.hold = response.Body
+		if response.StatusCode != http.StatusOK {
+			return errors.New(response.Status)
+		}
+	}
+	return nil
+}
+
+func (t *toy) unshow() {
+	if t.hold != nil {
+		_ = t.hold.Close()
+		t.hold = nil
+	}
 }
 
 // report tells the sidecar that the work has stopped. Where both were told to end at once, it may come too early.
 func (t *toy) report() {
-	if t.silent || t.follow == "start" {
+	if t.shows != "" || t.follow == "start" {
 		return
 	}
 	for range 10 {

@@ -67,7 +67,7 @@ func TestDeadWatch(t *testing.T) {
 		{"refused", func(_ *testing.T, w weather) {
 			w.storm.Faults(refused(isWatch, http.StatusServiceUnavailable))
 			w.Reset()
-		}, 0, 3}, // without any news a standby tries to take the Lease, is refused, and reads it: once a lease duration
+		}, 0, 5}, // without any news a standby reads the Lease, tries to take it, is refused, and reads it: once a lease duration
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

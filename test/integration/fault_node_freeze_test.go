@@ -34,6 +34,7 @@ func TestFrozenBeyondTheLease(t *testing.T) {
 			t.Parallel()
 			e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 			e.Ship(t)
+			e.Flags = []string{"--stop-timeout", "3s"}
 			to := newGuarded(t)
 			pods := startPods(t, e, 2, to, stubborn)
 			witness := harness.Watch(t, sidecarsOf(pods)...)

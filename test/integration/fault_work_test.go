@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,40 +17,56 @@ import (
 // The tests of this file and of fault_native_test.go judge by what two workloads wrote down themselves, on the boot clock:
 // that of web-0, whose sidecar gives up leadership while it works on, and that of web-1, which works while it leads.
 
-// TestCreditComesLate lets a leader's renewals be applied without their replies coming back, makes its workload unhealthy
-// meanwhile, and lets the replies through just after the term has run out. The term that is proven too late is drained like
-// any other: its workload, which ignores SIGTERM, lives until it is killed, and nobody else works before.
+// TestCreditComesLate lets a leader's renewals be applied without their replies coming back, has it hand over meanwhile, and
+// lets the replies through just after the term has run out. The term that is proven too late is drained like any other: its
+// workload, which ignores SIGTERM, lives until it is killed, and nobody else works before.
 func TestCreditComesLate(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 12*time.Second)
-	e.ShipFree(t)
-	work, healthy := harness.NewWork(t), filepath.Join(t.TempDir(), "healthy")
-	if err := os.WriteFile(healthy, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	line := e.Cluster.Proxy(t)
-	s := e.Prepare(t, "web-0")
-	s.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
-	s.Args = append(s.Args, "--health-file", healthy, "--health-interval", "100ms", "--health-threshold", "1", "--")
-	s.Args = append(s.Args, work.Command(s.Pod, "linger=60")...)
-	s.Start(t, e)
-	harness.AwaitLeader(t, e.Duration+slack, s)
-	work.Await(t, slack, s.Pod)
-	startHeir(t, e, work)
+	for _, tc := range []struct {
+		name string
+		ends func(t *testing.T, s *harness.Sidecar, healthy string)
+	}{
+		{"unhealthy", func(t *testing.T, _ *harness.Sidecar, healthy string) {
+			if err := os.Remove(healthy); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"terminating", func(t *testing.T, s *harness.Sidecar, _ string) { strike(t, syscall.SIGTERM, s.PID()) }},
+		{"stepping down", func(t *testing.T, s *harness.Sidecar, _ string) {
+			if status := s.Post("/step-down"); status != http.StatusAccepted {
+				t.Fatalf("POST /step-down: status %d, want %d", status, http.StatusAccepted)
+			}
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			e := harness.NewElection(t, harness.Shared(t), 12*time.Second)
+			e.ShipFree(t)
+			work, healthy := harness.NewWork(t), filepath.Join(t.TempDir(), "healthy")
+			if err := os.WriteFile(healthy, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			line := e.Cluster.Proxy(t)
+			s := e.Prepare(t, "web-0")
+			s.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
+			s.Args = append(s.Args, "--health-file", healthy, "--health-interval", "100ms", "--health-threshold", "1", "--")
+			s.Args = append(s.Args, work.Command(s.Pod, "linger=60")...)
+			s.Start(t, e)
+			harness.AwaitLeader(t, e.Duration+slack, s)
+			work.Await(t, slack, s.Pod)
+			startHeir(t, e, work)
 
-	awaitRenewal(t, s)
-	line.CutWays(harness.Replies)
-	deadline := s.State().ValidUntil
-	if err := os.Remove(healthy); err != nil {
-		t.Fatal(err)
+			awaitRenewal(t, s)
+			line.CutWays(harness.Replies)
+			deadline, known := s.State().ValidUntil, version(t, e)
+			tc.ends(t, s, healthy)
+			harness.Eventually(t, deadline.Sub(now()), "a renewal is applied whose reply does not come", func() bool { return version(t, e) != known })
+			time.Sleep(deadline.Add(20 * time.Millisecond).Sub(now()))
+			line.Heal()
+			work.Await(t, 2*e.Duration+slack, "web-1")
+			work.Verdict(t)
+		})
 	}
-	harness.Eventually(t, slack, "a renewal is applied, and its reply does not come", func() bool {
-		return e.Read(t).Spec.RenewTime.Sub(time.Now()) > -e.Duration/5 && now().Before(deadline) && deadline.Sub(now()) < e.RenewDeadline()-e.Duration/5
-	})
-	time.Sleep(deadline.Add(20 * time.Millisecond).Sub(now()))
-	line.Heal()
-	work.Await(t, 2*e.Duration+slack, "web-1")
-	work.Verdict(t)
 }
 
 // TestWorkersAreLeft lets a workload end at SIGTERM whose workers go on without it. They are the workload's, too: with a

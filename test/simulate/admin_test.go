@@ -74,6 +74,9 @@ func (w *world) putBack() {
 	if old == nil {
 		return
 	}
+	w.mu.Lock()
+	w.putBacks = true
+	w.mu.Unlock()
 	w.edit("puts an old held record back", func(o *coordinationv1.Lease) {
 		o.Annotations, o.Spec = old.Annotations, old.Spec
 	})
@@ -97,7 +100,7 @@ func (w *world) restore(d time.Duration) {
 	w.after(d+down, func() {
 		w.note("the administrator restores the backup")
 		w.mu.Lock()
-		w.restored, w.disturbed = true, w.now()
+		w.restored, w.putBacks, w.disturbed = true, true, w.now()
 		seen := w.newest
 		w.newest = ""
 		clear(w.overwritten) // what came after the backup has never been

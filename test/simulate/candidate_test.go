@@ -3,8 +3,12 @@
 package simulate
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 )
 
@@ -176,6 +180,42 @@ func (c *candidate) stranger(d time.Duration) {
 	other := c.newPod(true)
 	c.w.after(d/4, other.start)
 	c.w.after(2*d, func() {
+		c.w.mu.Lock()
+		other.retired = true
+		q := other.process
+		c.w.mu.Unlock()
+		if q != nil && !q.gone() {
+			c.w.spawn(q.terminate)
+		}
+	})
+}
+
+// twins starts a second sidecar with the pod's identity, on a copy of its directory, for as long: as "cp -a", two hosts
+// with one --identity, or a restored node do.
+func (c *candidate) twins(d time.Duration) {
+	p := c.running()
+	if p == nil || p.hold == nil || p.pod.dir == "" || p.identity != p.pod.identity {
+		return
+	}
+	b, err := os.ReadFile(p.pod.holdPath())
+	if err != nil {
+		return
+	}
+	c.w.mu.Lock()
+	other := c.newPodLocked(true)
+	other.identity, other.twin, other.spoilt = p.pod.identity, true, true
+	other.dir = filepath.Join(c.w.dir, other.name)
+	p.pod.twin = true
+	c.w.mu.Unlock()
+	if err := errors.Join(os.Mkdir(other.dir, 0o700), os.WriteFile(other.holdPath(), b, 0o600)); err != nil {
+		panic(err)
+	}
+	hold, err := elector.OpenHold(other.dir, leaseName)
+	if err != nil {
+		panic(err)
+	}
+	c.w.launch(other, hold, false)
+	c.w.after(min(d, c.w.plan.End-c.w.now()), func() {
 		c.w.mu.Lock()
 		other.retired = true
 		q := other.process

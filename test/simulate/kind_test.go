@@ -50,6 +50,21 @@ var kinds = []kind{
 	}},
 	{name: "lossy network", weight: 4, do: func(c *candidate, d time.Duration) { c.trouble(&c.net.lossy, d) }},
 	{name: "writes applied late", weight: 5, do: func(c *candidate, d time.Duration) { c.trouble(&c.net.late, d) }},
+	{name: "writes slow", weight: 4, do: func(c *candidate, d time.Duration) {
+		c.w.mu.Lock()
+		c.net.slowWritesBy = 2*time.Second + c.w.chance.span(c.number, "write slow by", c.w.now(), 6*time.Second)
+		c.w.mu.Unlock()
+		c.trouble(&c.net.slowWrites, 2*d)
+	}},
+	{name: "writes slow for all", weight: 2, do: func(c *candidate, d time.Duration) {
+		by := 2*time.Second + c.w.chance.span(c.number, "write slow by", c.w.now(), 3*time.Second)
+		for _, every := range c.w.candidates {
+			c.w.mu.Lock()
+			every.net.slowWritesBy = by
+			c.w.mu.Unlock()
+			every.trouble(&every.net.slowWrites, d)
+		}
+	}},
 	{name: "requests sent twice", weight: 3, do: func(c *candidate, d time.Duration) { c.trouble(&c.net.twice, d) }},
 	{name: "429 and 503", weight: 3, do: func(c *candidate, d time.Duration) { c.trouble(&c.net.stormy, d) }},
 	{name: "503, yet applied", weight: 3, do: func(c *candidate, d time.Duration) { c.trouble(&c.net.lying, d) }},
@@ -70,6 +85,26 @@ var kinds = []kind{
 	{name: "killed, same pod", weight: 7, do: func(c *candidate, d time.Duration) { c.kill(samePod, d/8) }},
 	{name: "killed, new pod", weight: 4, do: func(c *candidate, d time.Duration) { c.kill(newPod, d/4) }},
 	{name: "killed, app lives on", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.kill(orphanedApp, d/4) }},
+	{name: "killed with a write on its way", weight: 4, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.trouble(&c.net.late, c.w.cfg.RenewInterval+100*time.Millisecond)
+		c.w.after(c.w.cfg.RenewInterval, func() { c.kill(samePod, d/20) })
+	}},
+	{name: "killed, hold spoilt", weight: 4, ours: noSidecar, do: (*candidate).spoilHold},
+	{name: "hold cannot be written", weight: 4, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.trouble(&c.holdFull, d) }},
+	{name: "hold cannot be written in a drain, killed, cut off", weight: 4, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.trouble(&c.holdFull, d)
+		c.stepDown("to write no hold")
+		c.w.after(d/100, func() {
+			c.kill(samePod, d/20)
+			c.trouble(&c.net.cutRequests, d)
+			c.trouble(&c.net.cutReplies, d)
+		})
+	}},
+	{name: "twin on a copied directory", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.twins(2 * d) }},
+	{name: "twin, and the first one cut off", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.twins(4 * d)
+		c.freeze(d)
+	}},
 	{name: "SIGTERM", weight: 16, do: func(c *candidate, d time.Duration) { c.terminate(newPod, d/4) }},
 	{name: "SIGTERM, same pod", weight: 6, do: func(c *candidate, d time.Duration) { c.terminate(samePod, d/4) }},
 	{name: "step down", weight: 26, ours: noSidecar, do: func(c *candidate, _ time.Duration) { c.stepDown("asked") }},

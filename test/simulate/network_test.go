@@ -21,6 +21,8 @@ type network struct {
 	slow, lossy, late, twice time.Duration
 	stormy, lying            time.Duration // refused; refused and applied all the same
 	slowBy                   time.Duration
+	slowWrites               time.Duration // writes alone, as behind a webhook that is out or a slow disk,
+	slowWritesBy             time.Duration // each by so long, to half a second
 	stalled, lagging         time.Duration // the watch
 	watchTrouble             time.Duration // when the watch was last in any trouble but half open
 }
@@ -46,7 +48,11 @@ func (c *candidate) fate(q memory.Request) memory.Fate {
 		f.Delay += span("slow there", n.slowBy)
 		f.ReplyDelay += span("slow back", n.slowBy)
 	}
-	if now < n.late && (q.Verb == memory.Create || q.Verb == memory.Update) && odds("late") < 0.7 {
+	write := q.Verb == memory.Create || q.Verb == memory.Update
+	if now < n.slowWrites && write {
+		f.Delay += n.slowWritesBy + span("slow write", 500*time.Millisecond)
+	}
+	if now < n.late && write && odds("late") < 0.7 {
 		f.Delay += span("late by", 40*time.Second)
 	}
 	if now < n.twice && q.Verb != memory.Watch && odds("twice") < 0.6 {
@@ -111,7 +117,7 @@ func (c *candidate) mend() {
 	now := c.w.now()
 	n := &c.net
 	for _, t := range []*time.Duration{
-		&n.cutRequests, &n.cutReplies, &n.slow, &n.lossy, &n.late, &n.twice, &n.stormy, &n.lying, &n.stalled, &n.lagging,
+		&n.cutRequests, &n.cutReplies, &n.slow, &n.lossy, &n.late, &n.slowWrites, &n.twice, &n.stormy, &n.lying, &n.stalled, &n.lagging,
 	} {
 		*t = min(*t, now)
 	}

@@ -22,18 +22,21 @@ type pod struct {
 	name     string
 	identity string
 	dir      string   // "": no signal directory
-	twin     bool     // it has another pod's identity
+	twin     bool     // it has the identity of another pod, and a copy of its directory
+	spoilt   bool     // its hold is void, until a process has written it
 	retired  bool     // nothing starts here any more
 	process  *process // the last one that was started
 	app      app
 
 	answer   reader                // who asks the sidecar
 	document reader                // who reads the file
-	word     leadership.Leadership // the last that was published
+	word     leadership.Leadership // the last that was published,
+	speaker  *process              // by whom
 	past     map[string]bool       // tokens whose term is over
 	highest  bootclock.Instant     // the latest validUntil ever published
 	sends    map[int64]sending     // by renew time in microseconds, which no two writes share
 	acquired time.Time             // of the last take that was sent
+	heir     time.Time             // the acquire time of the term that the hold on disk lets a process resume; zero: none
 	dropped  map[time.Time]bool    // terms, by acquire time, that ended or began to drain, and whose hold says so
 }
 
@@ -130,7 +133,7 @@ func (p *process) publish(l leadership.Leadership) {
 	}
 	p.w.say(p.name, "word", "%s", describe(l))
 	p.judge(l)
-	p.pod.word = l
+	p.pod.word, p.pod.speaker = l, p
 	p.pod.answer.hear(p.w.now(), p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
 	p.w.mu.Unlock()
 	p.waiter.Heard(l)

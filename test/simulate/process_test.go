@@ -34,8 +34,9 @@ type process struct {
 	number   int // of all processes of the world
 	identity string
 	began    time.Duration
-	heirTo   time.Time // the pod's last term, by acquire time, when this process began
+	heirTo   time.Time // the term, by acquire time, that the hold let it resume when it began
 
+	cfg     elector.Config
 	elector *elector.Elector
 	fanOut  *signals.FanOut
 	waiter  *stopwait.Waiter
@@ -65,11 +66,14 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 		return
 	}
 	w.processes++
-	r := &process{w: w, c: p.c, pod: p, number: 1000 + w.processes, hold: hold, over: make(chan struct{}), began: w.now(), heirTo: p.acquired}
+	r := &process{w: w, c: p.c, pod: p, number: 1000 + w.processes, hold: hold, over: make(chan struct{}), began: w.now(), heirTo: p.heir}
 	r.name = fmt.Sprintf("%s/%d", p.name, r.number-1000)
 	r.identity = p.identity
 	if hold == nil || lateLock {
 		r.identity = identityOf(p.c.name, w.processes)
+	}
+	if p.spoilt {
+		r.heirTo, p.spoilt = time.Time{}, false
 	}
 	r.rules = newRules(r)
 	p.process = r
@@ -79,9 +83,13 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 
 	cfg := w.plan.config()
 	cfg.Identity, cfg.Priority = naming.Identity(r.identity), p.c.slot.Priority
+	r.cfg = cfg
 	random := rand.New(rand.NewPCG(w.plan.Seed, uint64(r.number)))
 	deps := elector.Deps{
-		Store: r, Publish: r.publish, Hold: hold, Clock: r, Rand: random.Float64, Log: w.logOf(r.name), StopWait: r.stopWait,
+		Store: r, Publish: r.publish, Clock: r, Rand: random.Float64, Log: w.logOf(r.name), StopWait: r.stopWait,
+	}
+	if hold != nil {
+		deps.Hold = holdFile{hold, r}
 	}
 	r.equip()
 	var err error

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // asking is one request, as the rules see it.
@@ -104,8 +105,9 @@ func (p *process) judgeWrite(a *asking) {
 	w := a.record
 	p.w.must(w.UID != "" && w.Version != "", "I4", "%s writes without a condition: UID %q, version %q", p.name, w.UID, w.Version)
 	if w.Holder != "" {
+		p.goesBy(w.Holder)
 		other := p.w.writers[w.Holder]
-		p.w.must(other == nil || other == p || other.dead || other.ended, "I12", "%s writes as another live process does: %s", p.name, w.Holder)
+		p.w.must(other == nil || other == p || other.dead || other.ended || other.pod.twin && p.pod.twin, "I12", "%s writes as another live process does: %s", p.name, w.Holder)
 		p.w.writers[w.Holder] = p
 	}
 	switch a.verb {
@@ -119,6 +121,19 @@ func (p *process) judgeWrite(a *asking) {
 		return
 	}
 	p.pod.sends[w.RenewTime.UnixMicro()] = sending{w.Holder, a.boot}
+}
+
+// goesBy notes the identity that a process writes as: it takes a fresh one where it has found a twin, or what looks like
+// one, as an earlier process's record does that a hand puts back.
+func (p *process) goesBy(identity string) {
+	if identity == p.identity {
+		return
+	}
+	p.w.must((p.pod.twin || p.w.putBacks) && naming.Identity(identity).Name() == p.c.name && p.w.writers[identity] == nil, "I12",
+		"%s writes as %s", p.name, identity)
+	p.w.say(p.name, "life", "goes on as %s", identity)
+	p.identity = identity
+	p.w.tally.renamed++
 }
 
 // judgeTake holds a take against what this process has seen (I3).

@@ -141,7 +141,7 @@ func (d drawer) slot(s schedule) slot {
 		return c
 	}
 	renew, half := s.config().RenewDeadline, s.config().KillMargin()/2
-	c.Health = d.chance(0.3)
+	c.Health = d.chance(0.5) && c.Work.locks()
 	c.KillLag = pick(d, []weighted[time.Duration]{{d.between(0, 5*time.Millisecond), 2}, {d.between(0, half), 1}, {half - d.between(0, time.Millisecond), 1}})
 	c.Stop = pick(d, []weighted[time.Duration]{
 		{d.between(0, 50*time.Millisecond), 12}, {d.between(0, 2*time.Second), 6}, {d.between(renew, renew+15*time.Second), 1},

@@ -30,7 +30,7 @@ func (k workload) eyes(health bool) (of []eye) {
 		of = append(of, eyeLock)
 	case noWork, unseenWork:
 	}
-	if health && len(of) > 0 {
+	if health && k.locks() { // where a child or a process is seen, the product looks at no endpoint for the stop
 		of = append(of, eyeHealth)
 	}
 	return of

@@ -18,6 +18,7 @@ type tally struct {
 	handovers        int // Leases released
 	requests         int
 	conflicts        int
+	renamed          int // processes that went on under a fresh identity
 	abandoned        int // waits for a workload's stop that were given up
 	virtual          time.Duration
 	faults           map[string]int
@@ -67,6 +68,7 @@ func (t *tally) merge(o tally) {
 	t.peers.merge(o.peers)
 	t.excused.merge(o.excused)
 	t.abandoned += o.abandoned
+	t.renamed += o.renamed
 	for k, n := range o.faults {
 		t.faults[k] += n
 	}
@@ -85,10 +87,11 @@ func (t tally) report(wall time.Duration) string {
 	row("terms", "%d, and %d of client-go's", t.terms, t.peerTerms)
 	row("takeovers, handovers", "%d, %d", t.terms-t.handovers, t.handovers)
 	row("requests, conflicts", "%d, %d (%.2f a term)", t.requests, t.conflicts, float64(t.conflicts)/float64(max(t.terms, 1)))
+	row("stops given up, twins told apart", "%d, %d", t.abandoned, t.renamed)
 	row("virtual time, wall time", "%v, %v", t.virtual.Round(time.Second), wall.Round(time.Second))
 	row("two told to lead", "%v", t.told)
 	row("two apps at work", "%v", t.work)
-	row("at work past its deadline, unfenced", "%v (nothing ends such an app; stops given up: %d)", t.excused, t.abandoned)
+	row("at work past its deadline, unfenced", "%v (nothing ends such an app, and the log says so)", t.excused)
 	row("ours beside client-go's", "%v", t.beside)
 	row("client-go's beside client-go's", "%v (its own affair)", t.peers)
 	if len(t.violations) == 0 {

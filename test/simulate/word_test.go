@@ -38,7 +38,7 @@ func (p *process) judge(l leadership.Leadership) {
 	if now >= p.c.holdFull { // else a process that comes after may take the term up again, which nobody else has
 		pod.dropped[pod.acquired] = true
 	}
-	if end := p.trueEnd(old); now >= end && p.began < end {
+	if end := p.trueEnd(old); now >= end && pod.speaker == p {
 		w.must(now <= end+lateWord || p.frozenSince(end), "I7", "%s says %v after its deadline that it no longer leads", p.name, now-end)
 		p.judgeLoss(end)
 	}

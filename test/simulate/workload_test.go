@@ -78,6 +78,10 @@ func (a *app) hear(now time.Duration, h hearing) {
 	}
 	switch {
 	case h.leads && now < h.until:
+		if a.kind == carelessWork && a.working && !a.frozen && now > a.honours { // what it did past its deadline stays apart
+			a.close(now)
+			a.from = now
+		}
 		a.until, a.honours, a.stopAt, a.token = h.until, h.until, forever, h.token
 		if !a.working {
 			a.working, a.from = true, now

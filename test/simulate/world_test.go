@@ -32,6 +32,7 @@ type world struct {
 	disturbed time.Duration // when something last happened to all
 	touched   time.Duration // somebody writes to the Lease often until then
 	restored  bool          // the store gives out versions that were seen before
+	putBacks  bool          // an old record was put back, or the whole store
 	pods      []*pod
 	peers     []*peerProcess
 	podCount  int

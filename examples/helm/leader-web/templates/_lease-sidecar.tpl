@@ -30,6 +30,12 @@ deployment/{{ include "leader-web.fullname" . }}
 {{- printf "%s-%s" .Values.leaseSidecar.prefix (include "lease-sidecar.workload" . | sha256sum | trunc 10) -}}
 {{- end -}}
 
+{{/* Where the application asks over HTTP. With hostNetwork, which is a value of the chart's own, 127.0.0.1 is the node's. */}}
+{{- define "lease-sidecar.httpAddress" -}}
+{{- $own := ternary (printf "unix:%s/http.sock" .Values.leaseSidecar.signalDir) "127.0.0.1:4040" (.Values.hostNetwork | default false) -}}
+{{- default $own .Values.leaseSidecar.httpAddress -}}
+{{- end -}}
+
 {{- define "lease-sidecar.container" -}}
 - name: lease-sidecar
   image: "{{ .Values.leaseSidecar.image.repository }}:{{ default .Chart.AppVersion .Values.leaseSidecar.image.tag }}"
@@ -41,7 +47,7 @@ deployment/{{ include "leader-web.fullname" . }}
     - --workload={{ include "lease-sidecar.workload" . }}
     - --lease-duration={{ .Values.leaseSidecar.leaseDuration }}
     - --signal-dir={{ .Values.leaseSidecar.signalDir }}
-    - --http-address={{ .Values.leaseSidecar.httpAddress }}
+    - --http-address={{ include "lease-sidecar.httpAddress" . }}
     - --probe-address=:{{ .Values.leaseSidecar.probePort }}
     {{- with .Values.leaseSidecar.label }}
     - --label={{ . }}
@@ -67,9 +73,12 @@ deployment/{{ include "leader-web.fullname" . }}
     httpGet: {path: /startupz, port: lease-probe}
     periodSeconds: 1
     failureThreshold: 60
+  # Slow to kill: the kubelet ends the sidecar alone, which costs the lead.
   livenessProbe:
     httpGet: {path: /livez, port: lease-probe}
     periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 6
   # Standbys are ready too: a rollout must not wait for each of them to lead.
   readinessProbe:
     httpGet: {path: /readyz, port: lease-probe}

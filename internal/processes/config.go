@@ -7,8 +7,17 @@ package processes
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 )
+
+// Config says whom to watch.
+type Config struct {
+	// Except names processes that do not count, as their comm: helpers that outlive the workload.
+	Except []string
+	// Log takes what cannot be seen (Warn, when it changes).
+	Log *slog.Logger
+}
 
 // ParseNames reads NAME,NAME; "" is none.
 func ParseNames(s string) ([]string, error) {

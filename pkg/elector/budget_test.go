@@ -1,0 +1,248 @@
+package elector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+)
+
+// meter counts a candidate's requests, watches too, and decides their fate.
+type meter struct {
+	mu    sync.Mutex
+	count map[memory.Verb]int
+}
+
+func (c *meter) through(fate func(memory.Request) memory.Fate) func(memory.Request) memory.Fate {
+	return func(q memory.Request) memory.Fate {
+		c.mu.Lock()
+		c.count[q.Verb]++
+		c.mu.Unlock()
+		return fate(q)
+	}
+}
+
+// take returns the number of all requests since the last call.
+func (c *meter) take() (all int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.count {
+		all += n
+	}
+	c.count = map[memory.Verb]int{}
+	return all
+}
+
+func forbidden(verbs ...memory.Verb) func(memory.Request) memory.Fate {
+	return func(q memory.Request) memory.Fate {
+		for _, v := range verbs {
+			if q.Verb == v {
+				return memory.Fate{Err: lease.ErrForbidden}
+			}
+		}
+		return memory.Fate{}
+	}
+}
+
+// TestElectionWithoutALeaderCostsLittle: GETs, writes and watches together, at most 0.05 a second for each candidate.
+func TestElectionWithoutALeaderCostsLittle(t *testing.T) {
+	all := func(memory.Request) memory.Fate { return memory.Fate{Err: errors.New("connection refused")} }
+	for _, c := range []struct {
+		name    string
+		begin   func(f *fleet) // after somebody has led
+		fate    func(memory.Request) memory.Fate
+		stalled bool
+	}{
+		{"all unhealthy", func(f *fleet) {
+			for _, m := range f.members {
+				m.SetFit(false, "test")
+			}
+		}, forbidden(), false},
+		{"no Lease, and no right to create one", func(f *fleet) { f.backend.Delete("default", "acme-1") }, forbidden(memory.Create), false},
+		{"writes forbidden", func(*fleet) {}, forbidden(memory.Update), false},
+		{"reads and writes forbidden", func(*fleet) {}, forbidden(memory.Update, memory.Get, memory.Watch), false},
+		{"writes fail", func(*fleet) {}, func(q memory.Request) memory.Fate {
+			if q.Verb == memory.Update {
+				return memory.Fate{Err: errors.New("500")}
+			}
+			return memory.Fate{}
+		}, false},
+		{"the API refuses connections", func(f *fleet) {
+			for _, m := range f.members {
+				m.store.BreakWatches(errors.New("connection reset"))
+			}
+		}, all, false},
+		{"the API is a black hole", func(*fleet) {}, func(memory.Request) memory.Fate { return memory.Fate{Lost: true} }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, 3, nil)
+				f.leader(20 * time.Second)
+				meters := make([]meter, len(f.members))
+				for i, m := range f.members {
+					meters[i].take()
+					m.store.Faults(meters[i].through(c.fate))
+					m.store.StallWatches(c.stalled)
+				}
+				c.begin(f)
+				report := ""
+				for _, span := range []time.Duration{time.Minute, 4 * time.Minute, 5 * time.Minute, 10 * time.Minute} {
+					time.Sleep(span)
+					if l := f.leaders(); l != nil {
+						t.Fatalf("%v leads: the test proves nothing", l)
+					}
+					for i, m := range f.members {
+						rate := float64(meters[i].take()) / span.Seconds()
+						report += fmt.Sprintf(" %s %.3f/s", m.cfg.Identity.Name(), rate)
+						if span == 10*time.Minute && rate > 0.05 {
+							t.Errorf("%s sends %.3f requests a second, want at most 0.05", m.cfg.Identity.Name(), rate)
+						}
+					}
+					report += ";"
+				}
+				t.Logf("in the first minute, the four after it, the next five, the next ten:%s", report)
+			})
+		})
+	}
+}
+
+// TestShortOutageCostsNoMoreThanItself: in the first minute a candidate tries as if the trouble ended any moment.
+func TestShortOutageCostsNoMoreThanItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 3, nil)
+		f.leader(20 * time.Second)
+		for _, m := range f.members {
+			m.store.Faults(func(memory.Request) memory.Fate { return memory.Fate{Err: errors.New("503")} })
+			m.store.BreakWatches(errors.New("connection reset"))
+		}
+		time.Sleep(40 * time.Second)
+		for _, m := range f.members {
+			m.store.Faults(nil)
+		}
+		f.leader(5 * time.Second)
+	})
+}
+
+// TestStandbysLearnHowOftenTheHolderRenews: one that renews every 5 s is no reason for suspicion among standbys that would
+// renew every second.
+func TestStandbysLearnHowOftenTheHolderRenews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 0, nil)
+		slow := f.join("web-0_a", func(c *Config, _ *Deps) { c.RenewInterval = 5 * time.Second })
+		f.members = append(f.members, slow)
+		f.leader(20 * time.Second)
+		meters := make([]meter, 2)
+		for i := range meters {
+			m := f.join(naming.Identity([]string{"web-1_b", "web-2_c"}[i]), func(c *Config, _ *Deps) { c.RenewInterval = time.Second })
+			meters[i].take()
+			m.store.Faults(meters[i].through(forbidden()))
+			f.members = append(f.members, m)
+		}
+		time.Sleep(30 * time.Second) // two renewals are enough to learn
+		for i := range meters {
+			meters[i].take()
+		}
+		time.Sleep(5 * time.Minute)
+		for i := range meters {
+			if n := meters[i].take(); n > 0 {
+				t.Errorf("a standby of a leader that renews every 5 s sent %d requests in 5 minutes, want none", n)
+			}
+		}
+	})
+}
+
+// slowStore takes a while for every update, and drops it when the caller goes away meanwhile, as an API server does whose
+// admission webhook is out.
+type slowStore struct {
+	lease.Store
+	delay atomic.Int64
+}
+
+func (s *slowStore) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
+	select {
+	case <-time.After(time.Duration(s.delay.Load())):
+		return s.Store.Update(ctx, r)
+	case <-ctx.Done():
+		return lease.Reply{}, ctx.Err()
+	}
+}
+
+// TestSlowWritesDoNotCostTheLead: writes that take 2 to 4 s, as with an admission webhook that is out.
+func TestSlowWritesDoNotCostTheLead(t *testing.T) {
+	for _, delay := range []time.Duration{2 * time.Second, 3 * time.Second, 4 * time.Second} {
+		t.Run(delay.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, 0, nil)
+				slow := &slowStore{}
+				f.members = append(f.members, f.join("web-0_a", func(_ *Config, d *Deps) { slow.Store, d.Store = d.Store, slow }))
+				m := f.leader(20 * time.Second)
+				token := m.Leadership().Token
+				slow.delay.Store(int64(delay))
+				for range 3000 {
+					time.Sleep(100 * time.Millisecond)
+					if l := m.Leadership(); l.Token != token {
+						t.Fatalf("leads %v by token %q after the first slow writes, want %q all along", l.IsLeader, l.Token, token)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestReady: a candidate that cannot lead for want of rights or of the Lease says so; an outage takes nothing back.
+func TestReady(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		fate func(memory.Request) memory.Fate
+		make bool // the Lease is there
+		want bool
+	}{
+		{"all is well", forbidden(), false, true},
+		{"reads forbidden", forbidden(memory.Get), true, false},
+		{"watches forbidden", forbidden(memory.Watch), true, false},
+		{"updates forbidden", forbidden(memory.Update), true, false},
+		{"creates forbidden, and no Lease", forbidden(memory.Create), false, false},
+		{"creates forbidden, and a Lease", forbidden(memory.Create), true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, 0, nil)
+				if c.make {
+					if _, err := f.backend.Store("default", "acme-1").Create(t.Context(), lease.Record{}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				m := f.join("web-0_a", func(*Config, *Deps) {})
+				f.members = append(f.members, m)
+				m.store.Faults(c.fate)
+				time.Sleep(20 * time.Second)
+				err := m.Ready()
+				if (err == nil) != c.want {
+					t.Fatalf("Ready: %v, want ready %v", err, c.want)
+				}
+				if !c.want && !strings.Contains(err.Error(), lease.ErrForbidden.Error()) {
+					t.Errorf("Ready: %v, want the store's own words", err)
+				}
+				m.store.Faults(func(memory.Request) memory.Fate { return memory.Fate{Err: errors.New("503")} })
+				time.Sleep(10 * time.Minute)
+				if err := m.Ready(); (err == nil) != c.want {
+					t.Errorf("after an outage: %v, want ready %v as before", err, c.want)
+				}
+				m.store.Faults(nil)
+				time.Sleep(2 * time.Minute)
+				if err := m.Ready(); err != nil {
+					t.Errorf("once all is well: %v, want ready", err)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,157 @@
+package elector
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+)
+
+// restart ends a leader as SIGKILL does, and returns the hold that it left, locked anew, with its end.
+func restart(t *testing.T, f *fleet, dir string) (*Hold, bootclock.Instant) {
+	t.Helper()
+	hold := openHold(t, dir)
+	hold.bootID = "boot"
+	old := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold = hold })
+	f.members = append(f.members, old)
+	until := f.leader(20 * time.Second).Leadership().ValidUntil
+	left, ok := hold.Load(old.cfg.HoldKey(), f.clock.Now(), until)
+	if !ok || !left.Leading {
+		t.Fatalf("the leader's hold: %+v, %v", left, ok)
+	}
+	old.store.Blackhole(true)
+	if err := hold.Close(); err != nil { // what it still writes reaches nobody
+		t.Fatal(err)
+	}
+	old.cancel()
+	old.Abandon()
+	<-old.ended
+	f.members = nil
+	next := openHold(t, dir)
+	next.bootID = "boot"
+	return next, until
+}
+
+// TestNothingInheritedIsToldBeforeARead is I14: a process that finds a running term in its hold, and cannot read the Lease,
+// tells nobody anything until that term has run out.
+func TestNothingInheritedIsToldBeforeARead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 0, nil)
+		hold, until := restart(t, f, t.TempDir())
+		m := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold = hold })
+		f.members = append(f.members, m)
+		m.store.Blackhole(true)
+		for f.clock.Now().Before(until - 1) {
+			if told := m.told(); len(told) > 0 || m.Leadership().IsLeader {
+				t.Fatalf("%v before the end of the inherited term it tells %+v, and answers %+v", until.Sub(f.clock.Now()), told, m.Leadership())
+			}
+			time.Sleep(min(100*time.Millisecond, until.Sub(f.clock.Now())-1))
+		}
+		time.Sleep(2)
+		synctest.Wait()
+		if told := m.told(); len(told) != 1 || told[0].IsLeader {
+			t.Errorf("at the end of the inherited term it tells %+v, want once that it does not lead", told)
+		}
+	})
+}
+
+// TestRestartLeadsOn: a new token, and no "not leading" between.
+func TestRestartLeadsOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 0, nil)
+		hold, _ := restart(t, f, t.TempDir())
+		m := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold = hold })
+		f.members = append(f.members, m)
+		f.leader(100 * time.Millisecond)
+		if told := m.told(); !told[0].IsLeader {
+			t.Errorf("first it tells %+v", told[0])
+		}
+	})
+}
+
+// TestHoldOfNoUseIsWrittenOver: a process that goes by another identity says "not leading"; the next one, of the old
+// identity, must not lead on as if that had not been said.
+func TestHoldOfNoUseIsWrittenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 0, nil)
+		dir := t.TempDir()
+		hold, until := restart(t, f, dir)
+		m := f.join("web-0_fresh", func(_ *Config, d *Deps) { d.Hold = hold })
+		f.members = append(f.members, m)
+		synctest.Wait()
+		if told := m.told(); len(told) == 0 || told[0].IsLeader {
+			t.Fatalf("it tells %+v, want that it does not lead", told)
+		}
+		old := m.cfg.HoldKey()
+		old.Identity = "web-0_a"
+		if s, ok := hold.Load(old, f.clock.Now(), until); ok && s.Leading {
+			t.Errorf("the hold of the process before is believed still: %+v", s)
+		}
+	})
+}
+
+// TestNoReleaseBeforeTheHold is I15: while the hold on disk says that this pod leads, and cannot be written, the Lease is
+// kept; a restarted process would believe it.
+func TestNoReleaseBeforeTheHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 0, nil)
+		hold := openHold(t, t.TempDir())
+		hold.bootID = "boot"
+		old := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold = hold })
+		f.members = append(f.members, old)
+		f.leader(20 * time.Second)
+		f.members = append(f.members, f.add("web-1_b", nil))
+		time.Sleep(5 * time.Second)
+		until := old.Leadership().ValidUntil
+		if err := hold.Close(); err != nil { // every write fails from now on
+			t.Fatal(err)
+		}
+		if err := old.StepDown("test"); err != nil {
+			t.Fatal(err)
+		}
+		for f.clock.Now().Before(until) {
+			if o := f.backend.Read("default", "acme-1"); naming.Identity(*o.Spec.HolderIdentity) != "web-0_a" {
+				t.Fatalf("released %v before the hold on disk runs out", until.Sub(f.clock.Now()))
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if next := f.leader(time.Second); next == old {
+			t.Error("it leads again")
+		}
+	})
+}
+
+// TestTwinsSeparate is I12: two processes that write one identity both stop, and go on under identities of their own.
+func TestTwinsSeparate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 0, nil)
+		for range 2 {
+			f.members = append(f.members, f.join("web-0_a", func(*Config, *Deps) {}))
+		}
+		names := func() (all []string) {
+			for _, m := range f.members {
+				all = append(all, m.Leadership().Identity)
+			}
+			return all
+		}
+		time.Sleep(40 * time.Second)
+		f.leader(20 * time.Second)
+		if n := names(); n[0] == n[1] {
+			t.Errorf("both go by %s", n[0])
+		}
+		var told []leadership.Leadership
+		for _, m := range f.members {
+			told = append(told, m.told()...)
+		}
+		tokens := map[string]string{}
+		for _, l := range told {
+			if l.IsLeader && tokens[l.Token] != "" && tokens[l.Token] != l.Identity {
+				t.Errorf("token %s is led by as %s and as %s", l.Token, l.Identity, tokens[l.Token])
+			}
+			tokens[l.Token] = l.Identity
+		}
+	})
+}

@@ -1,0 +1,180 @@
+package elector
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+)
+
+// hangs is a workload that never stops.
+func hangs(ctx context.Context, _ Drain) Outcome {
+	<-ctx.Done()
+	return 0
+}
+
+func TestStepDownIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 1, hangs)
+		m := f.members[0]
+		if err := m.StepDown("early"); !errors.Is(err, ErrNotLeading) {
+			t.Errorf("of a standby: %v, want ErrNotLeading", err)
+		}
+		f.leader(20 * time.Second)
+		for range 100 { // words of health must not crowd it out
+			m.SetFit(true, "well")
+		}
+		if err := m.StepDown("first"); err != nil || m.Leadership().IsLeader {
+			t.Errorf("of the leader: %v, leads %v; want nil, and that it leads no more", err, m.Leadership().IsLeader)
+		}
+		if err := m.StepDown("second"); !errors.Is(err, ErrDraining) {
+			t.Errorf("a second one: %v, want ErrDraining", err)
+		}
+		m.cancel()
+		m.Abandon()
+		<-m.ended
+		began := time.Now()
+		if err := m.StepDown("late"); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("after the end: %v, want ErrNotRunning", err)
+		}
+		if err := m.Alive(t.Context()); err != nil {
+			t.Errorf("a loop that has ended in good order is not stuck: %v", err)
+		}
+		if d := time.Since(began); d > time.Second {
+			t.Errorf("it took %v to hear that it had ended", d)
+		}
+	})
+}
+
+// TestOrdersToAnElectionThatDoesNotRun: they wait for a while at most.
+func TestOrdersToAnElectionThatDoesNotRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := memory.New()
+		defer backend.Close()
+		stuck := make(chan struct{})
+		cfg := Default()
+		cfg.Lease, cfg.Identity = "acme-1", "web-0_a"
+		e, err := New(cfg, Deps{
+			Store: backend.Store("default", "acme-1"), Clock: bubbleClock{time.Now()}, BootID: "boot",
+			Publish: func(leadership.Leadership) { <-stuck },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.StepDown("not begun"); !errors.Is(err, ErrNotLeading) {
+			t.Errorf("before Run: %v, want ErrNotLeading", err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := e.Alive(short); err == nil {
+			t.Error("before Run: alive")
+		}
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- e.Run(ctx) }()
+		synctest.Wait() // it hangs in its first Publish
+		began := time.Now()
+		if err := e.StepDown("stuck"); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("of a stuck loop: %v, want ErrNotRunning", err)
+		}
+		if d := time.Since(began); d > 6*time.Second {
+			t.Errorf("a stuck loop holds a command up for %v", d)
+		}
+		close(stuck)
+		if err := e.Alive(t.Context()); err != nil {
+			t.Errorf("once it turns again: %v", err)
+		}
+		end()
+		<-ended
+	})
+}
+
+// TestAbandonedHandoverLeavesTheLeaseToRunOut, whoever gives it up: the operator, or who waits for the workload.
+func TestAbandonedHandoverLeavesTheLeaseToRunOut(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		wait func(context.Context, Drain) Outcome
+		give func(*member)
+	}{
+		{"by an order", hangs, func(m *member) { m.Abandon() }},
+		{"by the waiting", func(ctx context.Context, d Drain) Outcome {
+			select {
+			case <-time.After(5 * time.Second):
+				return Abandoned
+			case <-ctx.Done():
+				return 0
+			}
+		}, func(*member) {}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, 2, c.wait)
+				old := f.leader(20 * time.Second)
+				var writes int
+				if err := old.StepDown("test"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(4 * time.Second)
+				c.give(old)
+				time.Sleep(1500 * time.Millisecond)
+				old.store.Faults(func(q memory.Request) memory.Fate {
+					if q.Verb == memory.Update {
+						writes++
+					}
+					return memory.Fate{}
+				})
+				time.Sleep(9 * time.Second)
+				if l := f.leaders(); l != nil || writes > 0 {
+					t.Errorf("%v lead, %d writes: want that the Lease runs out", l, writes)
+				}
+				if next := f.leader(10 * time.Second); next == old && writes == 0 {
+					t.Error("it leads without a new take")
+				}
+			})
+		})
+	}
+}
+
+// TestExitOnLoss: "not leading" is told first.
+func TestExitOnLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 0, nil)
+		m := f.join("web-0_a", func(c *Config, _ *Deps) { c.ExitOnLoss = true })
+		f.members = append(f.members, m)
+		f.leader(20 * time.Second)
+		m.store.Blackhole(true)
+		select {
+		case err := <-m.ended:
+			if !errors.Is(err, ErrLeadershipLost) {
+				t.Errorf("Run: %v, want ErrLeadershipLost", err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("it runs on")
+		}
+		if told := m.told(); told[len(told)-1].IsLeader {
+			t.Error("it ended without having told that it does not lead")
+		}
+	})
+}
+
+// TestExitOnLossOutlivesAHandover: one that was asked for is no loss.
+func TestExitOnLossOutlivesAHandover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 0, nil)
+		m := f.join("web-0_a", func(c *Config, _ *Deps) { c.ExitOnLoss = true })
+		f.members = append(f.members, m)
+		f.leader(20 * time.Second)
+		if err := m.StepDown("test"); err != nil {
+			t.Fatal(err)
+		}
+		f.leader(10 * time.Second) // again, after its own pause
+		m.cancel()
+		if err := <-m.ended; err != nil {
+			t.Errorf("Run: %v, want nil", err)
+		}
+	})
+}
