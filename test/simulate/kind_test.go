@@ -139,6 +139,7 @@ var kinds = []kind{
 		c.stepDown("to hang")
 	}},
 	{name: "sight goes blind in a drain", weight: 4, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.hang(4 * d)
 		c.stepDown("to be unseen")
 		c.w.after(d/100, func() { c.trouble(&c.blind, 4*d) })
 	}},

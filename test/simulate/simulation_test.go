@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,12 +23,24 @@ var (
 	expected = flag.String("expect", "nothing", "what the run must find: nothing, overlaps, or violations of a rule by its name, such as I13")
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // a world lives for milliseconds
+	goleak.VerifyTestMain(m)
+}
+
+// volumes returns where the signal directories are made: in memory, where there is such a place.
+func volumes() string {
+	const memory = "/dev/shm"
+	if info, err := os.Stat(memory); err == nil && info.IsDir() {
+		return memory
+	}
+	return ""
+}
 
 // inBubble lives through a schedule in a bubble of its own.
 func inBubble(t *testing.T, s schedule, k keep) (r result) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "simulate")
+	dir, err := os.MkdirTemp(volumes(), "simulate")
 	if err != nil {
 		t.Fatal(err)
 	}
