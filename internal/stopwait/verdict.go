@@ -19,6 +19,8 @@ type seen struct {
 	running []string
 	stopped string // the first that has seen it stop
 	kills   bool
+	// killable says that something is seen to run by a sight of what kills it.
+	killable bool
 }
 
 // look asks all sights.
@@ -29,6 +31,7 @@ func (w *Waiter) look(ending bool) seen {
 		switch one.State(ending) {
 		case sight.Running:
 			s.running = append(s.running, one.Name())
+			s.killable = s.killable || one.Kills()
 		case sight.Stopped:
 			if s.stopped == "" {
 				s.stopped = one.Name()
@@ -45,9 +48,11 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 	s := w.look(d.Terminating)
 	told, reported := w.word(d)
 	limit, until := d.Began.Add(w.cfg.StopTimeout), d.Until
-	if s.kills { // each renewal of the hold moves the kill deadline, as far as the stop timeout from when it was told to stop
-		until = max(until, max(d.Began, told).Add(w.cfg.StopTimeout)).Add(w.cfg.KillMargin)
-		limit = limit.Add(w.cfg.KillMargin)
+	if s.kills {
+		if w.ranFenced(d, s.killable) { // each renewal of the hold has moved its kill deadline, up to the stop timeout
+			until = max(until, max(d.Began, told).Add(w.cfg.StopTimeout))
+		}
+		limit, until = limit.Add(w.cfg.KillMargin), until.Add(w.cfg.KillMargin)
 	}
 	if len(s.running) > 0 { // nothing below counts against the sight of it
 		if !now.Before(limit) {
@@ -75,4 +80,15 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 		v.outcome = elector.WorkloadStopped
 	}
 	return v
+}
+
+// ranFenced reports whether, in this drain, a workload that something kills was seen to run. Where none was, there is none
+// whose kill deadline this drain could have moved.
+func (w *Waiter) ranFenced(d elector.Drain, now bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now {
+		w.fenced = fenced{ran: true, token: d.Token}
+	}
+	return w.fenced.ran && w.fenced.token == d.Token
 }

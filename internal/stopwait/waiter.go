@@ -44,9 +44,16 @@ type Waiter struct {
 
 	mu      sync.Mutex
 	token   string        // of the term that drains, or that was led last; "" when neither is known
+	fenced  fenced        // whose workload was seen to run, in a drain, where something kills it
 	applied applied       // when the signals of the newest drain were
 	reports reports       // what the workload reported
 	news    chan struct{} // closed, and replaced, at each report
+}
+
+// fenced names the term whose workload was seen to run in its drain, and is killed where it does not stop.
+type fenced struct {
+	ran   bool
+	token string
 }
 
 // applied is when the workload of a term had been told to stop.
@@ -67,7 +74,8 @@ func New(cfg Config) *Waiter {
 // d.Began is over, and for KillMargin more where something kills it; nothing else ends that wait. Where no sight says so,
 // the first of these counts: a sight that has seen it stop, a report for this term, the end of DrainTimeout. At d.Until no
 // reader that honours validUntil believes in the term any more: then waiting ends, also where a signal could not be applied,
-// but where something kills the workload, not before a kill margin after its deadline, which renewals move up to the stop timeout.
+// but a kill margin later where something kills the workload. One that was seen to run in this drain, and is seen no more, is
+// killed by a deadline that renewals move: then waiting ends a kill margin after the stop timeout.
 func (w *Waiter) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
 	w.mu.Lock()
 	w.token = d.Token

@@ -95,7 +95,7 @@ func TestRule(t *testing.T) {
 	}{
 		{name: "nobody sees", want: 10 * time.Second, because: "validUntil"},
 		{name: "nobody sees, terminating", terminating: true, want: 10 * time.Second, because: "validUntil"},
-		{name: "nobody sees, and something kills", sights: []*eye{{name: "process", script: blind, kills: true}}, want: 33 * time.Second, because: "kill deadline"},
+		{name: "nobody sees, and something kills", sights: []*eye{{name: "process", script: blind, kills: true}}, want: 13 * time.Second, because: "kill deadline"},
 		{name: "nobody sees it any more, and something kills", sights: []*eye{{name: "process", script: after(2050*time.Millisecond, unknown), kills: true}}, want: 33 * time.Second, because: "kill deadline"},
 		{name: "seen to stop", sights: []*eye{{name: "child", script: after(2050*time.Millisecond, stopped)}}, want: 2050 * time.Millisecond, because: "(child)"},
 		{name: "seen to stop past validUntil", sights: []*eye{{name: "child", script: after(25050*time.Millisecond, stopped)}}, want: 25050 * time.Millisecond, because: "(child)"},

@@ -26,4 +26,30 @@ var order = []mutant{
 		new:    "",
 		reds:   in(elector, "TestEventsThatWaitHaveOneOrder"),
 	},
+	{
+		name:   "a workload that is seen to run is not waited for",
+		danger: "I13: the Lease is released under living work, as soon as anything else says that it has stopped, or at validUntil",
+		file:   "internal/stopwait/verdict.go",
+		old:    "if len(s.running) > 0 {",
+		new:    "if len(s.running) > 1000 {",
+		reds:   in("internal/stopwait", "TestRule"),
+	},
+	{
+		name:   "what is seen no more was killed by validUntil",
+		danger: "I13: in a planned stop it has until the stop timeout",
+		file:   "internal/stopwait/verdict.go",
+		old:    "if w.ranFenced(d, s.killable) {",
+		new:    "if w.ranFenced(d, s.killable) && s.stopped != \"\" {",
+		reds:   in("internal/stopwait", "TestRule/nobody_sees_it_any_more,_and_something_kills"),
+	},
+	{
+		name:   "an inherited term is told at once",
+		danger: "I14: two are told that they lead, where the hold says more than the Lease does",
+		file:   "pkg/elector/machine.go",
+		old:    "\tif l := m.level(now); m.inherited == nil && differs(l, m.published) {\n",
+		new: "\tl := m.level(now)\n\tif h := m.inherited; h != nil && !m.know.read {\n" +
+			"\t\tl.IsLeader, l.Token, l.ValidUntil, l.Since, l.Leader = true, h.Token, h.ValidUntil, h.Since, m.cfg.Identity.Name()\n\t}\n" +
+			"\tif (m.inherited == nil || l.IsLeader) && differs(l, m.published) {\n",
+		reds: in(elector, "TestNothingInheritedIsToldBeforeARead"),
+	},
 }

@@ -138,8 +138,8 @@ var kinds = []kind{
 		c.hang(8 * d)
 		c.stepDown("to hang")
 	}},
-	{name: "sight goes blind", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.trouble(&c.blind, d) }},
-	{name: "sight goes blind in a drain", weight: 2, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+	{name: "sight goes blind in a drain", weight: 4, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.hang(4 * d)
 		c.stepDown("to be unseen")
 		c.w.after(d/100, func() { c.trouble(&c.blind, 4*d) })
 	}},

@@ -63,6 +63,9 @@ func (s targetSignal) Apply(_ context.Context, l leadership.Leadership) error {
 	l = l.At(p.boot())
 	a := &p.pod.app
 	asked := a.lives(now) && a.stopAt == forever && !l.IsLeader
+	if l.IsLeader {
+		p.c.blind = 0 // it is found anew
+	}
 	a.hear(now, hearing{leads: l.IsLeader, token: l.Token, until: p.trueEnd(l), kill: p.killDeadline(l), starter: p.number})
 	if asked && p.c.slot.Reports {
 		p.reportStop(a.token, a.end()-now)
