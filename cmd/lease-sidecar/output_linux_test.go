@@ -155,8 +155,10 @@ func TestAFullLogHoldsUpNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.Control(func(fd uintptr) { err = syscall.SetNonblock(int(fd), false) }); err != nil { // as a shell's pipe is
-		t.Fatal(err)
+	var set error
+	err = conn.Control(func(fd uintptr) { set = syscall.SetNonblock(int(fd), false) }) // as a shell's pipe is
+	if err != nil || set != nil {
+		t.Fatal(err, set)
 	}
 	r := startReplica(t, nil, write)
 	r.leadsOn(r.leads())

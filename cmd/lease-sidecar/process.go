@@ -41,6 +41,8 @@ type processTarget struct {
 	guard     *deadline     // nil without a signal to send at the deadline
 	abandon   func()        // ends the waiting for what the fence is to kill
 	abandoned chan struct{} // closed by it
+	crashes   chan struct{} // the process has ended while this replica led
+	crashed   func()        // acts on that, and may take its time
 }
 
 // openProcess returns the target, or nil where none was asked for. crashed is told that it has ended while leading.
@@ -48,9 +50,14 @@ func openProcess(c process.Config, log *slog.Logger, crashed func()) (*processTa
 	if !c.Target.Given() {
 		return nil, nil
 	}
-	t := &processTarget{abandoned: make(chan struct{})}
+	t := &processTarget{abandoned: make(chan struct{}), crashes: make(chan struct{}, 1), crashed: crashed}
 	t.abandon = sync.OnceFunc(func() { close(t.abandoned) })
-	c.Log, c.Crashed = log, crashed
+	c.Log, c.Crashed = log, func() {
+		select {
+		case t.crashes <- struct{}{}:
+		default: // one that nobody has dealt with is there
+		}
+	}
 	if c.OnLost != 0 {
 		t.guard = &deadline{log: log}
 		c.Guard = t.guard
@@ -58,6 +65,24 @@ func openProcess(c process.Config, log *slog.Logger, crashed func()) (*processTa
 	var err error
 	t.Process, err = process.New(c)
 	return t, err
+}
+
+// run looks after the process until ctx ends. What follows a crash has a goroutine of its own: the election may take its time
+// to answer, and the kill deadline does not wait.
+func (t *processTarget) run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { _ = t.Run(ctx) }) // it returns nil
+	running.Go(func() {
+		for {
+			select {
+			case <-t.crashes:
+				t.crashed()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	running.Wait()
 }
 
 // finish waits for what the fence still has to kill, until that is gone or the waiting is abandoned.

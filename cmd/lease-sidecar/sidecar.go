@@ -126,7 +126,7 @@ func (c *sidecar) run(ctx context.Context) error {
 	tellers.Go(func() { c.remote.run(telling) })
 	tellers.Go(func() { c.sights.run(telling) })
 	if c.process != nil {
-		tellers.Go(func() { _ = c.process.Run(telling) }) // it returns nil
+		tellers.Go(func() { c.process.run(telling) })
 	}
 	tellers.Go(func() { c.awaitStart(telling) })
 	if c.health != nil {

@@ -135,7 +135,9 @@ func TestFollowRefused(t *testing.T) {
 	if err := s.Follow(t.Context(), nil); err == nil {
 		t.Error("a refusal is no stream")
 	}
-	endless := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("x", 3*leadership.DocumentMax)) })
+	endless := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, strings.Repeat("x", 3*leadership.DocumentMax))
+	})
 	if err := endless.Follow(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "is something else at --http-address?") {
 		t.Errorf("a line without end: %v", err)
 	}

@@ -70,6 +70,12 @@ func (s *script) set(answer string, err error) {
 	s.answer, s.err = answer, err
 }
 
+func (s *script) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
 // It asks only while somebody watches, less and less often, and knows nothing where it gets no answer.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -89,8 +95,8 @@ func TestWatch(t *testing.T) {
 		<-changes
 		wants(sight.Unknown, sight.Running)
 		time.Sleep(time.Minute)
-		if api.asked > 64 {
-			t.Errorf("asked %d times in a minute", api.asked)
+		if asked := api.count(); asked > 64 {
+			t.Errorf("asked %d times in a minute", asked)
 		}
 		api.set("", errors.New("away"))
 		<-changes

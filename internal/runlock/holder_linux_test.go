@@ -261,3 +261,13 @@ func (s *seen) toldNoCrash() {
 	default:
 	}
 }
+
+// toldCrash waits until a crash is told.
+func (s *seen) toldCrash() {
+	s.t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(5 * time.Second):
+		s.t.Fatalf("its end while leading was not told as a crash\n%s", s.text())
+	}
+}

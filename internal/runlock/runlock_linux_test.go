@@ -82,11 +82,7 @@ func TestLifeOfAHolder(t *testing.T) {
 					h.kill()
 					s.wants(sight.Stopped, false)
 					t.Logf("seen %s after the kill", time.Since(began))
-					select {
-					case <-s.ended:
-					case <-time.After(10 * time.Second):
-						t.Errorf("its end while leading was not told as a crash\n%s", s.text())
-					}
+					s.toldCrash()
 				})
 			}
 		}
@@ -155,23 +151,22 @@ func TestSeveralHolders(t *testing.T) {
 	}
 }
 
-// TestALockForLife was taken while this replica stood by: it is no evidence of work under the lead, but its end is one of
-// a stop, and while leading of a crash.
+// TestALockForLife was taken while this replica stood by. Who holds it may work, also in a handover with the pod living on: a
+// program that takes long to stop looks no different from one that lives on as a standby. Its end while leading is a crash.
 func TestALockForLife(t *testing.T) {
 	s := see(t, t.TempDir())
 	s.Level(leadership.Leadership{})
 	h := holds(t, "shared", s.cfg.Dir)
 	s.wants(sight.Running, true)
 	s.Level(leads())
-	if got := s.State(false); got != sight.Unknown {
-		t.Errorf("a handover with the pod living on: got %s", got)
-	}
-	if got := s.State(true); got != sight.Running {
-		t.Errorf("the pod is to end: got %s", got)
+	for _, ending := range []bool{false, true} {
+		if got := s.State(ending); got != sight.Running {
+			t.Errorf("a handover, ending %v: got %s", ending, got)
+		}
 	}
 	h.kill()
 	s.wants(sight.Stopped, false)
-	<-s.ended
+	s.toldCrash()
 }
 
 // TestTheFileIsReplaced by somebody else: who held the old one is seen no more, and the log says so.
@@ -309,5 +304,36 @@ func TestTheKernelLetsGo(t *testing.T) {
 			t.Errorf("kind %d: held %v, %v after the call, which nobody has undone", k, held, err)
 		}
 		_, _ = unix.Close(fd), unix.Close(instead)
+	}
+}
+
+// TestSignalsDoNotEndTheWait interrupts every thread of this process, as a freeze or a profiler does: the holder is still
+// seen to run, and its end too.
+func TestSignalsDoNotEndTheWait(t *testing.T) {
+	for _, how := range []string{"shared", "posix"} {
+		s := see(t, t.TempDir())
+		h := holds(t, how, s.cfg.Dir)
+		s.wants(sight.Running, true)
+		for range 50 {
+			threads, err := os.ReadDir("/proc/self/task")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, thread := range threads {
+				if id, err := strconv.Atoi(thread.Name()); err == nil {
+					_ = unix.Tgkill(os.Getpid(), id, unix.SIGURG) // it may have ended
+				}
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if got := s.presence.State(true); got != sight.Running {
+			t.Errorf("%s: after the signals: got %s", how, got)
+		}
+		h.kill()
+		s.wants(sight.Stopped, true)
+		if err := unix.Flock(int(s.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			t.Errorf("%s: the lock is held by this process itself: %v", how, err)
+		}
+		_ = unix.Flock(int(s.file.Fd()), unix.LOCK_UN)
 	}
 }

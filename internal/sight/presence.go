@@ -13,9 +13,8 @@ import (
 // Presence is what a sight knows that sees something of the workload come and go: a lock that it holds, a connection that
 // it keeps open. It says Running while that is there, Stopped once it has been there and is gone, and Unknown before.
 //
-// A workload may keep it for its whole life, and live on as a standby after a loss of leadership. Presence tells that
-// by the beginning: what came while this replica stood by, or before its first level, where that is no term, is no
-// evidence of work under the lead. It says Unknown while it is there, and Running only when the pod ends.
+// It is there while the workload works, by the workload's own word: so a program that keeps it for its whole life and lives
+// on as a standby is waited for until the stop timeout. Nobody else could tell that from work that takes long to end.
 type Presence struct {
 	clock bootclock.Clock
 	ended func()
@@ -23,7 +22,6 @@ type Presence struct {
 	mu       sync.Mutex
 	there    bool
 	seen     bool // it has been there once
-	idle     bool // it came while this replica stood by
 	told     bool // there has been a level
 	level    leadership.Leadership
 	watchers map[int]func()
@@ -41,16 +39,10 @@ func NewPresence(clock bootclock.Clock, ended func()) *Presence {
 func (p *Presence) Level(l leadership.Leadership) (news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.told && p.there {
-		p.idle = standsBy(l)
-	}
 	news = !p.told || !p.level.SameTerm(l)
 	p.told, p.level = true, l
 	return news
 }
-
-// standsBy reports whether a level says neither "leader" nor "draining".
-func standsBy(l leadership.Leadership) bool { return !l.IsLeader && l.ValidUntil.IsZero() }
 
 // Set takes note of what is there now. The caller calls tell, which is never nil, once it holds no lock of its own.
 func (p *Presence) Set(there bool) (tell func()) {
@@ -61,7 +53,7 @@ func (p *Presence) Set(there bool) (tell func()) {
 	}
 	p.there = there
 	if there {
-		p.seen, p.idle = true, p.told && standsBy(p.level)
+		p.seen = true
 	}
 	concerned := slices.Collect(maps.Values(p.watchers))
 	if !there && p.ended != nil && p.level.At(p.clock.Now()).IsLeader {
@@ -79,7 +71,7 @@ func (p *Presence) Set(there bool) (tell func()) {
 func (p *Presence) Forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.there, p.seen, p.idle = false, false, false
+	p.there, p.seen = false, false
 }
 
 // There reports whether it is there.
@@ -90,16 +82,16 @@ func (p *Presence) There() bool {
 }
 
 // State answers as [Sight] wants it.
-func (p *Presence) State(ending bool) State {
+func (p *Presence) State(bool) State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.there && (ending || !p.idle):
+	case p.there:
 		return Running
-	case p.there, !p.seen:
-		return Unknown
+	case p.seen:
+		return Stopped
 	}
-	return Stopped
+	return Unknown
 }
 
 // Watch calls changed after each change, until ctx ends.

@@ -151,8 +151,12 @@ func TestRule(t *testing.T) {
 							<-ctx.Done()
 							return ctx.Err()
 						}
-						time.Sleep(c.applied)
-						return ctx.Err()
+						select {
+						case <-time.After(c.applied):
+							return nil
+						case <-ctx.Done():
+							return ctx.Err()
+						}
 					},
 				})
 				l := drains(bubbleClock{})

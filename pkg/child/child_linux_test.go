@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	margin      = 600 * time.Millisecond
+	margin      = 1200 * time.Millisecond
 	stopTimeout = 30 * time.Second
 )
 

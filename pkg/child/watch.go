@@ -95,7 +95,7 @@ func (c *Child) late() bootclock.Instant {
 	if c.ending.Began.IsZero() { // it has ended by itself, and left something
 		kill = c.rule().After(c.until)
 	}
-	return kill.Add(c.cfg.KillMargin / 8)
+	return kill.Add(c.cfg.KillMargin / 4)
 }
 
 // hangs reports whether the guard is not to be relied on: it does not hear, or the program has outlived the fence.

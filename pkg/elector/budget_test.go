@@ -208,7 +208,7 @@ func TestReady(t *testing.T) {
 	}{
 		{"all is well", forbidden(), false, true},
 		{"reads forbidden", forbidden(memory.Get), true, false},
-		{"watches forbidden", forbidden(memory.Watch), true, false},
+		{"watches forbidden: it leads by reading", forbidden(memory.Watch), true, true},
 		{"updates forbidden", forbidden(memory.Update), true, false},
 		{"creates forbidden, and no Lease", forbidden(memory.Create), false, false},
 		{"creates forbidden, and a Lease", forbidden(memory.Create), true, true},

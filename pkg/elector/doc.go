@@ -8,7 +8,7 @@
 // The rules live in a pure state machine; a loop feeds it and carries out what it asks for:
 //
 //	store ── replies, watch events ──▶ machine.step ──▶ ready ──▶ hold file, Publish, StopWait, next request
-//	clock ── ticks ───────────────────▶     │
+//	clock ── what is due ─────────────▶     │
 //	StepDown, end of the context ─────▶     │
 //
 // The invariants, by the names that code and tests use:
@@ -26,5 +26,8 @@
 //	I9  notBefore never falls
 //	I10 a draining candidate never leads
 //	I11 no workload works at now ≥ validUntil (or the hold's) + the kill margin
-//	I12 the same identity is never written by two live processes
+//	I12 two live processes that write one identity both stop, and go on under fresh ones
+//	I13 no release is sent while a known process of the workload lives
+//	I14 nothing inherited is told before a read
+//	I15 no release is sent while the hold on disk could make a restarted process lead
 package elector

@@ -43,7 +43,7 @@ func (m *machine) drain(now moment, cause string) {
 func (m *machine) ask() {
 	m.term.drain++
 	m.out.drain = &draining{number: m.term.drain, Drain: Drain{
-		Cause: m.term.order, Terminating: m.terminating, Began: m.term.drainBegan, Until: m.term.told, Token: string(m.term.token),
+		Cause: m.term.order, Terminating: m.terminating, Began: m.term.drainBegan, Until: m.term.told, Token: m.term.toldToken,
 	}}
 }
 

@@ -73,7 +73,7 @@ func newMachine(cfg Config, bootID string, hold *HoldState, rand func() float64)
 	m.rights.denied = map[verb]string{}
 	if hold != nil {
 		m.saved = *hold
-		m.term.told = hold.ValidUntil // whether or not it was being handed over: nobody has seen the workload stop
+		m.term.told, m.term.toldToken = hold.ValidUntil, hold.Token // whether or not it was being handed over: nobody has seen the workload stop
 		if hold.Leading {
 			m.inherited = &inheritance{HoldState: *hold}
 			m.holding.believable = hold.ValidUntil
@@ -152,7 +152,7 @@ func (m *machine) settleOutput(now moment) {
 		l.Observed = now.boot
 		m.published, m.out.level = l, &l
 		if l.IsLeader {
-			m.term.told = max(m.term.told, l.ValidUntil)
+			m.term.told, m.term.toldToken = max(m.term.told, l.ValidUntil), l.Token
 		}
 	}
 	if m.terminating && m.role == standby && !m.taking {

@@ -44,7 +44,8 @@ type Drain struct {
 	// Until is the last validUntil that was published while leading, in this term or in the one that it follows: no
 	// reader that honours it believes in the term after it.
 	Until bootclock.Instant
-	// Token is the drained term's: a workload that reports its stop may name the term that it speaks of.
+	// Token is that of the last term that the workload was told, which is the drained one's unless that began too late to be
+	// told: a workload that reports its stop may name the term that it speaks of.
 	Token string
 }
 

@@ -41,7 +41,7 @@ func (m *machine) reply(now moment, e replied) {
 	r := m.inflight
 	m.inflight = nil
 	if r.verb == verbGet {
-		m.getDue, m.taking = false, false
+		m.getDue, m.taking, m.resuming = false, false, false
 	}
 	if answered(e.err) {
 		m.learn(r.verb, now.boot.Sub(r.sent), true)

@@ -49,6 +49,44 @@ func TestDeadlineIsNotHeldUp(t *testing.T) {
 	}
 }
 
+// TestClocksMovedApart: when the wall clock is set, this machine may have been paused with all its clocks: a leader renews at
+// once, and leads on when that succeeds.
+func TestClocksMovedApart(t *testing.T) {
+	for _, jump := range []time.Duration{time.Hour, -time.Hour, 2100 * time.Millisecond} {
+		l := newLone(t, 0.5)
+		l.lead()
+		l.wall = func(at time.Duration) time.Time { return transcriptEpoch.Add(at + jump) }
+		l.step(time.Second, tick{})
+		l.step(time.Second+time.Millisecond, l.answer(l.sends(verbRenew)))
+		if !l.m.published.IsLeader || l.m.published.ValidUntil != l.at(11*time.Second) {
+			t.Errorf("the wall clock moved by %v: %+v, want a renewed term", jump, l.m.published)
+		}
+		if l.out.request != nil {
+			t.Errorf("the wall clock moved by %v once, and %s is sent again", jump, l.out.request.verb)
+		}
+	}
+}
+
+// TestItSleepsUntilSomethingIsDue: no look at the clock that has nothing to do.
+func TestItSleepsUntilSomethingIsDue(t *testing.T) {
+	l := newLone(t, 0.5)
+	l.lead()
+	l.step(30*time.Millisecond, l.newest())
+	if want := l.at(10*time.Millisecond + releaseSpread + l.m.cfg.RenewInterval); l.out.wake != want {
+		t.Errorf("a leader wakes at %v, want %v: its next renewal", since(l.out.wake), since(want))
+	}
+	l = newLone(t, 0.5)
+	l.store.put(lease.Record{
+		UID: "u1", Holder: "web-1_pod", DurationSeconds: 15, RenewTime: transcriptEpoch, Mark: lease.HeldMark("web-1_pod", 15*time.Second),
+	})
+	l.step(0, tick{})
+	l.step(10*time.Millisecond, l.answer(l.sends(verbGet)))
+	l.step(20*time.Millisecond, watchOpened{})
+	if want := l.at(10*time.Millisecond + 7*time.Second); l.out.wake != want {
+		t.Errorf("a standby wakes at %v, want %v: its first suspicion", since(l.out.wake), since(want))
+	}
+}
+
 // TestRenewTimesOfAFrozenClock: who compares by the second sees every renewal, and no two processes write the same time.
 func TestRenewTimesOfAFrozenClock(t *testing.T) {
 	var seen [2][]time.Time

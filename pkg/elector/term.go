@@ -20,6 +20,7 @@ type term struct {
 	// told is the last validUntil that was published while leading, by this process or the one before, since the workload
 	// was last seen to have stopped; zero: nobody was told since. It outlives every other end of a term.
 	told          bootclock.Instant
+	toldToken     string            // of that term: the one that the workload knows
 	disownedUntil bootclock.Instant // end of a predecessor's term that was given up
 
 	// order is why the term was asked to end; "": it was not. A term that was does not lead again, whatever is answered

@@ -297,7 +297,7 @@ func (p *player) print(out ready) {
 	}
 	if d := out.drain; d != nil {
 		p.drain = d.number
-		say("drain cause=%q terminating=%v until=%s", d.Cause, d.Terminating, since(d.Until))
+		say("drain cause=%q terminating=%v until=%s token=%s", d.Cause, d.Terminating, since(d.Until), d.Token)
 	}
 	if out.answer != nil {
 		say("refused: %v", out.answer)

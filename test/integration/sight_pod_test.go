@@ -5,6 +5,7 @@ package integration
 import (
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,7 +84,9 @@ func TestThePodsOwnStatusIsSeen(t *testing.T) {
 	if err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Delete(t.Context(), leader.Pod, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	leader.Terminate(t)
+	if err := leader.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
 	reports(t, e, leader.Pod, "setup", "web")
 	for end := time.Now().Add(2 * e.Duration); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if told, _ := heir.Told(); told {

@@ -250,4 +250,20 @@ var core = []mutant{
 		new:    "\tif lost && m.terminating {\n",
 		reds:   in(elector, "TestExitOnLoss", "TestTranscripts/exit_on_loss"),
 	},
+	{
+		name:   "a jump of the wall clock is passed over",
+		danger: "a machine that was paused with all its clocks leads on until its next renewal",
+		file:   "pkg/elector/machine.go",
+		old:    "\t\tm.term.renewAt = now.boot\n",
+		new:    "",
+		reds:   in(elector, "TestClocksMovedApart"),
+	},
+	{
+		name:   "the clock is looked at again and again",
+		danger: "an idle sidecar costs the node more than client-go's elector",
+		file:   "pkg/elector/machine.go",
+		old:    "\tat := never\n",
+		new:    "\tat := now.boot.Add(200 * time.Millisecond)\n",
+		reds:   in(elector, "TestItSleepsUntilSomethingIsDue"),
+	},
 }

@@ -130,28 +130,4 @@ var tellings = []mutant{
 		new:    "",
 		reds:   in("pkg/signals/podlabel", "TestALapsedTermLabelsNothing"),
 	},
-	{
-		name:   "a report of the workload counts for a later handover",
-		danger: "I5: the Lease is released while the workload of the new term works",
-		file:   "pkg/control/settler.go",
-		old:    `!w.drain.Until.IsZero() && !w.drained.Before(w.drain.Until)`,
-		new:    `!w.drain.Until.IsZero() && !w.drained.IsZero()`,
-		reds:   in("pkg/control", "TestReportBelongsToItsDrain"),
-	},
-	{
-		name:   "a workload that is seen to run is released all the same",
-		danger: "I5: it works beside the next leader's",
-		file:   "pkg/control/settler.go",
-		old:    `case left <= 0 && !alive:`,
-		new:    `case left <= 0 || alive && left < 0:`,
-		reds:   in("pkg/control", "TestProofs"),
-	},
-	{
-		name:   "the proofs are asked while the signals still say \"leader\"",
-		danger: "I5: a workload that starts anew after it was seen to stop works on",
-		file:   "pkg/control/settler.go",
-		old:    "\tgo func() { w.settled <- s.cfg.Signals(ctx) }()\n",
-		new:    "\tw.settled <- nil\n\tgo func() { _ = s.cfg.Signals(ctx) }()\n",
-		reds:   in("pkg/control", "TestProofsAreAskedOnceTheSignalsAreOff"),
-	},
 }

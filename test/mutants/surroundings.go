@@ -110,8 +110,8 @@ var surroundings = []mutant{
 		name:   "each scrape has memory let go of",
 		danger: "an idle sidecar computes all the time",
 		file:   "cmd/lease-sidecar/light.go",
-		old:    `l.in(lightChange, lightScrapes)`,
-		new:    `l.in(lightChange, 0)`,
-		reds:   in("cmd/lease-sidecar", "TestNothingIsLetGoOfWhileNothingHappens"),
+		old:    `l.last.Add(lightScrapes)`,
+		new:    `l.last`,
+		reds:   in("cmd/lease-sidecar", "TestScrapesHaveLittleLetGoOf"),
 	},
 }

@@ -11,7 +11,10 @@ import (
 // How often /proc is read. It costs in proportion to the processes there, so the pause grows with the time it took,
 // once the process has been found: its end comes as an event.
 const (
-	lookSoon  = 100 * time.Millisecond // after an end, or while a process cannot be told: it may just be starting
+	// lookSoon is the pause after an end, or while a process cannot be told: it may just be starting. It is the pause, too,
+	// after a process was told that it leads: it starts its workers then, and those that were never seen while it lived
+	// cannot be told for its own once it has crashed.
+	lookSoon  = 100 * time.Millisecond
 	soonFor   = 3 * time.Second
 	lookPause = time.Second
 	lookMax   = 10 * time.Second
@@ -150,6 +153,9 @@ func (w *watch) step(ctx context.Context) (exited <-chan struct{}, next bootcloc
 	if w.ripe() {
 		w.next = now
 	}
+	if w.hiring(now) {
+		w.next = min(w.next, now.Add(lookSoon))
+	}
 	if w.known && !now.Before(w.next) {
 		w.report(w.turn(ctx))
 		after := w.cfg.Clock.Now()
@@ -173,13 +179,18 @@ func (w *watch) step(ctx context.Context) (exited <-chan struct{}, next bootcloc
 
 // patience returns the pause until the next look, where the last took that long.
 func (w *watch) patience(now bootclock.Instant, took time.Duration) time.Duration {
-	if w.trouble != "" && !w.waits() || now.Before(w.restless) {
+	if w.trouble != "" && !w.waits() || now.Before(w.restless) || w.hiring(now) {
 		return lookSoon
 	}
 	if w.held == nil { // somebody waits to be told
 		return lookPause
 	}
 	return min(max(took*idleShare, lookPause), lookMax)
+}
+
+// hiring reports whether the process was told a short time ago that it leads, and may be starting its workers.
+func (p *Process) hiring(now bootclock.Instant) bool {
+	return !p.gained.IsZero() && now.Before(p.gained.Add(soonFor))
 }
 
 // report logs a trouble when it comes a second time, as a process that is starting does not catch its signals yet, and

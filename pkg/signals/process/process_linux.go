@@ -30,6 +30,7 @@ type Process struct {
 	order  Order             // what the guard has; zero: nothing
 	kill   bootclock.Instant // when the fence strikes; zero: not
 	stop   killtime.Stop     // of the last term's work, where there is a fence
+	gained bootclock.Instant // when a process was last told that it leads
 	turned chan struct{}     // closed, and replaced, when a level was told
 	absent string            // what was said of a process that is not there
 }
@@ -220,7 +221,9 @@ func (p *Process) send(s Signo, l leadership.Leadership) error {
 		p.cfg.Log.Info("told the process", "pid", h.pid, "command", h.comm, "process_signal", s.String(), "leading", l.IsLeader)
 	}
 	h.told, h.owed, h.heldBack = asTold(l), false, false
-	if !l.IsLeader {
+	if l.IsLeader {
+		p.gained = p.cfg.Clock.Now()
+	} else {
 		h.handled = p.cfg.Clock.Now().Add(gainAfterLoss)
 	}
 	return nil

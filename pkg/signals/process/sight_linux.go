@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
@@ -22,13 +23,14 @@ var _ sight.Sight = (*Process)(nil)
 // State returns what is seen of the work of the last term: the process that was there at its end, all that it had started,
 // and what these have started since. It is Stopped once they are gone, or, where OnLost parks, have stopped running. While
 // one of them works it is Running where OnLost is meant to end or to park it, or the pod is to end; else Unknown, as it may
-// live on as a standby's. It is Unknown, too, where no process was ever found.
+// live on as a standby's; what an ended process has left behind is nobody's, and so Running. It is Unknown, too, where no
+// process was ever found.
 func (p *Process) State(ending bool) sight.State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	works := p.works()
 	switch {
-	case works && (p.leads || ending || p.cfg.OnLost.Ends() || p.cfg.OnLost.Parks()):
+	case works && (p.leads || ending || p.cfg.OnLost.Ends() || p.cfg.OnLost.Parks() || p.headless()):
 		return sight.Running
 	case works, p.leads, !p.seen: // who leads may start it anew
 		return sight.Unknown
@@ -52,6 +54,11 @@ func (p *Process) works() bool {
 		p.gather()
 	}
 	return p.anyWorks()
+}
+
+// headless reports whether the process of the last term is not there any more, whatever it has left behind.
+func (p *Process) headless() bool {
+	return p.held == nil || !slices.ContainsFunc(p.work, p.held.same)
 }
 
 func (p *Process) anyWorks() bool {

@@ -35,7 +35,9 @@ type record struct {
 	mode mode
 	// pieces is the work that is judged; waking is the work that is not.
 	pieces, waking []piece
-	releases       []bootclock.Instant
+	// tasks is from when to when each process had work, be it that it could not go on with it for a while.
+	tasks    []piece
+	releases []bootclock.Instant
 	// starts is how many commands worked.
 	starts int
 }
@@ -47,6 +49,7 @@ func newRecord(name string, m mode, processes []journal.Process, releases []boot
 		if p.Kind == journal.Command && len(p.Stretches) > 0 {
 			r.starts++
 		}
+		resumed := false // the next stretch is of the same work
 		for _, s := range p.Stretches {
 			one := piece{span: span{s.From, s.To}, kind: p.Kind, pid: p.PID}
 			excused := slices.ContainsFunc(frozen, func(f span) bool {
@@ -54,9 +57,15 @@ func newRecord(name string, m mode, processes []journal.Process, releases []boot
 			})
 			if excused {
 				r.waking = append(r.waking, one)
-			} else {
-				r.pieces = append(r.pieces, one)
+				continue
 			}
+			r.pieces = append(r.pieces, one)
+			if last := len(r.tasks) - 1; resumed {
+				r.tasks[last].to = one.to
+			} else {
+				r.tasks = append(r.tasks, one)
+			}
+			resumed = !s.Rested
 		}
 	}
 	slices.SortFunc(r.pieces, func(a, b piece) int { return cmp.Compare(a.from, b.from) })
@@ -126,20 +135,26 @@ func (r record) who(s span) string {
 type early struct {
 	at bootclock.Instant
 	r  record
-	// by is how long the work went on.
-	by time.Duration
+	// who names the processes, and by is how long the work went on.
+	who []string
+	by  time.Duration
 }
 
-// earlyReleases finds them all. A request arrives after it was sent, so what still works then worked at the sending. Who
-// has released does not take the Lease again for some seconds, so work that follows soon is not another term's.
+// earlyReleases finds them all. A request arrives after it was sent, so what still works then worked at the sending.
 func earlyReleases(records []record) []early {
 	var found []early
 	for _, r := range records {
 		for _, at := range r.releases {
-			for _, w := range joined(r.spans(), cluster) {
+			var worst early
+			for _, w := range r.tasks {
 				if w.from.Before(at) && at.Before(w.to) {
-					found = append(found, early{at: at, r: r, by: w.to.Sub(at)})
+					worst.who = append(worst.who, fmt.Sprintf("%s %d", w.kind, w.pid))
+					worst.by = max(worst.by, w.to.Sub(at))
 				}
+			}
+			if worst.who != nil {
+				worst.at, worst.r = at, r
+				found = append(found, worst)
 			}
 		}
 	}
@@ -153,6 +168,12 @@ func TestTheJudge(t *testing.T) {
 		p := journal.Process{Kind: kind, PID: 7}
 		for i := 0; i+1 < len(seconds); i += 2 {
 			p.Stretches = append(p.Stretches, journal.Stretch{From: at(seconds[i]), To: at(seconds[i+1]), Woken: i > 0})
+		}
+		return p
+	}
+	rests := func(p journal.Process) journal.Process {
+		for i := range p.Stretches {
+			p.Stretches[i].Rested = true
 		}
 		return p
 	}
@@ -171,6 +192,9 @@ func TestTheJudge(t *testing.T) {
 		{name: "a single mark", a: []journal.Process{works(journal.Command, 1, 5)}, b: []journal.Process{works(journal.Command, 4, 4)}, overlaps: []time.Duration{0}},
 		{name: "two that are close are told as one", a: []journal.Process{works(journal.Command, 1, 2, 2.5, 3)}, b: []journal.Process{works(journal.Command, 1.5, 3)}, overlaps: []time.Duration{time.Second}},
 		{name: "released under the worker", a: []journal.Process{works(journal.Command, 1, 5), works(journal.Worker, 1, 7)}, releases: []bootclock.Instant{at(6)}, early: []time.Duration{time.Second}},
+		{name: "released while the process could not go on", a: []journal.Process{works(journal.Command, 1, 5, 7, 8)}, releases: []bootclock.Instant{at(6)}, early: []time.Duration{2 * time.Second}},
+		{name: "released between two terms of one process", a: []journal.Process{rests(works(journal.Command, 1, 5, 5.5, 8))}, releases: []bootclock.Instant{at(5.2)}},
+		{name: "released between two processes", a: []journal.Process{works(journal.Command, 1, 5), works(journal.Command, 5.5, 8)}, releases: []bootclock.Instant{at(5.2)}},
 		{name: "work on waking", a: []journal.Process{works(journal.Command, 1, 10, 20, 20.5)}, b: []journal.Process{works(journal.Command, 15, 30)}, waking: 1},
 		{name: "work on waking, on and on", a: []journal.Process{works(journal.Command, 1, 10, 20, 21.5)}, b: []journal.Process{works(journal.Command, 15, 30)}, overlaps: []time.Duration{1500 * time.Millisecond}},
 		{name: "a start on waking", a: []journal.Process{works(journal.Command, 20, 20.5)}, b: []journal.Process{works(journal.Command, 15, 30)}, overlaps: []time.Duration{500 * time.Millisecond}},

@@ -143,6 +143,17 @@ func TestProgramThatIsToldToRest(t *testing.T) {
 			}
 		}
 	}
+	processes, err := journal.Read(r.folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range processes {
+		for _, s := range p.Stretches {
+			if last := s == p.Stretches[len(p.Stretches)-1]; p.Kind == journal.Command && last && !s.Rested {
+				t.Error("its journal does not say that it rests")
+			}
+		}
+	}
 	for _, sick := range []bool{false, true} {
 		want := http.StatusOK
 		if sick {

@@ -149,8 +149,8 @@ func (f *field) blame(t *testing.T, v verdict) {
 			o.b.who(o.span), f.since(begin(o.b, o.span)), f.around(o.span, o.a.name, o.b.name))
 	}
 	for _, e := range v.early {
-		t.Errorf("RELEASED at %s under living work, which went on for %s: %s\n%s", f.since(e.at), e.by.Round(time.Millisecond),
-			e.r.who(span{e.at, e.at}), f.around(span{e.at, e.at}, e.r.name))
+		t.Errorf("RELEASED at %s under living work, which went on for %s: %s (%s: %s)\n%s", f.since(e.at), e.by.Round(time.Millisecond),
+			e.r.name, e.r.mode, strings.Join(e.who, ", "), f.around(span{e.at, e.at}, e.r.name))
 	}
 }
 

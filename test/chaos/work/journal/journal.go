@@ -27,6 +27,8 @@ const (
 	// lineSize is how long each line is, padded with spaces, so that it can be written over.
 	lineSize = 64
 	suffix   = ".journal"
+	// rested stands in the line of a stretch that its process ended.
+	rested = "rested"
 )
 
 // Kind is what a process is in its replica.
@@ -51,6 +53,8 @@ type Stretch struct {
 	From, To bootclock.Instant
 	// Woken: it is not the process's first, so the process was frozen or starved before, or rested.
 	Woken bool
+	// Rested: the process ended it of its own accord. Else it goes on working as soon as it can, unless it has ended.
+	Rested bool
 }
 
 // Create makes the journal of this process in folder.
@@ -71,15 +75,27 @@ func (w *Writer) Mark() (bootclock.Instant, error) {
 		w.line++
 	}
 	w.stretch.To = now
-	line := fmt.Sprintf("%-*s\n", lineSize-1, fmt.Sprintf("%d %d", w.stretch.From, w.stretch.To))
-	if _, err := w.file.WriteAt([]byte(line), w.line*lineSize); err != nil {
-		return 0, fmt.Errorf("mark the work: %w", err)
-	}
-	return now, nil
+	return now, w.write("")
 }
 
 // Rest says that the process does not work any more for now: the next mark begins a new stretch.
-func (w *Writer) Rest() { w.stretch.To = -1 << 62 }
+func (w *Writer) Rest() error {
+	if w.line < 0 {
+		return nil
+	}
+	err := w.write(rested)
+	w.stretch.To = -1 << 62
+	return err
+}
+
+// write writes the newest line, over what was there.
+func (w *Writer) write(how string) error {
+	line := fmt.Sprintf("%-*s\n", lineSize-1, fmt.Sprintf("%d %d %s", w.stretch.From, w.stretch.To, how))
+	if _, err := w.file.WriteAt([]byte(line), w.line*lineSize); err != nil {
+		return fmt.Errorf("mark the work: %w", err)
+	}
+	return nil
+}
 
 // Process is one process with what it wrote down.
 type Process struct {
@@ -151,7 +167,7 @@ func readStretches(path string) ([]Stretch, error) {
 	}
 	var all []Stretch
 	for line := range strings.Lines(string(text)) {
-		s := Stretch{Woken: len(all) > 0}
+		s := Stretch{Woken: len(all) > 0, Rested: strings.Contains(line, rested)}
 		if _, err := fmt.Sscanf(line, "%d %d", &s.From, &s.To); err != nil {
 			return nil, fmt.Errorf("line %q: %w", line, err)
 		}

@@ -176,7 +176,7 @@ func (p *process) term() (over bool, err error) {
 			return true, err
 		case !stop.IsZero() && !now.Before(stop):
 			tick.Stop()
-			return p.end(over), nil
+			return p.end(over)
 		case p.Crash > 0 && now.Sub(began) >= p.Crash:
 			os.Exit(3)
 		}
@@ -198,7 +198,7 @@ func (p *process) term() (over bool, err error) {
 }
 
 // end ends the work after its last mark, and reports whether the program ends, too.
-func (p *process) end(over bool) bool {
+func (p *process) end(over bool) (bool, error) {
 	if over && p.Leave {
 		os.Exit(0)
 	}
@@ -207,11 +207,13 @@ func (p *process) end(over bool) bool {
 		_ = w.Wait()
 	}
 	p.workers = nil
-	p.journal.Rest()
+	if err := p.journal.Rest(); err != nil {
+		return true, err
+	}
 	if p.sidecar != "" && !over {
 		p.drained()
 	}
-	return over
+	return over, nil
 }
 
 // hire starts a worker.
