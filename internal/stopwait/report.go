@@ -38,7 +38,7 @@ func (w *Waiter) Heard(l leadership.Leadership) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.token = l.Token
+	w.token, w.fenced = l.Token, false
 }
 
 // Drained takes the workload's word that its work of the term with that token has stopped; "" stands for the term that

@@ -49,7 +49,7 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 	told, reported := w.word(d)
 	limit, until := d.Began.Add(w.cfg.StopTimeout), d.Until
 	if s.kills {
-		if w.ranFenced(d, s.killable) { // each renewal of the hold has moved its kill deadline, up to the stop timeout
+		if w.fencedRuns(s) { // each renewal of the hold has moved its kill deadline, up to the stop timeout
 			until = max(until, max(d.Began, told).Add(w.cfg.StopTimeout))
 		}
 		limit, until = limit.Add(w.cfg.KillMargin), until.Add(w.cfg.KillMargin)
@@ -82,13 +82,17 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 	return v
 }
 
-// ranFenced reports whether, in this drain, a workload that something kills was seen to run. Where none was, there is none
-// whose kill deadline this drain could have moved.
-func (w *Waiter) ranFenced(d elector.Drain, now bool) bool {
+// fencedRuns reports whether the workload that was last led was seen to run, in a drain, by a sight of what kills it, and not
+// seen to have stopped since. Where it was not seen, there is none whose kill deadline a drain could have moved. It holds for
+// the drain of a term that follows without the workload being led anew.
+func (w *Waiter) fencedRuns(s seen) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if now {
-		w.fenced = fenced{ran: true, token: d.Token}
+	switch {
+	case s.killable:
+		w.fenced = true
+	case s.stopped != "":
+		w.fenced = false
 	}
-	return w.fenced.ran && w.fenced.token == d.Token
+	return w.fenced
 }

@@ -44,16 +44,10 @@ type Waiter struct {
 
 	mu      sync.Mutex
 	token   string        // of the term that drains, or that was led last; "" when neither is known
-	fenced  fenced        // whose workload was seen to run, in a drain, where something kills it
+	fenced  bool          // something kills the workload, and it was seen to run in a drain since it was last led
 	applied applied       // when the signals of the newest drain were
 	reports reports       // what the workload reported
 	news    chan struct{} // closed, and replaced, at each report
-}
-
-// fenced names the term whose workload was seen to run in its drain, and is killed where it does not stop.
-type fenced struct {
-	ran   bool
-	token string
 }
 
 // applied is when the workload of a term had been told to stop.

@@ -284,3 +284,42 @@ func TestWaitJoinsItsSights(t *testing.T) {
 		}
 	})
 }
+
+// TestBlindInTheDrainThatFollows: a workload that something kills was seen to run in a drain, and is seen no more when another
+// term's drain takes that one's place, with no term led between: its kill deadline had been moved past the last validUntil.
+func TestBlindInTheDrainThatFollows(t *testing.T) {
+	for name, c := range map[string]struct {
+		led  bool
+		want time.Duration
+	}{
+		"nothing was led between": {want: 33 * time.Second},
+		"a term was led between":  {led: true, want: 13 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &eye{name: "process", script: []step{{0, running}, {2 * time.Second, unknown}}, kills: true, begin: time.Now()}
+				w := New(Config{
+					Clock: bubbleClock{}, Applied: applyAtOnce, StopTimeout: 30 * time.Second, KillMargin: 3 * time.Second,
+					Sights: []sight.Sight{s}, Log: quiet,
+				})
+				l := drains(bubbleClock{})
+				first, end := context.WithTimeout(t.Context(), time.Second)
+				defer end()
+				w.Wait(first, elector.Drain{Began: bubbleClock{}.Now(), Until: l.ValidUntil, Token: "7"})
+				time.Sleep(2 * time.Second)
+				if c.led {
+					led := l
+					led.IsLeader, led.Token = true, "8"
+					w.Heard(led)
+				}
+				begin := time.Now()
+				w.Wait(t.Context(), elector.Drain{
+					Began: bubbleClock{}.Now(), Until: bubbleClock{}.Now().Add(10 * time.Second), Token: "8",
+				})
+				if took := time.Since(begin).Truncate(time.Millisecond); took != c.want {
+					t.Errorf("waited %s, want %s", took, c.want)
+				}
+			})
+		})
+	}
+}

@@ -38,9 +38,9 @@ var order = []mutant{
 		name:   "what is seen no more was killed by validUntil",
 		danger: "I13: in a planned stop it has until the stop timeout",
 		file:   "internal/stopwait/verdict.go",
-		old:    "if w.ranFenced(d, s.killable) {",
-		new:    "if w.ranFenced(d, s.killable) && s.stopped != \"\" {",
-		reds:   in("internal/stopwait", "TestRule/nobody_sees_it_any_more,_and_something_kills"),
+		old:    "\treturn w.fenced\n",
+		new:    "\treturn s.killable\n",
+		reds:   in("internal/stopwait", "TestRule/nobody_sees_it_any_more,_and_something_kills", "TestBlindInTheDrainThatFollows"),
 	},
 	{
 		name:   "an inherited term is told at once",

@@ -20,6 +20,7 @@ var (
 	oneSeed  = flag.Uint64("seed", 0, "run this seed alone; with -v its transcript is printed")
 	shrinks  = flag.Bool("shrink", true, "cut a schedule that fails down to what matters")
 	twice    = flag.Bool("twice", false, "run every world twice, with another number of processors, and compare all transcripts")
+	hashed   = flag.Bool("hash", false, "print one hash over all transcripts, to compare with another run's")
 	expected = flag.String("expect", "nothing", "what the run must find: nothing, overlaps, or violations of a rule by its name, such as I13")
 )
 
@@ -62,8 +63,11 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	start := time.Now()
-	all := crowd(t, *first, *seeds, keepOf(*twice))
+	all := crowd(t, *first, *seeds, keepOf(*twice || *hashed))
 	t.Logf("\n%s", all.report(time.Since(start)))
+	if *hashed {
+		t.Logf("one hash over all %d transcripts: %016x", *seeds, all.digest())
+	}
 	if *twice {
 		compare(t, all)
 	}
