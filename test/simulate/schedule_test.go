@@ -152,7 +152,7 @@ func (d drawer) slot(s schedule) slot {
 	if c.Work == unseenWork {
 		c.Reports = d.chance(0.5)
 		if !c.Reports && d.chance(0.3) {
-			c.Drain = c.Stop + d.between(0, 100*time.Millisecond)
+			c.Drain = c.Stop*51/50 + d.between(0, 100*time.Millisecond) // by whichever clock
 		}
 	}
 	return c
