@@ -17,6 +17,7 @@ func TestStartedWhileADocumentStands(t *testing.T) {
 		c := &sidecar{
 			stands: stands, told: make(chan struct{}), log: slog.New(slog.DiscardHandler),
 			fanOut: signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil),
+			light:  newLight(bootclock.System{}),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})

@@ -54,7 +54,7 @@ function hold() {
   return new Promise((resolve) => {
     const request = http.get(`${url}/running`, { agent: false }, (answer) => {
       answer.on('error', () => {}).resume()
-      resolve(() => request.destroy())
+      resolve(() => { request.destroy() })
     })
     request.on('error', () => resolve(() => {})) // then the sidecar goes by what it is told
   })
@@ -106,7 +106,7 @@ async function main() {
     const token = await term()
     if (token !== told) {
       if (token) letGo ??= await hold()
-      else letGo = letGo?.()
+      else if (letGo) letGo = letGo() // undefined
       console.log(token ? `leading token=${token}` : 'standing by')
       if (!token) await drained()
       told = token

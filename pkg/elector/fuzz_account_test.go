@@ -51,7 +51,7 @@ func newAccount(t *testing.T, m *machine, hold *HoldState) *account {
 		sent: map[int64]bootclock.Instant{}, sighted: map[lease.Version][]sighting{},
 	}
 	if hold != nil { // whatever it says, the workload was told something until then
-		a.stopped, a.toldUntil = false, hold.ValidUntil
+		a.stopped, a.toldUntil, a.tokens = false, hold.ValidUntil, lease.Version(hold.Token)
 		if hold.Leading {
 			a.disk = hold.ValidUntil
 		}

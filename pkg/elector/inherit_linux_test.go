@@ -7,6 +7,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -15,7 +16,7 @@ func restart(t *testing.T, f *fleet, dir string) (*Hold, bootclock.Instant) {
 	t.Helper()
 	hold := openHold(t, dir)
 	hold.bootID = "boot"
-	old := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold = hold })
+	old := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold, d.StopWait = hold, hangs })
 	f.members = append(f.members, old)
 	until := f.leader(20 * time.Second).Leadership().ValidUntil
 	left, ok := hold.Load(old.cfg.HoldKey(), f.clock.Now(), until)
@@ -41,9 +42,11 @@ func TestNothingInheritedIsToldBeforeARead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
 		hold, until := restart(t, f, t.TempDir())
-		m := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold = hold })
+		m := f.join("web-0_a", func(_ *Config, d *Deps) {
+			d.Hold = hold
+			d.Store.(*memory.Store).Blackhole(true)
+		})
 		f.members = append(f.members, m)
-		m.store.Blackhole(true)
 		for f.clock.Now().Before(until - 1) {
 			if told := m.told(); len(told) > 0 || m.Leadership().IsLeader {
 				t.Fatalf("%v before the end of the inherited term it tells %+v, and answers %+v", until.Sub(f.clock.Now()), told, m.Leadership())

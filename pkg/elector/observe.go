@@ -102,6 +102,7 @@ func (m *machine) lost(now moment, r lease.Record) {
 func (m *machine) credit(now moment, r lease.Record) {
 	if sentAt, ours := m.sent[r.RenewTime.UnixMicro()]; ours {
 		m.term.validUntil = max(m.term.validUntil, sentAt.Add(m.cfg.RenewDeadline))
+		m.rights.grant(verbTake) // the store has taken a write, whatever it answered
 		if m.role == standby && !m.term.abandoned && now.boot.Before(m.term.validUntil) {
 			m.lead(now, r)
 		}

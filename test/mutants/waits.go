@@ -140,4 +140,12 @@ var waits = []mutant{
 		new:    "\tif errors.Is(err, lease.ErrForbidden) {\n\t\tm.rights.refuse(verbGet, err)\n\t}\n\tif errors.Is(err, lease.ErrExpired) {\n",
 		reds:   in(elector, "TestTranscripts/forbidden_watch"),
 	},
+	{
+		name:   "an applied write proves no right to write",
+		danger: "a leader that knows so by the watch is not ready until its next answer comes",
+		file:   "pkg/elector/observe.go",
+		old:    "\t\tm.rights.grant(verbTake) // the store has taken a write, whatever it answered\n",
+		new:    "",
+		reds:   in(elector, "TestAppliedWriteProvesTheRight"),
+	},
 }

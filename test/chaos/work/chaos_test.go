@@ -76,6 +76,8 @@ func playSeed(t *testing.T, seed uint64) {
 		"--placement", []string{"native", "classic"}[chance.IntN(2)],
 		// A short one lets an unhealthy leader be healthy again before its term has run out.
 		"--health-cooldown", []string{"1s", "4s", "8s"}[chance.IntN(3)],
+		// An endpoint that is gone would hide what the other sights see.
+		"--health-proves-stop=" + []string{"true", "false"}[seed%2],
 	}
 	if stop := time.Duration(2+chance.IntN(7)) * time.Second; knows(t, "--stop-timeout") {
 		f.flags = append(f.flags, "--stop-timeout", stop.String())
