@@ -32,6 +32,7 @@ func (m *machine) change(now moment, e lease.Event) {
 		return // overtaken by a reply, or from a store that went back in time: then silence will tell
 	}
 	if !e.Deleted {
+		m.renewed(now, e.Record)
 		m.observe(now, e.Record)
 		return
 	}
@@ -45,7 +46,6 @@ func (m *machine) observe(now moment, r lease.Record) {
 	if r.Version.Compare(m.know.version) <= 0 {
 		return
 	}
-	m.renewed(now, r)
 	k := &m.know
 	if !k.present || m.rights.seePeer(string(m.cfg.Identity), r) {
 		k.tryAt = 0 // what was refused, or failed, was another request, or is allowed by now

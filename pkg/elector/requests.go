@@ -56,6 +56,7 @@ func (m *machine) reply(now moment, e replied) {
 	if !m.believe(now, r, e.reply.Record) {
 		return
 	}
+	m.missed(now, e.reply.Record)
 	m.observe(now, e.reply.Record)
 	m.resuming = m.resuming && m.taking
 	m.reached(now, r.verb)

@@ -28,17 +28,37 @@ type watching struct {
 	interval time.Duration // between the holder's renewals, as observed; zero: not known yet
 }
 
-// renewed takes a record after the one that is known: whether it is the same holder's renewal, the time between shows how
-// often that one renews. Edits in between change nothing.
+// renewed takes a record that a watch brought after the one that is known: whether it is the same holder's renewal, the time
+// between shows how often that one renews. Edits in between change nothing.
 func (m *machine) renewed(now moment, r lease.Record) {
-	w, old := &m.watch, m.know.record
-	switch same := m.know.present && r.Holder != "" && r.Holder == old.Holder && r.AcquireTime.Equal(old.AcquireTime); {
+	w := &m.watch
+	switch same, renewal := m.follows(r); {
 	case !same:
 		w.interval = 0
-	case !r.RenewTime.Equal(old.RenewTime):
+	case renewal:
 		gap := min(now.boot.Sub(m.know.seenAt), max(m.cfg.Duration, r.Validity())/2) // nobody may renew less often
 		w.interval = max(gap, (w.interval+gap)/2)
 	}
+}
+
+// missed takes a record that was read. The time since the one before says nothing about the holder: it is that between our
+// own reads. But a renewal of the same holder after a silence shows that the watch is dead, which would have brought it.
+func (m *machine) missed(now moment, r lease.Record) {
+	w := &m.watch
+	switch same, renewal := m.follows(r); {
+	case r.Version.Compare(m.know.version) <= 0:
+	case !same:
+		w.interval = 0
+	case renewal && m.role == standby && now.boot.Sub(m.know.seenAt) >= 2*m.cfg.RenewInterval+time.Second:
+		w.doubted, w.interval = true, 0
+	}
+}
+
+// follows reports whether r is of the same term as the record that is known, and whether it is a renewal after it.
+func (m *machine) follows(r lease.Record) (same, renewal bool) {
+	old := m.know.record
+	same = m.know.present && r.Holder != "" && r.Holder == old.Holder && r.AcquireTime.Equal(old.AcquireTime)
+	return same, same && !r.RenewTime.Equal(old.RenewTime)
 }
 
 // silence returns how long the watch may bring nothing new before it is suspected: two renew intervals, ours or those

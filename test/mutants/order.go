@@ -52,4 +52,12 @@ var order = []mutant{
 			"\tif (m.inherited == nil || l.IsLeader) && differs(l, m.published) {\n",
 		reds: in(elector, "TestNothingInheritedIsToldBeforeARead"),
 	},
+	{
+		name:   "a read that shows what the watch missed is no reason to doubt it",
+		danger: "a standby whose watch is dead sends a take that fails, and a read, in every lease duration, and sees no release",
+		file:   "pkg/elector/watching.go",
+		old:    "\t\tw.doubted, w.interval = true, 0\n",
+		new:    "\t\tgap := min(now.boot.Sub(m.know.seenAt), m.cfg.Duration/2)\n\t\tw.interval = max(gap, (w.interval+gap)/2)\n",
+		reds:   in(elector, "TestDeadWatchIsFoundOut"),
+	},
 }

@@ -42,6 +42,7 @@ type lookout struct {
 	p       *process
 	eye     eye
 	present bool
+	ran     string // token of the term whose work it has seen run in a stop
 }
 
 var _ sight.Sight = (*lookout)(nil)
@@ -72,11 +73,14 @@ func (o *lookout) state() sight.State {
 	}
 	o.present = o.present || there
 	switch {
-	case now < o.p.c.blind && o.eye == eyeProcess:
+	case now < o.p.c.blind && o.eye == eyeProcess && o.ran == a.token && a.token != "": // it loses what it has seen in this stop
 		return sight.Unknown
 	case there && o.eye == eyeHealth:
 		return sight.Unknown // it answers, and that says nothing about its work
 	case there:
+		if !o.p.pod.word.IsLeader {
+			o.ran = a.token
+		}
 		return sight.Running
 	case o.present, o.eye == eyeChild:
 		return sight.Stopped
