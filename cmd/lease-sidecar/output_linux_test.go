@@ -144,7 +144,9 @@ func TestAFullLogHoldsUpNothing(t *testing.T) {
 	}
 	defer read.Close()
 	defer write.Close()
-	write.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	if err := write.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
 	for err = nil; err == nil; {
 		_, err = write.Write(make([]byte, 4096))
 	}

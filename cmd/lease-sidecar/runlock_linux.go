@@ -12,7 +12,7 @@ import (
 )
 
 // keepsRunLock reports whether this process is to hold the run lock for a command, in the plain way that needs nothing of
-// the command line's machinery: with-run-lock [--signal-dir DIR] -- CMD ARG…
+// the command line's machinery: with-run-lock [--signal-dir DIR] -- CMD ARG….
 func keepsRunLock(args []string) (dir string, command []string, plain bool) {
 	if len(args) < 2 || args[1] != withRunLock {
 		return "", nil, false

@@ -131,7 +131,7 @@ func commandOf(t *testing.T, root int, name string) (pid int) {
 			tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p))
 			for _, task := range tasks {
 				children, _ := os.ReadFile(task)
-				for _, child := range strings.Fields(string(children)) {
+				for child := range strings.FieldsSeq(string(children)) {
 					n, _ := strconv.Atoi(child)
 					below = append(below, n)
 				}

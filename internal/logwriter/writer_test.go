@@ -50,10 +50,14 @@ func TestAFullPipeHoldsUpNobody(t *testing.T) {
 	}
 	w.Close(10 * time.Millisecond) // it does not wait for ever either
 	whole, lost := 0, 0
-	read.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if err := read.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	for scanner := bufio.NewScanner(read); whole+lost < lines && scanner.Scan(); {
 		if n := 0; strings.HasSuffix(scanner.Text(), " lost") {
-			fmt.Sscanf(scanner.Text(), "%d lost", &n)
+			if _, err := fmt.Sscanf(scanner.Text(), "%d lost", &n); err != nil {
+				t.Fatal(err)
+			}
 			lost += n
 			continue
 		}

@@ -44,11 +44,12 @@ func CheckNamespace() error {
 
 // New returns the sight, and looks once.
 func New(cfg Config) *Processes {
+	cfg.Except = slices.Clone(cfg.Except)
 	for i, name := range cfg.Except {
 		cfg.Except[i] = name[:min(len(name), commMax)]
 	}
 	p := &Processes{cfg: cfg}
-	p.living()
+	_, _ = p.living() // what cannot be read now is looked at again
 	return p
 }
 

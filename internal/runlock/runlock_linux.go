@@ -38,8 +38,8 @@ type RunLock struct {
 	file    *os.File // nil where it could not be made
 	awaited bool     // a goroutine waits for the holder's end
 	closed  bool
-	trouble string // what the log has of it
-	noted   map[string]int
+	trouble string        // what the log has of it
+	noted   map[bool]bool // what the log has had once: that the lock is held, that it is free
 	end     context.CancelFunc
 	waiting context.Context
 	joined  sync.WaitGroup
@@ -53,7 +53,7 @@ func New(cfg Config) (*RunLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open signal directory %s: %w", cfg.Dir, err)
 	}
-	l := &RunLock{cfg: cfg, dir: dir{root: root, path: cfg.Dir}, turned: make(chan struct{}, 1), renewed: make(chan struct{}, 1), noted: map[string]int{}}
+	l := &RunLock{cfg: cfg, dir: dir{root: root, path: cfg.Dir}, turned: make(chan struct{}, 1), renewed: make(chan struct{}, 1), noted: map[bool]bool{}}
 	l.presence = sight.NewPresence(cfg.Clock, cfg.Ended)
 	l.waiting, l.end = context.WithCancel(context.Background())
 	if l.opens, err = newOpens(); err != nil {
@@ -187,17 +187,21 @@ func (l *RunLock) lookAt() (tell func()) {
 	l.awaited = true
 	file := l.file
 	l.joined.Go(func() { l.await(file, byFlock) })
-	l.note("the workload holds the run lock")
+	l.note(true)
 	return l.presence.Set(true)
 }
 
 // note logs who came and went: the first time for all to see.
-func (l *RunLock) note(what string) {
+func (l *RunLock) note(held bool) {
 	level := slog.LevelDebug
-	if l.noted[what]++; l.noted[what] == 1 {
-		level = slog.LevelInfo
+	if !l.noted[held] {
+		level, l.noted[held] = slog.LevelInfo, true
 	}
-	l.cfg.Log.Log(context.Background(), level, what)
+	if held {
+		l.cfg.Log.Log(context.Background(), level, "the workload holds the run lock")
+	} else {
+		l.cfg.Log.Log(context.Background(), level, "the run lock is free: its last holder has ended, or let go")
+	}
 }
 
 // provide has a lock file that the name stands for.
@@ -255,7 +259,7 @@ func (l *RunLock) await(file *os.File, byFlock bool) {
 	}
 	l.mu.Lock()
 	l.awaited = false
-	l.note("the run lock is free: its last holder has ended, or let go")
+	l.note(false)
 	tell := l.presence.Set(false)
 	l.mu.Unlock()
 	tell()

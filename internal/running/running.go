@@ -143,7 +143,7 @@ func (r *Running) enter() bool {
 	if free {
 		r.open++
 		if r.open == 1 {
-			r.note(true, "the workload holds GET /running open")
+			r.note(true)
 			tell = r.presence.Set(true)
 		}
 	}
@@ -157,7 +157,7 @@ func (r *Running) leave() {
 	r.mu.Lock()
 	tell := func() {}
 	if r.open--; r.open == 0 {
-		r.note(false, "the last GET /running has ended")
+		r.note(false)
 		tell = r.presence.Set(false)
 	}
 	r.mu.Unlock()
@@ -173,10 +173,14 @@ func (r *Running) forget() {
 	}
 }
 
-func (r *Running) note(came bool, what string) {
+func (r *Running) note(came bool) {
 	level := slog.LevelDebug
 	if !r.noted[came] {
 		level, r.noted[came] = slog.LevelInfo, true
 	}
-	r.cfg.Log.Log(context.Background(), level, what)
+	if came {
+		r.cfg.Log.Log(context.Background(), level, "the workload holds GET /running open")
+	} else {
+		r.cfg.Log.Log(context.Background(), level, "the last GET /running has ended")
+	}
 }

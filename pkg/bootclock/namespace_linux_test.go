@@ -52,7 +52,7 @@ func TestIDTellsTimeNamespacesApart(t *testing.T) {
 
 // reported finds what the copy printed.
 func reported(out string) (id string, now Instant, ok bool) {
-	for _, word := range strings.Fields(out) {
+	for word := range strings.FieldsSeq(out) {
 		if v, found := strings.CutPrefix(word, "ID="); found {
 			id = v
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,10 +45,8 @@ func (c *meter) take() (all int) {
 
 func forbidden(verbs ...memory.Verb) func(memory.Request) memory.Fate {
 	return func(q memory.Request) memory.Fate {
-		for _, v := range verbs {
-			if q.Verb == v {
-				return memory.Fate{Err: lease.ErrForbidden}
-			}
+		if slices.Contains(verbs, q.Verb) {
+			return memory.Fate{Err: lease.ErrForbidden}
 		}
 		return memory.Fate{}
 	}

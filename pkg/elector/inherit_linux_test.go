@@ -53,7 +53,7 @@ func TestNothingInheritedIsToldBeforeARead(t *testing.T) {
 			}
 			time.Sleep(min(100*time.Millisecond, until.Sub(f.clock.Now())-1))
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
 		if told := m.told(); len(told) != 1 || told[0].IsLeader {
 			t.Errorf("at the end of the inherited term it tells %+v, want once that it does not lead", told)

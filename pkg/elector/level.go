@@ -14,12 +14,12 @@ func (m *machine) level(now moment) leadership.Leadership {
 		Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Identity: string(m.cfg.Identity), BootID: m.bootID,
 		Transitions: int64(max(m.know.record.Transitions, 0)), // a hand may have written less, and readers would refuse the document
 	}
-	switch {
-	case m.role == leading:
+	switch m.role {
+	case leading:
 		l.IsLeader, l.Token, l.Since = true, string(m.term.token), m.term.since
 		l.Leader, l.LeaderUntil = m.cfg.Identity.Name(), m.term.validUntil
 		l.ValidUntil = m.term.validUntil
-	case m.role == drainingRole: // the hold's end, by which the workload must have stopped
+	case drainingRole: // the hold's end, by which the workload must have stopped
 		l.Leader, l.LeaderUntil = m.cfg.Identity.Name(), m.term.validUntil
 		l.ValidUntil = m.term.validUntil
 	default:

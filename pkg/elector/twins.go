@@ -3,6 +3,7 @@ package elector
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -34,12 +35,7 @@ func (w *twins) sent(renewTime time.Time) {
 
 // wrote reports whether this process has sent a write with that renew time.
 func (w *twins) wrote(t int64) bool {
-	for _, own := range w.own[:min(w.next, ownWrites)] {
-		if own == t {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.own[:min(w.next, ownWrites)], t)
 }
 
 // betray reports whether r shows that another live process writes this candidate's identity.

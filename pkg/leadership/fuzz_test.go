@@ -22,7 +22,7 @@ func (s stopped) Now() bootclock.Instant { return bootclock.Instant(s) }
 func (s stopped) Wall() time.Time        { return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC) }
 
 // NewTimer returns a timer that looks at this clock.
-func (c stopped) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+func (s stopped) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(s.Now, 0) }
 
 // FuzzRead lays bytes into a signal directory, as a file, behind a link, or beside a pipe of that name, and reads them as
 // a workload does: it is told that it leads only by a whole document of this boot, before its end, in a plain file.

@@ -23,7 +23,7 @@ func (a at) Now() bootclock.Instant { return bootclock.Instant(a) }
 func (a at) Wall() time.Time        { return time.Time{} }
 
 // NewTimer returns a timer that looks at this clock.
-func (c at) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+func (a at) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(a.Now, 0) }
 
 func writeState(t *testing.T, dir string, b []byte) {
 	t.Helper()

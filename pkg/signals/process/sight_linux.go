@@ -68,7 +68,7 @@ func (p *Process) anyWorks() bool {
 	}
 	parks := p.cfg.OnLost.Parks() && !p.leads
 	for _, e := range members {
-		if now, alive := e.alive(); alive && !(parks && now.stopped()) {
+		if now, alive := e.alive(); alive && (!parks || !now.stopped()) {
 			return true
 		}
 	}

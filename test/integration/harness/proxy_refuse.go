@@ -100,7 +100,9 @@ func beginnings(fd, device, port int) error {
 	program := []unix.SockFilter{ // over the IP header, which has no options on loopback
 		load(unix.BPF_B, 9), equal(unix.IPPROTO_TCP, 6),
 		load(unix.BPF_H, 22), equal(uint32(port), 4),
-		load(unix.BPF_B, 33), {Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: 0x12}, equal(0x02, 1),
+		load(unix.BPF_B, 33),
+		{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: 0x12},
+		equal(0x02, 1),
 		{Code: unix.BPF_RET | unix.BPF_K, K: 64},
 		{Code: unix.BPF_RET | unix.BPF_K, K: 0},
 	}

@@ -5,7 +5,6 @@ package harness
 import (
 	"bufio"
 	"cmp"
-
 	"os"
 	"path/filepath"
 	"slices"
