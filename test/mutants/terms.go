@@ -46,8 +46,8 @@ var terms = []mutant{
 		name:   "a draining candidate is said to lead",
 		danger: "I10: the workload that was told to stop goes on",
 		file:   "pkg/elector/level.go",
-		old:    `case m.role == leading:`,
-		new:    `case m.role == leading, m.role == drainingRole:`,
+		old:    "case drainingRole: // the hold's end, by which the workload must have stopped\n",
+		new:    "case drainingRole:\n\t\tl.IsLeader, l.Token, l.Since = true, string(m.term.token), m.term.since\n",
 		reds:   in(elector, "TestTranscripts/handover"),
 	},
 	{
