@@ -29,9 +29,6 @@ type Config struct {
 	StopTimeout time.Duration
 	// Clock is the machine's own: the guard reads that one, too.
 	Clock bootclock.Clock
-	// Inherited is the token of a predecessor's term, "" for none: this process does not run a program for it, as its own
-	// first term follows at once, or none does.
-	Inherited string
 	// Ended is called when the program ended while this replica led, or could not be started. It must return at once.
 	Ended func(End)
 	// Log takes starts and ends.
@@ -101,7 +98,7 @@ func (c *Child) Apply(_ context.Context, l leadership.Leadership) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case !l.IsLeader || l.Token == c.cfg.Inherited:
+	case !l.IsLeader:
 		return c.stop(l)
 	case l.Token == c.spent:
 		return nil // the term is being given up

@@ -51,13 +51,13 @@ type nursery struct {
 	ends []End
 }
 
-func raise(t *testing.T, inherited, script string) *nursery {
+func raise(t *testing.T, script string) *nursery {
 	t.Helper()
 	n := &nursery{t: t, dir: t.TempDir(), stopTimeout: stopTimeout}
 	t.Setenv("DIR", n.dir)
 	var err error
 	n.Child, err = New(Config{
-		Command: []string{"sh", "-c", script}, KillMargin: margin, StopTimeout: n.stopTimeout, Clock: bootclock.System{}, Inherited: inherited,
+		Command: []string{"sh", "-c", script}, KillMargin: margin, StopTimeout: n.stopTimeout, Clock: bootclock.System{},
 		Ended: func(e End) { n.mu.Lock(); defer n.mu.Unlock(); n.ends = append(n.ends, e) },
 		Log:   slog.New(slog.DiscardHandler),
 	})
@@ -150,7 +150,7 @@ const stubborn = `trap '' TERM; setsid sh -c 'trap "" TERM; echo $$ >$DIR/daemon
 echo $$ >$DIR/$LEASE_SIDECAR_TOKEN; while :; do sleep 0.05; done`
 
 func TestRunsOnlyWhileLeading(t *testing.T) {
-	n := raise(t, "", obedient)
+	n := raise(t, obedient)
 	n.apply(leadership.Leadership{})
 	if n.State(false) != sight.Stopped {
 		t.Error("a standby's program is not seen as stopped")
@@ -175,7 +175,7 @@ func TestRunsOnlyWhileLeading(t *testing.T) {
 }
 
 func TestStoppedEndsWithItsContext(t *testing.T) {
-	n := raise(t, "", obedient)
+	n := raise(t, obedient)
 	n.apply(leads("7", time.Minute))
 	n.pid("7")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -187,7 +187,7 @@ func TestStoppedEndsWithItsContext(t *testing.T) {
 
 // A changed token is another term: its program starts when nothing of the last one lives.
 func TestNewTermNewProgram(t *testing.T) {
-	n := raise(t, "", obedient)
+	n := raise(t, obedient)
 	n.apply(leads("7", time.Minute))
 	old := n.pid("7")
 	n.apply(leads("8", time.Minute))
@@ -196,20 +196,6 @@ func TestNewTermNewProgram(t *testing.T) {
 	}
 	if ends := n.told(); len(ends) != 0 {
 		t.Errorf("got %+v", ends)
-	}
-}
-
-// A predecessor's term is not run for, its successor is.
-func TestInheritedTermIsNotRun(t *testing.T) {
-	n := raise(t, "7", obedient)
-	n.apply(leads("7", time.Minute))
-	if n.State(false) != sight.Stopped {
-		t.Error("it runs for the inherited term")
-	}
-	n.apply(leads("8", time.Minute))
-	n.pid("8")
-	if _, err := os.Stat(filepath.Join(n.dir, "7")); err == nil {
-		t.Error("it ran for the inherited term")
 	}
 }
 
@@ -246,7 +232,7 @@ func (n *nursery) between(gone, until bootclock.Instant) {
 
 // A term that is lost without a handover ends by its own last validUntil (I11), whatever comes later.
 func TestStubbornProgramIsKilledByTheTermsEnd(t *testing.T) {
-	n := raise(t, "", stubborn)
+	n := raise(t, stubborn)
 	l := leads("7", 2*time.Second)
 	n.apply(l)
 	main, daemon := n.pid("7"), n.pid("daemon")
@@ -257,7 +243,7 @@ func TestStubbornProgramIsKilledByTheTermsEnd(t *testing.T) {
 
 // In a handover each renewal of the hold moves the kill deadline, until the stop timeout is over.
 func TestPlannedStopLastsForTheStopTimeout(t *testing.T) {
-	n := raise(t, "", stubborn)
+	n := raise(t, stubborn)
 	n.cfg.StopTimeout = 2 * time.Second
 	n.apply(leads("7", time.Minute))
 	main, daemon := n.pid("7"), n.pid("daemon")
@@ -279,7 +265,7 @@ func TestPlannedStopLastsForTheStopTimeout(t *testing.T) {
 func TestPlannedStopEndsWithItsHold(t *testing.T) {
 	for name, lost := range map[string]bool{"nothing more is told": false, "the loss is told": true} {
 		t.Run(name, func(t *testing.T) {
-			n := raise(t, "", stubborn)
+			n := raise(t, stubborn)
 			n.apply(leads("7", time.Minute))
 			main, daemon := n.pid("7"), n.pid("daemon")
 			last := drains(900 * time.Millisecond)
@@ -299,7 +285,7 @@ func TestPlannedStopEndsWithItsHold(t *testing.T) {
 func TestPlannedStopWithoutItsGuard(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
-			n := raise(t, "", stubborn)
+			n := raise(t, stubborn)
 			n.apply(leads("7", time.Minute))
 			main, daemon := n.pid("7"), n.pid("daemon")
 			n.apply(drains(500 * time.Millisecond))
@@ -321,7 +307,7 @@ func TestPlannedStopWithoutItsGuard(t *testing.T) {
 }
 
 func TestOwnEndIsTold(t *testing.T) {
-	n := raise(t, "", `sleep 0.1; exit 3`)
+	n := raise(t, `sleep 0.1; exit 3`)
 	n.apply(leads("7", time.Minute))
 	n.within("its end is told", func() bool { return len(n.told()) == 1 })
 	e := n.told()[0]
@@ -338,7 +324,7 @@ func TestOwnEndIsTold(t *testing.T) {
 func TestLostGuardIsReplaced(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
-			n := raise(t, "", stubborn)
+			n := raise(t, stubborn)
 			n.apply(leads("7", time.Minute))
 			main, daemon := n.pid("7"), n.pid("daemon")
 			if err := syscall.Kill(n.guardPID(), sig); err != nil {
@@ -362,7 +348,7 @@ func TestLostGuardIsReplaced(t *testing.T) {
 
 // A guard that is frozen while its program is to stop does not save the program.
 func TestFrozenGuardDoesNotSaveTheProgram(t *testing.T) {
-	n := raise(t, "", stubborn)
+	n := raise(t, stubborn)
 	l := leads("7", 500*time.Millisecond)
 	n.apply(l)
 	main, daemon := n.pid("7"), n.pid("daemon")
@@ -380,7 +366,7 @@ func TestFrozenGuardDoesNotSaveTheProgram(t *testing.T) {
 
 // An order that the guard has not heard yet tells nothing of what lives.
 func TestUnheardOrderIsNoProof(t *testing.T) {
-	n := raise(t, "", obedient)
+	n := raise(t, obedient)
 	if err := syscall.Kill(n.guardPID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

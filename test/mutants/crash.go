@@ -1,6 +1,6 @@
 package main
 
-// What a process leaves behind that crashes.
+// What a process leaves behind that crashes, and what one is told that is about to end.
 var crashes = []mutant{
 	{
 		name:   "a process that has just been told that it leads is looked at as seldom as an idle one",
@@ -17,5 +17,77 @@ var crashes = []mutant{
 		old:    " || p.headless()):",
 		new:    "):",
 		reds:   in("pkg/signals/process", "TestWorkersOfACrashRun"),
+	},
+	{
+		name:   "a process that was told to end is told a gain",
+		danger: "it works for milliseconds, starts workers that nobody sees, and ends: the term is lost",
+		file:   "pkg/signals/process/depart_linux.go",
+		old:    `if h == nil || h.dismissed.IsZero() || h.ended() {`,
+		new:    `if true {`,
+		reds:   in("pkg/signals/process", "TestGainIsForTheSuccessor/Python,_fence_false", "TestGainIsForTheSuccessor/Go,_fence_false"),
+	},
+	{
+		name:   "the end of a process that was told to end is a crash of the leader",
+		danger: "each replica that is elected hands over at once, as its standby process ends",
+		file:   "pkg/signals/process/look_linux.go",
+		old:    ` && h.dismissed.IsZero() {`,
+		new:    ` {`,
+		reds:   in("pkg/signals/process", "TestGainIsForTheSuccessor"),
+	},
+	{
+		name:   "a new term begins while the fence has to kill what is left of the last one",
+		danger: "I11: what the last term has left loses its kill deadline, and works in the new one",
+		file:   "pkg/signals/process/depart_linux.go",
+		old:    `if p.cfg.Fence && !p.kill.IsZero() && p.anyWorks() {`,
+		new:    `if false {`,
+		reds:   in("pkg/signals/process", "TestSuccessorWaitsForTheFence"),
+	},
+	{
+		name:   "a new term takes the kill deadline away",
+		danger: "I11: a process that ignores its stop is never killed",
+		file:   "pkg/signals/process/process_linux.go",
+		old:    "\t\tp.awaits = true\n\t\treturn false\n",
+		new:    "\t\tp.kill, p.awaits = 0, true\n\t\treturn false\n",
+		reds:   in("pkg/signals/process", "TestNewTermKeepsTheKillDeadline"),
+	},
+	{
+		name:   "the fence kills the process that follows, too",
+		danger: "the new term begins with a crash",
+		file:   "pkg/signals/process/depart_linux.go",
+		old:    "\tif p.follows() {\n\t\treturn p.work\n\t}\n",
+		new:    ``,
+		reds:   in("pkg/signals/process", "TestSuccessorWaitsForTheFence"),
+	},
+	{
+		name:   "a process that outlives its stop is told nothing for ever",
+		danger: "a replica leads and nobody works",
+		file:   "pkg/signals/process/depart_linux.go",
+		old:    `if p.cfg.Fence || !p.outlived() {`,
+		new:    `if true {`,
+		reds:   in("pkg/signals/process", "TestProcessThatOutlivesItsStopIsTold"),
+	},
+	{
+		name:   "a frozen process has outlived its stop",
+		danger: "it wakes, takes the gain, and ends of the stop that lay in wait",
+		file:   "pkg/signals/process/depart_linux.go",
+		old:    `if err != nil || p.cfg.OnLost.in(m.pending) {`,
+		new:    `if err != nil {`,
+		reds:   in("pkg/signals/process", "TestFrozenProcessHasNotOutlivedItsStop"),
+	},
+	{
+		name:   "a process that the guard has told to end is told a gain",
+		danger: "it works for milliseconds, and its kill deadline is taken away",
+		file:   "pkg/signals/process/process_linux.go",
+		old:    "\t\tp.dismissedByGuard(now)\n",
+		new:    ``,
+		reds:   in("pkg/signals/process", "TestGuardsStopHoldsAGainBack"),
+	},
+	{
+		name:   "a look costs the time that it waits for a processor",
+		danger: "a starved sidecar looks for a new process every ten seconds only",
+		file:   "pkg/signals/process/meter_linux.go",
+		old:    `return min(time.Since(m.began), processorTime()-m.used)`,
+		new:    `return time.Since(m.began)`,
+		reds:   in("pkg/signals/process", "TestLookCostsProcessorTime"),
 	},
 }

@@ -54,8 +54,8 @@ var endings = []mutant{
 		name:   "a process is told a term that has run out",
 		danger: "I1: it works in the next leader's term",
 		file:   "pkg/signals/process/process_linux.go",
-		old:    "l := p.level.At(p.cfg.Clock.Now())\n\tif l.IsLeader {\n\t\tp.rise()",
-		new:    "l := p.level\n\tif l.IsLeader {\n\t\tp.rise()",
+		old:    "l := p.level.At(p.cfg.Clock.Now())\n\tif l.IsLeader {\n\t\tif p.rise()",
+		new:    "l := p.level\n\tif l.IsLeader {\n\t\tif p.rise()",
 		reds:   in("pkg/signals/process", "TestTermThatHasRunOutIsALoss"),
 	},
 	{

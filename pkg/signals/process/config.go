@@ -45,7 +45,8 @@ type Config struct {
 	// KillMargin past the last validUntil of the term on the boot clock; in a handover past that of the hold, which is
 	// renewed, and no later than StopTimeout after its begin.
 	Fence bool
-	// StopTimeout is how long a process gets to end in a handover before the fence kills it.
+	// StopTimeout is how long a process gets to end in a handover before the fence kills it. Without a fence, a process that was told
+	// to end and has lived for so long after it, and for 2 s, counts as one that does not act on it, and is told a gain again.
 	StopTimeout time.Duration
 	// KillMargin is the election's own ([elector.Config.KillMargin] in package elector).
 	KillMargin time.Duration

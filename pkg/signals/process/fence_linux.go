@@ -82,12 +82,13 @@ func (p *Process) strike() time.Duration {
 		return failedPause
 	}
 	p.remember(all, p.kin)
-	if len(p.kin) == 0 {
+	condemned := p.condemned()
+	if len(condemned) == 0 {
 		p.kill = 0
 		return 0
 	}
 	again := strikeAgain
-	for _, e := range p.kin { // the process first, or it would start others in place of those killed
+	for _, e := range condemned { // the process first, or it would start others in place of those killed
 		switch err := p.slay(e); {
 		case err == nil, errors.Is(err, errOver):
 		default:

@@ -143,6 +143,7 @@ func TestPIDFileThatMovesOn(t *testing.T) {
 	if err := os.Rename(moved, file); err != nil {
 		t.Fatal(err)
 	}
+	r.within(3*lookMax, "the other process is looked for", func() bool { return strings.Count(r.log.String(), "found the process") == 2 })
 	b.says(t, "SIGUSR2")
 	r.lead("1", 1<<40)
 	b.says(t, "SIGUSR1")

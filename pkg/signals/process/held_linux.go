@@ -29,6 +29,8 @@ type held struct {
 	losses   int               // how often it was told that, busy as it was
 	led      bootclock.Instant // the last validUntil of a term in which it was there; zero: none
 	killed   bool
+
+	dismissed bootclock.Instant // when it was last told to end; zero: not, or it has outlived that
 }
 
 // told is what a process was told last.

@@ -110,7 +110,7 @@ func (p *Process) bury() {
 	p.handRest()
 	leading := p.level.At(p.cfg.Clock.Now()).IsLeader
 	p.cfg.Log.Info("the process has ended", "pid", h.pid, "command", h.comm, "leading", leading)
-	if leading && p.cfg.Crashed != nil {
+	if leading && p.cfg.Crashed != nil && h.dismissed.IsZero() { // one that was told to end has done so
 		p.cfg.Crashed()
 	}
 }
@@ -150,16 +150,17 @@ func (w *watch) step(ctx context.Context) (exited <-chan struct{}, next bootcloc
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.cfg.Clock.Now()
-	if w.ripe() {
+	if w.ripe() || w.awaits && !w.departs() {
 		w.next = now
 	}
 	if w.hiring(now) {
 		w.next = min(w.next, now.Add(lookSoon))
 	}
 	if w.known && !now.Before(w.next) {
+		cost := startMeter()
 		w.report(w.turn(ctx))
 		after := w.cfg.Clock.Now()
-		w.next = after.Add(w.patience(after, after.Sub(now)))
+		w.next = after.Add(w.patience(after, cost.read()))
 	}
 	if w.held != nil {
 		exited = w.held.exited
@@ -174,10 +175,13 @@ func (w *watch) step(ctx context.Context) (exited <-chan struct{}, next bootcloc
 	if w.waits() {
 		next = min(next, w.cfg.Clock.Now().Add(takenPause))
 	}
+	if w.awaits {
+		next = min(next, w.departed())
+	}
 	return exited, max(next, 1)
 }
 
-// patience returns the pause until the next look, where the last took that long.
+// patience returns the pause until the next look, where the last took that much of a processor.
 func (w *watch) patience(now bootclock.Instant, took time.Duration) time.Duration {
 	if w.trouble != "" && !w.waits() || now.Before(w.restless) || w.hiring(now) {
 		return lookSoon

@@ -17,22 +17,24 @@ type Process struct {
 	cfg  Config
 	wake chan struct{} // room for one: Run has something new to wait for
 
-	mu     sync.Mutex // Apply, Run and the proof
-	level  leadership.Leadership
-	known  bool              // a level has come
-	leads  bool              // what it said when it was looked at last
-	until  bootclock.Instant // the last validUntil that came with leadership
-	held   *held             // the process; nil: none
-	seen   bool              // there has been one
-	kin    []entry           // the process, all that it started, and its namesakes, as last seen
-	work   []entry           // kin at the end of the term, and what they have started since: the stop is that they are gone
-	strays bool              // what an ended process left behind has been told
-	order  Order             // what the guard has; zero: nothing
-	kill   bootclock.Instant // when the fence strikes; zero: not
-	stop   killtime.Stop     // of the last term's work, where there is a fence
-	gained bootclock.Instant // when a process was last told that it leads
-	turned chan struct{}     // closed, and replaced, when a level was told
-	absent string            // what was said of a process that is not there
+	mu      sync.Mutex // Apply, Run and the proof
+	level   leadership.Leadership
+	known   bool              // a level has come
+	leads   bool              // what it said when it was looked at last
+	until   bootclock.Instant // the last validUntil that came with leadership
+	held    *held             // the process; nil: none
+	seen    bool              // there has been one
+	kin     []entry           // the process, all that it started, and its namesakes, as last seen
+	work    []entry           // kin at the end of the term, and what they have started since: the stop is that they are gone
+	awaits  bool              // this replica leads, and nobody is told before what was told to end is gone
+	strays  bool              // what an ended process left behind has been told
+	order   Order             // what the guard has; zero: nothing
+	kill    bootclock.Instant // when the fence strikes; zero: not
+	stop    killtime.Stop     // of the last term's work, where there is a fence
+	gained  bootclock.Instant // when a process was last told that it leads
+	turned  chan struct{}     // closed, and replaced, when a level was told
+	absent  string            // what was said of a process that is not there
+	awaited string            // the token of the term for which a wait was logged
 }
 
 var _ signals.Signal = (*Process)(nil)
@@ -79,6 +81,7 @@ func (p *Process) upToDate(now bootclock.Instant) bool {
 	if p.held != nil && p.held.told.leading && p.order.due(now) {
 		// The guard was faster than the news, and has told it the loss.
 		p.held.told, p.held.handled = told{}, now.Add(gainAfterLoss)
+		p.dismissedByGuard(now)
 	}
 	l := p.level.At(now)
 	return p.held != nil && p.leads == l.IsLeader && p.held.told == asTold(l) && !p.held.owed && !p.held.ended()
@@ -94,14 +97,14 @@ func asTold(l leadership.Leadership) told {
 // turn looks for the process and tells it the level as it stands now.
 func (p *Process) turn(ctx context.Context) error {
 	defer p.shift()
+	p.awaits = false
 	err := p.look()
 	if p.held != nil {
 		p.held.heldBack = false
 	}
 	l := p.level.At(p.cfg.Clock.Now())
 	if l.IsLeader {
-		p.rise()
-		if err == nil {
+		if p.rise() && err == nil {
 			return p.tellElected(ctx, l)
 		}
 		return p.miss(err)
@@ -131,13 +134,19 @@ func (p *Process) miss(err error) error {
 	return nil
 }
 
-// rise notes the beginning of a term.
-func (p *Process) rise() {
-	if p.leads {
-		return
+// rise notes the beginning of a term. It reports false where the term must wait for what was told to end before it: that keeps
+// its kill deadline.
+func (p *Process) rise() bool {
+	switch {
+	case p.leads:
+		return true
+	case p.departs():
+		p.awaits = true
+		return false
 	}
 	p.leads, p.work, p.kill, p.strays = true, nil, 0, false
 	p.stop = killtime.Stop{}
+	return true
 }
 
 // fall notes the end of a term: what belonged to the workload must be gone before another replica may begin.
@@ -194,8 +203,8 @@ func (p *Process) tellLost() error {
 		return nil
 	}
 	if h.told != asTold(lost) {
-		if p.cfg.Fence && h.led.IsZero() && p.kill.IsZero() { // of no term that we know: it gets the time from now
-			p.kill = p.cfg.Clock.Now().Add(p.cfg.KillMargin / 2)
+		if p.cfg.dismisses() {
+			p.enlist()
 		}
 		if err := p.sendLoss(); err != nil {
 			return err
@@ -221,10 +230,14 @@ func (p *Process) send(s Signo, l leadership.Leadership) error {
 		p.cfg.Log.Info("told the process", "pid", h.pid, "command", h.comm, "process_signal", s.String(), "leading", l.IsLeader)
 	}
 	h.told, h.owed, h.heldBack = asTold(l), false, false
+	now := p.cfg.Clock.Now()
 	if l.IsLeader {
-		p.gained = p.cfg.Clock.Now()
-	} else {
-		h.handled = p.cfg.Clock.Now().Add(gainAfterLoss)
+		p.gained = now
+		return nil
+	}
+	h.handled = now.Add(gainAfterLoss)
+	if p.cfg.dismisses() {
+		h.dismissed = now
 	}
 	return nil
 }
@@ -273,7 +286,7 @@ func (p *Process) handFence() {
 	case p.cfg.Guard == nil || p.kill.IsZero():
 		p.disarm()
 		return
-	case p.held != nil:
+	case p.held != nil && !p.follows():
 		chief = p.held.entry
 	case p.anyWorks():
 		chief = p.work[0]
@@ -283,7 +296,7 @@ func (p *Process) handFence() {
 	}
 	// A guard whose sidecar has died sends the signal at once: CONT does no harm.
 	order := Order{
-		Deadline: p.kill, PID: chief.pid, StartTime: chief.start, Signal: cont, Kill: p.kill, Kin: members(p.kin, chief.pid),
+		Deadline: p.kill, PID: chief.pid, StartTime: chief.start, Signal: cont, Kill: p.kill, Kin: members(p.condemned(), chief.pid),
 	}
 	if order.equal(p.order) {
 		return

@@ -32,7 +32,7 @@ func (p *Process) State(ending bool) sight.State {
 	switch {
 	case works && (p.leads || ending || p.cfg.OnLost.Ends() || p.cfg.OnLost.Parks() || p.headless()):
 		return sight.Running
-	case works, p.leads, !p.seen: // who leads may start it anew
+	case works, p.leads, p.awaits, !p.seen: // who leads may start it anew
 		return sight.Unknown
 	}
 	return sight.Stopped
