@@ -313,7 +313,7 @@ func TestExitWithTheChild(t *testing.T) {
 			if got := p.status(); got != want {
 				t.Errorf("got status %d; want %d", got, want)
 			}
-			if !strings.Contains(p.log.String(), `"why":"released"`) {
+			if !strings.Contains(p.log.String(), `"reason":"Released"`) {
 				t.Error("the Lease was not released")
 			}
 		})

@@ -87,6 +87,8 @@ func (m *machine) lost(now moment, r lease.Record) {
 		return
 	}
 	switch {
+	case r.Holder != "" && m.inflight != nil && m.inflight.verb == verbRelease:
+		m.stop(now, released, "released, and taken by "+r.Holder+" before the answer came") // nothing else lets it in so early
 	case r.Holder != "":
 		m.stop(now, "HolderChanged", "the Lease has another holder: "+r.Holder)
 	case m.role == drainingRole && r.Released():

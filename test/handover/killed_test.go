@@ -66,7 +66,7 @@ func (r *replica) released(after time.Time) (at time.Time) {
 		for line := range strings.Lines(string(log)) {
 			stamp, rest, _ := strings.Cut(strings.TrimPrefix(line, "time="), " ")
 			at, err = time.Parse(time.RFC3339Nano, stamp)
-			if err == nil && strings.Contains(rest, "why=released") && at.After(after) {
+			if err == nil && strings.Contains(rest, "reason=Released") && at.After(after) {
 				return true
 			}
 		}

@@ -293,7 +293,7 @@ func TestHungWorkloadIsAbandoned(t *testing.T) {
 			t.Errorf("no %s in the log", want)
 		}
 	}
-	if strings.Contains(log, "why=released") {
+	if strings.Contains(log, "reason=Released") {
 		t.Error("the Lease was released under it")
 	}
 	if got := a.metric("lease_sidecar_drains_abandoned_total"); got != "1" {

@@ -66,6 +66,7 @@ type replica struct {
 	name, dir string
 	sidecar   *exec.Cmd
 	over      chan struct{} // the sidecar has ended
+	output    *os.File      // of the sidecar and the workload
 }
 
 // start runs a replica until the test ends.
@@ -78,6 +79,12 @@ func (s *stage) start(name string) *replica {
 	if err := os.Symlink(filepath.Join(s.root, "store"), filepath.Join(r.dir, "store")); err != nil {
 		s.t.Fatal(err)
 	}
+	output, err := os.OpenFile(filepath.Join(r.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.output = output
+	s.t.Cleanup(func() { _ = output.Close() }) // after the one below, which joins who writes to it
 	args := append([]string{
 		"run", "--store", "dir:" + filepath.Join(r.dir, "store"), "--workload", "deployment/toy", "--identity", name,
 		"--signal-dir", filepath.Join(r.dir, signalDir), "--http-address", "unix:" + filepath.Join(r.dir, "http.sock"),
@@ -122,12 +129,7 @@ func (s *stage) start(name string) *replica {
 func (r *replica) command(program string, args ...string) *exec.Cmd {
 	c := exec.Command(program, args...)
 	c.Env = append(append(os.Environ(), toyEnv+"=toy", dirEnv+"="+r.dir, "GORACE=atexit_sleep_ms=0"), r.toy...)
-	log, err := os.OpenFile(filepath.Join(r.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { _ = log.Close() })
-	c.Stdout, c.Stderr = log, log
+	c.Stdout, c.Stderr = r.output, r.output
 	return c
 }
 
