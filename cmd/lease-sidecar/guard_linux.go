@@ -23,7 +23,6 @@ func isGuard(args []string) bool {
 
 // runGuard is the guard process.
 func runGuard(args []string) int {
-	useOneProcessor()
 	debug.SetGCPercent(20) // it keeps next to nothing
 	syscall.CloseOnExec(guardOrders)
 	syscall.CloseOnExec(guardReports)

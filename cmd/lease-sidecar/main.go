@@ -15,6 +15,7 @@ import (
 var version string
 
 func main() {
+	useOneProcessor()
 	if isGuard(os.Args) {
 		os.Exit(runGuard(os.Args))
 	}

@@ -31,7 +31,6 @@ func runCommand() *cli.Command {
 				return err
 			}
 			keepDispositions()
-			useOneProcessor()
 			log, end := s.log.open(c.App.ErrWriter)
 			defer end()
 			return s.campaign(c.Context, log)

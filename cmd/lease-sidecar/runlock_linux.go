@@ -35,7 +35,6 @@ func keepsRunLock(args []string) (dir string, command []string, plain bool) {
 
 // keepRunLock is that process.
 func keepRunLock(dir string, command []string, stderr io.Writer) int {
-	useOneProcessor()
 	debug.SetGCPercent(20) // it keeps next to nothing
 	_ = shedIdlePages()    // what fails costs memory only
 	status, err := runlock.Keep(dir, command)
