@@ -18,6 +18,7 @@ func TestWorkersOfACrashRun(t *testing.T) {
 	// The worker bears another name, so that nothing but its descent tells whose it is.
 	body := `
 def hire(*_):
+    while not os.path.exists('` + dir + `/go'): time.sleep(0.01)
     if os.fork() == 0:
         os.setsid(); os.close(1); os.close(2)
         open('/proc/self/comm', 'w').write('worker')
@@ -34,8 +35,11 @@ signal.signal(signal.SIGUSR1, hire); on(signal.SIGUSR2)`
 	a := python(t, name, body)
 	write(a.pid())
 	r := tell(t, Config{Target: Target{PIDFile: pidFile}, OnElected: usr1, OnLost: usr2})
-	r.looking()
 	r.lead("1", time.Minute)
+	turned := r.turned
+	r.looking()
+	<-turned // it has looked once, before there is a worker
+	touch(t, dir, "go")
 	worker := r.worker(filepath.Join(dir, "worker"))
 	time.Sleep(4 * lookSoon) // less than a look of an idle process takes to come
 	a.end()
