@@ -48,7 +48,7 @@ type sideClock struct {
 
 // Now implements [bootclock.Clock].
 func (c sideClock) Now() bootclock.Instant {
-	c.pass(beforeLook)
+	c.passAs(beforeLook, c.whose)
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	return c.boot()

@@ -2,7 +2,10 @@
 
 package simulate
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // boundary is a place at which a process of the world can be stopped: every call that the elector makes outwards.
 type boundary string
@@ -83,7 +86,10 @@ func (p *process) trapAt(b boundary, d time.Duration, do func()) {
 
 // pass returns once the process may go on over b. Of those that wait for a thaw the loop itself goes first and the
 // others follow one by one, so that the order is the same in every run.
-func (p *process) pass(b boundary) {
+func (p *process) pass(b boundary) { p.passAs(b, "") }
+
+// passAs is pass for one of several that may wait at one boundary.
+func (p *process) passAs(b boundary, who string) {
 	for {
 		p.w.mu.Lock()
 		if p.gate.trap == b && !p.dead {
@@ -102,7 +108,7 @@ func (p *process) pass(b boundary) {
 		}
 		<-thawed
 		if b != beforeClock && b != afterClock && b != beforeWord {
-			p.rest("thaw "+string(b), 50*time.Microsecond)
+			p.rest("thaw "+string(b)+who, 50*time.Microsecond)
 		}
 	}
 }
@@ -115,4 +121,16 @@ func (p *process) frozenSince(at time.Duration) bool {
 // rest lets up to most of true time pass, as a scheduler does.
 func (p *process) rest(what string, most time.Duration) {
 	time.Sleep(p.w.chance.span(p.number, what, p.w.now(), most))
+}
+
+// restUnless is rest, but for the end of ctx: then it reports false, at once.
+func (p *process) restUnless(ctx context.Context, what string, most time.Duration) bool {
+	t := time.NewTimer(p.w.chance.span(p.number, what, p.w.now(), most))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
 }

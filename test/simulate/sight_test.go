@@ -120,8 +120,10 @@ func (o *lookout) Watch(ctx context.Context, changed func()) {
 		}
 		if state != last {
 			last = state
-			o.p.rest("sight "+string(o.eye), 2*time.Millisecond)
-			o.p.pass(beforeStop)
+			if !o.p.restUnless(ctx, "sight "+string(o.eye), 2*time.Millisecond) {
+				return
+			}
+			o.p.passAs(beforeStop, string(o.eye))
 			changed()
 			continue
 		}

@@ -33,7 +33,7 @@ func (targetSignal) Name() string { return "target" }
 func (s documentSignal) Apply(_ context.Context, l leadership.Leadership) error {
 	p := s.p
 	p.rest("file", time.Millisecond)
-	p.pass(beforeTold)
+	p.passAs(beforeTold, "file")
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	now := p.w.now()
@@ -53,7 +53,7 @@ func (s documentSignal) Apply(_ context.Context, l leadership.Leadership) error 
 func (s targetSignal) Apply(_ context.Context, l leadership.Leadership) error {
 	p := s.p
 	p.rest("target", time.Millisecond)
-	p.pass(beforeTold)
+	p.passAs(beforeTold, "target")
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if p.dead {
