@@ -9,8 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 const (
@@ -59,7 +61,9 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	log.Info("campaigning", "version", versionText(), "lease", s.election.Lease, "namespace", s.election.Namespace,
 		"workload", s.election.Workload, "identity", identity)
 	if c.file != nil {
-		stands, err := c.file.Adopt(c.elector.Leadership())
+		self := c.elector.Leadership()
+		self.Token = s.resumable(hold, identity)
+		stands, err := c.file.Adopt(self)
 		if err != nil {
 			log.Warn("the signal directory cannot be put right", "error", err)
 		}
@@ -71,6 +75,18 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	err = c.run(ctx)
 	log.Info("ended", "cause", cmp.Or(context.Cause(ctx), c.cause, err))
 	return errors.Join(err, c.close())
+}
+
+// resumable returns the token of the term that the process before has left in the hold file; "" where that is void, or its
+// term is over.
+func (s settings) resumable(hold *elector.Hold, identity naming.Identity) string {
+	config, now := s.election, bootclock.System{}.Now()
+	config.Identity = identity
+	state, ok := hold.Load(config.HoldKey(), now, now.Add(config.RenewDeadline))
+	if !ok || !state.Leading {
+		return ""
+	}
+	return state.Token
 }
 
 // refuseCollision ends a sidecar that was given another workload's Lease before it has touched anything. A store that

@@ -28,7 +28,7 @@ func running(t *testing.T, d time.Duration) leadership.Leadership {
 }
 
 func TestAdopt(t *testing.T) {
-	self := leadership.Leadership{Lease: "acme-1", Namespace: "default", Identity: "web-1_id"}
+	self := leadership.Leadership{Lease: "acme-1", Namespace: "default", Identity: "web-1_id", Token: "5"}
 	for _, c := range []struct {
 		name  string
 		level func(l *leadership.Leadership)
@@ -41,24 +41,25 @@ func TestAdopt(t *testing.T) {
 		{name: "another Lease", level: func(l *leadership.Leadership) { l.Lease = "acme-2" }, state: "no document"},
 		{name: "another namespace", level: func(l *leadership.Leadership) { l.Namespace = "prod" }, state: "no document"},
 		{name: "another boot", level: func(l *leadership.Leadership) { l.BootID = "elsewhere" }},
-		{name: "token not the document's", after: func(t *testing.T, dir string) {
+		{name: "a term that no hold knows", level: func(l *leadership.Leadership) { l.Token = "4" }, state: "no document"},
+		{name: "token not the document's", state: "no document", after: func(t *testing.T, dir string) {
 			write(t, dir, leadership.LeaderFile, "4\n")
 		}},
-		{name: "endless leader file", after: func(t *testing.T, dir string) {
+		{name: "endless leader file", state: "no document", after: func(t *testing.T, dir string) {
 			write(t, dir, leadership.LeaderFile, "5\n"+strings.Repeat("0", maxRead))
 		}},
 		{name: "no document", state: "no document", after: func(t *testing.T, dir string) {
 			remove(t, dir, leadership.StateFile)
 		}},
-		{name: "no leader file", after: func(t *testing.T, dir string) { remove(t, dir, leadership.LeaderFile) }},
-		{name: "a link", after: func(t *testing.T, dir string) {
+		{name: "no leader file", state: "no document", after: func(t *testing.T, dir string) { remove(t, dir, leadership.LeaderFile) }},
+		{name: "a link", state: "no document", after: func(t *testing.T, dir string) {
 			remove(t, dir, leadership.LeaderFile)
 			write(t, dir, "other", "5\n")
 			if err := os.Symlink("other", filepath.Join(dir, leadership.LeaderFile)); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{name: "a pipe", after: func(t *testing.T, dir string) {
+		{name: "a pipe", state: "no document", after: func(t *testing.T, dir string) {
 			remove(t, dir, leadership.LeaderFile)
 			if err := syscall.Mkfifo(filepath.Join(dir, leadership.LeaderFile), 0o644); err != nil {
 				t.Fatal(err)

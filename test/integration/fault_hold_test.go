@@ -96,11 +96,27 @@ func TestHoldOfAnotherElection(t *testing.T) {
 // the copy: the hold in it names another file than itself, and is void.
 func TestHoldCopied(t *testing.T) {
 	t.Parallel()
+	for _, cut := range []bool{false, true} {
+		name := map[bool]string{false: "on a healthy line", true: "behind a cut line"}[cut]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			copied(t, cut)
+		})
+	}
+}
+
+func copied(t *testing.T, cut bool) {
+	t.Helper()
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 	e.ShipFree(t)
 	first := e.Start(t, "web-0")
 	harness.AwaitLeader(t, e.Duration+slack, first)
 	second := e.Prepare(t, "copy") // the witness's name for it
+	if cut {
+		line := e.Cluster.Proxy(t)
+		line.Cut()
+		second.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
+	}
 	second.Env = []string{"POD_NAME=" + first.Pod, "POD_UID=" + first.UID}
 	awaitRenewal(t, first)
 	if out, err := exec.Command("cp", "-a", first.Dir+"/.", second.Dir).CombinedOutput(); err != nil {

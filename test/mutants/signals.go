@@ -59,6 +59,14 @@ var tellings = []mutant{
 		reds:   in("pkg/signals", "TestAdopt"),
 	},
 	{
+		name:   "a document that no hold speaks for is adopted",
+		danger: "I14: two are told, by a copy of the directory whose sidecar cannot read the Lease",
+		file:   "pkg/signals/adopt.go",
+		old:    `running && ours && found.Token == self.Token && f.says(found.Token)`,
+		new:    `running && ours && f.says(found.Token)`,
+		reds:   in("pkg/signals", "TestAdopt/a_term_that_no_hold_knows"),
+	},
+	{
 		name:   "a term does not end by the clock alone",
 		danger: "I7: a stuck election keeps the signals standing",
 		file:   "pkg/signals/fanout.go",
