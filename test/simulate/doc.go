@@ -28,8 +28,9 @@
 // deadline.
 //
 // All seeds of two runs are compared (-twice, or the hashes of two machines: -hash). What could wait at one instant has an
-// order: the elector takes what waits in one (pkg/elector), timers of several owners for one instant come a moment apart, and
-// whatever draws chance draws by who, what and when.
+// order: the elector takes what waits in one (pkg/elector), timers of several owners for one instant come a moment apart, a
+// publication takes a nanosecond, so that the lanes have it before the next, and whatever draws chance draws by who, what and
+// when.
 //
 // Run it at length, or one seed with its transcript:
 //

@@ -30,9 +30,11 @@ func (documentSignal) Name() string { return "file" }
 func (targetSignal) Name() string { return "target" }
 
 // Apply implements [signals.Signal].
-func (s documentSignal) Apply(_ context.Context, l leadership.Leadership) error {
+func (s documentSignal) Apply(ctx context.Context, l leadership.Leadership) error {
 	p := s.p
-	p.rest("file", time.Millisecond)
+	if !p.restUnless(ctx, "file", time.Millisecond) {
+		return context.Cause(ctx)
+	}
 	p.passAs(beforeTold, "file")
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -50,9 +52,11 @@ func (s documentSignal) Apply(_ context.Context, l leadership.Leadership) error 
 }
 
 // Apply implements [signals.Signal].
-func (s targetSignal) Apply(_ context.Context, l leadership.Leadership) error {
+func (s targetSignal) Apply(ctx context.Context, l leadership.Leadership) error {
 	p := s.p
-	p.rest("target", time.Millisecond)
+	if !p.restUnless(ctx, "target", time.Millisecond) {
+		return context.Cause(ctx)
+	}
 	p.passAs(beforeTold, "target")
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
