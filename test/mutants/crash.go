@@ -90,4 +90,28 @@ var crashes = []mutant{
 		new:    `return time.Since(m.began)`,
 		reds:   in("pkg/signals/process", "TestLookCostsProcessorTime"),
 	},
+	{
+		name:   "a process that was found proves the stop of a term that was never told",
+		danger: "I5: a sidecar that resumes a term only to hand it over releases the Lease under the process that works for it",
+		file:   "pkg/signals/process/drain_linux.go",
+		old:    "\tif p.held == nil {\n\t\treturn\n\t}\n\tp.drain.tracked = true\n\tp.enroll()\n",
+		new:    "\tif p.held == nil {\n\t\treturn\n\t}\n\tp.drain.tracked = true\n",
+		reds:   in("pkg/signals/process", "TestDrainOfATermThatWasNeverTold/told_its_loss", "TestDrainOfATermThatWasNeverTold/told_no_loss"),
+	},
+	{
+		name:   "a process that was found once proves the stop of a term that was never told",
+		danger: "I5: the Lease is released before anyone has looked at what works for it",
+		file:   "pkg/signals/process/sight_linux.go",
+		old:    ", p.drain.untracked():",
+		new:    ":",
+		reds:   in("pkg/signals/process", "TestProcessIsFoundInADrain"),
+	},
+	{
+		name:   "the kill deadline of a term that was never told is the margin's alone",
+		danger: "I11: a process is killed amid the stop timeout that it was promised",
+		file:   "pkg/signals/process/drain_linux.go",
+		old:    "\tif p.cfg.Fence && p.kill.IsZero() && drains(l) {\n\t\tp.aim(l)\n\t}\n",
+		new:    "",
+		reds:   in("pkg/signals/process", "TestKillDeadlineOfATermThatWasNeverTold"),
+	},
 }

@@ -87,6 +87,11 @@ func (p *Process) enlist() {
 	if p.cfg.Fence && p.held.led.IsZero() && p.kill.IsZero() {
 		p.kill = p.cfg.Clock.Now().Add(p.cfg.KillMargin / 2)
 	}
+	p.enroll()
+}
+
+// enroll adds the process and all that it has started to the work whose end is the stop.
+func (p *Process) enroll() {
 	for _, e := range p.kin {
 		if !slices.ContainsFunc(p.work, e.same) {
 			p.work = append(p.work, e)

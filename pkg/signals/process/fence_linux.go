@@ -18,9 +18,12 @@ const (
 
 // aim sets the kill deadline by the level l, which is no leader's.
 func (p *Process) aim(l leadership.Leadership) {
-	rule := killtime.Rule{StopTimeout: p.cfg.StopTimeout, KillMargin: p.cfg.KillMargin}
-	p.stop = rule.Next(p.stop, p.cfg.Clock.Now(), p.until, l)
+	p.stop = p.rule().Next(p.stop, p.cfg.Clock.Now(), p.until, l)
 	p.kill = p.stop.At
+}
+
+func (p *Process) rule() killtime.Rule {
+	return killtime.Rule{StopTimeout: p.cfg.StopTimeout, KillMargin: p.cfg.KillMargin}
 }
 
 // prolong moves the kill deadline of a stop that is under way, as the hold was renewed, and has the guard know.

@@ -31,6 +31,7 @@ type Process struct {
 	order   Order             // what the guard has; zero: nothing
 	kill    bootclock.Instant // when the fence strikes; zero: not
 	stop    killtime.Stop     // of the last term's work, where there is a fence
+	drain   drain             // the newest, where the newest level is one's
 	gained  bootclock.Instant // when a process was last told that it leads
 	turned  chan struct{}     // closed, and replaced, when a level was told
 	absent  string            // what was said of a process that is not there
@@ -62,7 +63,9 @@ func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
 	if l.IsLeader {
 		p.until = max(p.until, l.ValidUntil)
 	}
-	if now := p.cfg.Clock.Now(); p.upToDate(now) {
+	now := p.cfg.Clock.Now()
+	p.meet(l.At(now))
+	if p.upToDate(now) {
 		if p.leads {
 			return p.arm(l.ValidUntil)
 		}
@@ -145,13 +148,14 @@ func (p *Process) rise() bool {
 		return false
 	}
 	p.leads, p.work, p.kill, p.strays = true, nil, 0, false
-	p.stop = killtime.Stop{}
+	p.stop, p.drain = killtime.Stop{}, drain{}
 	return true
 }
 
 // fall notes the end of a term: what belonged to the workload must be gone before another replica may begin.
 func (p *Process) fall(l leadership.Leadership) {
 	if !p.leads {
+		p.track(l)
 		p.prolong(l)
 		return
 	}

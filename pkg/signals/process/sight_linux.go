@@ -24,7 +24,7 @@ var _ sight.Sight = (*Process)(nil)
 // and what these have started since. It is Stopped once they are gone, or, where OnLost parks, have stopped running. While
 // one of them works it is Running where OnLost is meant to end or to park it, or the pod is to end; else Unknown, as it may
 // live on as a standby's; what an ended process has left behind is nobody's, and so Running. It is Unknown, too, where no
-// process was ever found.
+// process was ever found, or none in the handover of a term that this signal was never told of.
 func (p *Process) State(ending bool) sight.State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -32,7 +32,7 @@ func (p *Process) State(ending bool) sight.State {
 	switch {
 	case works && (p.leads || ending || p.cfg.OnLost.Ends() || p.cfg.OnLost.Parks() || p.headless()):
 		return sight.Running
-	case works, p.leads, p.awaits, !p.seen: // who leads may start it anew
+	case works, p.leads, p.awaits, !p.seen, p.drain.untracked(): // who leads may start it anew
 		return sight.Unknown
 	}
 	return sight.Stopped
