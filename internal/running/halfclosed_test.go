@@ -30,7 +30,11 @@ func beHalfClosed(how, network, address string) {
 	}
 	conn, err := net.Dial(network, address)
 	fail(err)
-	_, err = io.WriteString(conn, "GET /running HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	early := ""
+	if how == "early" {
+		early = "Early: yes\r\n"
+	}
+	_, err = io.WriteString(conn, "GET /running HTTP/1.1\r\nHost: localhost\r\n"+early+"\r\n")
 	fail(err)
 	end := conn.(interface{ CloseWrite() error }).CloseWrite
 	if how == "early" {

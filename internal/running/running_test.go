@@ -70,7 +70,7 @@ func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := listener.Serve(ctx, s.Running); err != nil {
+		if err := listener.Serve(ctx, http.HandlerFunc(s.late)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -87,6 +87,14 @@ func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 		serving.Wait()
 	})
 	return s
+}
+
+// late answers; a client that says Early only once its sending side is known to have ended.
+func (s *served) late(w http.ResponseWriter, request *http.Request) {
+	if request.Header.Get("Early") != "" {
+		<-request.Context().Done()
+	}
+	s.ServeHTTP(w, request)
 }
 
 func (s *served) wants(want sight.State, ending bool) {
