@@ -91,6 +91,14 @@ var sightings = []mutant{
 		reds:   in("internal/running", "TestHalfClosed/tcp/reads", "TestHalfClosed/unix/reads"),
 	},
 	{
+		name:   "nothing is written to a half-closed client",
+		danger: "its process's end is never seen over TCP, and every handover waits for it",
+		file:   "internal/running/gone_linux.go",
+		old:    `unix.Write(fd, []byte("\n"))`,
+		new:    `unix.Write(fd, nil)`,
+		reds:   in("internal/running", "TestHalfClosed/tcp/reads"),
+	},
+	{
 		name:   "a client that ends its sending side with its request is seen no more",
 		danger: "I13: a workload whose client half-closes at once is not waited for",
 		file:   "internal/running/running.go",
