@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"net/url"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/client"
 )
 
 func drainedCommand() *cli.Command {
@@ -37,11 +40,16 @@ func quitCommand() *cli.Command {
 	}
 }
 
-// order posts to the sidecar that --http-address names.
+// order posts to the sidecar that --http-address names. It fails as a fault where another pod's sidecar answers, which gets no
+// order.
 func (a answers) order(path string) error {
 	sidecar := a.local()
 	if err := a.err(); err != nil {
 		return err
 	}
-	return sidecar.Order(a.c.Context, path)
+	err := sidecar.Order(a.c.Context, path)
+	if errors.Is(err, client.ErrOtherPod) {
+		return fault{err}
+	}
+	return err
 }

@@ -35,9 +35,13 @@ type healthSettings struct {
 
 // health reads the health options. startsLate says that the workload runs only while this replica leads.
 func (a answers) health(startsLate bool) healthSettings {
+	interval, ok := a.readDuration("health-interval")
+	if ok && interval < shortestCheck {
+		a.addf("--health-interval %q: want %s or more; 1s is usual", a.text("health-interval"), shortestCheck)
+	}
 	s := healthSettings{provesStop: a.toggle("health-proves-stop"), check: control.HealthConfig{
 		URL: a.text("health-url"), TCP: a.text("health-tcp"), File: a.text("health-file"),
-		FileMaxAge: a.duration("health-file-max-age"), Interval: a.duration("health-interval"),
+		FileMaxAge: a.duration("health-file-max-age"), Interval: interval,
 		Timeout: a.duration("health-timeout"), Threshold: a.number("health-threshold", 1, mostChecks),
 		SuccessThreshold: a.number("health-success-threshold", 1, mostChecks),
 		StartGrace:       a.duration("health-start-grace"), Cooldown: a.duration("health-cooldown"),
@@ -94,9 +98,7 @@ func (a answers) healthFaults(c control.HealthConfig) {
 	if given > 1 {
 		a.addf("--health-url, --health-tcp and --health-file: want one of them, not %d", given)
 	}
-	if c.Interval < shortestCheck {
-		a.addf("--health-interval %q: want %s or more; 1s is usual", a.text("health-interval"), shortestCheck)
-	} else if c.Timeout > c.Interval {
+	if c.Interval >= shortestCheck && c.Timeout > c.Interval {
 		a.addf("--health-timeout %s: want no more than --health-interval %s, so that one check ends before the next", c.Timeout, c.Interval)
 	}
 	if c.FileMaxAge > 0 && c.File == "" {

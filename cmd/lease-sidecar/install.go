@@ -22,7 +22,7 @@ func installCommand() *cli.Command {
 			"replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link is followed,\n" +
 			"as cp does: the file that it leads to is replaced.",
 		Action: func(c *cli.Context) error {
-			if !c.Args().Present() {
+			if c.Args().First() == "" { // a variable that is not set, too
 				return faultf("install: give the file or the directory to copy to, as in: lease-sidecar install /shared")
 			}
 			return install(c.Args().First())

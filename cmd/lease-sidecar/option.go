@@ -91,11 +91,17 @@ func (a answers) text(name string) string {
 // longest is the most that any duration may be: what is longer is a mistake, and may overflow where it is added up.
 const longest = 365 * 24 * time.Hour
 
-// duration reads a Go duration from 0 to a year; "" is 0.
+// duration reads a Go duration from 0 to a year; "" is 0, and so is one that is noted as a fault.
 func (a answers) duration(name string) time.Duration {
+	d, _ := a.readDuration(name)
+	return d
+}
+
+// readDuration is duration for an option that is judged further; ok is false where it is noted as a fault already.
+func (a answers) readDuration(name string) (d time.Duration, ok bool) {
 	text := a.text(name)
 	if text == "" || text == "0" {
-		return 0
+		return 0, true
 	}
 	d, err := time.ParseDuration(text)
 	switch {
@@ -106,9 +112,9 @@ func (a answers) duration(name string) time.Duration {
 	case d < 0:
 		a.addf("--%s %q: want 0s or more", name, text)
 	default:
-		return d
+		return d, true
 	}
-	return 0
+	return 0, false
 }
 
 // tooMany matches a duration that is well formed, and too long for a number of nanoseconds.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
@@ -17,11 +18,11 @@ import (
 var processOptions = []string{"process-name", "pid-file", "on-elected", "on-lost", "fence"}
 
 // process reads which process to tell; its Target is not given where there is none.
-func (a answers) process(election elector.Config) process.Config {
+func (a answers) process(election elector.Config, stopTimeout time.Duration) process.Config {
 	c := process.Config{
 		Target:    process.Target{Name: a.text("process-name"), PIDFile: a.text("pid-file")},
 		OnElected: a.processSignal("on-elected"), OnLost: a.processSignal("on-lost"),
-		Fence: a.choice("fence", "none", "kill") == "kill", KillMargin: election.KillMargin(), StopTimeout: a.duration("stop-timeout"), Clock: bootclock.System{},
+		Fence: a.choice("fence", "none", "kill") == "kill", KillMargin: election.KillMargin(), StopTimeout: stopTimeout, Clock: bootclock.System{},
 	}
 	a.add(c.Validate())
 	return c

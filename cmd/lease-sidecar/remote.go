@@ -48,13 +48,14 @@ func (a answers) label(namespace string) *podlabel.Config {
 
 // webhook reads where the document is sent.
 func (a answers) webhook() *webhook.Config {
-	w := &webhook.Config{Timeout: a.duration("webhook-timeout")}
+	timeout, ok := a.readDuration("webhook-timeout")
+	if ok && timeout == 0 {
+		a.addf("--webhook-timeout %q: want more than 0s, such as 3s", a.text("webhook-timeout"))
+	}
+	w := &webhook.Config{Timeout: timeout}
 	var err error
 	if w.Success, err = webhook.ParseStatuses(a.text("webhook-success-status")); err != nil {
 		a.of("webhook-success-status", err)
-	}
-	if w.Timeout == 0 {
-		a.addf("--webhook-timeout %q: want more than 0s, such as 3s", a.text("webhook-timeout"))
 	}
 	text := a.text("webhook-url")
 	if text == "" {

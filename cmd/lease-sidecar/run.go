@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"runtime"
 	"slices"
 
@@ -33,6 +34,7 @@ func runCommand() *cli.Command {
 			keepDispositions()
 			log, end := s.log.open(c.App.ErrWriter)
 			defer end()
+			warnOfUnknown(log, os.Environ())
 			return s.campaign(c.Context, log)
 		},
 	}

@@ -94,7 +94,7 @@ func (a answers) settings() (settings, error) {
 	s.election.Store = s.store.name()
 	s.remote = a.remote(s.election.Namespace)
 	s.sights = a.sights(s.election.Namespace)
-	s.process = a.process(s.election)
+	s.process = a.process(s.election, s.stopTimeout)
 	if s.signalDir != "" {
 		a.of("signal-dir", signals.CheckDir(s.signalDir))
 	}

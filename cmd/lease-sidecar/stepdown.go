@@ -1,12 +1,7 @@
 package main
 
 import (
-	"context"
-	"errors"
-
 	"github.com/urfave/cli/v2"
-
-	"github.com/lease-sidecar/lease-sidecar/internal/client"
 )
 
 func stepDownCommand() *cli.Command {
@@ -20,20 +15,4 @@ func stepDownCommand() *cli.Command {
 	}
 }
 
-// order posts to the sidecar. It fails as a fault where another pod's sidecar answers, which gets no order.
-func order(ctx context.Context, sidecar *client.Sidecar, path string) error {
-	err := sidecar.Order(ctx, path)
-	if errors.Is(err, client.ErrOtherPod) {
-		return fault{err}
-	}
-	return err
-}
-
-func stepDown(c *cli.Context) error {
-	a := answers{&faults{}, c}
-	sidecar := a.local()
-	if err := a.err(); err != nil {
-		return err
-	}
-	return order(c.Context, sidecar, "/step-down")
-}
+func stepDown(c *cli.Context) error { return answers{&faults{}, c}.order("/step-down") }

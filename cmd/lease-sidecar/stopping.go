@@ -10,8 +10,8 @@ const shortestStop = time.Second
 
 // stopTimeout reads how long a workload that is seen to run is waited for in a planned stop.
 func (a answers) stopTimeout() time.Duration {
-	d := a.duration("stop-timeout")
-	if d < shortestStop {
+	d, ok := a.readDuration("stop-timeout")
+	if ok && d < shortestStop {
 		a.addf("--stop-timeout %q: want %s or more; 30s is usual, and no more than the pod's terminationGracePeriodSeconds", a.text("stop-timeout"), shortestStop)
 	}
 	return d

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/control"
@@ -27,11 +28,17 @@ func (s *Sidecar) check(header string, l leadership.Leadership) error {
 	}
 	who := l.Identity
 	if from != (control.Pod{}) {
-		who = from.String()
+		who = words(from)
 	}
 	return fmt.Errorf("%w at %s: %s, and this pod is %s: with hostNetwork the pods of a node share their ports, so set --http-address "+
 		"to unix:PATH in a volume of the pod; else set POD_NAME and POD_UID alike for both containers, from the downward API",
-		ErrOtherPod, s.address, who, s.pod)
+		ErrOtherPod, s.address, who, words(s.pod))
+}
+
+// words names a pod to a person: what is not known of it is left out.
+func words(p control.Pod) string {
+	known := slices.DeleteFunc([]string{p.Namespace, p.Name, p.UID}, func(part string) bool { return part == "" })
+	return strings.Join(known, "/")
 }
 
 // ours reports whether an answer is our own pod's. The UID decides where both sides know it; then the name with the

@@ -42,7 +42,7 @@ func Keep(dir string, argv []string) (status int, err error) {
 	}
 	program, err := exec.LookPath(argv[0])
 	if err != nil {
-		return statusNotFound, fmt.Errorf("run %s: %w", argv[0], err)
+		return unstarted(err), fmt.Errorf("run %s: %w", argv[0], err)
 	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return statusNotRun, fmt.Errorf("become the parent of what the command leaves behind: %w", err)
@@ -58,9 +58,17 @@ func Keep(dir string, argv []string) (status int, err error) {
 		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
-		return statusNotRun, fmt.Errorf("run %s: %w", program, err)
+		return unstarted(err), fmt.Errorf("run %s: %w", program, err)
 	}
 	return follow(pid, incoming), nil
+}
+
+// unstarted returns the exit code for a command that did not start.
+func unstarted(err error) int {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return statusNotFound
+	}
+	return statusNotRun
 }
 
 // passed subscribes to the signals to pass on: those that were not ignored when this process started, as what is ignored

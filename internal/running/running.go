@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -27,6 +28,8 @@ const (
 	Most = 16
 	// heartbeat is how often an open answer gets a line, so that no client's idle timeout ends it: undici's is 300 s.
 	heartbeat = time.Minute
+	// askHalfClosed is how often a client that has closed its sending side is looked at, and written to.
+	askHalfClosed = 25 * time.Millisecond
 	// writeTimeout is how long a client may take over a line.
 	writeTimeout = 5 * time.Second
 )
@@ -92,17 +95,27 @@ func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	defer conn.Close()
-	ended := context.AfterFunc(request.Context(), func() { _ = conn.Close() })
+	serving := servingOf(request)
+	ended := context.AfterFunc(serving, func() { _ = conn.Close() })
 	defer ended()
 	_, _ = buffered.WriteString("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
 	if buffered.Flush() == nil {
 		r.follow(conn)
 	}
-	if request.Context().Err() != nil {
+	if serving.Err() != nil {
 		r.forget()
 		return
 	}
 	r.leave()
+}
+
+// servingOf returns the context that ends with the listener's serving. That of the request may end before, with the client's
+// sending side.
+func servingOf(request *http.Request) context.Context {
+	if server, ok := request.Context().Value(http.ServerContextKey).(*http.Server); ok && server.BaseContext != nil {
+		return server.BaseContext(nil)
+	}
+	return request.Context()
 }
 
 func refuse(w http.ResponseWriter, status int, why string) {
@@ -118,8 +131,8 @@ func (r *Running) follow(conn net.Conn) {
 		if conn.SetWriteDeadline(time.Now().Add(writeTimeout)) != nil {
 			return
 		}
-		if _, err := conn.Write([]byte("running\n")); err != nil {
-			return
+		if _, err := conn.Write([]byte("running\n")); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return // else it reads nothing, and lives: what is under way when it ends makes that known
 		}
 		next := time.Now().Add(r.heartbeat)
 		for {
@@ -128,6 +141,9 @@ func (r *Running) follow(conn net.Conn) {
 			}
 			if _, err := conn.Read(dropped[:]); errors.Is(err, os.ErrDeadlineExceeded) {
 				break
+			} else if errors.Is(err, io.EOF) {
+				awaitGone(conn) // the client may have closed its sending side alone, and work
+				return
 			} else if err != nil {
 				return
 			}

@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 		fmt.Print(line)
 		select {}
 	}
+	if words := strings.Fields(os.Getenv(halfClosedEnv)); len(words) == 3 {
+		beHalfClosed(words[0], words[1], words[2])
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -51,10 +54,15 @@ type served struct {
 
 func serve(t *testing.T, heartbeat time.Duration) *served {
 	t.Helper()
+	return serveAt(t, "127.0.0.1:0", heartbeat)
+}
+
+func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
+	t.Helper()
 	s := &served{t: t, ended: make(chan struct{}, 10), changed: make(chan struct{}, 1)}
 	s.Running = New(Config{Clock: bootclock.System{}, Ended: func() { s.ended <- struct{}{} }, Log: slog.New(slog.DiscardHandler)})
 	s.heartbeat = heartbeat
-	listener, err := control.Listen("127.0.0.1:0", slog.New(slog.DiscardHandler))
+	listener, err := control.Listen(address, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +70,7 @@ func serve(t *testing.T, heartbeat time.Duration) *served {
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := listener.Serve(ctx, s.Running); err != nil {
+		if err := listener.Serve(ctx, http.HandlerFunc(s.late)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -79,6 +87,14 @@ func serve(t *testing.T, heartbeat time.Duration) *served {
 		serving.Wait()
 	})
 	return s
+}
+
+// late answers; a client that says Early only once its sending side is known to have ended.
+func (s *served) late(w http.ResponseWriter, request *http.Request) {
+	if request.Header.Get("Early") != "" {
+		<-request.Context().Done()
+	}
+	s.ServeHTTP(w, request)
 }
 
 func (s *served) wants(want sight.State, ending bool) {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/child"
+)
+
+// ofService matches what Kubernetes sets for a Service named lease-sidecar, after the prefix.
+var ofService = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// mostMisspelt is how many edits away a variable's name may be from the one that was meant; of a short one, a third of its letters.
+const mostMisspelt = 3
+
+// warnOfUnknown warns about each variable of the environment that is named as an option's is, and belongs to none: it was
+// most likely meant for one. Its value is not told.
+func warnOfUnknown(log *slog.Logger, environment []string) {
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		rest, ours := strings.CutPrefix(name, envPrefix)
+		if !ours || value == "" || isOption(name) || ofService.MatchString(rest) || child.FromDocument(name) {
+			continue
+		}
+		attributes := []any{"reason", "UnknownVariable", "variable", name}
+		if near := nearest(name); near != "" {
+			attributes = append(attributes, "did_you_mean", near)
+		}
+		log.Warn("an environment variable is named as an option, and there is none of that name: it has no effect", attributes...)
+	}
+}
+
+// isOption reports whether any command has an option with that variable.
+func isOption(name string) bool {
+	return slices.ContainsFunc(options, func(o option) bool { return o.env() == name })
+}
+
+// nearest returns the option's variable that is the least number of edits away from name; "" where none is near.
+func nearest(name string) string {
+	best, least := "", min(mostMisspelt, (len(name)-len(envPrefix))/3)+1
+	for _, o := range options {
+		if d := edits(name, o.env()); d < least {
+			best, least = o.env(), d
+		}
+	}
+	return best
+}
+
+// edits counts the letters to insert, drop or replace that make one name the other (Levenshtein's distance).
+func edits(one, other string) int {
+	row := make([]int, len(other)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(one) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(other) {
+			replaced := diagonal
+			if one[i] != other[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, diagonal+1, row[j]+1)
+		}
+	}
+	return row[len(other)]
+}
