@@ -88,7 +88,7 @@ func (c *candidate) judgeHealth() {
 		return
 	}
 	c.w.spawn(func() {
-		p.pass(beforeOrder)
+		p.passAs(beforeOrder, "health")
 		c.tellHealth(p)
 	})
 }

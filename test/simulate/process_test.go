@@ -220,7 +220,7 @@ func (p *process) leaves() bool {
 
 // stepDown asks for a handover, as an HTTP call would.
 func (p *process) stepDown(cause string) {
-	p.pass(beforeOrder)
+	p.passAs(beforeOrder, cause)
 	p.orderStepDown(cause)
 }
 

@@ -97,7 +97,7 @@ func (p *process) killDeadline(l leadership.Leadership) time.Duration {
 func (p *process) reportStop(token string, d time.Duration) {
 	report := func() {
 		p.w.spawn(func() {
-			p.pass(beforeOrder)
+			p.passAs(beforeOrder, "drained "+token)
 			p.w.mu.Lock()
 			works := p.pod.app.token == token && p.pod.app.lives(p.w.now())
 			p.w.mu.Unlock()
