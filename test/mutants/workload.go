@@ -6,8 +6,8 @@ var endings = []mutant{
 		name:   "the kill deadline counts from the loss",
 		danger: "I11: a sidecar that was frozen gives the workload its grace again when it wakes",
 		file:   "pkg/signals/process/fence_linux.go",
-		old:    `rule.Next(p.stop, p.cfg.Clock.Now(), p.until, l)`,
-		new:    `rule.Next(p.stop, p.cfg.Clock.Now(), p.cfg.Clock.Now(), l)`,
+		old:    `p.rule().Next(p.stop, p.cfg.Clock.Now(), p.until, l)`,
+		new:    `p.rule().Next(p.stop, p.cfg.Clock.Now(), p.cfg.Clock.Now(), l)`,
 		reds:   in("pkg/signals/process", "TestKillDeadlineIsTheTerms"),
 	},
 	{
