@@ -133,8 +133,8 @@ func TestSuccessorWaitsForTheFence(t *testing.T) {
 	r.lose()
 	r.within(20*time.Second, "its process ends", func() bool { return state(t, a.pid()).over() })
 	b := python(t, name, heedsNoTerm)
-	r.looking()
 	r.lead("2", time.Hour)
+	r.looking() // only now, or the new process may be told the last term's loss first
 	if n := r.told("true"); n != 1 || state(t, worker).over() {
 		t.Errorf("%d gains told, want the first alone, while the last term's worker works (it has ended: %v)", n, state(t, worker).over())
 	}
