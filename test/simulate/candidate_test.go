@@ -215,7 +215,7 @@ func (c *candidate) twins(d time.Duration) {
 		panic(err)
 	}
 	c.w.launch(other, hold, false)
-	c.w.after(min(d, c.w.plan.End-c.w.now()), func() {
+	c.w.after(min(d, c.w.plan.End-c.w.now()-time.Millisecond), func() {
 		c.w.mu.Lock()
 		other.retired = true
 		q := other.process

@@ -90,8 +90,13 @@ func (p *process) pass(b boundary) { p.passAs(b, "") }
 
 // passAs is pass for one of several that may wait at one boundary.
 func (p *process) passAs(b boundary, who string) {
-	for {
+	for still := false; ; still = true {
 		p.w.mu.Lock()
+		if p.gate.trap == b && !p.dead && !still {
+			p.w.mu.Unlock()
+			time.Sleep(1) // what runs at this instant comes to rest first, or it would race with the freeze
+			continue
+		}
 		if p.gate.trap == b && !p.dead {
 			p.gate.trap = ""
 			p.w.say(p.name, "life", "trapped %s", b)

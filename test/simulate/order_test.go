@@ -151,13 +151,13 @@ func (c *candidate) sickWhileCut(time.Duration) {
 	c.w.after(cut/2, func() { c.sicken(cut) })
 }
 
-// mend ends what is wrong beside the network.
+// mendWork ends what is wrong beside the network.
 func (c *candidate) mendWork() {
 	c.w.mu.Lock()
 	now := c.w.now()
 	for _, t := range []*time.Duration{&c.sick, &c.blind, &c.full, &c.holdFull} {
 		*t = min(*t, now)
 	}
+	c.clock.wallStop = 0
 	c.w.mu.Unlock()
-	c.judgeHealth()
 }

@@ -124,6 +124,9 @@ func (p *process) equip() {
 		KillMargin: p.w.killMargin, Sights: sights, Log: log, Abandoned: func(elector.Drain, []string) {
 			p.w.mu.Lock()
 			defer p.w.mu.Unlock()
+			if p.dead {
+				return
+			}
 			p.w.tally.abandoned++
 			p.w.say(p.name, "life", "waits no longer for the workload's stop")
 		},
@@ -183,6 +186,7 @@ func (p *process) kill() {
 	p.w.say(p.name, "life", "killed")
 	p.openLocked()
 	p.depart()
+	p.w.mute[p.name] = true
 	p.w.mu.Unlock()
 	if p.hold != nil {
 		_ = p.hold.Close()
@@ -226,10 +230,11 @@ func (p *process) stepDown(cause string) {
 
 // orderStepDown is the order itself. One that was taken counts: what was led by then is not led again.
 func (p *process) orderStepDown(cause string) {
-	if err := p.elector.StepDown(cause); err == nil {
-		p.w.mu.Lock()
+	err := p.elector.StepDown(cause)
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if err == nil && !p.dead {
 		p.w.say(p.name, "life", "asked to step down: %s", cause)
-		p.w.mu.Unlock()
 	}
 }
 

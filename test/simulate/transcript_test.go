@@ -24,6 +24,7 @@ type transcript struct {
 	keep   keep
 	lines  []line
 	counts map[string]int
+	mute   map[string]bool // who is dead: nobody hears what is left of it
 }
 
 // keep is how much is kept of what happens.
@@ -43,12 +44,12 @@ type line struct {
 }
 
 func newTranscript(k keep) transcript {
-	return transcript{keep: k, counts: map[string]int{}}
+	return transcript{keep: k, counts: map[string]int{}, mute: map[string]bool{}}
 }
 
 // say adds a line. The caller holds the world's lock.
 func (w *world) say(who, channel, format string, args ...any) {
-	if w.keep == onlyCounts {
+	if w.keep == onlyCounts || w.mute[who] {
 		return
 	}
 	w.counts[who+channel]++

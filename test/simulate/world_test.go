@@ -166,6 +166,13 @@ func (w *world) mend() {
 	w.note("everything is mended")
 	w.mu.Lock()
 	w.outage = 0
+	w.mu.Unlock()
+	for _, c := range w.candidates {
+		c.mend()
+		c.mendWork()
+	}
+	time.Sleep(1) // who thaws finds all of it mended
+	w.mu.Lock()
 	for _, p := range w.live {
 		p.gate.trap = ""
 		p.openLocked()
@@ -175,12 +182,9 @@ func (w *world) mend() {
 		p.app.unhang(w.now())
 	}
 	w.mu.Unlock()
+	time.Sleep(1)
 	for _, c := range w.candidates {
-		c.mend()
-		w.mu.Lock()
-		c.clock.wallStop = 0
-		w.mu.Unlock()
-		c.mendWork()
+		c.judgeHealth()
 	}
 	time.Sleep(2*w.cfg.Duration + 2*w.cfg.ForeignGrace + 10*time.Second + w.longestStop())
 	w.mu.Lock()
