@@ -65,7 +65,7 @@ func (r *replica) startSidecar(script *transcript, flags ...string) {
 	r.t.Helper()
 	command := exec.Command(filepath.Join(built, "lease-sidecar"), append([]string{
 		"run", "--store", "dir:" + r.store, "--identity", r.name, "--workload", "deployment/example",
-		"--lease-duration", leaseDuration.String(), "--stop-timeout", "5s", "--signal-dir", r.dir, "--http-address", "127.0.0.1:0", "--probe-address", "off",
+		"--lease-duration", leaseDuration.String(), "--stop-timeout", "15s", "--signal-dir", r.dir, "--http-address", "127.0.0.1:0", "--probe-address", "off",
 	}, flags...)...)
 	command.Stdout = script.input
 	output, input, err := os.Pipe()

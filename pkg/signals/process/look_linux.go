@@ -34,6 +34,8 @@ func (p *Process) look() error {
 	switch {
 	case err == nil && (p.held == nil || !p.held.same(found)):
 		err = p.take(found)
+	case errors.Is(err, errNone) && p.held != nil && p.held.ended():
+		p.bury() // just now
 	case errors.Is(err, errNone) && p.held != nil && !p.held.told.leading:
 		p.release() // it has become another program
 	}
