@@ -182,9 +182,8 @@ func (w *world) mend() {
 		p.app.unhang(w.now())
 	}
 	w.mu.Unlock()
-	time.Sleep(1)
 	for _, c := range w.candidates {
-		c.judgeHealth()
+		w.after(w.chance.span(c.number, "health mended", w.now(), 50*time.Millisecond), c.judgeHealth)
 	}
 	time.Sleep(2*w.cfg.Duration + 2*w.cfg.ForeignGrace + 10*time.Second + w.longestStop())
 	w.mu.Lock()
