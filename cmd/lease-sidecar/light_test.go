@@ -36,7 +36,7 @@ func TestLittleIsLetGoOfWhileNothingHappens(t *testing.T) {
 			l.changed()
 			time.Sleep(time.Second)
 			l.changed()
-			time.Sleep(minute(2))
+			time.Sleep(minute(3))
 		}, []time.Duration{0, minute(1), minute(1.5) + time.Second + lightChange, minute(1.5) + time.Second + lightChange + lightIdle}},
 		"one scrape": {func(l *light) {
 			time.Sleep(minute(1.5))
