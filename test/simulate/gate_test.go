@@ -94,7 +94,7 @@ func (p *process) passAs(b boundary, who string) {
 		p.w.mu.Lock()
 		if p.gate.trap == b && !p.dead && !still {
 			p.w.mu.Unlock()
-			time.Sleep(1) // what runs at this instant comes to rest first, or it would race with the freeze
+			time.Sleep(time.Nanosecond) // what runs at this instant comes to rest first, or it would race with the freeze
 			continue
 		}
 		if p.gate.trap == b && !p.dead {

@@ -138,7 +138,7 @@ func (p *process) publish(l leadership.Leadership) {
 	p.w.mu.Unlock()
 	p.waiter.Heard(l)
 	p.fanOut.Publish(l)
-	time.Sleep(1) // the lanes take it before another level of this instant can replace it, or a coin would decide
+	time.Sleep(time.Nanosecond) // the lanes take it before another level of this instant can replace it, or a coin would decide
 }
 
 // trueEnd returns the true time of a level's validUntil, 0 where it has none.

@@ -171,7 +171,7 @@ func (w *world) mend() {
 		c.mend()
 		c.mendWork()
 	}
-	time.Sleep(1) // who thaws finds all of it mended
+	time.Sleep(time.Nanosecond) // who thaws finds all of it mended
 	w.mu.Lock()
 	for _, p := range w.live {
 		p.gate.trap = ""

@@ -65,7 +65,7 @@ func (p *Process) departed() bootclock.Instant {
 func (p *Process) say(why string, e entry) {
 	if p.awaited != p.level.Token {
 		p.awaited = p.level.Token
-		p.cfg.Log.Info(why, "reason", "ProcessEnding", "pid", e.pid, "command", e.comm, "token", p.level.Token)
+		p.cfg.Log.Info("nobody is told of the term yet", "why", why, "reason", "ProcessEnding", "pid", e.pid, "command", e.comm, "token", p.level.Token)
 	}
 }
 

@@ -176,7 +176,7 @@ func TestPlannedStopMovesTheFence(t *testing.T) {
 		t.Error("it was killed")
 	}
 	a.end()
-	a = python(t, name, ignoresTerm)
+	python(t, name, ignoresTerm)
 	r.lead("3", 10*time.Second)
 	began := r.clock.Now()
 	r.hold(2 * time.Minute)
