@@ -90,7 +90,14 @@ func (p *parent) status() int {
 }
 
 // runs waits until the script runs, and returns its pid.
-func (p *parent) runs() int { return p.pid("main-*") }
+func (p *parent) runs() int {
+	p.t.Helper()
+	soon(p.t, 30*time.Second, "it leads", func() bool { // the command may start before the files say so
+		l, err := leadership.Read(p.signalDir())
+		return err == nil && l.IsLeader
+	})
+	return p.pid("main-*")
+}
 
 func (p *parent) pid(pattern string) (pid int) {
 	p.t.Helper()

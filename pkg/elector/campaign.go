@@ -64,6 +64,8 @@ func (m *machine) takeAt() bootclock.Instant {
 		return never
 	case m.unfit && k.present:
 		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt)
+	case m.term.abandoned && k.present && k.record.Holder == string(m.cfg.Identity):
+		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt) // its workload may still run: the others go first
 	case m.resumable():
 		return max(k.seenAt, k.tryAt)
 	}
@@ -153,6 +155,8 @@ func (m *machine) describe() string {
 		return "the Lease is still held by the process before in this pod"
 	case r.Released():
 		return "the last holder released the Lease"
+	case r.Holder == string(m.cfg.Identity) && m.term.abandoned:
+		return "this replica abandoned its handover, and its workload may still run: the others go first"
 	case r.Holder == string(m.cfg.Identity):
 		return "the Lease was held by an earlier process of this pod that did not release it"
 	case r.Holder != "" && r.Foreign():

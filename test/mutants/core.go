@@ -3,6 +3,14 @@ package main
 // The elector's rules where a term meets its workload, its hold and its twin, and what a candidate may cost.
 var core = []mutant{
 	{
+		name:   "who has abandoned a handover is as quick as the others to lead again",
+		danger: "a workload that did not stop is told to lead again, while others stand by",
+		file:   "pkg/elector/campaign.go",
+		old:    `return max(k.readyAt.Add(m.cfg.Duration), k.tryAt) // its workload may still run: the others go first`,
+		new:    `return max(k.readyAt, k.tryAt)`,
+		reds:   in(elector, "TestTranscripts/abandon"),
+	},
+	{
 		name:   "a hard stop forgets that the workload was told",
 		danger: "I13: a term that begins by a late answer is released at once, while the workload of the one before it lives",
 		file:   "pkg/elector/term.go",
