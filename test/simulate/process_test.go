@@ -86,7 +86,7 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 	r.cfg = cfg
 	random := rand.New(rand.NewPCG(w.plan.Seed, uint64(r.number)))
 	deps := elector.Deps{
-		Store: r, Publish: r.publish, Clock: r, Rand: random.Float64, Log: w.logOf(r.name), StopWait: r.stopWait,
+		Store: r, Publish: r.publish, Clock: r, Rand: random.Float64, Log: w.logOf(r.name, "log"), StopWait: r.stopWait,
 	}
 	if hold != nil {
 		deps.Hold = holdFile{hold, r}
@@ -110,7 +110,7 @@ func (p *process) equip() {
 	if p.pod.app.kind != noWork {
 		outputs = append(outputs, targetSignal{p})
 	}
-	log := p.w.logOf(p.name)
+	log := p.w.logOf(p.name, "side")
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}

@@ -93,18 +93,18 @@ func (t transcript) text() string {
 	return b.String()
 }
 
-// logOf returns the log of a process: lines of the transcript, or none.
-func (w *world) logOf(who string) *slog.Logger {
+// logOf returns the log of a process, or of a part of it that logs beside the others: lines of the transcript, or none.
+func (w *world) logOf(who, channel string) *slog.Logger {
 	if w.keep != everything {
 		return nil
 	}
-	return slog.New(&scribe{w, who})
+	return slog.New(&scribe{w, who, channel})
 }
 
 // scribe is a slog handler that writes into the transcript.
 type scribe struct {
-	w   *world
-	who string
+	w            *world
+	who, channel string
 }
 
 func (*scribe) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
@@ -120,7 +120,7 @@ func (s *scribe) Handle(_ context.Context, r slog.Record) error {
 		text += " " + a.String()
 		return true
 	})
-	s.w.say(s.who, "log", "%s", strings.ReplaceAll(text, s.w.dir, "volumes"))
+	s.w.say(s.who, s.channel, "%s", strings.ReplaceAll(text, s.w.dir, "volumes"))
 	return nil
 }
 
