@@ -50,7 +50,7 @@ func TestKilledWorkers(t *testing.T) {
 			replicas := startReplicas(t, 2, l, byFile, script)
 			first, before := awaitLeader(t, script, replicas...)
 			wantWork(t, script, script.len(), before.Token) // it has shown that it works before
-			first.awaitLog("the workload holds") // and the sidecar has seen it
+			first.awaitLog("the workload holds")            // and the sidecar has seen it
 			first.worker.signal(syscall.SIGKILL)
 			killed := bootclock.System{}.Now()
 			first.awaitLog("the workload has ended while this replica leads")
