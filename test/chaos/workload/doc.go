@@ -14,4 +14,4 @@
 // after a whole pod was frozen (its guard wakes with it; the fencing token refuses such work). Never done, for the same
 // reason: freezing sidecar and guard at once while the program runs; and a program that nothing kills is one that stops
 // in time.
-package work
+package workload

@@ -1,6 +1,6 @@
 //go:build linux
 
-package work
+package workload
 
 import (
 	"cmp"
@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/work/journal"
+	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
 )
 
 const (

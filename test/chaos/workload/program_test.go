@@ -1,6 +1,6 @@
 //go:build linux
 
-package work
+package workload
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/work/journal"
+	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
 	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
 )
 

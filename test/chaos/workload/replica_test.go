@@ -1,6 +1,6 @@
 //go:build linux
 
-package work
+package workload
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/work/journal"
+	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
 	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
 )
 

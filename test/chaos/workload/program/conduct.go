@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/work/journal"
+	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
 )
 
 // conduct is how one start of the program behaves. Times are in nanoseconds, as in JSON.

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/work/journal"
+	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
 )
 
 // options are what the command line says.
