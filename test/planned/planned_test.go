@@ -85,18 +85,27 @@ func alive(pid int) bool {
 	return err == nil && !strings.Contains(string(b), ") Z ")
 }
 
+// margin is the kill margin at a lease duration of 6 s.
+const margin = 1200 * time.Millisecond
+
+// stubbornPair has a work, at a lease duration of 6 s, which nothing but a fence ends, and b stand by.
+func stubbornPair(t *testing.T, way string) (s *stage, a, b *replica, works record) {
+	t.Helper()
+	s = newStage(t, way, "6s", takes("1h"), fence[way]...)
+	a = s.start("a")
+	works = a.works()
+	b = s.start("b")
+	time.Sleep(500 * time.Millisecond)
+	return s, a, b, works
+}
+
 // TestRenewalsFailInTheMiddle: the store is cut in a planned stop. The workload is killed by the last hold's end, and the
 // next one starts after it.
 func TestRenewalsFailInTheMiddle(t *testing.T) {
 	t.Parallel()
-	const margin = 1200 * time.Millisecond // at 6 s
 	for _, way := range []string{byChild, byProcess} {
 		t.Run(way, func(t *testing.T) {
-			s := newStage(t, way, "6s", takes("1h"), fence[way]...)
-			a := s.start("a")
-			a.works()
-			b := s.start("b")
-			time.Sleep(500 * time.Millisecond)
+			s, a, b, _ := stubbornPair(t, way)
 			told := now()
 			a.stepDown()
 			time.Sleep(7 * time.Second)
@@ -120,12 +129,8 @@ func TestGuardIsLostInTheMiddle(t *testing.T) {
 	for _, way := range []string{byChild, byProcess} {
 		for name, sig := range map[string]syscall.Signal{"frozen": syscall.SIGSTOP, "killed": syscall.SIGKILL} {
 			t.Run(way+", "+name, func(t *testing.T) {
-				s := newStage(t, way, "6s", takes("1h"), fence[way]...)
-				a := s.start("a")
-				w := a.works()
+				s, a, b, w := stubbornPair(t, way)
 				guard := a.guard()
-				b := s.start("b")
-				time.Sleep(500 * time.Millisecond)
 				a.stepDown()
 				time.Sleep(time.Second)
 				if err := syscall.Kill(guard, sig); err != nil {
@@ -133,7 +138,7 @@ func TestGuardIsLostInTheMiddle(t *testing.T) {
 				}
 				a.cut()
 				held := a.follow()
-				if last, _ := a.last(); !held.IsZero() && last.Sub(held) >= 1200*time.Millisecond || alive(w.pid) {
+				if last, _ := a.last(); !held.IsZero() && last.Sub(held) >= margin || alive(w.pid) {
 					t.Errorf("killed %s after the last hold's end", last.Sub(held))
 				}
 				b.works()
@@ -148,18 +153,14 @@ func TestSidecarIsFrozenInTheMiddle(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{byChild, byProcess} {
 		t.Run(way, func(t *testing.T) {
-			s := newStage(t, way, "6s", takes("1h"), fence[way]...)
-			a := s.start("a")
-			a.works()
-			b := s.start("b")
-			time.Sleep(500 * time.Millisecond)
+			s, a, b, _ := stubbornPair(t, way)
 			told := now()
 			a.stepDown()
 			time.Sleep(5 * time.Second)
 			a.send(syscall.SIGSTOP)
 			held := a.follow()
 			last, _ := a.last()
-			if held.Sub(told) < 5*time.Second || last.Sub(held) < 0 || last.Sub(held) >= 1200*time.Millisecond {
+			if held.Sub(told) < 5*time.Second || last.Sub(held) < 0 || last.Sub(held) >= margin {
 				t.Errorf("killed %s after the last hold's end, which was %s after the handover's begin", last.Sub(held), held.Sub(told))
 			}
 			b.works()
@@ -174,17 +175,13 @@ func TestSidecarEndsAfterItsWorkload(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{byChild, byProcess} {
 		t.Run(way, func(t *testing.T) {
-			s := newStage(t, way, "6s", takes("1h"), fence[way]...)
-			a := s.start("a")
-			w := a.works()
-			b := s.start("b")
-			time.Sleep(500 * time.Millisecond)
+			s, a, b, w := stubbornPair(t, way)
 			a.send(syscall.SIGTERM)
 			time.Sleep(3 * time.Second)
 			a.cut()
 			held := a.follow()
 			last, _ := a.last()
-			if last.Before(held) || last.Sub(held) >= 1200*time.Millisecond {
+			if last.Before(held) || last.Sub(held) >= margin {
 				t.Errorf("killed %s after the last hold's end, want after it", last.Sub(held))
 			}
 			<-a.over

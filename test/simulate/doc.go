@@ -22,7 +22,7 @@
 //	writes, one race a version, silent watches, the budget
 //	I15                                                       hold_test.go
 //	I11                                                       workload_test.go: the guard's, modelled
-//	that somebody leads once everything is mended             world_test.go
+//	that somebody leads once everything is healed             world_test.go
 //
 // What nobody promises is counted apart: the work of an app that looks at no clock and that nothing can end, past its
 // deadline.

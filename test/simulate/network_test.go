@@ -111,8 +111,8 @@ func (c *candidate) breakWatch(err error) {
 	c.store.BreakWatches(err)
 }
 
-// mend ends every trouble of the network.
-func (c *candidate) mend() {
+// healAll ends every trouble of the network.
+func (c *candidate) healAll() {
 	c.w.mu.Lock()
 	now := c.w.now()
 	n := &c.net

@@ -96,7 +96,7 @@ func (c *candidate) newPodLocked(stranger bool) *pod {
 }
 
 // start runs a sidecar in the pod, as soon as the lock is free. Nothing starts while a restored store counts versions
-// that the fleet has seen before: a process that begins then knows of no alarm, and the mend in the documentation (all
+// that the fleet has seen before: a process that begins then knows of no alarm, and the fix in the documentation (all
 // replicas are restarted once none works) keeps that from happening.
 func (p *pod) start() { p.tryStart(false) }
 

@@ -75,7 +75,7 @@ func live(s schedule, dir string, k keep) result {
 		w.candidates = append(w.candidates, w.newCandidate(i, slot))
 	}
 	w.spread()
-	w.mend()
+	w.healAll()
 	w.close()
 	return w.result()
 }
@@ -160,18 +160,18 @@ func (c *candidate) tells() bool {
 	return slices.ContainsFunc(c.w.pods, func(p *pod) bool { return p.c == c && p.tells() })
 }
 
-// mend ends all trouble, and asks that somebody leads soon: everybody has started within one lease duration, has then
+// healAll ends all trouble, and asks that somebody leads soon: everybody has started within one lease duration, has then
 // waited for the longest hold of all, a foreign one, and had time for a few failed attempts.
-func (w *world) mend() {
-	w.note("everything is mended")
+func (w *world) healAll() {
+	w.note("everything is healed")
 	w.mu.Lock()
 	w.outage = 0
 	w.mu.Unlock()
 	for _, c := range w.candidates {
-		c.mend()
+		c.healAll()
 		c.mendWork()
 	}
-	time.Sleep(time.Nanosecond) // who thaws finds all of it mended
+	time.Sleep(time.Nanosecond) // who thaws finds all of it healed
 	w.mu.Lock()
 	for _, p := range w.live {
 		p.gate.trap = ""
@@ -183,7 +183,7 @@ func (w *world) mend() {
 	}
 	w.mu.Unlock()
 	for _, c := range w.candidates {
-		w.after(w.chance.span(c.number, "health mended", w.now(), 50*time.Millisecond), c.judgeHealth)
+		w.after(w.chance.span(c.number, "health restored", w.now(), 50*time.Millisecond), c.judgeHealth)
 	}
 	time.Sleep(2*w.cfg.Duration + 2*w.cfg.ForeignGrace + 10*time.Second + w.longestStop())
 	w.mu.Lock()
@@ -194,7 +194,7 @@ func (w *world) mend() {
 			leaders++
 		}
 	}
-	w.must(leaders == 1, "liveness", "%d lead %v after everything was mended", leaders, w.now()-w.plan.End)
+	w.must(leaders == 1, "liveness", "%d lead %v after everything was healed", leaders, w.now()-w.plan.End)
 }
 
 // longestStop is how long a handover that is under way may still take.
