@@ -17,12 +17,12 @@ const (
 	lightStart = time.Minute
 	// lightChange is the same after a change of leadership, and after a scrape.
 	lightChange = 10 * time.Second
-	// lightScrapes is the least time between two lettings go that only scrapes ask for. One costs some 6 ms of a processor with
+	// lightScrapes is the least time between two that only scrapes ask for. One costs some 6 ms of a processor with
 	// what it has read again, so this is 0.01 % of one; Prometheus comes every few seconds, for ever.
 	lightScrapes = time.Minute
 	// lightIdle is the longest time between two of them. The runtime collects garbage by itself two minutes after the last
-	// time, which reads the binary's tables in again, some 3 MiB; letting go is a collection too, and comes before that. It is 0.006 % of a
-	// processor.
+	// time, and reads the binary's tables in again for it. Letting go is a collection too, and comes before that. Measured: 15.1 MiB
+	// of RSS after four idle minutes, 17 without it.
 	lightIdle = 110 * time.Second
 )
 
