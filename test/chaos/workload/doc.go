@@ -1,4 +1,4 @@
-// Package work plays random faults against four replicas with real workloads on a real API server, and judges by what
+// Package workload plays random faults against four replicas with real workloads on a real API server, and judges by what
 // the workloads' own processes wrote down of their work: no two replicas may have worked at one instant. No document,
 // Lease or log is asked.
 //
