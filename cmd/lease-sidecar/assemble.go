@@ -4,14 +4,16 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/metrics"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
 )
 
 // assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
@@ -24,7 +26,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}()
 	clock := bootclock.System{}
 	c.light = newLight(clock)
-	feed := control.NewFeed(clock)
+	feed := httpapi.NewFeed(clock)
 	if c.sights, err = s.openSights(log, clock, store, c.crashed); err != nil {
 		return nil, err
 	}
@@ -34,7 +36,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	}
 	outputs := append([]signals.Signal{feed}, near.signals...)
 	far := s.remote.open(log, clock, store)
-	metrics := control.NewMetrics(control.MetricsConfig{
+	metrics := metrics.New(metrics.Config{
 		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(append(far.all(), outputs...)), Fit: c.fit,
 	})
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
@@ -61,11 +63,11 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	if c.health != nil {
 		c.health.Judge(c.fitness.voice("health"))
 	}
-	app := control.NewApp(control.AppConfig{
+	app := httpapi.NewApp(httpapi.AppConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.allowStepDown,
 		Compat: s.compat, Running: c.sights.running, Pod: thisPod(),
 	})
-	probes := control.NewProbes(control.ProbesConfig{
+	probes := httpapi.NewProbes(httpapi.ProbesConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
 	})
 	return c, errors.Join(c.listen("http-address", s.httpAddress, app), c.listen("probe-address", s.probeAddress, c.light.watching(probes)))
@@ -80,7 +82,7 @@ type outlets struct {
 // openOutlets opens what the settings ask for, and leaves it with c, which closes it.
 func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
 	if s.signalDir != "" {
-		if c.file, err = signals.NewFile(s.signalDir, clock, log); err != nil {
+		if c.file, err = file.New(s.signalDir, clock, log); err != nil {
 			return o, err
 		}
 		o.signals = append(o.signals, c.file)

@@ -10,11 +10,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/child"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
-	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
 var _ signals.Signal = (*child.Child)(nil)

@@ -5,7 +5,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/child"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
 // firstRealTime and lastRealTime are the real-time signals that no C library keeps for itself.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
+	"github.com/lease-sidecar/lease-sidecar/internal/address"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -136,9 +136,9 @@ func checkSettings(t *testing.T, s settings) {
 	if _, err := naming.ParseLeaseName(e.Lease); err != nil || naming.ValidateNamespace(e.Namespace) != nil {
 		t.Fatalf("Lease %q in %q: %v", e.Lease, e.Namespace, err)
 	}
-	for _, address := range []string{s.httpAddress, s.probeAddress} {
-		if address != "" && control.CheckAddress(address) != nil {
-			t.Fatalf("listens at %q", address)
+	for _, text := range []string{s.httpAddress, s.probeAddress} {
+		if _, err := address.Parse(text); text != "" && err != nil {
+			t.Fatalf("listens at %q", text)
 		}
 	}
 	if s.store.dir == "" && s.store.rest == nil || s.drainTimeout < 0 || e.ForeignGrace < 0 {

@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/logwriter"
-	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
 )
 
 // A guard's pipes, as guard.Start lays them.

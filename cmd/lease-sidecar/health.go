@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
@@ -29,7 +29,7 @@ var healthOptions = []string{
 
 // healthSettings is what was said about the workload's health.
 type healthSettings struct {
-	check      control.HealthConfig // its Log waits for the log
+	check      health.Config // its Log waits for the log
 	provesStop bool
 }
 
@@ -39,7 +39,7 @@ func (a answers) health(startsLate bool) healthSettings {
 	if ok && interval < shortestCheck {
 		a.addf("--health-interval %q: want %s or more; 1s is usual", a.text("health-interval"), shortestCheck)
 	}
-	s := healthSettings{provesStop: a.toggle("health-proves-stop"), check: control.HealthConfig{
+	s := healthSettings{provesStop: a.toggle("health-proves-stop"), check: health.Config{
 		URL: a.text("health-url"), TCP: a.text("health-tcp"), File: a.text("health-file"),
 		FileMaxAge: a.duration("health-file-max-age"), Interval: interval,
 		Timeout: a.duration("health-timeout"), Threshold: a.number("health-threshold", 1, mostChecks),
@@ -79,16 +79,16 @@ func (a answers) startsLate() bool {
 }
 
 // open returns the health check.
-func (s healthSettings) open(log *slog.Logger) (*control.Health, error) {
+func (s healthSettings) open(log *slog.Logger) (*health.Checker, error) {
 	check := s.check
 	check.Log = log
-	return control.NewHealth(check)
+	return health.New(check)
 }
 
 // fit reports whether the workload is fit to lead; without a health check it always is.
 func (c *sidecar) fit() bool { return c.health == nil || c.health.Fit() }
 
-func (a answers) healthFaults(c control.HealthConfig) {
+func (a answers) healthFaults(c health.Config) {
 	given := 0
 	for _, name := range []string{"health-url", "health-tcp", "health-file"} {
 		if a.text(name) != "" {
@@ -105,7 +105,7 @@ func (a answers) healthFaults(c control.HealthConfig) {
 		a.addf("--health-file-max-age %s: there is no file: set --health-file", c.FileMaxAge)
 	}
 	if given == 1 {
-		_, err := control.NewHealth(c)
+		_, err := health.New(c)
 		a.of(map[bool]string{true: "health-url", false: "health-tcp"}[c.URL != ""], err)
 	}
 }

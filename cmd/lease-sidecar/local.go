@@ -4,7 +4,7 @@ import (
 	"os"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/client"
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
+	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 )
 
 // local returns the sidecar that --http-address names. Only that of this pod is believed, where the pod is known.
@@ -23,6 +23,6 @@ func (a answers) local() *client.Sidecar {
 }
 
 // thisPod returns what the downward API says of this pod.
-func thisPod() control.Pod {
-	return control.Pod{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
+func thisPod() httpapi.Pod {
+	return httpapi.Pod{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
 }

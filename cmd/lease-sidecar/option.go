@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/child"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
 // option is one flag. Its name, environment twin, default and usage are said in the table below and nowhere else.

@@ -8,9 +8,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
-	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 

@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/runlock"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/runlock"
 )
 
 // keepsRunLock reports whether this process is to hold the run lock for a command, in the plain way that needs nothing of

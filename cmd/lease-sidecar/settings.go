@@ -10,13 +10,14 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
+	"github.com/lease-sidecar/lease-sidecar/internal/address"
+	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/dir"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
-	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
@@ -27,7 +28,7 @@ type settings struct {
 	store         storeChoice
 	signalDir     string // "" for no files
 	httpAddress   string // "" for none, as probeAddress
-	compat        control.Compat
+	compat        httpapi.Compat
 	probeAddress  string
 	allowStepDown bool
 	stopTimeout   time.Duration
@@ -77,7 +78,7 @@ func (a answers) settings() (settings, error) {
 		candidate:     a.candidate(),
 		signalDir:     a.text("signal-dir"),
 		httpAddress:   a.listen("http-address"),
-		compat:        control.Compat(a.choice("compat", "off", "classic", "nais")),
+		compat:        httpapi.Compat(a.choice("compat", "off", "classic", "nais")),
 		probeAddress:  a.listen("probe-address"),
 		allowStepDown: a.toggle("allow-step-down"),
 		stopTimeout:   a.stopTimeout(),
@@ -96,7 +97,7 @@ func (a answers) settings() (settings, error) {
 	s.sights = a.sights(s.election.Namespace)
 	s.process = a.process(s.election, s.stopTimeout)
 	if s.signalDir != "" {
-		a.of("signal-dir", signals.CheckDir(s.signalDir))
+		a.of("signal-dir", file.CheckDir(s.signalDir))
 	}
 	return s, a.err()
 }
@@ -174,15 +175,16 @@ func (a answers) namespace(fallback string) string {
 
 // listen reads an address to listen at; "" where that is off.
 func (a answers) listen(name string) string {
-	address := a.address(name)
+	text := a.address(name)
 	switch {
-	case address == "":
-	case name == "probe-address" && strings.HasPrefix(address, "unix:"):
-		a.addf("--%s %q: want HOST:PORT or off, as the kubelet asks over the network", name, address)
+	case text == "":
+	case name == "probe-address" && strings.HasPrefix(text, "unix:"):
+		a.addf("--%s %q: want HOST:PORT or off, as the kubelet asks over the network", name, text)
 	default:
-		a.of(name, control.CheckAddress(address))
+		_, err := address.Parse(text)
+		a.of(name, err)
 	}
-	return address
+	return text
 }
 
 func (a answers) level(name string) slog.Level {

@@ -12,11 +12,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/metrics"
 	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
 )
 
 // lastWord bounds the telling of the last level, once the election is over.
@@ -28,8 +31,8 @@ type sidecar struct {
 	elector *elector.Elector
 	fanOut  *signals.FanOut
 	remote  remote          // the signals that go over the network
-	file    *signals.File   // nil without a signal directory
-	health  *control.Health // nil without a health check
+	file    *file.Signal    // nil without a signal directory
+	health  *health.Checker // nil without a health check
 	process *processTarget  // nil without a process to tell
 	command *command        // nil without a command to run
 	sights  sights
@@ -45,12 +48,12 @@ type sidecar struct {
 
 // site is a bound address and what is served there.
 type site struct {
-	listener *control.Listener
+	listener *httpapi.Listener
 	handler  http.Handler
 }
 
 // publisher returns what takes the elector's levels.
-func (c *sidecar) publisher(metrics *control.Metrics, waiter *stopwait.Waiter) func(leadership.Leadership) {
+func (c *sidecar) publisher(metrics *metrics.Metrics, waiter *stopwait.Waiter) func(leadership.Leadership) {
 	var first sync.Once
 	var last leadership.Leadership
 	return func(l leadership.Leadership) {
@@ -82,7 +85,7 @@ func (c *sidecar) listen(flag, address string, handler http.Handler) error {
 	if address == "" {
 		return nil
 	}
-	listener, err := control.Listen(address, c.log)
+	listener, err := httpapi.Listen(address, c.log)
 	if err != nil {
 		return fmt.Errorf("--%s: %w", flag, err)
 	}

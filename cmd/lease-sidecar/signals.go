@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 )
 
 // oneStop is the time within which several signals are one stop: `timeout`, npm, supervisors and `tini -g` signal the

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
@@ -94,7 +94,7 @@ func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			log, clock := slog.New(slog.DiscardHandler), bootclock.System{}
 			s := settings{process: process.Config{Target: c.process, Clock: clock}}
-			s.health = healthSettings{provesStop: true, check: control.HealthConfig{
+			s.health = healthSettings{provesStop: true, check: health.Config{
 				TCP: "127.0.0.1:1", Interval: time.Second, Timeout: time.Second, Threshold: 1, SuccessThreshold: 1, Clock: clock,
 			}}
 			sidecar := &sidecar{log: log}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/child"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
 // ofService matches what Kubernetes sets for a Service named lease-sidecar, after the prefix.

@@ -12,8 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/address"
+	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -29,27 +30,27 @@ type Sidecar struct {
 	base string
 	// address is as the user gave it; pod is whose sidecar is believed.
 	address string
-	pod     control.Pod
+	pod     httpapi.Pod
 	bootID  string // "" where this system has no boot clock that processes share
 }
 
 // New takes the address that the sidecar was told to listen at: HOST:PORT (without a host: this machine's) or
 // unix:PATH. It contacts nobody.
-func New(address string) (*Sidecar, error) {
-	if err := control.CheckAddress(address); err != nil {
+func New(text string) (*Sidecar, error) {
+	if _, err := address.Parse(text); err != nil {
 		return nil, err
 	}
 	transport := &http.Transport{} // no proxy: the sidecar is in this pod
-	host := address
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+	host := text
+	if path, ok := strings.CutPrefix(text, "unix:"); ok {
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		}
 		host = "localhost"
-	} else if strings.HasPrefix(address, ":") {
-		host = "localhost" + address
+	} else if strings.HasPrefix(text, ":") {
+		host = "localhost" + text
 	}
-	s := &Sidecar{http: &http.Client{Transport: transport}, base: "http://" + host, address: address}
+	s := &Sidecar{http: &http.Client{Transport: transport}, base: "http://" + host, address: text}
 	s.bootID, _ = bootclock.ID() // without one the answer is as the sidecar judged it
 	return s, nil
 }
@@ -71,7 +72,7 @@ func (s *Sidecar) Leadership(ctx context.Context) (leadership.Leadership, error)
 	if err := json.Unmarshal(body, &l); err != nil {
 		return leadership.Leadership{}, fmt.Errorf("ask the sidecar: %w", err)
 	}
-	if err := s.check(header.Get(control.PodHeader), l); err != nil {
+	if err := s.check(header.Get(httpapi.PodHeader), l); err != nil {
 		return leadership.Leadership{}, err
 	}
 	return s.judged(l), nil
@@ -81,7 +82,7 @@ func (s *Sidecar) Leadership(ctx context.Context) (leadership.Leadership, error)
 // when it answered otherwise, and another error where it cannot be asked. Where the pod is known, it asks first whose
 // sidecar answers: another pod's gets no order.
 func (s *Sidecar) Order(ctx context.Context, path string) error {
-	if s.pod != (control.Pod{}) {
+	if s.pod != (httpapi.Pod{}) {
 		if _, err := s.Leadership(ctx); err != nil {
 			return err
 		}
@@ -177,7 +178,7 @@ func (s *Sidecar) Follow(ctx context.Context, each func(leadership.Leadership) e
 		if err := json.Unmarshal([]byte(document), &l); err != nil {
 			return fmt.Errorf("read the sidecar's events: %w: is something else at --http-address?", err)
 		}
-		if err := s.check(response.Header.Get(control.PodHeader), l); err != nil {
+		if err := s.check(response.Header.Get(httpapi.PodHeader), l); err != nil {
 			return err
 		}
 		if err := each(s.judged(l)); err != nil {

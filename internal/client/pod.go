@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/control"
+	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
@@ -17,17 +17,17 @@ var ErrOtherPod = errors.New("the sidecar of another pod answered")
 
 // For makes the client believe only the sidecar of that pod; of a pod of which nothing is known, every one. Call it before
 // anything is asked.
-func (s *Sidecar) For(pod control.Pod) { s.pod = pod }
+func (s *Sidecar) For(pod httpapi.Pod) { s.pod = pod }
 
 // check returns [ErrOtherPod], with what to do, where an answer comes from another pod's sidecar. Header is the answer's
-// own [control.PodHeader].
+// own [httpapi.PodHeader].
 func (s *Sidecar) check(header string, l leadership.Leadership) error {
-	from := control.ParsePod(header)
+	from := httpapi.ParsePod(header)
 	if ours(s.pod, from, l) {
 		return nil
 	}
 	who := l.Identity
-	if from != (control.Pod{}) {
+	if from != (httpapi.Pod{}) {
 		who = words(from)
 	}
 	return fmt.Errorf("%w at %s: %s, and this pod is %s: with hostNetwork the pods of a node share their ports, so set --http-address "+
@@ -36,14 +36,14 @@ func (s *Sidecar) check(header string, l leadership.Leadership) error {
 }
 
 // words names a pod to a person: what is not known of it is left out.
-func words(p control.Pod) string {
+func words(p httpapi.Pod) string {
 	known := slices.DeleteFunc([]string{p.Namespace, p.Name, p.UID}, func(part string) bool { return part == "" })
 	return strings.Join(known, "/")
 }
 
 // ours reports whether an answer is our own pod's. The UID decides where both sides know it; then the name with the
 // namespace. A sidecar that knows nothing of its pod has an identity all the same, and its Lease a namespace.
-func ours(own, from control.Pod, l leadership.Leadership) bool {
+func ours(own, from httpapi.Pod, l leadership.Leadership) bool {
 	identity := naming.Identity(l.Identity)
 	switch uid := strings.TrimPrefix(l.Identity, identity.Name()+"_"); {
 	case own.UID == "" && own.Name == "":

@@ -61,7 +61,7 @@ var surroundings = []mutant{
 	{
 		name:   "the guard does not give the command what the sidecar was given",
 		danger: "the command under nohup dies with the terminal",
-		file:   "pkg/guard/keeper_linux.go",
+		file:   "internal/guard/keeper_linux.go",
 		old:    "\t\tsignal.Ignore(ignored...)\n",
 		new:    "",
 		reds:   in("cmd/lease-sidecar", "TestDispositionsOfTheCommand"),

@@ -1,0 +1,66 @@
+// Package address reads the addresses that the sidecar listens at, and that its clients ask: HOST:PORT, :PORT and unix:PATH.
+package address
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+const (
+	unixPrefix = "unix:"
+	// socketPathMax is the longest path of a unix socket that Linux takes, in bytes.
+	socketPathMax = 107
+)
+
+// Address is a unix socket's path, or a host and a port.
+type Address struct {
+	// Path is that of a unix socket; "" for TCP.
+	Path string
+	// Host is an IP address, or "" for all of this machine; Port is a number.
+	Host, Port string
+}
+
+// Parse reads an address, and binds or asks nothing. Its error says what is wanted.
+func Parse(s string) (Address, error) {
+	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
+		if abstract(path) {
+			return Address{}, fmt.Errorf("parse address %q: want unix:PATH with the path of a file: an abstract socket (@) has no permissions, "+
+				"and any process of the network namespace can reach it", s)
+		}
+		if path == "" || len(path) > socketPathMax {
+			return Address{}, fmt.Errorf("parse address %q: want unix:PATH with a path of 1 to %d bytes", s, socketPathMax)
+		}
+		return Address{Path: path}, nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return Address{}, fmt.Errorf("parse address %q: want HOST:PORT, :PORT or unix:PATH", s)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return Address{}, fmt.Errorf("parse address %q: want a port from 0 to 65535, not %q", s, port)
+	} else if port = strconv.FormatUint(n, 10); host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" {
+		return Address{}, fmt.Errorf("parse address %q: want an IP address or localhost, not %q", s, host)
+	}
+	return Address{Host: host, Port: port}, nil
+}
+
+// Loopback reports whether only this machine can reach the address.
+func (a Address) Loopback() bool {
+	if a.Path != "" {
+		return true
+	}
+	ip, err := netip.ParseAddr(a.Host)
+	return err == nil && ip.IsLoopback()
+}
+
+// abstract reports whether a unix socket's path is a name in the network namespace rather than a file: any process there
+// could take it, or connect to it.
+func abstract(path string) bool {
+	return strings.HasPrefix(path, "@") || strings.HasPrefix(path, "\x00")
+}

@@ -1,0 +1,147 @@
+package health
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/address"
+)
+
+// maxHealthBody bounds what is read of an answer, in bytes: its status says all.
+const maxHealthBody = 10 << 10
+
+// presence is what a look says of the endpoint itself, well or not.
+type presence int
+
+const (
+	unclear presence = iota // no answer in time, or none that tells
+	there                   // something answers
+	absent                  // nothing is there: the connection is refused, the file is not there
+)
+
+// healthProbe looks at the workload once. The error says that it is not well; the presence, whether its endpoint is there.
+type healthProbe interface {
+	look(ctx context.Context) (presence, error)
+	// outlives reports whether what it looks at stays when the workload just dies.
+	outlives() bool
+}
+
+func newProbe(cfg Config) (healthProbe, error) {
+	switch {
+	case cfg.URL != "":
+		return newHTTPProbe(cfg.URL)
+	case cfg.TCP != "":
+		return newTCPProbe(cfg.TCP)
+	}
+	return fileProbe{path: cfg.File, maxAge: cfg.FileMaxAge, wall: cfg.Clock.Wall}, nil
+}
+
+// httpProbe gets a URL.
+type httpProbe struct {
+	url    string
+	client *http.Client
+}
+
+func newHTTPProbe(s string) (*httpProbe, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return nil, fmt.Errorf("parse health URL %q: want http://HOST:PORT/PATH, or https", s)
+	}
+	return &httpProbe{url: s, client: &http.Client{
+		Transport: &http.Transport{
+			// Each look connects anew: an old connection would outlive the listener.
+			DisableKeepAlives: true,
+			// The certificate is for the workload's name, and this asks it by its address, as the kubelet does.
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // nothing secret is sent
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+func (p *httpProbe) look(ctx context.Context) (presence, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
+	if err != nil {
+		return unclear, err
+	}
+	request.Header.Set("User-Agent", "lease-sidecar")
+	response, err := p.client.Do(request)
+	if err != nil {
+		return afterDial(err), err // it says the URL
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, _ = io.CopyN(io.Discard, response.Body, maxHealthBody)
+	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusBadRequest {
+		return there, fmt.Errorf("get %s: status %d", p.url, response.StatusCode)
+	}
+	return there, nil
+}
+
+func (*httpProbe) outlives() bool { return false }
+
+// tcpProbe connects, and hangs up.
+type tcpProbe struct{ network, address string }
+
+func newTCPProbe(s string) (tcpProbe, error) {
+	a, err := address.Parse(s)
+	if err != nil {
+		return tcpProbe{}, err
+	}
+	if a.Path != "" {
+		return tcpProbe{"unix", a.Path}, nil
+	}
+	return tcpProbe{"tcp", net.JoinHostPort(a.Host, a.Port)}, nil
+}
+
+func (p tcpProbe) look(ctx context.Context) (presence, error) {
+	connection, err := new(net.Dialer).DialContext(ctx, p.network, p.address)
+	if err != nil {
+		return afterDial(err), err // it says the address
+	}
+	_ = connection.Close()
+	return there, nil
+}
+
+func (tcpProbe) outlives() bool { return false }
+
+// afterDial tells an endpoint that is gone from one that does not answer.
+func afterDial(err error) presence {
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
+		return absent
+	}
+	return unclear
+}
+
+// fileProbe looks for a file, and at its age.
+type fileProbe struct {
+	path   string
+	maxAge time.Duration
+	wall   func() time.Time
+}
+
+func (p fileProbe) look(context.Context) (presence, error) {
+	info, err := os.Stat(p.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return absent, err // it says the path
+	case err != nil:
+		return unclear, err
+	}
+	// The age of a file from the future is as unknown as that of an old one: somebody stepped the clock.
+	age := p.wall().Sub(info.ModTime())
+	if p.maxAge > 0 && age.Abs() > p.maxAge {
+		return there, fmt.Errorf("look at %s: last changed %s ago, more than %s", p.path, age.Round(time.Millisecond), p.maxAge)
+	}
+	return there, nil
+}
+
+func (fileProbe) outlives() bool { return true }

@@ -1,0 +1,90 @@
+package health
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+)
+
+// lookForEnd is the pause between looks whether the endpoint is gone: a handover waits for it.
+const lookForEnd = 20 * time.Millisecond
+
+// Endpoint is the sight that lies in a health endpoint: once it has been there, its absence shows that the workload has
+// stopped. Its presence shows nothing: what serves it may be a standby as well.
+type Endpoint struct {
+	h *Checker
+
+	mu    sync.Mutex
+	looks int  // how many watch it
+	gone  bool // as the newest of their looks saw it
+}
+
+var _ sight.Sight = (*Endpoint)(nil)
+
+// Endpoint returns the sight of the endpoint's end: a connection refused after it was there. It is as good as the workload
+// is orderly: one that closes its listener first and works on after that must not use it. A file proves nothing, as it stays
+// when the workload just dies.
+func (h *Checker) Endpoint() *Endpoint { return &Endpoint{h: h} }
+
+// Name returns "health".
+func (*Endpoint) Name() string { return "health" }
+
+// Kills returns false.
+func (*Endpoint) Kills() bool { return false }
+
+// State returns Stopped where the endpoint is gone, by a look of a [Endpoint.Watch] that still goes on, and Unknown else.
+func (e *Endpoint) State(bool) sight.State {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.looks > 0 && e.gone {
+		return sight.Stopped
+	}
+	return sight.Unknown
+}
+
+// Watch looks again and again until ctx ends.
+func (e *Endpoint) Watch(ctx context.Context, changed func()) {
+	if e.h.probe.outlives() {
+		<-ctx.Done()
+		return
+	}
+	e.note(1, false) // what an earlier watch saw is old
+	defer e.note(-1, false)
+	again := time.NewTicker(lookForEnd)
+	defer again.Stop()
+	for {
+		gone := e.look(ctx)
+		if ctx.Err() == nil && e.note(0, gone) {
+			changed()
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// note counts a watch in or out, or takes its look. It reports whether that changed the state.
+func (e *Endpoint) note(watch int, gone bool) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before := e.gone
+	if e.looks += watch; watch == 0 || e.looks <= 1 {
+		e.gone = gone
+	}
+	return e.gone != before
+}
+
+// look looks once.
+func (e *Endpoint) look(ctx context.Context) (gone bool) {
+	ctx, cancel := context.WithTimeout(ctx, e.h.cfg.Timeout)
+	defer cancel()
+	seen, _ := e.h.probe.look(ctx)
+	if seen == there {
+		e.h.seen.Store(true)
+	}
+	return seen == absent && e.h.seen.Load() && ctx.Err() == nil
+}

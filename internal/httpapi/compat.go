@@ -1,0 +1,66 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// Compat is another sidecar whose answers are given on --http-address.
+type Compat string
+
+// What can be answered like.
+const (
+	CompatOff     Compat = "off"     // as reference/http.md says
+	CompatClassic Compat = "classic" // the classic leader-elector: one answer, whatever the path and method
+	CompatNais    Compat = "nais"    // nais's elector: GET / with last_update, and GET /sse; the rest is ours
+)
+
+// classicName is the document of the classic sidecar.
+type classicName struct {
+	Name string `json:"name"`
+}
+
+// classic answers every request as the classic sidecar did, which had one handler and no order to take. The headers are
+// its too, and so no content type is set: the server finds the same one in the same bytes.
+func (c AppConfig) classic(w http.ResponseWriter, _ *http.Request) {
+	body, err := json.Marshal(classicName{now(c.Election, c.Clock).Leader})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // a client that has gone needs no answer
+}
+
+// naisName is the document of nais's elector.
+type naisName struct {
+	Name       string    `json:"name"`
+	LastUpdate time.Time `json:"last_update"`
+}
+
+func (c AppConfig) nais(w http.ResponseWriter, _ *http.Request) {
+	body, err := json.Marshal(c.Feed.nais(now(c.Election, c.Clock)))
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	reply(w, http.StatusOK, contentJSON, body)
+}
+
+// nais returns the document of nais's elector for l: its last update is when the leader's name last changed here.
+func (f *Feed) nais(l leadership.Leadership) naisName {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return naisName{Name: l.Leader, LastUpdate: f.renamed}
+}
+
+// naisSSE serves GET /sse: an event for the present leader, then one for each other one, and nothing before the first.
+func (f *Feed) naisSSE(w http.ResponseWriter, r *http.Request) {
+	f.serve(w, r, format{
+		same:  func(a, b leadership.Leadership) bool { return a.Leader == b.Leader },
+		print: func(l leadership.Leadership) ([]byte, error) { return json.Marshal(f.nais(l)) },
+	})
+}

@@ -1,0 +1,179 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+const (
+	// maxStreams bounds the event streams that are open at once.
+	maxStreams = 64
+	// heartbeat is how often a silent stream shows that it lives.
+	heartbeat = 15 * time.Second
+	// eventTimeout is how long a client may take over one event before it is dropped.
+	eventTimeout = 5 * time.Second
+)
+
+// Feed serves GET /events, a stream of server-sent events: the current document first, then one for each transition,
+// and a comment now and then. A stream shows levels: a client that is slow skips to the newest, one that takes nothing
+// is dropped. Renewals make no event.
+//
+// It is driven as a signal of package signals.
+type Feed struct {
+	clock     bootclock.Clock
+	heartbeat time.Duration
+	timeout   time.Duration
+	places    chan struct{} // one for each stream
+
+	mu      sync.Mutex
+	known   bool // whether there has been a level
+	newest  leadership.Leadership
+	renamed time.Time     // when the leader's name last changed
+	changed chan struct{} // closed, and replaced, at each level
+}
+
+// NewFeed returns a feed with no level yet: streams stay silent until the first.
+func NewFeed(clock bootclock.Clock) *Feed {
+	return &Feed{
+		clock: clock, heartbeat: heartbeat, timeout: eventTimeout,
+		places: make(chan struct{}, maxStreams), changed: make(chan struct{}), renamed: moment(clock),
+	}
+}
+
+// Name returns "events".
+func (f *Feed) Name() string { return "events" }
+
+// Apply hands the level to every stream. It waits for none of them.
+func (f *Feed) Apply(_ context.Context, l leadership.Leadership) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l.Leader != f.newest.Leader {
+		f.renamed = moment(f.clock)
+	}
+	f.known, f.newest = true, l
+	close(f.changed)
+	f.changed = make(chan struct{})
+	return nil
+}
+
+// look returns the newest level as it stands now, and a channel that closes at the next.
+func (f *Feed) look() (l leadership.Leadership, known bool, changed <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.newest.At(f.clock.Now()), f.known, f.changed
+}
+
+// moment is the wall clock's time as documents carry it.
+func moment(clock bootclock.Clock) time.Time { return clock.Wall().UTC().Truncate(time.Millisecond) }
+
+// format is what an event of a stream looks like, and which levels look alike. A greeting, as a comment, comes before
+// the first.
+type format struct {
+	greeting string
+	same     func(a, b leadership.Leadership) bool
+	print    func(leadership.Leadership) ([]byte, error)
+}
+
+// ServeHTTP streams the leadership document until the client leaves, is too slow, or the listener ends.
+func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.serve(w, r, format{
+		greeting: "leadership of this replica",
+		same:     leadership.Leadership.SameTerm,
+		print:    func(l leadership.Leadership) ([]byte, error) { return json.Marshal(l) },
+	})
+}
+
+func (f *Feed) serve(w http.ResponseWriter, r *http.Request, as format) {
+	select {
+	case f.places <- struct{}{}:
+		defer func() { <-f.places }()
+	default:
+		w.Header().Set("Retry-After", "5")
+		fail(w, http.StatusServiceUnavailable, fmt.Sprintf("%d streams are open already: close some, or poll /leader", maxStreams))
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead {
+		return
+	}
+	s := stream{w: w, control: http.NewResponseController(w), timeout: f.timeout, format: as}
+	_ = f.follow(r.Context(), &s) // a client that has gone, or takes nothing, is dropped
+}
+
+// follow sends what a client has not seen yet, until ctx ends or the client takes no more.
+func (f *Feed) follow(ctx context.Context, s *stream) error {
+	beat := time.NewTicker(f.heartbeat)
+	defer beat.Stop()
+	if s.format.greeting != "" {
+		if err := s.comment(s.format.greeting); err != nil {
+			return err
+		}
+	}
+	for {
+		changed, err := f.tell(s)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-beat.C:
+			err = s.comment("still here")
+		case <-ctx.Done():
+			_, err := f.tell(s) // a last transition may have come with the end
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// tell sends the newest level if it says something new to this client.
+func (f *Feed) tell(s *stream) (changed <-chan struct{}, err error) {
+	l, known, changed := f.look()
+	if known {
+		err = s.event(l)
+	}
+	return changed, err
+}
+
+// stream is one client's side of the feed.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	timeout time.Duration
+	format  format
+	told    bool
+	last    leadership.Leadership
+}
+
+func (s *stream) event(l leadership.Leadership) error {
+	if s.told && s.format.same(s.last, l) {
+		return nil
+	}
+	document, err := s.format.print(l)
+	if err != nil {
+		return fmt.Errorf("print the leadership document: %w", err)
+	}
+	s.told, s.last = true, l
+	return s.send("data: " + string(document) + "\n\n")
+}
+
+func (s *stream) comment(text string) error { return s.send(": " + text + "\n\n") }
+
+func (s *stream) send(text string) error {
+	if err := s.control.SetWriteDeadline(time.Now().Add(s.timeout)); err != nil {
+		return err
+	}
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}

@@ -1,0 +1,73 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+// aliveWithin is how long the election's loop may take to answer before it counts as stuck. It answers within
+// milliseconds; the rest is for machines under load, as a restart costs more than it fixes.
+const aliveWithin = 5 * time.Second
+
+// ProbesConfig is what the probes' handler needs; all of it.
+type ProbesConfig struct {
+	// Election is what is probed.
+	Election Election
+	// Clock judges the answers.
+	Clock bootclock.Clock
+	// Started reports whether the first state is written and the listeners are bound.
+	Started func() bool
+	// Metrics serves GET /metrics.
+	Metrics http.Handler
+}
+
+// NewProbes returns the handler for --probe-address. It takes no orders.
+func NewProbes(c ProbesConfig) http.Handler {
+	p := probes{c}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", answer(p.live))
+	mux.HandleFunc("GET /readyz", answer(p.ready))
+	mux.HandleFunc("GET /startupz", answer(p.started))
+	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
+	mux.Handle("GET /metrics", c.Metrics)
+	return plain(mux)
+}
+
+type probes struct{ ProbesConfig }
+
+// live fails when the loop is stuck, which only a restart fixes.
+func (p probes) live(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, aliveWithin)
+	defer cancel()
+	if err := p.Election.Alive(ctx); err != nil {
+		return fmt.Errorf("the election's loop did not answer within %s: %w", aliveWithin, err)
+	}
+	return nil
+}
+
+// ready means that this replica campaigns, never that it leads: a rollout that waits for a second leader waits forever.
+// The election does not take it back, or one outage of the API would empty every Service.
+func (p probes) ready(context.Context) error { return p.Election.Ready() }
+
+func (p probes) started(context.Context) error {
+	if !p.Started() {
+		return errors.New("the first state is not written, or the listeners are not bound: see the sidecar's log for the reason")
+	}
+	return nil
+}
+
+// answer makes a probe of a check: 200 "ok", or 503 and the reason.
+func answer(check func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		status, text := http.StatusOK, "ok"
+		if err := check(r.Context()); err != nil {
+			status, text = http.StatusServiceUnavailable, err.Error()
+		}
+		reply(w, status, "text/plain; charset=utf-8", []byte(text+"\n"))
+	}
+}

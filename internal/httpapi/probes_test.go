@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/metrics"
+)
+
+func TestProbes(t *testing.T) {
+	clock := newClock()
+	for _, c := range []struct {
+		name, path string
+		election   *stuck
+		started    bool
+		after      time.Duration
+		want       int
+		says       string
+	}{
+		{"alive", "/livez", &stuck{turns: true}, true, 0, 200, "ok"},
+		{"alive though the Lease was never read", "/livez", &stuck{turns: true, unready: "unread"}, false, 0, 200, "ok"},
+		{"stuck", "/livez", &stuck{}, true, 0, 503, "did not answer within 5s"},
+		{"ready as a standby", "/readyz", &stuck{level: standsBy("web-x")}, true, 0, 200, "ok"},
+		{"ready though nobody leads", "/readyz", &stuck{level: standsBy("")}, true, time.Hour, 200, "ok"},
+		{"could not lead", "/readyz", &stuck{unready: "no right to update"}, true, 0, 503, "no right to update"},
+		{"started", "/startupz", &stuck{}, true, 0, 200, "ok"},
+		{"starting", "/startupz", &stuck{turns: true}, false, 0, 503, "the first state"},
+		{"leading", "/leader", &stuck{level: leads(clock, "5")}, true, 0, 200, `"token":"5"`},
+		{"its term over, its loop stuck", "/leader", &stuck{level: leads(clock, "5")}, true, 10 * time.Second, 503, `"isLeader":false`},
+		{"metrics", "/metrics", &stuck{}, true, 0, 200, "leader_election_master_status"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // so that a stuck loop is waited for in no time
+				probes := NewProbes(ProbesConfig{
+					Election: c.election, Clock: clock, Started: func() bool { return c.started },
+					Metrics: metrics.New(metrics.Config{Lease: "acme", Clock: clock}),
+				})
+				clock.advance(c.after)
+				defer clock.advance(-c.after)
+				w := probe(t, probes, "GET", c.path)
+				if w.Code != c.want || !strings.Contains(w.Body.String(), c.says) {
+					t.Errorf("GET %s: %d %s, want %d and %q", c.path, w.Code, w.Body, c.want, c.says)
+				}
+			})
+		})
+	}
+}
+
+func probe(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(method, "http://10.0.0.7:4041"+path, nil)
+	h.ServeHTTP(w, r.WithContext(withLoopback(t.Context(), true)))
+	return w
+}
+
+func TestProbesTakeNoOrders(t *testing.T) {
+	clock := newClock()
+	probes := NewProbes(ProbesConfig{
+		Election: &stuck{level: leads(clock, "5")}, Clock: clock, Started: func() bool { return true },
+		Metrics: metrics.New(metrics.Config{Lease: "acme", Clock: clock}),
+	})
+	for _, path := range []string{"/step-down", "/drained", "/quitquitquit", "/events", "/"} {
+		if w := probe(t, probes, "POST", path); w.Code != 404 {
+			t.Errorf("POST %s: %d, want 404", path, w.Code)
+		}
+	}
+	for _, path := range []string{"/leader", "/livez", "/metrics"} {
+		if w := probe(t, probes, "POST", path); w.Code != 405 {
+			t.Errorf("POST %s: %d, want 405", path, w.Code)
+		}
+	}
+}

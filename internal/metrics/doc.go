@@ -1,0 +1,2 @@
+// Package metrics counts and times what the sidecar does, for Prometheus.
+package metrics

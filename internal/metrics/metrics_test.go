@@ -1,0 +1,187 @@
+package metrics
+
+import (
+	"errors"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
+)
+
+// election is an election that always says the same, whatever the clock shows.
+type election struct{ now leadership.Leadership }
+
+func (e *election) Leadership() leadership.Leadership { return e.now }
+
+func scrape(t *testing.T, m *Metrics) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != 200 {
+		t.Fatalf("scrape: %d %s", w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// samples returns the series whose name begins so, without buckets, in order.
+func samples(text string, prefixes ...string) []string {
+	var found []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if strings.Contains(line, "_bucket{") {
+			continue
+		}
+		for _, p := range prefixes {
+			if strings.HasPrefix(line, p) {
+				found = append(found, line)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func newMetrics(c *clocktest.Hand) *Metrics {
+	return New(Config{Lease: "acme-752b7817f6", Version: "v1.2.3", Clock: c, Signals: []string{"file", "events"}})
+}
+
+func TestEverySeriesIsThereFromTheStart(t *testing.T) {
+	text := scrape(t, newMetrics(clocktest.NewHand()))
+	want := []string{
+		`leader_election_master_status{name="acme-752b7817f6"} 0`,
+		"lease_sidecar_drains_abandoned_total 0",
+		"lease_sidecar_fit 1",
+		"lease_sidecar_last_renewal_timestamp_seconds 0",
+		"lease_sidecar_leads_unfit 0",
+		"lease_sidecar_validity_left_seconds 0",
+	}
+	for _, to := range []string{"leader", "standby"} {
+		want = append(want, `lease_sidecar_transitions_total{to="`+to+`"} 0`)
+	}
+	for _, verb := range []string{"create", "get", "release", "renew", "update"} {
+		want = append(want, `lease_sidecar_request_failures_total{verb="`+verb+`"} 0`,
+			`lease_sidecar_request_duration_seconds_count{verb="`+verb+`"} 0`,
+			`lease_sidecar_request_duration_seconds_sum{verb="`+verb+`"} 0`)
+	}
+	for _, signal := range []string{"events", "file"} {
+		want = append(want, `lease_sidecar_signal_failures_total{signal="`+signal+`"} 0`,
+			`lease_sidecar_signal_duration_seconds_count{signal="`+signal+`"} 0`,
+			`lease_sidecar_signal_duration_seconds_sum{signal="`+signal+`"} 0`)
+	}
+	slices.Sort(want)
+	got := slices.DeleteFunc(samples(text, "leader_election_", "lease_sidecar_"), func(s string) bool {
+		return strings.HasPrefix(s, "lease_sidecar_build_info")
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("series (-want +got):\n%s", diff)
+	}
+	info := samples(text, "lease_sidecar_build_info")
+	if len(info) != 1 || !strings.Contains(info[0], `version="v1.2.3"`) || !strings.Contains(info[0], `goversion="go1.`) || !strings.HasSuffix(info[0], " 1") {
+		t.Errorf("build info: %q", info)
+	}
+	if got := samples(text, "process_resident_memory_bytes"); len(got) != 1 {
+		t.Errorf("resident memory: %q, want one series", got)
+	}
+}
+
+func TestNamesKeepPrometheusConventions(t *testing.T) {
+	problems, err := promlint.New(strings.NewReader(scrape(t, newMetrics(clocktest.NewHand())))).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestStatusIsComputedAtTheScrape(t *testing.T) {
+	clock := clocktest.NewHand()
+	m, e := newMetrics(clock), &election{leadershiptest.Leading(clock, "5")}
+	m.Follow(e)
+	for _, c := range []struct {
+		after time.Duration
+		want  []string
+	}{
+		{0, []string{`leader_election_master_status{name="acme-752b7817f6"} 1`, "lease_sidecar_validity_left_seconds 10"}},
+		{9 * time.Second, []string{`leader_election_master_status{name="acme-752b7817f6"} 1`, "lease_sidecar_validity_left_seconds 1"}},
+		{10 * time.Second, []string{`leader_election_master_status{name="acme-752b7817f6"} 0`, "lease_sidecar_validity_left_seconds 0"}},
+	} {
+		clock.Advance(c.after)
+		got := samples(scrape(t, m), "leader_election_master_status", "lease_sidecar_validity_left")
+		clock.Advance(-c.after)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("after %s (-want +got):\n%s", c.after, diff)
+		}
+	}
+	e.now = leadershiptest.Draining(clock)
+	if got := samples(scrape(t, m), "lease_sidecar_validity_left"); got[0] != "lease_sidecar_validity_left_seconds 0" {
+		t.Errorf("draining: %s, want 0: it does not lead", got[0])
+	}
+}
+
+func TestWhatHappensIsCounted(t *testing.T) {
+	clock := clocktest.NewHand()
+	m := newMetrics(clock)
+	for _, l := range []leadership.Leadership{
+		leadershiptest.Standby("web-x"), leadershiptest.Standby(""), leadershiptest.Leading(clock, "5"), leadershiptest.Leading(clock, "5"), leadershiptest.Leading(clock, "6"), leadershiptest.Draining(clock), leadershiptest.Standby("web-x"),
+	} {
+		m.Published(l)
+	}
+	m.Requested("renew", 30*time.Millisecond, nil)
+	clock.Advance(time.Second)
+	m.Requested("renew", 2*time.Second, errors.New("timed out"))
+	m.Requested("get", time.Millisecond, nil)
+	m.Applied("file", 2*time.Millisecond, nil)
+	m.Applied("file", 20*time.Millisecond, errors.New("full"))
+	text := scrape(t, m)
+	for _, want := range []string{
+		`lease_sidecar_transitions_total{to="leader"} 2`,
+		`lease_sidecar_transitions_total{to="standby"} 1`,
+		`lease_sidecar_request_duration_seconds_count{verb="renew"} 2`,
+		`lease_sidecar_request_duration_seconds_bucket{verb="renew",le="0.1"} 1`,
+		`lease_sidecar_request_failures_total{verb="renew"} 1`,
+		`lease_sidecar_request_failures_total{verb="get"} 0`,
+		`lease_sidecar_last_renewal_timestamp_seconds 1.7953416e+09`,
+		`lease_sidecar_signal_duration_seconds_bucket{signal="file",le="0.003"} 1`,
+		`lease_sidecar_signal_duration_seconds_count{signal="file"} 2`,
+		`lease_sidecar_signal_failures_total{signal="file"} 1`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("no sample %s in\n%s", want, strings.Join(samples(text, want[:20]), "\n"))
+		}
+	}
+	m.Requested("update", time.Millisecond, nil)
+	if got := samples(scrape(t, m), "lease_sidecar_last_renewal")[0]; got != "lease_sidecar_last_renewal_timestamp_seconds 1.795341601e+09" {
+		t.Errorf("%s: a take counts from its own time", got)
+	}
+}
+
+func TestFitnessIsJudgedAtTheScrape(t *testing.T) {
+	clock, fit := clocktest.NewHand(), false
+	m := New(Config{Clock: clock, Fit: func() bool { return fit }})
+	e := &election{leadershiptest.Standby("web-x")}
+	m.Follow(e)
+	for _, c := range []struct {
+		fit   bool
+		level leadership.Leadership
+		want  []string
+	}{
+		{false, leadershiptest.Standby("web-x"), []string{"lease_sidecar_fit 0", "lease_sidecar_leads_unfit 0"}},
+		{false, leadershiptest.Leading(clock, "5"), []string{"lease_sidecar_fit 0", "lease_sidecar_leads_unfit 1"}},
+		{false, leadershiptest.Draining(clock), []string{"lease_sidecar_fit 0", "lease_sidecar_leads_unfit 0"}},
+		{true, leadershiptest.Leading(clock, "5"), []string{"lease_sidecar_fit 1", "lease_sidecar_leads_unfit 0"}},
+	} {
+		fit, e.now = c.fit, c.level
+		if diff := cmp.Diff(c.want, samples(scrape(t, m), "lease_sidecar_fit", "lease_sidecar_leads_unfit")); diff != "" {
+			t.Errorf("fit %v, leading %v (-want +got):\n%s", c.fit, c.level.IsLeader, diff)
+		}
+	}
+}

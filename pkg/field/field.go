@@ -1,0 +1,23 @@
+// Package field holds the error for a configuration field whose value does not do. Packages that are configured return it from
+// Validate; a command line turns the field's name into its flag's.
+package field
+
+import "fmt"
+
+// Error is one field of a configuration that has a value it must not have.
+type Error struct {
+	// Field names it as the Config struct does, such as "RenewDeadline".
+	Field string
+	// Value is the value as a person would write it, such as "10s"; "" where the field is not set.
+	Value string
+	// Want says what would do, and names no flag: "more than 0 and less than the lease duration 15s; 10s is usual".
+	Want string
+}
+
+// Error says all three.
+func (e *Error) Error() string {
+	if e.Value == "" {
+		return fmt.Sprintf("%s is not set: want %s", e.Field, e.Want)
+	}
+	return fmt.Sprintf("%s %s: want %s", e.Field, e.Value, e.Want)
+}

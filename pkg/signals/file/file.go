@@ -1,0 +1,163 @@
+package file
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+)
+
+// errLapsed stops the making of a leader file whose term ran out meanwhile.
+var errLapsed = errors.New("the term ran out while its leader file was being written")
+
+// Signal tells the workload through two files of a shared directory. state.json holds the leadership document and is
+// rewritten at each level. leader is there only while this replica leads: it holds the token and a newline, and
+// its modification time is validUntil, so that the file of a dead sidecar shows its age in any language.
+//
+// What is in the directory may have been put there by others: no link is followed, and only files of our own making
+// are trusted.
+type Signal struct {
+	clock  bootclock.Clock
+	log    *slog.Logger
+	volume *volume
+
+	mu     sync.Mutex // Adopt against Apply
+	leader *os.File   // the leader file that we made; nil when there is none
+	token  string     // what it says
+}
+
+var _ signals.Signal = (*Signal)(nil)
+
+// New opens the directory, which must exist, and changes nothing in it. Check it with [CheckDir] first where a
+// fault is to end the program.
+func New(dir string, clock bootclock.Clock, log *slog.Logger) (*Signal, error) {
+	v, err := openVolume(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Signal{clock: clock, log: log, volume: v}, nil
+}
+
+// Name returns "file".
+func (f *Signal) Name() string { return "file" }
+
+// Close lets go of the directory and leaves the files as they are.
+func (f *Signal) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forget()
+	return f.volume.close()
+}
+
+// Apply writes both files. When gaining, the document comes first and the leader file last; when losing, the leader
+// file goes first. A level whose term has run out counts as "not leading", however late Apply comes to it.
+func (f *Signal) Apply(_ context.Context, l leadership.Leadership) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l = l.At(f.clock.Now())
+	if !l.IsLeader {
+		return f.lower(l)
+	}
+	err := f.raise(l)
+	if late := l.At(f.clock.Now()); !late.IsLeader {
+		return f.lower(late)
+	}
+	return err
+}
+
+// raise tells "leader": first the document, which holds the exact deadline, then the file.
+func (f *Signal) raise(l leadership.Leadership) error {
+	if err := f.state(l); err != nil {
+		return err
+	}
+	if f.token == l.Token && f.intact() {
+		if err := setTime(f.leader, l.ValidUntilWall); err != nil {
+			return f.volume.fault("set the time of", leadership.LeaderFile, err)
+		}
+		return nil
+	}
+	// Judged once more before the rename: what stands between here and there may have taken long.
+	made, err := f.volume.put(leadership.LeaderFile, []byte(line(l.Token)), l.ValidUntilWall, func() error {
+		if l.At(f.clock.Now()).IsLeader {
+			return nil
+		}
+		return errLapsed
+	})
+	if err != nil {
+		return err
+	}
+	f.forget()
+	f.leader, f.token = made, l.Token
+	return nil
+}
+
+// intact reports whether our leader file is still in its place and says what we wrote.
+func (f *Signal) intact() bool {
+	if !f.volume.holds(leadership.LeaderFile, f.leader) {
+		return false
+	}
+	content, err := io.ReadAll(io.NewSectionReader(f.leader, 0, maxRead))
+	return err == nil && string(content) == line(f.token)
+}
+
+// line is what the leader file holds: shells read a line.
+func line(token string) string { return token + "\n" }
+
+// lower tells "not leader". Each step is tried whatever became of the one before, and has a second best: a leader
+// file that cannot be removed is made to look old; a document that cannot be rewritten is removed, which says "not
+// leader" to every reader and gives a full volume the room for the new one.
+func (f *Signal) lower(l leadership.Leadership) error {
+	removed := f.volume.remove(leadership.LeaderFile)
+	if removed != nil {
+		f.makeOld()
+	} else {
+		f.forget()
+	}
+	written := f.state(l)
+	if written != nil && f.volume.remove(leadership.StateFile) == nil {
+		written = f.state(l)
+	}
+	return errors.Join(removed, written)
+}
+
+// makeOld sets the time of the leader file far back, through our own descriptor where that is still the file.
+func (f *Signal) makeOld() {
+	long := time.Unix(0, 0)
+	if f.volume.holds(leadership.LeaderFile, f.leader) {
+		_ = setTime(f.leader, long) // the caller returns the greater fault: the file is still there
+		return
+	}
+	if found, err := f.volume.open(leadership.LeaderFile); err == nil {
+		_ = setTime(found, long)
+		_ = found.Close()
+	}
+}
+
+func (f *Signal) state(l leadership.Leadership) error {
+	document, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("print the leadership document: %w", err)
+	}
+	made, err := f.volume.put(leadership.StateFile, append(document, '\n'), time.Time{}, nil)
+	if err != nil {
+		return err
+	}
+	return made.Close()
+}
+
+// forget closes our descriptor of the leader file.
+func (f *Signal) forget() {
+	if f.leader != nil {
+		_ = f.leader.Close() // nothing was written through it since it was renamed
+	}
+	f.leader, f.token = nil, ""
+}

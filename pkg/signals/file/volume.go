@@ -1,0 +1,153 @@
+package file
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// tempPrefix begins the name of every file that is not finished yet.
+	tempPrefix = ".lease-sidecar-tmp-"
+	// fileMode lets containers of any user read.
+	fileMode = 0o644
+	// maxRead bounds what is read from a file that others may have written, in bytes.
+	maxRead = 4 << 10
+	// sweepMax bounds how many entries of the directory are looked at, at start.
+	sweepMax = 10_000
+)
+
+// volume is a directory that others may write to. Names are resolved in the directory that was opened, whatever
+// becomes of its path.
+type volume struct {
+	root *os.Root
+	path string
+}
+
+func openVolume(path string) (*volume, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("open signal directory %s: %w", path, explain(err))
+	}
+	return &volume{root: root, path: path}, nil
+}
+
+func (v *volume) close() error { return v.root.Close() }
+
+// put writes a file under a temporary name and renames it into place, so that nobody reads half of it; ready, where
+// not nil, can forbid the rename. A time that is not zero becomes the file's. The caller closes what is returned.
+func (v *volume) put(name string, content []byte, mtime time.Time, ready func() error) (_ *os.File, err error) {
+	temp := tempPrefix + name + "-" + rand.Text()
+	file, err := v.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
+	if err != nil {
+		return nil, v.fault("write", name, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+			_ = v.root.Remove(temp) // a leftover is swept at the next start
+		}
+	}()
+	if err := fill(file, content, mtime); err != nil {
+		return nil, v.fault("write", name, err)
+	}
+	if ready != nil {
+		if err := ready(); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.root.Rename(temp, name); err != nil {
+		return nil, v.fault("replace", name, err)
+	}
+	return file, nil
+}
+
+func fill(file *os.File, content []byte, mtime time.Time) error {
+	if err := file.Chmod(fileMode); err != nil { // the umask may have taken the readers' bits
+		return err
+	}
+	if _, err := file.Write(content); err != nil {
+		return err
+	}
+	if mtime.IsZero() {
+		return nil
+	}
+	return setTime(file, mtime) // after the writing, which sets it too
+}
+
+// remove removes a file, or a link, that may not be there.
+func (v *volume) remove(name string) error {
+	if err := v.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return v.fault("remove", name, err)
+	}
+	return nil
+}
+
+// holds reports whether the name still stands for the open file, and not for something put in its place.
+func (v *volume) holds(name string, file *os.File) bool {
+	if file == nil {
+		return false
+	}
+	named, err := v.root.Lstat(name)
+	if err != nil {
+		return false
+	}
+	opened, err := file.Stat()
+	return err == nil && os.SameFile(named, opened)
+}
+
+// open opens a regular file for reading. It neither follows a link nor waits on a pipe.
+func (v *volume) open(name string) (*os.File, error) {
+	file, err := v.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, v.fault("open", name, err)
+	}
+	// Where a link was followed, the name itself is still the link.
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() || !v.holds(name, file) {
+		_ = file.Close()
+		return nil, v.fault("open", name, errors.New("it is not a regular file"))
+	}
+	return file, nil
+}
+
+// read returns the beginning of a regular file.
+func (v *volume) read(name string) ([]byte, error) {
+	file, err := v.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(io.LimitReader(file, maxRead))
+}
+
+// sweep removes the unfinished files of a dead sidecar.
+func (v *volume) sweep() error {
+	dir, err := v.root.Open(".")
+	if err != nil {
+		return fmt.Errorf("list signal directory %s: %w", v.path, explain(err))
+	}
+	defer func() { _ = dir.Close() }()
+	names, err := dir.Readdirnames(sweepMax)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("list signal directory %s: %w", v.path, explain(err))
+	}
+	var faults []error
+	for _, name := range names {
+		if strings.HasPrefix(name, tempPrefix) {
+			faults = append(faults, v.remove(name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// fault says what went wrong with which file, and the mend. It leaves out temporary names: an error is logged when it
+// changes.
+func (v *volume) fault(verb, name string, err error) error {
+	return fmt.Errorf("%s %s in signal directory %s: %w", verb, name, v.path, explain(err))
+}
