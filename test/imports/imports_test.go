@@ -39,7 +39,7 @@ var fences = []fence{
 	{room: "pkg/lease/memory", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: client},
 	{room: "pkg/lease/dir", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: client},
 	{room: "pkg/lease/kube", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: unshipped},
-	{room: "pkg/elector", of: []string{"pkg/lease", "pkg/leadership", "pkg/naming", "pkg/bootclock"}, never: client},
+	{room: "pkg/elector", of: []string{"pkg/lease", "pkg/leadership", "pkg/naming", "pkg/bootclock", "pkg/field"}, never: client},
 	{room: "pkg/signals", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/podlabel", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/webhook", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
