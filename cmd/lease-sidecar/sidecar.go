@@ -29,6 +29,7 @@ const lastWord = 2 * time.Second
 type sidecar struct {
 	log     *slog.Logger
 	elector *elector.Elector
+	outputs elector.Outputs
 	fanOut  *signals.FanOut
 	remote  remote          // the signals that go over the network
 	file    *file.Signal    // nil without a signal directory
@@ -36,7 +37,7 @@ type sidecar struct {
 	process *processTarget  // nil without a process to tell
 	command *command        // nil without a command to run
 	sights  sights
-	fitness fitness
+	board   *health.Board
 	light   *light
 	cause   error // of the campaign's end, once it has ended by what happened in here
 	sites   []site
@@ -144,7 +145,7 @@ func (c *sidecar) run(ctx context.Context) error {
 	}
 	// A listener that fails ends the campaign, in good order.
 	stopWatching := context.AfterFunc(serving, func() { endCampaign(context.Cause(serving)) })
-	err := c.elector.Run(campaigning)
+	err := c.elector.Run(campaigning, c.outputs)
 	c.cause = context.Cause(campaigning)
 	stopWatching()
 
