@@ -1,0 +1,2 @@
+// Package repo tests the repository itself: that `make test` sets itself up.
+package repo
