@@ -184,7 +184,7 @@ fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
 
 .PHONY: docs
 docs: ## write the generated reference: docs/reference/cli.md and the manual page
-	$(GO) test -count=1 ./test/docs -run TestReferenceIsTheCommandsOwn -update
+	$(GO) test -count=1 ./test/repo -run TestReferenceIsTheCommandsOwn -update
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.dev, or a copy: VULNDB=file:///…)
