@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"context"
@@ -29,7 +29,7 @@ var errKilled = errors.New("this process was killed")
 type process struct {
 	w        *world
 	c        *candidate
-	pod      *pod
+	pod      *Pod
 	name     string
 	number   int // of all processes of the world
 	identity string
@@ -56,7 +56,7 @@ type process struct {
 
 // launch starts a process in a pod. With a hold it may resume the pod's last term; lateLock says that it had to wait
 // for the lock, which calls for a new identity.
-func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
+func (w *world) launch(p *Pod, hold *elector.Hold, lateLock bool) {
 	w.mu.Lock()
 	if w.closing {
 		w.mu.Unlock()
