@@ -14,7 +14,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// pod is what outlives a sidecar process: the signal directory with its document and its hold, the identity, and the app.
+// Pod is what outlives a sidecar process: the signal directory with its document and its hold, the identity, and the app.
 // Guarded by the world's lock.
 type Pod struct {
 	w        *world

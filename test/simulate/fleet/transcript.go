@@ -27,12 +27,13 @@ type transcript struct {
 	mute   map[string]bool // who is dead: nobody hears what is left of it
 }
 
-// Keep is how much is kept of what happens.
+// Keep says how much of a transcript is kept.
 type Keep int
 
+// The counts alone; a digest of the transcript without what the processes log; all of it.
 const (
 	Counts Keep = iota
-	Digest      // of the transcript, but for what the processes log
+	Digest
 	Everything
 )
 
