@@ -140,7 +140,7 @@ func (c *candidate) freezeAtBoundary(d time.Duration) {
 func (c *candidate) freezeApp(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	if c.pod == nil || c.slot.Work == noWork || c.slot.Drain > 0 { // frozen, it would break the operator's promise
+	if c.pod == nil || c.slot.work == noWork || c.slot.drain > 0 { // frozen, it would break the operator's promise
 		return
 	}
 	a := &c.pod.app

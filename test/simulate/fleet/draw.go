@@ -25,9 +25,9 @@ func Draw(seed uint64) Plan {
 	}
 	if mixed {
 		for i := range s.Slots {
-			s.Slots[i].Peer, s.Slots[i].Release = d.chance(0.5), d.chance(0.5)
+			s.Slots[i].peer, s.Slots[i].release = d.chance(0.5), d.chance(0.5)
 		}
-		s.Slots[0].Peer, s.Slots[1].Peer = true, false
+		s.Slots[0].peer, s.Slots[1].peer = true, false
 	}
 	s.End = d.length(s.Duration, n)
 	s.Faults = d.faults(s)
@@ -65,28 +65,28 @@ func (d drawer) between(low, high time.Duration) time.Duration {
 
 func (d drawer) slot(s Plan) Slot {
 	c := Slot{
-		PPM: d.Int64N(20_001) - 10_000, Skew: d.between(time.Second, 24*time.Hour), Priority: elector.MaxPriority,
-		Work: pick(d, []weighted[workload]{{childWork, 4}, {processWork, 2}, {lockWork, 2}, {carelessWork, 1}, {noWork, 3}, {unseenWork, 2}}),
+		PPM: d.Int64N(20_001) - 10_000, skew: d.between(time.Second, 24*time.Hour), priority: elector.MaxPriority,
+		work: pick(d, []weighted[workload]{{childWork, 4}, {processWork, 2}, {lockWork, 2}, {carelessWork, 1}, {noWork, 3}, {unseenWork, 2}}),
 	}
 	if d.chance(0.1) {
-		c.Priority = d.IntN(elector.MaxPriority + 1)
+		c.priority = d.IntN(elector.MaxPriority + 1)
 	}
-	if c.Work == noWork {
+	if c.work == noWork {
 		return c
 	}
 	renew, half := s.config().RenewDeadline, s.config().KillMargin()/2
-	c.Health = d.chance(0.5) && c.Work.locks()
-	c.KillLag = pick(d, []weighted[time.Duration]{{d.between(0, 5*time.Millisecond), 2}, {d.between(0, half), 1}, {half - d.between(0, time.Millisecond), 1}})
-	c.Stop = pick(d, []weighted[time.Duration]{
+	c.health = d.chance(0.5) && c.work.locks()
+	c.killLag = pick(d, []weighted[time.Duration]{{d.between(0, 5*time.Millisecond), 2}, {d.between(0, half), 1}, {half - d.between(0, time.Millisecond), 1}})
+	c.stop = pick(d, []weighted[time.Duration]{
 		{d.between(0, 50*time.Millisecond), 12}, {d.between(0, 2*time.Second), 6}, {d.between(renew, renew+15*time.Second), 1},
 	})
-	if c.Work != unseenWork && c.Work != lockWork && d.chance(0.2) {
-		c.Workers = d.between(0, 2*time.Second)
+	if c.work != unseenWork && c.work != lockWork && d.chance(0.2) {
+		c.workers = d.between(0, 2*time.Second)
 	}
-	if c.Work == unseenWork {
-		c.Reports = d.chance(0.5)
-		if !c.Reports && d.chance(0.3) {
-			c.Drain = c.Stop*51/50 + d.between(0, 100*time.Millisecond) // by whichever clock
+	if c.work == unseenWork {
+		c.reports = d.chance(0.5)
+		if !c.reports && d.chance(0.3) {
+			c.drain = c.stop*51/50 + d.between(0, 100*time.Millisecond) // by whichever clock
 		}
 	}
 	return c

@@ -55,7 +55,7 @@ func (p *peer) start() {
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
 	p.w.running.Go(func() {
-		r.run(ctx, p.c.slot.Release)
+		r.run(ctx, p.c.slot.release)
 		p.w.after(r.pause, p.start)
 	})
 }

@@ -19,36 +19,45 @@ const (
 
 // Plan is all that a world is made from. [Draw] makes it from a seed. It can be run again with parts left out.
 type Plan struct {
-	Seed     uint64
-	Duration time.Duration // of the Lease
-	Slots    []Slot
+	// Seed is what it was drawn from. The world's own chances are drawn from it, too.
+	Seed uint64
+	// Duration is the Lease's.
+	Duration time.Duration
 	// StopTimeout is how long the sidecars wait for a workload that they see at work.
 	StopTimeout time.Duration
-	Faults      []Fault
-	End         time.Duration // every fault is over, and nothing more happens to the fleet
+	// Slots are the candidates, Faults what goes wrong, in the order of time.
+	Slots  []Slot
+	Faults []Fault
+	// End is when nothing more happens to the fleet. Then all faults are healed.
+	End time.Duration
 }
 
 // Slot describes one candidate.
 type Slot struct {
-	Peer, Release bool  // client-go's elector, with ReleaseOnCancel
-	PPM           int64 // how much faster than true time its clock runs
-	Skew          time.Duration
-	Priority      int
+	// PPM is how much faster than true time its clocks run, in parts per million.
+	PPM int64
 
-	Work    workload
-	Health  bool          // its health endpoint is looked at, too: it ends with the main process
-	Stop    time.Duration // how long its main process takes to stop
-	Workers time.Duration // how much longer its workers stay
-	KillLag time.Duration // how long after its deadline the last killed process is gone
-	Reports bool          // it reports its stop
-	Drain   time.Duration // the operator's promise, --drain-timeout; 0: none
+	peer, release bool // client-go's elector, with ReleaseOnCancel
+	skew          time.Duration
+	priority      int
+
+	work    workload
+	health  bool          // its health endpoint is looked at, too: it ends with the main process
+	stop    time.Duration // how long its main process takes to stop
+	workers time.Duration // how much longer its workers stay
+	killLag time.Duration // how long after its deadline the last killed process is gone
+	reports bool          // it reports its stop
+	drain   time.Duration // the operator's promise, --drain-timeout; 0: none
 }
 
 // Fault is one thing that goes wrong, or that somebody does.
 type Fault struct {
+	// At is when it begins, Length how long it lasts, each of true time.
 	At, Length time.Duration
-	Kind       string // see kinds.go
-	Target     int    // a slot's number, or TheLeader
+	// Kind is the name of a row of kinds.
+	Kind string
+	// Target is the number of the slot that it is for, or TheLeader.
+	Target int
 }
 
 // TheLeader is the [Fault.Target] that means whoever leads then.
@@ -56,7 +65,7 @@ const TheLeader = -1
 
 // mixed reports whether client-go's elector campaigns, too.
 func (s Plan) mixed() bool {
-	return slices.ContainsFunc(s.Slots, func(s Slot) bool { return s.Peer })
+	return slices.ContainsFunc(s.Slots, func(s Slot) bool { return s.peer })
 }
 
 // config returns the timings of the world's sidecars: the defaults of its lease duration, and the grace that
@@ -82,12 +91,12 @@ func (s Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d candidates, lease duration %v, stop timeout %v, faults until %v\n", s.Seed, len(s.Slots), s.Duration, s.StopTimeout, s.End)
 	for i, c := range s.Slots {
-		if c.Peer {
-			fmt.Fprintf(&b, "  web-%d  client-go, ReleaseOnCancel %v\n", i, c.Release)
+		if c.peer {
+			fmt.Fprintf(&b, "  web-%d  client-go, ReleaseOnCancel %v\n", i, c.release)
 			continue
 		}
 		fmt.Fprintf(&b, "  web-%d  clock %+d ppm, priority %d; workload: %s, stops in %v + %v, killed in %v, health %v, reports %v, drain timeout %v\n",
-			i, c.PPM, c.Priority, c.Work, c.Stop, c.Workers, c.KillLag, c.Health, c.Reports, c.Drain)
+			i, c.PPM, c.priority, c.work, c.stop, c.workers, c.killLag, c.health, c.reports, c.drain)
 	}
 	for _, f := range s.Faults {
 		target := "the leader"

@@ -82,7 +82,7 @@ func (c *candidate) newPodLocked(stranger bool) *Pod {
 		past: map[string]bool{}, sends: map[int64]sending{}, dropped: map[time.Time]bool{},
 	}
 	p.app = app{
-		name: p.name, kind: c.slot.Work, stopTime: c.slot.Stop, workers: c.slot.Workers, killLag: c.slot.KillLag,
+		name: p.name, kind: c.slot.work, stopTime: c.slot.stop, workers: c.slot.workers, killLag: c.slot.killLag,
 	}
 	if !stranger {
 		p.dir = filepath.Join(c.w.dir, p.name)

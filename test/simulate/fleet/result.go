@@ -11,9 +11,11 @@ import (
 
 // Result is what came of one world.
 type Result struct {
-	Tally      Tally
-	Transcript string // with [Everything]
-	Digest     uint64 // of the transcript, with [Digest]
+	// Tally counts what happened.
+	Tally Tally
+	// Transcript is there with Everything, Digest, which is the transcript's, with Digest.
+	Transcript string
+	Digest     uint64
 
 	violations []violation
 	leaders    []overlap // of ours with ours or with client-go's

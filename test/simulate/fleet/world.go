@@ -105,13 +105,13 @@ func (w *world) spawn(do func()) {
 
 // newCandidate makes a candidate whose first process starts in the first half second.
 func (w *world) newCandidate(i int, s Slot) *candidate {
-	c := &candidate{w: w, number: i + 1, name: candidateName(i), slot: s, clock: machineClock{skew: s.Skew, ppm: s.PPM}}
+	c := &candidate{w: w, number: i + 1, name: candidateName(i), slot: s, clock: machineClock{skew: s.skew, ppm: s.PPM}}
 	c.net.watchTrouble = -time.Hour
 	c.store = w.backend.Store(namespace, leaseName)
 	c.store.Faults(c.fate)
 	c.store.LagWatches(c.lag(2 * hop))
 	begin := w.chance.span(c.number, "begin", 0, 500*time.Millisecond)
-	if s.Peer {
+	if s.peer {
 		c.peer = &peer{w: w, c: c}
 		w.after(begin, c.peer.start)
 		return c
@@ -200,7 +200,7 @@ func (w *world) healAll() {
 // longestStop is how long a handover that is under way may still take.
 func (w *world) longestStop() (d time.Duration) {
 	for _, c := range w.candidates {
-		d = max(d, c.slot.Stop+c.slot.Workers)
+		d = max(d, c.slot.stop+c.slot.workers)
 	}
 	return min(d, w.plan.StopTimeout) + w.killMargin
 }
