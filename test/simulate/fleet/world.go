@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"os"
@@ -16,7 +16,7 @@ import (
 
 // world is one schedule being lived through, inside one synctest bubble: the bubble's time is true time.
 type world struct {
-	plan       schedule
+	plan       Plan
 	cfg        elector.Config
 	killMargin time.Duration
 	chance     chance
@@ -33,7 +33,7 @@ type world struct {
 	touched   time.Duration // somebody writes to the Lease often until then
 	restored  bool          // the store gives out versions that were seen before
 	putBacks  bool          // an old record was put back, or the whole store
-	pods      []*pod
+	pods      []*Pod
 	peers     []*peerProcess
 	podCount  int
 	live      []*process
@@ -42,7 +42,7 @@ type world struct {
 	ledger
 	transcript
 	violations []violation
-	tally      tally
+	tally      Tally
 }
 
 // ledger is what the store has taken, in its order.
@@ -62,14 +62,14 @@ type violation struct {
 }
 
 // live runs a schedule and returns what came of it. It must be called in a bubble of its own.
-func live(s schedule, dir string, k keep) result {
+func live(s Plan, dir string, k Keep) Result {
 	w := &world{
 		plan: s, cfg: s.config(), chance: chance{s.Seed}, dir: dir, epoch: time.Now(), backend: memory.New(),
 		writers: map[string]*process{}, transcript: newTranscript(k),
 		ledger: ledger{applied: map[stamp]bool{}, holders: map[lease.Version]string{}, overwritten: map[lease.Version]time.Duration{}},
 	}
 	w.disturbed, w.touched, w.killMargin = -time.Hour, -time.Hour, w.cfg.KillMargin()
-	w.tally = newTally()
+	w.tally = NewTally()
 	w.backend.Changes(w.changed)
 	for i, slot := range s.Slots {
 		w.candidates = append(w.candidates, w.newCandidate(i, slot))
@@ -104,14 +104,14 @@ func (w *world) spawn(do func()) {
 }
 
 // newCandidate makes a candidate whose first process starts in the first half second.
-func (w *world) newCandidate(i int, s slot) *candidate {
-	c := &candidate{w: w, number: i + 1, name: candidateName(i), slot: s, clock: machineClock{skew: s.Skew, ppm: s.PPM}}
+func (w *world) newCandidate(i int, s Slot) *candidate {
+	c := &candidate{w: w, number: i + 1, name: candidateName(i), slot: s, clock: machineClock{skew: s.skew, ppm: s.PPM}}
 	c.net.watchTrouble = -time.Hour
 	c.store = w.backend.Store(namespace, leaseName)
 	c.store.Faults(c.fate)
 	c.store.LagWatches(c.lag(2 * hop))
 	begin := w.chance.span(c.number, "begin", 0, 500*time.Millisecond)
-	if s.Peer {
+	if s.peer {
 		c.peer = &peer{w: w, c: c}
 		w.after(begin, c.peer.start)
 		return c
@@ -138,8 +138,8 @@ func (w *world) spread() {
 }
 
 // target returns the candidate that a fault is for.
-func (w *world) target(f fault) *candidate {
-	if f.Target != theLeader {
+func (w *world) target(f Fault) *candidate {
+	if f.Target != TheLeader {
 		return w.candidates[min(f.Target, len(w.candidates)-1)]
 	}
 	w.mu.Lock()
@@ -157,7 +157,7 @@ func (c *candidate) tells() bool {
 	if c.peer != nil {
 		return c.peer.leads()
 	}
-	return slices.ContainsFunc(c.w.pods, func(p *pod) bool { return p.c == c && p.tells() })
+	return slices.ContainsFunc(c.w.pods, func(p *Pod) bool { return p.c == c && p.tells() })
 }
 
 // healAll ends all trouble, and asks that somebody leads soon: everybody has started within one lease duration, has then
@@ -200,7 +200,7 @@ func (w *world) healAll() {
 // longestStop is how long a handover that is under way may still take.
 func (w *world) longestStop() (d time.Duration) {
 	for _, c := range w.candidates {
-		d = max(d, c.slot.Stop+c.slot.Workers)
+		d = max(d, c.slot.stop+c.slot.workers)
 	}
 	return min(d, w.plan.StopTimeout) + w.killMargin
 }

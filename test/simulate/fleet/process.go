@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"context"
@@ -29,7 +29,7 @@ var errKilled = errors.New("this process was killed")
 type process struct {
 	w        *world
 	c        *candidate
-	pod      *pod
+	pod      *Pod
 	name     string
 	number   int // of all processes of the world
 	identity string
@@ -56,7 +56,7 @@ type process struct {
 
 // launch starts a process in a pod. With a hold it may resume the pod's last term; lateLock says that it had to wait
 // for the lock, which calls for a new identity.
-func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
+func (w *world) launch(p *Pod, hold *elector.Hold, lateLock bool) {
 	w.mu.Lock()
 	if w.closing {
 		w.mu.Unlock()
@@ -82,7 +82,7 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 	w.mu.Unlock()
 
 	cfg := w.plan.config()
-	cfg.Identity, cfg.Priority = naming.Identity(r.identity), p.c.slot.Priority
+	cfg.Identity, cfg.Priority = naming.Identity(r.identity), p.c.slot.priority
 	r.cfg = cfg
 	random := rand.New(rand.NewPCG(w.plan.Seed, uint64(r.number)))
 	deps := elector.Deps{
@@ -116,11 +116,11 @@ func (p *process) equip() {
 	}
 	p.fanOut = signals.NewFanOut(log, sideClock{p, "fan-out"}, nil, outputs...)
 	var sights []sight.Sight
-	for _, e := range p.pod.app.kind.eyes(p.c.slot.Health) {
+	for _, e := range p.pod.app.kind.eyes(p.c.slot.health) {
 		sights = append(sights, &lookout{p: p, eye: e})
 	}
 	p.waiter = stopwait.New(stopwait.Config{
-		Clock: sideClock{p, "stop-waiter"}, Applied: p.fanOut.Settle, StopTimeout: p.w.plan.StopTimeout, DrainTimeout: p.c.slot.Drain,
+		Clock: sideClock{p, "stop-waiter"}, Applied: p.fanOut.Settle, StopTimeout: p.w.plan.StopTimeout, DrainTimeout: p.c.slot.drain,
 		KillMargin: p.w.killMargin, Sights: sights, Log: log, Abandoned: func(elector.Drain, []string) {
 			p.w.mu.Lock()
 			defer p.w.mu.Unlock()

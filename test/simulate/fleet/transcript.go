@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"cmp"
@@ -21,19 +21,20 @@ import (
 // transcript is what happened, one line a happening, in an order that does not depend on which of several goroutines
 // ran first at one instant. Guarded by the world's lock.
 type transcript struct {
-	keep   keep
+	keep   Keep
 	lines  []line
 	counts map[string]int
 	mute   map[string]bool // who is dead: nobody hears what is left of it
 }
 
-// keep is how much is kept of what happens.
-type keep int
+// Keep says how much of a transcript is kept.
+type Keep int
 
+// The counts alone; a digest of the transcript without what the processes log; all of it.
 const (
-	onlyCounts keep = iota
-	aDigest         // of the transcript, but for what the processes log
-	everything
+	Counts Keep = iota
+	Digest
+	Everything
 )
 
 type line struct {
@@ -43,13 +44,13 @@ type line struct {
 	text         string
 }
 
-func newTranscript(k keep) transcript {
+func newTranscript(k Keep) transcript {
 	return transcript{keep: k, counts: map[string]int{}, mute: map[string]bool{}}
 }
 
 // say adds a line. The caller holds the world's lock.
 func (w *world) say(who, channel, format string, args ...any) {
-	if w.keep == onlyCounts || w.mute[who] {
+	if w.keep == Counts || w.mute[who] {
 		return
 	}
 	w.counts[who+channel]++
@@ -95,7 +96,7 @@ func (t transcript) text() string {
 
 // logOf returns the log of a process, or of a part of it that logs beside the others: lines of the transcript, or none.
 func (w *world) logOf(who, channel string) *slog.Logger {
-	if w.keep != everything {
+	if w.keep != Everything {
 		return nil
 	}
 	return slog.New(&scribe{w, who, channel})

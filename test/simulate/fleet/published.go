@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"time"
@@ -60,7 +60,7 @@ func (p *process) judgeToken(l leadership.Leadership) {
 	if token.Compare(w.highest) > 0 {
 		w.highest = token
 	}
-	w.tally.terms++
+	w.tally.Terms++
 }
 
 // judgeLoss asks why a term ran out: the store answered everything in time, so somebody should have renewed. After a lost

@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"context"
@@ -71,7 +71,7 @@ func (s targetSignal) Apply(ctx context.Context, l leadership.Leadership) error 
 		p.c.blind = 0 // it is found anew
 	}
 	a.hear(now, hearing{leads: l.IsLeader, token: l.Token, until: p.trueEnd(l), kill: p.killDeadline(l), starter: p.number})
-	if asked && p.c.slot.Reports {
+	if asked && p.c.slot.reports {
 		p.reportStop(a.token, a.end()-now)
 	}
 	return nil

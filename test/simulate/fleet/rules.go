@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"context"
@@ -152,7 +152,6 @@ func (p *process) judgeTake(a *asking) {
 	p.w.must(free || waited >= wait, "I3", "%s takes version %s of %q, first seen %v ago, want %v",
 		p.name, base.Version, base.Holder, waited, wait)
 	p.w.must(a.record.Version != p.rules.beaten, "one race a version", "%s takes version %s again, having lost it", p.name, base.Version)
-	p.w.tally.takes++
 	p.judgeAge(a)
 }
 

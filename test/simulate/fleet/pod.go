@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"fmt"
@@ -14,9 +14,9 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// pod is what outlives a sidecar process: the signal directory with its document and its hold, the identity, and the app.
+// Pod is what outlives a sidecar process: the signal directory with its document and its hold, the identity, and the app.
 // Guarded by the world's lock.
-type pod struct {
+type Pod struct {
 	w        *world
 	c        *candidate
 	name     string
@@ -56,7 +56,7 @@ func (r *reader) hear(now time.Duration, who string, leads bool, token string, u
 	}
 	r.leads, r.token, r.until = leads, token, until
 	if leads && !renewed && now < until {
-		r.spans = append(r.spans, span{from: now, to: forever, who: who, token: token})
+		r.spans = append(r.spans, span{from: now, to: forever, who: who})
 	}
 }
 
@@ -69,20 +69,20 @@ func (r *reader) end(now time.Duration) {
 }
 
 // newPod makes a pod of the candidate; with a signal directory, unless it is a stranger's.
-func (c *candidate) newPod(stranger bool) *pod {
+func (c *candidate) newPod(stranger bool) *Pod {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	return c.newPodLocked(stranger)
 }
 
-func (c *candidate) newPodLocked(stranger bool) *pod {
+func (c *candidate) newPodLocked(stranger bool) *Pod {
 	c.w.podCount++
-	p := &pod{
+	p := &Pod{
 		w: c.w, c: c, name: fmt.Sprintf("%s.%d", c.name, c.w.podCount), identity: identityOf(c.name, 1_000_000+c.w.podCount),
 		past: map[string]bool{}, sends: map[int64]sending{}, dropped: map[time.Time]bool{},
 	}
 	p.app = app{
-		name: p.name, kind: c.slot.Work, stopTime: c.slot.Stop, workers: c.slot.Workers, killLag: c.slot.KillLag,
+		name: p.name, kind: c.slot.work, stopTime: c.slot.stop, workers: c.slot.workers, killLag: c.slot.killLag,
 	}
 	if !stranger {
 		p.dir = filepath.Join(c.w.dir, p.name)
@@ -98,9 +98,9 @@ func (c *candidate) newPodLocked(stranger bool) *pod {
 // start runs a sidecar in the pod, as soon as the lock is free. Nothing starts while a restored store counts versions
 // that the fleet has seen before: a process that begins then knows of no alarm, and the fix in the documentation (all
 // replicas are restarted once none works) keeps that from happening.
-func (p *pod) start() { p.tryStart(false) }
+func (p *Pod) start() { p.tryStart(false) }
 
-func (p *pod) tryStart(late bool) {
+func (p *Pod) tryStart(late bool) {
 	p.w.mu.Lock()
 	restored, over := p.w.restored, p.w.closing || p.retired || p.dir != "" && p.c.pod != p
 	p.w.mu.Unlock()
@@ -150,7 +150,7 @@ func (p *process) trueEnd(l leadership.Leadership) time.Duration {
 }
 
 // tells reports whether somebody who asks or reads is told, now, to lead.
-func (p *pod) tells() bool {
+func (p *Pod) tells() bool {
 	now := p.w.now()
 	return p.answer.leads && now < p.answer.until || p.document.leads && now < p.document.until
 }
@@ -173,7 +173,7 @@ type sending struct {
 
 // supported reports whether a write of this pod, by whichever of its processes, that the store took carries validity to
 // until (I2).
-func (p *pod) supported(until bootclock.Instant) bool {
+func (p *Pod) supported(until bootclock.Instant) bool {
 	for micro, s := range p.sends {
 		if !s.at.Add(p.w.cfg.RenewDeadline).Before(until) && p.w.applied[stamp{s.holder, micro}] {
 			return true

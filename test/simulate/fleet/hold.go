@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 )
 
 // holdPath is where the pod's hold lies.
-func (p *pod) holdPath() string { return filepath.Join(p.dir, "."+leaseName+".hold") }
+func (p *Pod) holdPath() string { return filepath.Join(p.dir, "."+leaseName+".hold") }
 
 // holdFile is a process's hold on the pod's volume: the real file, which may be full.
 type holdFile struct {
@@ -76,7 +76,7 @@ func (c *candidate) spoilHold(d time.Duration) {
 	c.succeed(p.pod, samePod, d/20)
 }
 
-func (p *pod) spoil(how spoiling, part float64, last *process) error {
+func (p *Pod) spoil(how spoiling, part float64, last *process) error {
 	b, err := os.ReadFile(p.holdPath())
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (p *pod) spoil(how spoiling, part float64, last *process) error {
 }
 
 // rewrite has the hold say the same under another key.
-func (p *pod) rewrite(key elector.HoldKey, b []byte) error {
+func (p *Pod) rewrite(key elector.HoldKey, b []byte) error {
 	_, doc, _ := bytes.Cut(b, []byte(" "))
 	var h elector.HoldState
 	if json.Unmarshal(doc, &h) != nil {

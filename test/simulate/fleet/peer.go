@@ -1,19 +1,21 @@
 //go:build linux
 
-//go:debug randseednop=0
-
-package simulate
+package fleet
 
 import (
 	"context"
-	"math/rand"
-	"sync"
+	"errors"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	typed "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
 // peer is a candidate that runs client-go's own elector, one process after the other: one that has lost leadership
@@ -38,14 +40,6 @@ type peerProcess struct {
 	spans         []span // in which it was told to lead
 }
 
-// jitter makes one world at a time the user of math/rand's global generator, which is where client-go draws the pauses
-// between its attempts from: seeded, they are the same in every run.
-var jitter sync.Mutex
-
-func seedJitter(seed uint64) {
-	rand.Seed(int64(seed)) //nolint:staticcheck // client-go takes no generator of ours
-}
-
 func (p *peer) start() {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -61,7 +55,7 @@ func (p *peer) start() {
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
 	p.w.running.Go(func() {
-		r.run(ctx, p.c.slot.Release)
+		r.run(ctx, p.c.slot.release)
 		p.w.after(r.pause, p.start)
 	})
 }
@@ -155,4 +149,76 @@ func (p *peer) close() {
 	if r != nil {
 		r.cancel()
 	}
+}
+
+// peerClient is client-go's way to the store: the same network and the same faults as ours, and the timeout that
+// NewFromKubeconfig gives to an elector's client, half its renew deadline. What it does not override is never called.
+type peerClient struct {
+	typed.LeaseInterface
+	process *peerProcess
+}
+
+var leases = coordinationv1.Resource("leases")
+
+// Leases implements [typed.LeasesGetter].
+func (c peerClient) Leases(string) typed.LeaseInterface { return c }
+
+// Get implements [typed.LeaseInterface].
+func (c peerClient) Get(ctx context.Context, _ string, _ metav1.GetOptions) (*coordinationv1.Lease, error) {
+	return c.exchange(ctx, c.process.c.store.Get)
+}
+
+// Create implements [typed.LeaseInterface].
+func (c peerClient) Create(ctx context.Context, o *coordinationv1.Lease, _ metav1.CreateOptions) (*coordinationv1.Lease, error) {
+	o = o.DeepCopy()
+	o.ResourceVersion = "1" // a record has one; the store gives its own
+	r, err := lease.FromObject(o)
+	if err != nil {
+		return nil, err
+	}
+	return c.exchange(ctx, func(ctx context.Context) (lease.Reply, error) { return c.process.c.store.Create(ctx, r) })
+}
+
+// Update implements [typed.LeaseInterface].
+func (c peerClient) Update(ctx context.Context, o *coordinationv1.Lease, _ metav1.UpdateOptions) (*coordinationv1.Lease, error) {
+	r, err := lease.FromObject(o.DeepCopy())
+	if err != nil {
+		return nil, err
+	}
+	return c.exchange(ctx, func(ctx context.Context) (lease.Reply, error) { return c.process.c.store.Update(ctx, r) })
+}
+
+func (c peerClient) exchange(ctx context.Context, call func(context.Context) (lease.Reply, error)) (*coordinationv1.Lease, error) {
+	p := c.process
+	ctx, cancel := context.WithTimeout(ctx, p.w.plan.peerTimings().renew/2)
+	defer cancel()
+	p.rest("send", 200*time.Microsecond)
+	if p.gone() {
+		return nil, errKilled
+	}
+	reply, err := call(ctx)
+	p.rest("reply", 50*time.Microsecond)
+	switch {
+	case p.gone():
+		return nil, errKilled
+	case errors.Is(err, lease.ErrNotFound):
+		return nil, apierrors.NewNotFound(leases, leaseName)
+	case errors.Is(err, lease.ErrExists):
+		return nil, apierrors.NewAlreadyExists(leases, leaseName)
+	case errors.Is(err, lease.ErrConflict):
+		return nil, apierrors.NewConflict(leases, leaseName, err)
+	case err != nil:
+		return nil, err
+	}
+	return reply.Record.Object(namespace, leaseName), nil
+}
+
+func (p *peerProcess) gone() bool {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	return p.dead
+}
+
+func (p *peerProcess) rest(what string, most time.Duration) {
+	time.Sleep(p.w.chance.span(p.number, what, p.w.now(), most))
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"time"
@@ -130,7 +130,7 @@ func (k workload) crashes() bool { return k != noWork && k != unseenWork }
 func (c *candidate) hang(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	if p := c.pod; p != nil && p.c.slot.Drain == 0 && p.app.kind != unseenWork {
+	if p := c.pod; p != nil && p.c.slot.drain == 0 && p.app.kind != unseenWork {
 		p.app.hangs = max(p.app.hangs, c.w.now()+d)
 		c.w.after(d, func() {
 			c.w.mu.Lock()

@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"math"
@@ -160,7 +160,7 @@ func (a *app) close(at time.Duration) {
 		a.spans = append(a.spans, span{from: a.from, to: limit, who: a.name})
 	}
 	if at > limit {
-		a.spans = append(a.spans, span{from: limit, to: at, who: a.name, excused: true})
+		a.spans = append(a.spans, span{from: limit, to: at, who: a.name, pastDeadline: true})
 	}
 }
 

@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"fmt"
@@ -208,7 +208,7 @@ func dropMark(o *coordinationv1.Lease) { delete(o.Annotations, naming.Annotation
 func byHand(o *coordinationv1.Lease) { o.Spec.HolderIdentity = new("somebody") }
 
 // kindsFor returns what can go wrong in such a world.
-func kindsFor(s schedule) (of []weighted[kind]) {
+func kindsFor(s Plan) (of []weighted[kind]) {
 	for _, k := range kinds {
 		if k.alone == "" || !s.mixed() {
 			of = append(of, weighted[kind]{k, k.weight})

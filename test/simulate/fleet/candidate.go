@@ -1,6 +1,6 @@
 //go:build linux
 
-package simulate
+package fleet
 
 import (
 	"errors"
@@ -18,11 +18,11 @@ type candidate struct {
 	w      *world
 	number int
 	name   string
-	slot   slot
+	slot   Slot
 	clock  machineClock
 	net    network
 	store  *memory.Store
-	pod    *pod  // the present one
+	pod    *Pod  // the present one
 	peer   *peer // in place of pods, where client-go's elector campaigns here
 
 	// True times, guarded by the world's lock.
@@ -101,7 +101,7 @@ func (c *candidate) terminate(next succession, pause time.Duration) {
 }
 
 // succeed starts what comes after a process of the pod.
-func (c *candidate) succeed(old *pod, next succession, pause time.Duration) {
+func (c *candidate) succeed(old *Pod, next succession, pause time.Duration) {
 	if next == samePod {
 		c.w.after(pause, old.start)
 		return
@@ -140,7 +140,7 @@ func (c *candidate) freezeAtBoundary(d time.Duration) {
 func (c *candidate) freezeApp(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	if c.pod == nil || c.slot.Work == noWork || c.slot.Drain > 0 { // frozen, it would break the operator's promise
+	if c.pod == nil || c.slot.work == noWork || c.slot.drain > 0 { // frozen, it would break the operator's promise
 		return
 	}
 	a := &c.pod.app
