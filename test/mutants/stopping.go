@@ -198,8 +198,8 @@ var stopping = []mutant{
 		name:   "a file that is removed is a stop",
 		danger: "I13: whoever removes it may work on",
 		file:   "internal/health/sight.go",
-		old:    `if e.h.probe.outlives() {`,
-		new:    `if e.h.probe.outlives() && false {`,
+		old:    `if e.h.probe.remains() {`,
+		new:    `if e.h.probe.remains() && false {`,
 		reds:   in("internal/health", "TestFileIsNoSight"),
 	},
 	{
