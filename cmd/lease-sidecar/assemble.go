@@ -11,13 +11,14 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
 )
 
 // assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
-func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Hold, identity naming.Identity, quit func()) (_ *sidecar, err error) {
+func (s settings) assemble(log *slog.Logger, store lease.Store, api *kube.Client, hold *elector.Hold, identity naming.Identity, quit func()) (_ *sidecar, err error) {
 	c := &sidecar{log: log, told: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -27,22 +28,25 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	clock := bootclock.System{}
 	c.light = newLight(clock)
 	feed := httpapi.NewFeed(clock)
-	if c.sights, err = s.openSights(log, clock, store, c.crashed); err != nil {
+	if c.sights, err = s.openSights(log, clock, api, c.crashed); err != nil {
 		return nil, err
 	}
 	near, err := s.openOutlets(c, log, clock)
 	if err != nil {
 		return nil, err
 	}
-	outputs := append([]signals.Signal{feed}, near.signals...)
-	far := s.remote.open(log, clock, store)
+	outputs := []signals.Output{{Signal: feed}}
+	for _, signal := range near.signals {
+		outputs = append(outputs, signals.Output{Signal: signal})
+	}
+	far, events := s.remote.open(log, clock, api)
+	outputs, c.events = append(outputs, far...), events
 	metrics := metrics.New(metrics.Config{
-		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(append(far.all(), outputs...)), Fit: c.fit,
+		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(outputs), Fit: c.fit,
 	})
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
-	c.remote = far.drive(log, clock, metrics)
 	waiter := stopwait.New(stopwait.Config{
-		Clock: clock, Applied: c.settle, StopTimeout: s.stopTimeout, DrainTimeout: s.drainTimeout,
+		Clock: clock, Applied: c.fanOut.WaitApplied, StopTimeout: s.stopTimeout, DrainTimeout: s.drainTimeout,
 		KillMargin: s.election.KillMargin(), Sights: append(near.sights, c.sights.all...), Abandoned: c.abandoned, Log: log,
 	})
 	c.publish = c.publisher(metrics, waiter)
@@ -110,10 +114,10 @@ func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Cloc
 	return o, nil
 }
 
-func namesOf(outputs []signals.Signal) []string {
+func namesOf(outputs []signals.Output) []string {
 	var names []string
 	for _, output := range outputs {
-		names = append(names, output.Name())
+		names = append(names, output.Signal.Name())
 	}
 	return names
 }

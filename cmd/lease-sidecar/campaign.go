@@ -34,7 +34,7 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	ctx, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
 
-	store, err := s.store.open(s.election.Namespace, s.election.Lease, log)
+	store, api, err := s.store.open(s.election.Namespace, s.election.Lease, log)
 	if err != nil {
 		return fault{fmt.Errorf("--store: %w", err)}
 	}
@@ -53,7 +53,7 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.assemble(log, store, hold, identity, func() { quit(errors.New("ended by POST /quitquitquit")) })
+	c, err := s.assemble(log, store, api, hold, identity, func() { quit(errors.New("ended by POST /quitquitquit")) })
 	if err != nil {
 		return err
 	}

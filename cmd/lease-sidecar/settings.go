@@ -65,13 +65,18 @@ func (s storeChoice) name() string {
 	return "dir:" + path
 }
 
-// open returns the Store of one Lease.
-func (s storeChoice) open(namespace, name string, log *slog.Logger) (lease.Store, error) {
+// open returns the Store of one Lease, and the client for the rest of the API; nil where the store is a directory.
+func (s storeChoice) open(namespace, name string, log *slog.Logger) (lease.Store, *kube.Client, error) {
 	if s.dir != "" {
-		return dir.New(s.dir, namespace, name, log)
+		store, err := dir.New(s.dir, namespace, name, log)
+		return store, nil, err
 	}
 	kube.RouteClientLogs(log)
-	return kube.New(kube.Config{REST: s.rest, Namespace: namespace, Name: name, Log: log})
+	api, err := kube.NewClient(s.rest, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return api.Lease(namespace, name), api, nil
 }
 
 // settings reads all options of `run`, so that every fault is reported at once.
@@ -154,6 +159,9 @@ func (a answers) store() (choice storeChoice, namespace string) {
 	switch {
 	case text == "kube":
 		config, namespace, err := kube.LoadConfig(a.text("kubeconfig"), a.text("context"))
+		if errors.Is(err, kube.ErrNoCluster) {
+			err = fmt.Errorf("%w: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount token", err)
+		}
 		if err != nil {
 			a.addf("--store kube: %w; for replicas on one machine set --store dir:PATH", err)
 		}

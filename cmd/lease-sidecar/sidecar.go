@@ -19,6 +19,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/event"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
 )
 
@@ -31,7 +32,7 @@ type sidecar struct {
 	elector *elector.Elector
 	outputs elector.Outputs
 	fanOut  *signals.FanOut
-	remote  remote          // the signals that go over the network
+	events  *event.Signal   // nil without Events
 	file    *file.Signal    // nil without a signal directory
 	health  *health.Checker // nil without a health check
 	process *processTarget  // nil without a process to tell
@@ -65,20 +66,9 @@ func (c *sidecar) publisher(metrics *metrics.Metrics, waiter *stopwait.Waiter) f
 		waiter.Heard(l)
 		c.sights.level(l)
 		c.fanOut.Publish(l)
-		c.remote.publish(l)
 		metrics.Published(l)
 		first.Do(func() { close(c.told) })
 	}
-}
-
-// abandoned tells of a drain that was given up while the workload was seen to run.
-func (c *sidecar) abandoned(d elector.Drain, running []string) {
-	c.remote.warnings.abandoned(c.elector.Leadership(), d, running)
-}
-
-// settle returns once the signals have told the newest level, as far as a handover waits for them.
-func (c *sidecar) settle(ctx context.Context) error {
-	return errors.Join(c.fanOut.Settle(ctx), c.remote.settle(ctx))
 }
 
 // listen binds an address; "" is none.
@@ -126,8 +116,10 @@ func (c *sidecar) run(ctx context.Context) error {
 	telling, endTelling := context.WithCancel(context.WithoutCancel(ctx))
 	defer endTelling()
 	var tellers sync.WaitGroup
-	tellers.Go(func() { _ = c.fanOut.Run(telling) }) // it returns nil
-	tellers.Go(func() { c.remote.run(telling) })
+	tellers.Go(func() { c.fanOut.Run(telling) })
+	if c.events != nil {
+		tellers.Go(func() { c.events.Run(telling) })
+	}
 	tellers.Go(func() { c.sights.run(telling) })
 	if c.process != nil {
 		tellers.Go(func() { c.process.run(telling) })
@@ -151,7 +143,7 @@ func (c *sidecar) run(ctx context.Context) error {
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
 	defer cancel()
-	if late := c.settle(last); late != nil {
+	if late := c.fanOut.WaitApplied(last); late != nil {
 		c.log.Warn("not every signal took the last level", "error", late)
 	}
 	if c.process != nil {
@@ -173,7 +165,7 @@ func (c *sidecar) awaitStart(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if c.fanOut.Settle(ctx) != nil {
+		if c.fanOut.WaitLocal(ctx) != nil {
 			return
 		}
 	}

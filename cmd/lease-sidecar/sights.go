@@ -13,7 +13,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/running"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 )
 
@@ -82,7 +81,7 @@ type sights struct {
 
 // openSights opens what the settings ask for. crashed is told which sight has seen the workload end while this replica
 // leads.
-func (s settings) openSights(log *slog.Logger, clock bootclock.Clock, store lease.Store, crashed func(sight string)) (_ sights, err error) {
+func (s settings) openSights(log *slog.Logger, clock bootclock.Clock, api *kube.Client, crashed func(sight string)) (_ sights, err error) {
 	o := sights{running: running.New(running.Config{Clock: clock, Ended: func() { crashed("running") }, Log: log})}
 	o.all = append(o.all, o.running)
 	if s.signalDir != "" {
@@ -95,9 +94,9 @@ func (s settings) openSights(log *slog.Logger, clock bootclock.Clock, store leas
 	if s.sights.processes {
 		o.all = append(o.all, processes.New(processes.Config{Except: s.sights.except, Log: log}))
 	}
-	if cluster, ok := store.(*kube.Store); ok && s.sights.pod != nil {
+	if s.sights.pod != nil && api != nil { // the options refuse it without an API server
 		config := *s.sights.pod
-		config.API, config.Log = cluster.Raw(), log
+		config.API, config.Log = api, log
 		o.all = append(o.all, podstatus.New(config))
 	}
 	return o, nil
