@@ -3,6 +3,11 @@
 package integration
 
 import (
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -173,4 +178,96 @@ func checkWaited(t *testing.T, e *harness.Election, last bootclock.Instant, heir
 	if waited := heir.sentAt(e).Sub(last); waited < want || waited > want+slack {
 		t.Errorf("%s took the Lease %v after the last write of its holder, want at least %v", heir.Pod, waited, want)
 	}
+}
+
+// TestServersWithOtherClocks puts two API servers whose wall clocks are 5 s apart behind a balancer that sends two
+// requests to the one and two to the other: what their answers' Date headers say ends no term, as each renewal that succeeds proves
+// more.
+func TestServersWithOtherClocks(t *testing.T) {
+	t.Parallel()
+	const span = 25 * time.Second
+	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
+	e.ShipFree(t)
+	replicas, _ := startVia(t, e, func(t testing.TB) *harness.Storm {
+		storm := e.Cluster.Storm(t)
+		var mu sync.Mutex
+		asked := 0
+		storm.Faults(func(r *http.Request) harness.Fate {
+			mu.Lock()
+			defer mu.Unlock()
+			if isWatch(r) {
+				return harness.Fate{}
+			}
+			if asked++; asked/2%2 == 0 {
+				return harness.Fate{Date: 5 * time.Second}
+			}
+			return harness.Fate{}
+		})
+		return storm
+	})
+	harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	witness := harness.Watch(t, replicas...)
+	from := now()
+	time.Sleep(span)
+	witness.Stop()
+	var led time.Duration
+	terms := witness.Terms("state")
+	for _, term := range terms {
+		led += term.To.Sub(term.From)
+	}
+	share := led.Seconds() / now().Sub(from).Seconds()
+	t.Logf("figure: somebody led for %.0f %% of the time, in %d terms", 100*share, len(terms))
+	if share < 0.97 || len(terms) != 1 {
+		t.Errorf("somebody led for %.0f %% of the time in %d terms, want one term all the time", 100*share, len(terms))
+	}
+	witness.Verdict(t)
+}
+
+// TestReaderInAnotherTimeNamespace has a dead leader's document read where the boot clock is minutes behind: its
+// deadline means nothing there, and nobody believes it.
+func TestReaderInAnotherTimeNamespace(t *testing.T) {
+	t.Parallel()
+	behind := min(600*time.Second, time.Duration(now())/2).Truncate(time.Second) // the clock must not be negative
+	e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
+	e.ShipFree(t)
+	s := e.Start(t, "web-0")
+	harness.AwaitLeader(t, e.Duration+slack, s)
+	if out, code := s.Ask(t, "is-leader", "--signal-dir", s.Dir); code != 0 {
+		t.Fatalf("is-leader beside the leader: status %d, want 0\n%s", code, out)
+	}
+	if out, code := isLeaderBehind(t, s, behind); code == 0 {
+		t.Errorf("is-leader, its clock %v behind a live leader's: it says yes, which it cannot know\n%s", behind, out)
+	}
+	deadline := s.State().ValidUntil
+	s.Stop(0)
+	deadline = max(deadline, s.State().ValidUntil)
+	time.Sleep(deadline.Add(100 * time.Millisecond).Sub(now()))
+	if out, code := s.Ask(t, "is-leader", "--signal-dir", s.Dir); code == 0 {
+		t.Errorf("is-leader after the end of the term: it says yes\n%s", out)
+	}
+	believed := time.Duration(0)
+	if out, code := isLeaderBehind(t, s, behind); code == 0 {
+		believed = behind - now().Sub(deadline)
+		t.Errorf("is-leader, its clock %v behind, after the end of the term: it says yes, and will for %v more\n%s", behind, believed, out)
+	}
+	t.Logf("figure: a dead leader is believed for %.0f s", believed.Seconds())
+}
+
+// isLeaderBehind runs is-leader in a time namespace whose boot clock is that far behind. It needs root.
+func isLeaderBehind(t *testing.T, s *harness.Sidecar, behind time.Duration) (string, int) {
+	t.Helper()
+	namespaced := []string{"--time", "--boottime", fmt.Sprintf("-%d", int(behind.Seconds())), "--fork"}
+	up := exec.Command("unshare", append(namespaced, "cat", "/proc/uptime")...)
+	out, err := up.Output()
+	if err != nil {
+		t.Fatalf("read the boot clock in a time namespace: %v (it takes root)", err)
+	}
+	var seconds float64
+	if _, err := fmt.Fscan(strings.NewReader(string(out)), &seconds); err != nil {
+		t.Fatalf("read the boot clock in a time namespace: %v", err)
+	}
+	if off := time.Duration(now()) - time.Duration(seconds*float64(time.Second)); off < behind-5*time.Second {
+		t.Fatalf("the boot clock in the time namespace is %v behind, want %v: nothing is tested", off, behind)
+	}
+	return harness.RunCommand(t, "unshare", append(namespaced, s.Binary, "is-leader", "--signal-dir", s.Dir)...)
 }

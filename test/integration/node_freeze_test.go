@@ -4,12 +4,62 @@ package integration
 
 import (
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
+
+// TestFrozenLeader stops the leading sidecar for longer than its Lease: nothing it left behind says "leader" past
+// its validUntil, and neither does its first word on waking.
+func TestFrozenLeader(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
+	e.Ship(t)
+	replicas := e.StartAll(t, 3)
+	witness := harness.Watch(t, replicas...)
+	frozen := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	_, before := frozen.Told()
+	if out, code := frozen.Ask(t, "is-leader", "--signal-dir", frozen.Dir); code != 0 {
+		t.Errorf("is-leader on the leader: status %d, want 0\n%s", code, out)
+	}
+	frozen.Freeze(t)
+	deadline := frozen.State().ValidUntil
+
+	heir := harness.AwaitLeader(t, 2*e.Duration+slack, harness.Others(replicas, frozen)...)
+	if now().Before(deadline) {
+		t.Errorf("%s leads while the frozen leader's term runs", heir.Pod)
+	}
+	if out, code := frozen.Ask(t, "is-leader", "--signal-dir", frozen.Dir); code != 1 {
+		t.Errorf("is-leader on the frozen leader's directory past its validUntil: status %d, want 1\n%s", code, out)
+	}
+	if told, _ := frozen.ToldByFile(); told {
+		t.Error("the frozen leader's file is still fresh")
+	}
+
+	// The question is asked while it sleeps, and lies in its socket as it wakes: its answer is the first thing said.
+	answer := make(chan int, 1)
+	go func() {
+		status, _ := frozen.Leader()
+		answer <- status
+	}()
+	time.Sleep(200 * time.Millisecond)
+	frozen.Wake(t)
+	if status := <-answer; status != http.StatusServiceUnavailable {
+		t.Errorf("the first answer on waking is %d, want %d", status, http.StatusServiceUnavailable)
+	}
+	harness.Eventually(t, slack, "the woken sidecar names its successor and has no leader file", func() bool {
+		status, told := frozen.Leader()
+		return status == http.StatusServiceUnavailable && told.Leader == heir.Pod && !frozen.HasLeaderFile()
+	})
+	if _, after := heir.Told(); !greater(after, before) {
+		t.Errorf("token %s after token %s: want a greater one", after, before)
+	}
+	witness.Verdict(t)
+}
 
 // TestFrozenBeyondTheLease is fault 7: the sidecar, the app or both are frozen for longer than the Lease, by a signal or by
 // the kernel's freezer, in a term or in the middle of a drain, with a write on its way. The other replica takes over; the
@@ -115,4 +165,53 @@ func bySignal(which func(*pod, *testing.T) int) func(*testing.T, *pod) func() {
 func wholeNode(_ *testing.T, p *pod) func() {
 	p.node.Freeze()
 	return p.node.Thaw
+}
+
+// TestHTTPAtTheDeadline is fault 14's last part: a leader that is cut off is asked without a pause while its validUntil
+// passes. Whoever asks at or past the validUntil that the answer itself names is told "not leader".
+func TestHTTPAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
+	e.Ship(t)
+	line := e.Cluster.Proxy(t)
+	leader := e.Prepare(t, "web-0")
+	leader.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
+	leader.Start(t, e)
+	harness.AwaitLeader(t, e.Duration+slack, leader)
+	heir := e.Start(t, "web-1")
+	witness := harness.Watch(t, leader, heir)
+	awaitRenewal(t, leader)
+	line.Cut()
+	cut := now()
+
+	var yes, no atomic.Int64
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			for end := cut.Add(e.Duration); now().Before(end); {
+				asked := now()
+				status, told := leader.Leader()
+				switch {
+				case status == http.StatusServiceUnavailable && !told.IsLeader:
+					no.Add(1)
+				case status == http.StatusOK && told.IsLeader && asked.Before(told.ValidUntil):
+					yes.Add(1)
+				default:
+					t.Errorf("asked %v after the validUntil that the answer names: status %d, %+v", asked.Sub(told.ValidUntil), status, told)
+					return
+				}
+			}
+		})
+	}
+	asking.Wait()
+	if yes.Load() == 0 || no.Load() == 0 {
+		t.Errorf("%d times yes and %d times no, want both: the deadline did not pass under the questions", yes.Load(), no.Load())
+	}
+	harness.AwaitLeader(t, e.Duration+slack, heir)
+	line.Heal()
+	harness.Eventually(t, slack, "the healed replica names its successor", func() bool {
+		_, told := leader.Leader()
+		return told.Leader == heir.Pod
+	})
+	witness.Verdict(t)
 }
