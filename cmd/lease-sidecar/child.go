@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
@@ -69,14 +70,15 @@ type command struct {
 	ends      chan child.End
 	abandon   func()
 	abandoned chan struct{} // closed when nobody waits for the command's own end any more
-	fit       voice
+	elector   *elector.Elector
+	voice     health.Voice // whether the command is healthy
 	backoff   child.Backoff
 	log       *slog.Logger
 }
 
-// open starts the guard of the command. The voice says whether the command is fit to lead.
-func (s childSettings) open(log *slog.Logger, election elector.Config, stopTimeout time.Duration) (*command, error) {
-	c := &command{exit: s.exit, ends: make(chan child.End, 1), abandoned: make(chan struct{}), log: log}
+// open starts the guard of the command. The voice says whether the command is healthy.
+func (s childSettings) open(log *slog.Logger, of *elector.Elector, voice health.Voice, election elector.Config, stopTimeout time.Duration) (*command, error) {
+	c := &command{exit: s.exit, ends: make(chan child.End, 1), abandoned: make(chan struct{}), elector: of, voice: voice, log: log}
 	c.abandon = sync.OnceFunc(func() { close(c.abandoned) })
 	config := child.Config{
 		Command: s.command, KillMargin: election.KillMargin(), StopTimeout: stopTimeout, Clock: bootclock.System{}, Log: log,
@@ -115,14 +117,14 @@ func (c *command) run(ctx context.Context, endCampaign func(error)) {
 			}
 		case <-pause:
 			pause = nil
-			c.fit.SetFit(true, "the pause after the command's end is over")
+			c.voice.SetHealthy(true, "the pause after the command's end is over")
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// ended acts on a command that ended while this replica led. It returns how long the replica stays unfit for that.
+// ended acts on a command that ended while this replica led. It returns how long the replica stays unhealthy for that.
 func (c *command) ended(e child.End, endCampaign func(error)) time.Duration {
 	why := fmt.Sprintf("the command ended with status %d", e.Status)
 	if e.Fault != "" {
@@ -130,7 +132,7 @@ func (c *command) ended(e child.End, endCampaign func(error)) time.Duration {
 	}
 	switch {
 	case e.Ordered: // the guard's deadline passed first: no fault of the command
-		_ = c.fit.elector().StepDown("the guard has stopped the command at its deadline") // an error: it leads no more
+		_ = c.elector.StepDown("the guard has stopped the command at its deadline") // an error: it leads no more
 		return 0
 	case c.exit:
 		endCampaign(errors.New(why))
@@ -138,7 +140,7 @@ func (c *command) ended(e child.End, endCampaign func(error)) time.Duration {
 	}
 	d := c.backoff.Next(e.Ran)
 	c.log.Info("handing over, and standing by for a while", "why", why, "pause", d)
-	c.fit.SetFit(false, why)
+	c.voice.SetHealthy(false, why)
 	return d
 }
 
