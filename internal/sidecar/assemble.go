@@ -52,9 +52,8 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 	c.publish = c.publisher(metrics, waiter)
 	config := s.cfg.Election
 	config.Identity = identity
-	deps := elector.Deps{
-		Store: store, Clock: clock, Log: log, Observer: metrics, Publish: c.publish, StopWait: waiter.Wait,
-	}
+	c.outputs = elector.Outputs{Publish: c.publish, StopWait: waiter.Wait, Observer: metrics}
+	deps := elector.Deps{Store: store, Clock: clock, Log: log}
 	if hold != nil {
 		deps.Hold = hold
 	}

@@ -13,7 +13,7 @@ import (
 
 // contender is the elector, as far as fitness goes.
 type contender interface {
-	SetFit(fit bool, why string)
+	SetHealthy(healthy bool, why string)
 	StepDown(cause string) error
 	Leadership() leadership.Leadership
 }
@@ -53,7 +53,7 @@ func (v voice) SetFit(fit bool, why string) {
 	if reasons := slices.Sorted(maps.Values(v.of.unfit)); len(reasons) > 0 {
 		why, fit = strings.Join(reasons, "; "), false
 	}
-	v.of.elector.SetFit(fit, why)
+	v.of.elector.SetHealthy(fit, why)
 }
 
 // fit reports whether the workload is fit to lead; without a health check it always is.

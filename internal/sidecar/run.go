@@ -31,6 +31,7 @@ const lastPublish = 2 * time.Second
 type candidate struct {
 	log     *slog.Logger
 	elector *elector.Elector
+	outputs elector.Outputs
 	fanOut  *signals.FanOut
 	remote  remote          // the signals that go over the network
 	file    *file.Signal    // nil without a signal directory
@@ -152,7 +153,7 @@ func (c *candidate) run(ctx context.Context, again <-chan struct{}) error {
 	}()
 	// A listener that fails ends the campaign, in good order.
 	stopWatching := context.AfterFunc(serving, func() { endCampaign(context.Cause(serving)) })
-	err := c.elector.Run(campaigning)
+	err := c.elector.Run(campaigning, c.outputs)
 	c.cause = context.Cause(campaigning)
 	stopWatching()
 

@@ -1,0 +1,133 @@
+//go:build linux
+
+package integration
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
+
+// TestRightsLostInMidTerm takes the Role's rules away under a leader: it stops by its validUntil, says what is
+// missing, and the election goes on once they are back.
+func TestRightsLostInMidTerm(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
+	e.Ship(t)
+	replicas := e.StartAll(t, 2)
+	witness := harness.Watch(t, replicas...)
+	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e.Access.SetRules(t)
+	checkLossByDeadline(t, leader, now().Add(2*e.Duration))
+	for _, s := range replicas {
+		if told, _ := s.Told(); told {
+			t.Errorf("%s leads without any rights", s.Pod)
+		}
+		harness.Eventually(t, slack, s.Pod+" is not ready: it could not lead", func() bool {
+			return s.ProbeStatus("/readyz") == http.StatusServiceUnavailable
+		})
+	}
+	if len(linesWith(leader, "update", e.Lease, "role")) == 0 {
+		t.Error("the leader's log does not name the verb, the Lease and the Role")
+	}
+	e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
+	harness.AwaitLeader(t, 2*e.Duration+slack, replicas...)
+	witness.Verdict(t)
+}
+
+// TestTokenRotation makes the leader's token invalid and puts a new one into its file: the term goes on.
+func TestTokenRotation(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
+	e.Ship(t)
+	s := e.Start(t, "web-0")
+	harness.AwaitLeader(t, e.Duration+slack, s)
+	_, token := s.Told()
+	began := time.Now()
+	e.Access.Rotate(t)
+	// The API server believes in a token for some 10 s after it has become invalid; a term lasts 10 s more.
+	harness.Throughout(t, 25*time.Second, "the same leader over the rotation", func() bool {
+		told, same := s.Told()
+		return told && same == token
+	})
+	refused := e.Cluster.Audit.Requests(t, began, func(r harness.Request) bool {
+		return r.Namespace == e.Namespace && r.Code == http.StatusUnauthorized
+	})
+	t.Logf("%d requests with the old token were refused", len(refused))
+}
+
+// TestMissingRights leaves out one verb at a time. The sidecar keeps trying, says what is missing and what fixes it, is
+// not ready where it could not lead, and leads as soon as the Role allows it.
+func TestMissingRights(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		verb  string
+		rules func(lease string) []rbacv1.PolicyRule
+		ready int  // the probe's answer once the fault shows
+		leads bool // it can lead all the same
+	}{
+		{verb: "get", rules: func(string) []rbacv1.PolicyRule { return nil }, ready: http.StatusServiceUnavailable},
+		{verb: "watch", rules: onlyVerbs("get", "update"), ready: http.StatusOK, leads: true},
+		{verb: "update", rules: onlyVerbs("get", "watch"), ready: http.StatusServiceUnavailable},
+	} {
+		t.Run(tc.verb, func(t *testing.T) {
+			t.Parallel()
+			e := harness.NewElection(t, harness.Shared(t), mixedDuration)
+			e.Ship(t)
+			e.Access.SetRules(t, tc.rules(e.Lease)...)
+			s := e.Start(t, "web-0")
+			harness.Eventually(t, e.Duration+slack, "the log names the verb, the Lease and the fix, and the probe shows it", func() bool {
+				return len(linesWith(s, tc.verb, e.Lease, "role")) > 0 && s.ProbeStatus("/readyz") == tc.ready
+			})
+			harness.Throughout(t, 4*time.Second, "it runs on, started, ready or not, and leads only where it can", func() bool {
+				told, _ := s.Told()
+				return s.Alive() && (tc.leads || !told) && s.ProbeStatus("/startupz") == http.StatusOK && s.ProbeStatus("/readyz") == tc.ready
+			})
+			want := 1 // that a request has failed, or the watch
+			if !tc.leads {
+				want++ // and that this replica cannot lead
+			}
+			if said := linesWith(s, tc.verb, e.Lease, "role"); len(said) != want {
+				t.Errorf("said %d times, want %d times:\n%s", len(said), want, strings.Join(said, ""))
+			}
+			e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
+			harness.AwaitLeader(t, e.Duration+slack, s)
+			if status := s.ProbeStatus("/readyz"); status != http.StatusOK {
+				t.Errorf("GET /readyz on the leader: %d, want %d", status, http.StatusOK)
+			}
+		})
+	}
+}
+
+func onlyVerbs(verbs ...string) func(string) []rbacv1.PolicyRule {
+	return func(lease string) []rbacv1.PolicyRule {
+		rules := harness.DocumentedRules(lease)
+		rules[0].Verbs = verbs
+		return rules
+	}
+}
+
+// linesWith returns the log's warnings and errors that have all the words, in whichever case.
+func linesWith(s *harness.Sidecar, words ...string) []string {
+	var found []string
+lines:
+	for line := range strings.Lines(s.Log()) {
+		var entry struct{ Level string }
+		if json.Unmarshal([]byte(line), &entry) != nil || (entry.Level != "WARN" && entry.Level != "ERROR") {
+			continue
+		}
+		for _, word := range words {
+			if !strings.Contains(strings.ToLower(line), strings.ToLower(word)) {
+				continue lines
+			}
+		}
+		found = append(found, line)
+	}
+	return found
+}

@@ -1,0 +1,117 @@
+//go:build linux
+
+package integration
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
+
+// watching makes an election whose replicas watch their own pods, with the documented right where it is given.
+func watching(t *testing.T, rules ...rbacv1.PolicyRule) *harness.Election {
+	t.Helper()
+	c := harness.Shared(t)
+	e := harness.InNamespace(t, c, c.Namespace(t, nil), 3*time.Second)
+	e.Access = c.Grant(t, e.Namespace, "web", append(harness.DocumentedRules(e.Lease), rules...)...)
+	e.Flags = []string{"--watch-pod", "--placement", "classic"}
+	e.Ship(t)
+	return e
+}
+
+// podWithSidecar makes a Pod of two main containers and the sidecar, on a node that nobody runs: the API server then
+// leaves its end to a kubelet, whose part the test has.
+func podWithSidecar(t *testing.T, e *harness.Election, name string) *corev1.Pod {
+	t.Helper()
+	always := corev1.ContainerRestartPolicyAlways
+	image := "registry.example.com/web:1"
+	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Create(t.Context(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: corev1.PodSpec{
+			ServiceAccountName: e.Access.Account, NodeName: "nowhere",
+			InitContainers: []corev1.Container{{Name: "setup", Image: image}, {Name: "lease-sidecar", Image: image, RestartPolicy: &always}},
+			Containers:     []corev1.Container{{Name: "web", Image: image}, {Name: "log", Image: image}},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatalf("create the Pod: %v", err)
+	}
+	return pod
+}
+
+// reports has the kubelet say which containers of a Pod have terminated.
+func reports(t *testing.T, e *harness.Election, name string, terminated ...string) {
+	t.Helper()
+	pods := e.Cluster.Admin.CoreV1().Pods(e.Namespace)
+	pod, err := pods.Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func(container string) corev1.ContainerStatus {
+		s := corev1.ContainerStatus{Name: container, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
+		if slices.Contains(terminated, container) {
+			s.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed"}}
+		}
+		return s
+	}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{status("web"), status("log")}
+	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{status("setup"), status("lease-sidecar")}
+	if _, err := pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatalf("report the Pod's status: %v", err)
+	}
+}
+
+// TestThePodsOwnStatusIsSeen deletes the leader's Pod and ends its sidecar. The Lease is kept, also beyond the term's
+// validity, until the kubelet has reported that the last container of the workload has terminated.
+func TestThePodsOwnStatusIsSeen(t *testing.T) {
+	t.Parallel()
+	e := watching(t, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}})
+	var replicas []*harness.Sidecar
+	for _, name := range []string{"web-0", "web-1"} {
+		replicas = append(replicas, startIn(t, e, podWithSidecar(t, e, name)))
+		reports(t, e, name, "setup")
+	}
+	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	heir := harness.Others(replicas, leader)[0]
+	if err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Delete(t.Context(), leader.Pod, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := leader.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	reports(t, e, leader.Pod, "setup", "web")
+	for end := time.Now().Add(2 * e.Duration); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if told, _ := heir.Told(); told {
+			t.Fatal("another replica leads while a container runs")
+		}
+	}
+	began := now()
+	reports(t, e, leader.Pod, "setup", "web", "log")
+	harness.AwaitLeader(t, e.Duration+slack, heir)
+	t.Logf("the next replica leads %s after the kubelet's report", now().Sub(began))
+	leader.AwaitExit(t, slack, 0)
+	if !strings.Contains(leader.Log(), "(pod)") {
+		t.Errorf("the log does not say that the pod's status was seen:\n%s", leader.Log())
+	}
+}
+
+// TestThePodsStatusIsForbidden says which right is missing, and hands over as if nobody had looked.
+func TestThePodsStatusIsForbidden(t *testing.T) {
+	t.Parallel()
+	e := watching(t)
+	leader := startIn(t, e, podWithSidecar(t, e, "web-0"))
+	harness.AwaitLeader(t, e.Duration+slack, leader)
+	leader.Terminate(t)
+	leader.AwaitExit(t, slack, 0)
+	if !strings.Contains(leader.Log(), "verbs: [") || !strings.Contains(leader.Log(), "--watch-pod needs this rule") {
+		t.Errorf("the log does not say which rule is missing:\n%s", leader.Log())
+	}
+}

@@ -1,0 +1,136 @@
+package repo
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const module = "github.com/lease-sidecar/lease-sidecar"
+
+var (
+	// kubernetes is what a workload that reads its leadership must not be made to build.
+	kubernetes = []string{"k8s.io", "sigs.k8s.io"}
+	// client is the Kubernetes client; the stores' own business.
+	client = []string{"k8s.io/client-go"}
+	// unshipped does not belong in the binary: what imports every API group (twice the size), the elector that we
+	// do not use (docs/adr/0001-own-elector.md), and what only tests need.
+	unshipped = []string{
+		"k8s.io/client-go/kubernetes", "k8s.io/client-go/informers", "k8s.io/client-go/tools/leaderelection", "testing",
+	}
+)
+
+// fences is the picture in doc.go, room by room. The first that fits a package counts.
+var fences = []fence{
+	{room: "pkg/bootclock", never: kubernetes},
+	{room: "pkg/bootclock/clocktest", of: []string{"pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/naming", never: kubernetes},
+	{room: "pkg/leadership", of: []string{"pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/leadership/leadershiptest", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/lease", of: []string{"pkg/naming"}, never: client},
+	{room: "pkg/lease/internal/...", of: []string{"pkg/lease", "pkg/naming"}, never: client},
+	{room: "pkg/lease/storetest", of: []string{"pkg/lease", "pkg/lease/memory", "pkg/naming"}, never: client},
+	{room: "pkg/lease/memory", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: client},
+	{room: "pkg/lease/dir", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: client},
+	{room: "pkg/lease/kube", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: unshipped},
+	{room: "pkg/elector", of: []string{"pkg/lease", "pkg/leadership", "pkg/naming", "pkg/bootclock", "pkg/field"}, never: client},
+	{room: "pkg/signals", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/podlabel", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/webhook", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/event", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/process", of: []string{"internal/killtime", "internal/sight", "pkg/signals", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/field"},
+	{room: "pkg/signals/file", of: []string{"pkg/signals", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/child", of: []string{"internal/guard", "internal/killtime", "internal/sight", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "cmd/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
+	{room: "internal/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
+	{room: "examples/...", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "test/...", of: []string{"..."}},
+}
+
+func TestImportsAreAsDrawn(t *testing.T) {
+	for _, breach := range breaches(module, fences, list(t)) {
+		t.Errorf("%s; go doc ./test/repo shows the picture", breach)
+	}
+}
+
+func TestBreaches(t *testing.T) {
+	fences := []fence{
+		{room: "pkg/lease", of: []string{"pkg/naming"}},
+		{room: "pkg/naming", never: []string{"k8s.io"}},
+		{room: "cmd/...", of: []string{"pkg/..."}},
+		{room: "test/...", of: []string{"..."}},
+	}
+	tests := map[string]struct {
+		pkg  pkg
+		want []string
+	}{
+		"a drawn import": {
+			pkg: pkg{ImportPath: "m/pkg/lease", Imports: []string{"fmt", "m/pkg/naming"}, Deps: []string{"k8s.io/api"}},
+		},
+		"against the arrow": {
+			pkg:  pkg{ImportPath: "m/pkg/naming", Imports: []string{"m/pkg/lease"}},
+			want: []string{"pkg/naming imports pkg/lease"},
+		},
+		"a fence covers its own room only": {
+			pkg:  pkg{ImportPath: "m/pkg/lease/kube", Imports: []string{"m/pkg/naming"}},
+			want: []string{"pkg/lease/kube has no fence: give it one in test/repo"},
+		},
+		"an allowed room does not let in what lies below": {
+			pkg:  pkg{ImportPath: "m/pkg/lease", Imports: []string{"m/pkg/naming/deep"}},
+			want: []string{"pkg/lease imports pkg/naming/deep"},
+		},
+		"forbidden, reached through another": {
+			pkg:  pkg{ImportPath: "m/pkg/naming", Imports: []string{"x.org/y"}, Deps: []string{"k8s.io/api/core/v1", "x.org/y"}},
+			want: []string{"pkg/naming reaches k8s.io/api/core/v1"},
+		},
+		"a path that only begins alike": {
+			pkg: pkg{ImportPath: "m/pkg/naming", Deps: []string{"k8s.iox/api"}},
+		},
+		"below a covered room": {
+			pkg: pkg{ImportPath: "m/cmd/tool", Imports: []string{"m/pkg/lease", "m/pkg/naming"}},
+		},
+		"anything goes in tests": {
+			pkg: pkg{ImportPath: "m/test/integration", Imports: []string{"m/cmd/tool"}},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, breaches("m", fences, []pkg{tc.pkg})); diff != "" {
+				t.Errorf("breaches (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// list asks the go command for the packages of this module as they are built for Linux, without their tests.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", module+"/...")
+	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("list the module's packages: %v\n%s", err, stderr.String())
+	}
+	var pkgs []pkg
+	for decoder := json.NewDecoder(&stdout); ; {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("read the go command's list: %v", err)
+		}
+		pkgs = append(pkgs, p)
+	}
+	if len(pkgs) == 0 {
+		t.Fatal("the go command listed no packages")
+	}
+	return pkgs
+}

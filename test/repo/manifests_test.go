@@ -1,0 +1,76 @@
+package repo
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
+)
+
+// TestManifestsFitTheirSchema decodes every piece of YAML in the documents as what it claims to be, and accepts no
+// field that the API does not have.
+func TestManifestsFitTheirSchema(t *testing.T) {
+	seen := 0
+	for _, path := range tree(t, ".md") {
+		for _, manifest := range manifests(read(t, path)) {
+			seen++
+			if err := decode(manifest); err != nil {
+				t.Errorf("%s: %v in\n%s", path, err, manifest)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no document has a manifest: has the way to mark them changed?")
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	tests := map[string]string{
+		"a field that is misspelt":   "apiVersion: v1\nkind: ServiceAccount\nautomountToken: false\n",
+		"a field in the wrong place": "spec:\n  restartPolicies: Always\n",
+		"a kind that is not there":   "apiVersion: v1\nkind: Leases\n",
+		"what is nothing we know":    "image: busybox\n",
+	}
+	for name, manifest := range tests {
+		t.Run(name, func(t *testing.T) {
+			if err := decode(manifest); err == nil {
+				t.Errorf("decode of\n%s\n= nil, want an error", manifest)
+			}
+		})
+	}
+}
+
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+
+func manifests(document string) []string {
+	var found []string
+	for _, block := range yamlBlock.FindAllStringSubmatch(document, -1) {
+		found = append(found, strings.Split(block[1], "---\n")...)
+	}
+	return found
+}
+
+// decode reads a whole object, or one of the pieces that the documents show: a pod's spec, the rules of a Role.
+func decode(manifest string) error {
+	var kind struct{ APIVersion, Kind string }
+	switch {
+	case strings.HasPrefix(manifest, "spec:"):
+		return yaml.UnmarshalStrict([]byte(manifest), &corev1.PodTemplateSpec{})
+	case strings.HasPrefix(manifest, "- apiGroups:"):
+		return yaml.UnmarshalStrict([]byte(manifest), &[]rbacv1.PolicyRule{})
+	}
+	if err := yaml.Unmarshal([]byte(manifest), &kind); err != nil {
+		return fmt.Errorf("read the kind: %w", err)
+	}
+	object, err := scheme.Scheme.New(schema.FromAPIVersionAndKind(kind.APIVersion, kind.Kind))
+	if err != nil {
+		return fmt.Errorf("find the kind: %w", err)
+	}
+	return yaml.UnmarshalStrict([]byte(manifest), object)
+}
