@@ -81,7 +81,9 @@ type Config struct {
 
 // Store is where the Lease is: in a directory, or else behind an API server.
 type Store struct {
-	Dir  string
+	// Dir is the directory; "" for none.
+	Dir string
+	// REST is the API server and the credentials.
 	REST *rest.Config
 }
 
@@ -109,8 +111,13 @@ func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, erro
 	return kube.New(kube.Config{REST: s.REST, Namespace: namespace, Name: name, Log: log})
 }
 
-// Candidate is who this replica is: a name that people know, and its pod's UID where it has one.
-type Candidate struct{ Name, PodUID string }
+// Candidate is who this replica is.
+type Candidate struct {
+	// Name is what people know it by, such as the pod's name.
+	Name string
+	// PodUID is its pod's UID; "" where it has none.
+	PodUID string
+}
 
 // Identity returns the candidate's identity: the pod's own where alone says that no other process has it, else a new random one.
 // It fails on a name that an identity cannot hold.
