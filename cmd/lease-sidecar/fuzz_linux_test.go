@@ -150,7 +150,7 @@ func checkSettings(t *testing.T, s sidecar.Config) {
 	if w := s.Webhook; w != nil && (w.Timeout <= 0 || len(w.Success) == 0) {
 		t.Fatalf("webhook %+v", w)
 	}
-	if c := s.Health; c.Interval < shortestCheck || c.Timeout > c.Interval || c.Threshold < 1 || c.SuccessThreshold < 1 {
+	if c := s.Health; c.Validate() != nil {
 		t.Fatalf("health %+v", c)
 	}
 	if s.Command != nil && len(s.Command) == 0 {

@@ -5,30 +5,20 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
-const (
-	// shortestCheck is the least time from one health check to the next: below it they load the workload.
-	shortestCheck = 10 * time.Millisecond
-	// mostChecks bounds the thresholds.
-	mostChecks = 1000
-	// ownStartGrace is the default grace of a workload that only starts once this replica leads.
-	ownStartGrace = 30 * time.Second
-)
+// ownStartGrace is the default grace of a workload that only starts once this replica leads.
+const ownStartGrace = 30 * time.Second
 
 // health reads the health options. startsLate says that the workload runs only while this replica leads.
 func (a answers) health(startsLate bool) health.Config {
-	interval, ok := a.readDuration("health-interval")
-	if ok && interval < shortestCheck {
-		a.addf("--health-interval %q: want %s or more; 1s is usual", a.text("health-interval"), shortestCheck)
-	}
+	interval, readable := a.readDuration("health-interval")
 	c := health.Config{
 		URL: a.text("health-url"), TCP: a.text("health-tcp"), File: a.text("health-file"),
 		FileMaxAge: a.duration("health-file-max-age"), Interval: interval,
-		Timeout: a.duration("health-timeout"), Threshold: a.number("health-threshold", 1, mostChecks),
-		SuccessThreshold: a.number("health-success-threshold", 1, mostChecks),
+		Timeout: a.duration("health-timeout"), Threshold: a.number("health-threshold", 1, health.MaxThreshold),
+		SuccessThreshold: a.number("health-success-threshold", 1, health.MaxThreshold),
 		StartGrace:       a.duration("health-start-grace"), Cooldown: a.duration("health-cooldown"),
 		WhileLeading: a.healthWhile(startsLate),
 	}
@@ -38,8 +28,19 @@ func (a answers) health(startsLate bool) health.Config {
 	if c.WhileLeading && a.text("health-start-grace") == "" {
 		c.StartGrace = ownStartGrace
 	}
-	a.healthFaults(c)
+	judged := c
+	if !readable { // that is noted already
+		judged.Interval, judged.Timeout = time.Hour, 0
+	}
+	a.fields(healthFlags, judged.Validate())
 	return c
+}
+
+// healthFlags are the flags of the fields of a [health.Config].
+var healthFlags = map[string]string{
+	"URL": "health-url", "TCP": "health-tcp", "File": "health-file", "FileMaxAge": "health-file-max-age",
+	"Interval": "health-interval", "Timeout": "health-timeout", "Threshold": "health-threshold",
+	"SuccessThreshold": "health-success-threshold",
 }
 
 // healthWhile reads when the workload is checked.
@@ -60,29 +61,6 @@ func (a answers) startsLate() bool {
 		}
 	}
 	return a.command() != nil
-}
-
-func (a answers) healthFaults(c health.Config) {
-	given := 0
-	for _, name := range []string{"health-url", "health-tcp", "health-file"} {
-		if a.text(name) != "" {
-			given++
-		}
-	}
-	if given > 1 {
-		a.addf("--health-url, --health-tcp and --health-file: want one of them, not %d", given)
-	}
-	if c.Interval >= shortestCheck && c.Timeout > c.Interval {
-		a.addf("--health-timeout %s: want no more than --health-interval %s, so that one check ends before the next", c.Timeout, c.Interval)
-	}
-	if c.FileMaxAge > 0 && c.File == "" {
-		a.addf("--health-file-max-age %s: there is no file: set --health-file", c.FileMaxAge)
-	}
-	if given == 1 {
-		c.Clock = bootclock.System{}
-		_, err := health.New(c)
-		a.of(map[bool]string{true: "health-url", false: "health-tcp"}[c.URL != ""], err)
-	}
 }
 
 // number reads a whole number from least to most.

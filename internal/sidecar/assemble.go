@@ -29,6 +29,17 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 		}
 	}()
 	clock := bootclock.System{}
+	config := s.cfg.Election
+	config.Identity = identity
+	deps := elector.Deps{Store: store, Clock: clock, Log: log}
+	if hold != nil {
+		deps.Hold = hold
+	}
+	c.elector, err = elector.New(config, deps)
+	if err != nil {
+		return nil, err
+	}
+	c.board = health.NewBoard(c.elector)
 	c.light = footprint.New(clock)
 	feed := httpapi.NewFeed(clock)
 	if c.sights, err = s.cfg.openSights(log, clock, store, c.crashed); err != nil {
@@ -41,7 +52,8 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 	outputs := append([]signals.Signal{feed}, near.signals...)
 	far := s.cfg.openRemote(log, clock, store)
 	metrics := metrics.New(metrics.Config{
-		Lease: s.cfg.Election.Lease, Version: s.cfg.Version, Clock: clock, Signals: namesOf(append(far.all(), outputs...)), Fit: c.fit,
+		Lease: s.cfg.Election.Lease, Version: s.cfg.Version, Clock: clock, Signals: namesOf(append(far.all(), outputs...)),
+		Leadership: c.elector.Leadership, Healthy: c.healthy,
 	})
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
 	c.remote = far.drive(log, clock, metrics)
@@ -50,22 +62,7 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 		KillMargin: s.cfg.Election.KillMargin(), Sights: append(near.sights, c.sights.all...), Abandoned: c.abandoned, Log: log,
 	})
 	c.publish = c.publisher(metrics, waiter)
-	config := s.cfg.Election
-	config.Identity = identity
 	c.outputs = elector.Outputs{Publish: c.publish, StopWait: waiter.Wait, Observer: metrics}
-	deps := elector.Deps{Store: store, Clock: clock, Log: log}
-	if hold != nil {
-		deps.Hold = hold
-	}
-	c.elector, err = elector.New(config, deps)
-	if err != nil {
-		return nil, err
-	}
-	c.fitness.elector = c.elector
-	metrics.Follow(c.elector)
-	if c.health != nil {
-		c.health.Judge(c.fitness.voice("health"))
-	}
 	app := httpapi.NewApp(httpapi.AppConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.cfg.AllowStepDown,
 		Compat: s.cfg.Compat, Running: c.sights.running, Pod: s.cfg.Pod,
@@ -95,7 +92,7 @@ func (cfg Config) openOutlets(c *candidate, log *slog.Logger, clock bootclock.Cl
 	if cfg.Health.On() {
 		check := cfg.Health
 		check.Clock, check.Log = clock, log
-		if c.health, err = health.New(check); err != nil {
+		if c.health, err = health.New(check, c.board.Voice("health")); err != nil {
 			return o, err
 		}
 		if cfg.HealthProvesStop && cfg.Command == nil && !cfg.Process.Target.Given() { // what is seen itself is seen to its very end
@@ -109,10 +106,9 @@ func (cfg Config) openOutlets(c *candidate, log *slog.Logger, clock bootclock.Cl
 		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if cfg.Command != nil {
-		if c.command, err = cfg.openCommand(clock, log); err != nil {
+		if c.command, err = cfg.openCommand(c.elector, c.board.Voice("command"), clock, log); err != nil {
 			return o, err
 		}
-		c.command.fit = c.fitness.voice("command")
 		o.signals, o.sights = append(o.signals, c.command), append(o.sights, c.command)
 	}
 	return o, nil

@@ -10,8 +10,15 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
+
+// bystander is a candidate that never leads.
+type bystander struct{}
+
+func (bystander) SetHealthy(bool, string)           {}
+func (bystander) Leadership() leadership.Leadership { return leadership.Leadership{} }
 
 // The end of the health endpoint shows less than the end of the process, where that is seen: a process may close its endpoint and
 // work on.
@@ -28,7 +35,7 @@ func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
 			cfg := Config{Process: process.Config{Target: c.process}, HealthProvesStop: true, Health: health.Config{
 				TCP: "127.0.0.1:1", Interval: time.Second, Timeout: time.Second, Threshold: 1, SuccessThreshold: 1,
 			}}
-			candidate := &candidate{log: log}
+			candidate := &candidate{log: log, board: health.NewBoard(bystander{})}
 			o, err := cfg.openOutlets(candidate, log, clock)
 			if err != nil {
 				t.Fatal(err)

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
@@ -27,14 +29,15 @@ type command struct {
 	ends      chan child.End
 	abandon   func()
 	abandoned chan struct{} // closed when nobody waits for the command's own end any more
-	fit       voice
+	elector   *elector.Elector
+	voice     health.Voice // whether the command is healthy
 	backoff   child.Backoff
 	log       *slog.Logger
 }
 
-// openCommand starts the guard of the command.
-func (cfg Config) openCommand(clock bootclock.Clock, log *slog.Logger) (*command, error) {
-	c := &command{exit: cfg.ExitWithCommand, ends: make(chan child.End, 1), abandoned: make(chan struct{}), log: log}
+// openCommand starts the guard of the command. The voice says whether the command is healthy.
+func (cfg Config) openCommand(of *elector.Elector, voice health.Voice, clock bootclock.Clock, log *slog.Logger) (*command, error) {
+	c := &command{exit: cfg.ExitWithCommand, ends: make(chan child.End, 1), abandoned: make(chan struct{}), elector: of, voice: voice, log: log}
 	c.abandon = sync.OnceFunc(func() { close(c.abandoned) })
 	config := child.Config{
 		Command: cfg.Command, KillMargin: cfg.Election.KillMargin(), StopTimeout: cfg.StopTimeout, Clock: clock, Log: log,
@@ -73,14 +76,14 @@ func (c *command) run(ctx context.Context, endCampaign func(error)) {
 			}
 		case <-pause:
 			pause = nil
-			c.fit.SetFit(true, "the pause after the command's end is over")
+			c.voice.SetHealthy(true, "the pause after the command's end is over")
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// ended acts on a command that ended while this replica led. It returns how long the replica stays unfit for that.
+// ended acts on a command that ended while this replica led. It returns how long the replica stays unhealthy for that.
 func (c *command) ended(e child.End, endCampaign func(error)) time.Duration {
 	why := fmt.Sprintf("the command ended with status %d", e.Status)
 	if e.Fault != "" {
@@ -88,7 +91,7 @@ func (c *command) ended(e child.End, endCampaign func(error)) time.Duration {
 	}
 	switch {
 	case e.Ordered: // the guard's deadline passed first: no fault of the command
-		_ = c.fit.elector().StepDown("the guard has stopped the command at its deadline") // an error: it leads no more
+		_ = c.elector.StepDown("the guard has stopped the command at its deadline") // an error: it leads no more
 		return 0
 	case c.exit:
 		endCampaign(errors.New(why))
@@ -96,7 +99,7 @@ func (c *command) ended(e child.End, endCampaign func(error)) time.Duration {
 	}
 	d := c.backoff.Next(e.Ran)
 	c.log.Info("handing over, and standing by for a while", "why", why, "pause", d)
-	c.fit.SetFit(false, why)
+	c.voice.SetHealthy(false, why)
 	return d
 }
 

@@ -39,7 +39,7 @@ type candidate struct {
 	process *processTarget  // nil without a process to signal
 	command *command        // nil without a command to run
 	sights  sights
-	fitness fitness
+	board   *health.Board
 	light   *footprint.Light
 	cause   error // of the campaign's end, once it has ended by what happened in here
 	sites   []site
@@ -202,3 +202,6 @@ func (c *candidate) awaitStart(ctx context.Context) {
 	c.started.Store(true)
 	c.light.Run(ctx, c.log)
 }
+
+// healthy reports whether the workload is healthy; without a health check it always is.
+func (c *candidate) healthy() bool { return c.health == nil || c.health.Healthy() }

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,48 +17,56 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-multierror"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
-// told is a candidate that keeps what it is told.
-type told struct {
-	mu    sync.Mutex
-	level leadership.Leadership
-	words []string
+// candidate keeps what is reported to it, as "true: why".
+type candidate struct {
+	mu      sync.Mutex
+	now     leadership.Leadership
+	reports []string
 }
 
-func (c *told) SetFit(fit bool, why string) {
+func (c *candidate) SetHealthy(healthy bool, why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.words = append(c.words, fmt.Sprintf("%v: %s", fit, why))
+	c.reports = append(c.reports, fmt.Sprintf("%v: %s", healthy, why))
 }
 
-func (c *told) Leadership() leadership.Leadership {
+func (c *candidate) Leadership() leadership.Leadership {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.level
+	return c.now
 }
 
-// await waits until the last word begins so.
-func (c *told) await(t *testing.T, want string) {
+func (c *candidate) set(l leadership.Leadership) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = l
+}
+
+// await waits until the last report begins so.
+func (c *candidate) await(t *testing.T, want string) {
 	t.Helper()
 	var last string
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		c.mu.Lock()
-		last = c.words[len(c.words)-1]
+		last = c.reports[len(c.reports)-1]
 		c.mu.Unlock()
 		if strings.HasPrefix(last, want) {
 			return
 		}
 	}
-	t.Fatalf("the last word is %q, want %q", last, want)
+	t.Fatalf("the last report is %q, want %q", last, want)
 }
 
-func quickHealth(change func(*Config)) Config {
+func quickConfig(change func(*Config)) Config {
 	c := Config{
 		Interval: 10 * time.Millisecond, Timeout: 10 * time.Millisecond, Threshold: 3, SuccessThreshold: 1,
 		Clock: bootclock.System{}, Log: slog.New(slog.DiscardHandler),
@@ -67,14 +76,13 @@ func quickHealth(change func(*Config)) Config {
 }
 
 // checking runs a health check until the test ends.
-func checking(t *testing.T, cfg Config) (*Checker, *told) {
+func checking(t *testing.T, cfg Config) (*Checker, *candidate) {
 	t.Helper()
-	h, err := New(cfg)
+	c := &candidate{}
+	h, err := New(cfg, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &told{}
-	h.Judge(c)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -131,11 +139,11 @@ func TestLook(t *testing.T) {
 		name string
 		cfg  Config
 		want presence
-		says string // "" where the workload is well
+		errs string // "" where the workload is healthy
 	}{
 		{"200", Config{URL: web.URL + "/200"}, there, ""},
 		{"204", Config{URL: web.URL + "/204"}, there, ""},
-		{"a redirect is well, and not followed", Config{URL: web.URL + "/moved"}, there, ""},
+		{"a redirect is healthy, and not followed", Config{URL: web.URL + "/moved"}, there, ""},
 		{"400", Config{URL: web.URL + "/400"}, there, "status 400"},
 		{"503", Config{URL: web.URL + "/503"}, there, "status 503"},
 		{"no answer in time", Config{URL: web.URL + "/hangs"}, unclear, "deadline"},
@@ -161,31 +169,62 @@ func TestLook(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
 			got, err := p.look(ctx)
-			if got != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
-				t.Errorf("look: %v, %v, want %v, %q", got, err, c.want, c.says)
+			if got != c.want || (err == nil) != (c.errs == "") || err != nil && !strings.Contains(err.Error(), c.errs) {
+				t.Errorf("look: %v, %v, want %v, %q", got, err, c.want, c.errs)
 			}
 		})
 	}
 }
 
-func TestNewHealthRefuses(t *testing.T) {
-	for _, c := range []Config{{URL: "ftp://x/"}, {URL: "http:///x"}, {URL: "://"}, {TCP: "app:80"}, {TCP: "80"}} {
-		c.Clock = bootclock.System{}
-		if _, err := New(c); err == nil || !strings.Contains(err.Error(), "want") {
-			t.Errorf("New(%q%q): %v, want an error with the mend", c.URL, c.TCP, err)
-		}
+func TestConfigFaults(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+		want   []string
+	}{
+		{"nothing to check", func(*Config) {}, nil},
+		{"an URL of another kind", func(c *Config) { c.URL = "ftp://x/" }, []string{`URL "ftp://x/": want http://HOST:PORT/PATH, or https`}},
+		{"an URL without a host", func(c *Config) { c.URL = "http:///x" }, []string{`URL "http:///x": want http://HOST:PORT/PATH, or https`}},
+		{"no URL", func(c *Config) { c.URL = "://" }, []string{`URL "://": want http://HOST:PORT/PATH, or https`}},
+		{"a host's name", func(c *Config) { c.TCP = "app:80" }, []string{`TCP "app:80": want an IP address or localhost, not "app"`}},
+		{"a port", func(c *Config) { c.TCP = "80" }, []string{`TCP "80": want HOST:PORT, :PORT or unix:PATH`}},
+		{"two endpoints", func(c *Config) { c.TCP, c.File = ":80", "x" }, []string{`TCP ":80": want one of a URL, a TCP address and a file, not 2 of them`}},
+		{"the age of no file", func(c *Config) { c.FileMaxAge = time.Second }, []string{"FileMaxAge 1s: want a file as well, whose age that bounds"}},
+		{"too often", func(c *Config) { c.Interval, c.Timeout = 9*time.Millisecond, time.Hour }, []string{"Interval 9ms: want 10ms or more; 1s is usual"}},
+		{"checks that overlap", func(c *Config) { c.Timeout = time.Second }, []string{"Timeout 1s: want no more than the interval 10ms, so that one check ends before the next"}},
+		{"all at once", func(c *Config) { c.URL, c.Threshold, c.SuccessThreshold = "x", 0, 1001 }, []string{
+			`URL "x": want http://HOST:PORT/PATH, or https`, "Threshold 0: want a whole number from 1 to 1000", "SuccessThreshold 1001: want a whole number from 1 to 1000",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			if all, ok := errors.AsType[*multierror.Error](quickConfig(c.change).Validate()); ok {
+				for _, err := range all.Errors {
+					if _, ok := err.(*field.Error); !ok {
+						t.Errorf("%v is no field error", err)
+					}
+					got = append(got, err.Error())
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	if _, err := New(quickConfig(func(c *Config) { c.URL = "ftp://x/" }), &candidate{}); err == nil {
+		t.Error("New took an URL that it cannot ask")
 	}
 }
 
-// TestHealthTellsTheCandidate: the real thing, an app whose health comes and goes.
-func TestHealthTellsTheCandidate(t *testing.T) {
+// The reports about a real server whose health comes and goes.
+func TestHealthIsReportedToTheCandidate(t *testing.T) {
 	var status atomic.Int32
 	status.Store(500)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
 	defer app.Close()
-	h, c := checking(t, quickHealth(func(c *Config) { c.URL, c.Timeout = app.URL, time.Second }))
-	if h.Fit() {
-		t.Error("fit before its health is known")
+	h, c := checking(t, quickConfig(func(c *Config) { c.URL, c.Timeout = app.URL, time.Second }))
+	if h.Healthy() {
+		t.Error("healthy before its health is known")
 	}
 	status.Store(200)
 	c.await(t, "true")
@@ -199,8 +238,8 @@ func TestHealthTellsTheCandidate(t *testing.T) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if diff := cmp.Diff(want, c.words); diff != "" {
-		t.Errorf("words (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, c.reports); diff != "" {
+		t.Errorf("reports (-want +got):\n%s", diff)
 	}
 }
 
@@ -212,16 +251,14 @@ func TestStandbyThatDoesNotRunIsNotChecked(t *testing.T) {
 		w.WriteHeader(500)
 	}))
 	defer app.Close()
-	h, c := checking(t, quickHealth(func(c *Config) {
+	h, c := checking(t, quickConfig(func(c *Config) {
 		c.URL, c.Timeout, c.WhileLeading, c.Cooldown = app.URL, time.Second, true, time.Hour
 	}))
 	time.Sleep(50 * time.Millisecond)
-	if n := asked.Load(); n != 0 || !h.Fit() {
-		t.Errorf("asked %d times, fit %v, want 0, true", n, h.Fit())
+	if n := asked.Load(); n != 0 || !h.Healthy() {
+		t.Errorf("asked %d times, healthy %v, want 0, true", n, h.Healthy())
 	}
-	c.mu.Lock()
-	c.level = leadershiptest.Leading(bootclock.System{}, "5")
-	c.mu.Unlock()
+	c.set(leadershiptest.Leading(bootclock.System{}, "5"))
 	c.await(t, "false: 3 health checks")
 }
 
@@ -262,7 +299,7 @@ func TestEndpointGoneIsAStop(t *testing.T) {
 	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }))
 	address := app.Listener.Addr().String()
 	app.Listener.Close()
-	h, _ := checking(t, quickHealth(func(c *Config) { c.TCP, c.Timeout = address, time.Second }))
+	h, _ := checking(t, quickConfig(func(c *Config) { c.TCP, c.Timeout = address, time.Second }))
 	e := h.Endpoint()
 	if e.Kills() || e.Name() != "health" {
 		t.Errorf("kills %v, name %q", e.Kills(), e.Name())
@@ -294,7 +331,7 @@ func TestFileIsNoSight(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h, c := checking(t, quickHealth(func(c *Config) { c.File = path }))
+	h, c := checking(t, quickConfig(func(c *Config) { c.File = path }))
 	c.await(t, "true")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
