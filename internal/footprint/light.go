@@ -1,4 +1,8 @@
-package main
+//go:build linux
+
+// Package footprint keeps the process small: it gives memory back to the system that only the start, a change of leadership or a
+// scrape needed.
+package footprint
 
 import (
 	"context"
@@ -36,9 +40,9 @@ const (
 	reasons // how many there are
 )
 
-// light keeps the process small: it lets go of memory that only the start, a change of leadership or a scrape needed, some
+// Light keeps the process small: it lets go of memory that only the start, a change of leadership or a scrape needed, some
 // time after it, and now and then so that the runtime does not.
-type light struct {
+type Light struct {
 	clock bootclock.Clock
 	shed  func() error
 	moved chan struct{} // has room for one: due has changed
@@ -48,25 +52,26 @@ type light struct {
 	last bootclock.Instant          // when it was
 }
 
-func newLight(clock bootclock.Clock) *light {
-	return &light{clock: clock, shed: letGo, moved: make(chan struct{}, 1)}
+// New returns a Light that does nothing until [Light.Run].
+func New(clock bootclock.Clock) *Light {
+	return &Light{clock: clock, shed: letGo, moved: make(chan struct{}, 1)}
 }
 
 // letGo gives memory back to the system: the heap first, as that touches the program's own pages.
 func letGo() error {
 	debug.FreeOSMemory()
-	return shedIdlePages()
+	return ShedIdlePages()
 }
 
-// changed says that leadership has changed.
-func (l *light) changed() {
+// Changed says that leadership has changed.
+func (l *Light) Changed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.set(afterChange, l.clock.Now().Add(lightChange))
 }
 
-// scraped says that the metrics were asked for.
-func (l *light) scraped() {
+// Scraped says that the metrics were asked for.
+func (l *Light) Scraped() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.due[afterScrape].IsZero() {
@@ -75,7 +80,7 @@ func (l *light) scraped() {
 }
 
 // set says when memory is let go of for a reason. The lock is held.
-func (l *light) set(why reason, at bootclock.Instant) {
+func (l *Light) set(why reason, at bootclock.Instant) {
 	l.due[why] = at
 	select {
 	case l.moved <- struct{}{}:
@@ -84,7 +89,7 @@ func (l *light) set(why reason, at bootclock.Instant) {
 }
 
 // next returns whether something is due now, which counts as done then, and else when the next thing is; zero: nothing.
-func (l *light) next() (due bool, at bootclock.Instant) {
+func (l *Light) next() (due bool, at bootclock.Instant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.clock.Now()
@@ -104,8 +109,8 @@ func (l *light) next() (due bool, at bootclock.Instant) {
 	return due, at
 }
 
-// run lets go at once, a minute later, and then whenever it is due, until ctx ends or the system does not allow it.
-func (l *light) run(ctx context.Context, log *slog.Logger) {
+// Run lets go at once, a minute later, and then whenever it is due, until ctx ends or the system does not allow it.
+func (l *Light) Run(ctx context.Context, log *slog.Logger) {
 	timer := l.clock.NewTimer()
 	defer timer.Stop()
 	l.mu.Lock()
@@ -134,12 +139,12 @@ func (l *light) run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// watching has h serve, and takes note of scrapes.
-func (l *light) watching(h http.Handler) http.Handler {
+// Watching has h serve, and takes note of scrapes.
+func (l *Light) Watching(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
 		if r.URL.Path == "/metrics" {
-			l.scraped()
+			l.Scraped()
 		}
 	})
 }

@@ -1,9 +1,10 @@
-package main
+//go:build linux
+
+package sidecar
 
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -20,11 +21,11 @@ import (
 // milliseconds; where it is not, the release would have to wait for the same API server.
 const labelMoment = 200 * time.Millisecond
 
-// open makes the signals that go over the network. api is nil where there is no API server; the options refuse label and
-// Events then. events is among the outputs; nil without Events.
-func (s remoteSettings) open(log *slog.Logger, clock bootclock.Clock, api *kube.Client) (outputs []signals.Output, events *event.Signal) {
-	if s.webhook != nil {
-		config := *s.webhook
+// openRemote makes the signals that go over the network. api is nil where there is no API server: then there is neither label
+// nor Events. events is among the outputs; nil without Events.
+func (cfg Config) openRemote(log *slog.Logger, clock bootclock.Clock, api *kube.Client) (outputs []signals.Output, events *event.Signal) {
+	if cfg.Webhook != nil {
+		config := *cfg.Webhook
 		config.Clock = clock
 		output := signals.Output{Signal: webhook.New(config), Wait: signals.NoWait(), Remote: true}
 		if config.URL.Loopback() { // it is the workload's own
@@ -32,20 +33,20 @@ func (s remoteSettings) open(log *slog.Logger, clock bootclock.Clock, api *kube.
 		}
 		outputs = append(outputs, output)
 	}
-	if s.label != nil && api != nil {
-		config := *s.label
+	if cfg.Label != nil && api != nil {
+		config := *cfg.Label
 		config.API, config.Clock = api, clock
 		outputs = append(outputs, signals.Output{Signal: podlabel.New(config), Wait: signals.BestEffort(labelMoment), Remote: true})
 	}
-	if s.events && api != nil {
-		events = event.New(event.Config{API: api, Host: os.Getenv("NODE_NAME"), Clock: clock, Log: log})
+	if cfg.Events && api != nil {
+		events = event.New(event.Config{API: api, Host: cfg.Node, Clock: clock, Log: log})
 		outputs = append(outputs, signals.Output{Signal: events, Wait: signals.NoWait(), Remote: true})
 	}
 	return outputs, events
 }
 
 // abandoned records a drain that was given up while the workload was seen to run.
-func (c *sidecar) abandoned(d elector.Drain, running []string) {
+func (c *candidate) abandoned(d elector.Drain, running []string) {
 	if c.events == nil {
 		return
 	}

@@ -1,4 +1,6 @@
-package main
+//go:build linux
+
+package footprint
 
 import (
 	"context"
@@ -24,23 +26,23 @@ func (c bubbleClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTime
 func TestLittleIsLetGoOfWhileNothingHappens(t *testing.T) {
 	minute := func(n float64) time.Duration { return time.Duration(n * float64(time.Minute)) }
 	for name, tc := range map[string]struct {
-		happens func(l *light)
+		happens func(l *Light)
 		want    []time.Duration
 	}{
 		"nothing": {
-			func(*light) { time.Sleep(5 * time.Minute) },
+			func(*Light) { time.Sleep(5 * time.Minute) },
 			[]time.Duration{0, minute(1), minute(1) + lightIdle, minute(1) + 2*lightIdle},
 		},
-		"a handover": {func(l *light) {
+		"a handover": {func(l *Light) {
 			time.Sleep(minute(1.5))
-			l.changed()
+			l.Changed()
 			time.Sleep(time.Second)
-			l.changed()
+			l.Changed()
 			time.Sleep(minute(3))
 		}, []time.Duration{0, minute(1), minute(1.5) + time.Second + lightChange, minute(1.5) + time.Second + lightChange + lightIdle}},
-		"one scrape": {func(l *light) {
+		"one scrape": {func(l *Light) {
 			time.Sleep(minute(1.5))
-			l.scraped()
+			l.Scraped()
 			time.Sleep(minute(1))
 		}, []time.Duration{0, minute(1), minute(2)}},
 	} {
@@ -55,12 +57,12 @@ func TestLittleIsLetGoOfWhileNothingHappens(t *testing.T) {
 // Prometheus comes for ever: that has memory let go of once a minute at most, and does not put off what a handover needs.
 func TestScrapesHaveLittleLetGoOf(t *testing.T) {
 	const handover = 7*time.Minute + 3*time.Second
-	got := letGoDuring(t, func(l *light) {
-		handovers := time.AfterFunc(handover, l.changed)
+	got := letGoDuring(t, func(l *Light) {
+		handovers := time.AfterFunc(handover, l.Changed)
 		defer handovers.Stop()
 		for range 12 * 4 {
 			time.Sleep(15 * time.Second)
-			l.scraped()
+			l.Scraped()
 		}
 	})
 	if n := len(got); n < 11 || n > 15 {
@@ -72,15 +74,15 @@ func TestScrapesHaveLittleLetGoOf(t *testing.T) {
 }
 
 // letGoDuring returns when memory was let go of, since the start, while something happens in virtual time.
-func letGoDuring(t *testing.T, happens func(l *light)) (got []time.Duration) {
+func letGoDuring(t *testing.T, happens func(l *Light)) (got []time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		l := newLight(bubbleClock{})
+		l := New(bubbleClock{})
 		l.shed = func() error { got = append(got, time.Since(start)); return nil }
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); l.run(ctx, slog.New(slog.DiscardHandler)) }()
+		go func() { defer close(ended); l.Run(ctx, slog.New(slog.DiscardHandler)) }()
 		happens(l)
 		cancel()
 		<-ended

@@ -1,56 +1,39 @@
 package main
 
 import (
-	"log/slog"
 	"strconv"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
 // ownStartGrace is the default grace of a workload that only starts once this replica leads.
 const ownStartGrace = 30 * time.Second
 
-// healthOptions are the options that say whether the workload is healthy.
-var healthOptions = []string{
-	"health-url", "health-tcp", "health-file", "health-file-max-age", "health-interval", "health-timeout",
-	"health-threshold", "health-success-threshold", "health-start-grace", "health-cooldown", "health-while",
-	"health-proves-stop", "when-all-unfit",
-}
-
-// healthSettings is what was said about the workload's health.
-type healthSettings struct {
-	check      health.Config // its Log waits for the log
-	provesStop bool
-}
-
 // health reads the health options. startsLate says that the workload runs only while this replica leads.
-func (a answers) health(startsLate bool) healthSettings {
+func (a answers) health(startsLate bool) health.Config {
 	interval, readable := a.readDuration("health-interval")
-	s := healthSettings{provesStop: a.toggle("health-proves-stop"), check: health.Config{
+	c := health.Config{
 		URL: a.text("health-url"), TCP: a.text("health-tcp"), File: a.text("health-file"),
 		FileMaxAge: a.duration("health-file-max-age"), Interval: interval,
 		Timeout: a.duration("health-timeout"), Threshold: a.number("health-threshold", 1, health.MaxThreshold),
 		SuccessThreshold: a.number("health-success-threshold", 1, health.MaxThreshold),
 		StartGrace:       a.duration("health-start-grace"), Cooldown: a.duration("health-cooldown"),
-		WhileLeading: a.healthWhile(startsLate), Clock: bootclock.System{},
-	}}
-	c := &s.check
+		WhileLeading: a.healthWhile(startsLate),
+	}
 	if c.Timeout == 0 {
 		c.Timeout = min(c.Interval, time.Second)
 	}
 	if c.WhileLeading && a.text("health-start-grace") == "" {
 		c.StartGrace = ownStartGrace
 	}
-	judged := *c
+	judged := c
 	if !readable { // that is noted already
 		judged.Interval, judged.Timeout = time.Hour, 0
 	}
 	a.fields(healthFlags, judged.Validate())
-	return s
+	return c
 }
 
 // healthFlags are the flags of the fields of a [health.Config].
@@ -80,16 +63,6 @@ func (a answers) startsLate() bool {
 	return a.command() != nil
 }
 
-// open returns the health check, which reports to the candidate.
-func (s healthSettings) open(log *slog.Logger, candidate health.Candidate) (*health.Checker, error) {
-	check := s.check
-	check.Log = log
-	return health.New(check, candidate)
-}
-
-// healthy reports whether the workload is healthy; without a health check it always is.
-func (c *sidecar) healthy() bool { return c.health == nil || c.health.Healthy() }
-
 // number reads a whole number from least to most.
 func (a answers) number(name string, least, most int) int {
 	text := a.text(name)
@@ -100,9 +73,3 @@ func (a answers) number(name string, least, most int) int {
 	}
 	return n
 }
-
-// priority reads how early this candidate is in line.
-func (a answers) priority() int { return a.number("priority", 0, elector.MaxPriority) }
-
-// leadUnfit reads what an unhealthy candidate does where no healthy one leads.
-func (a answers) leadUnfit() bool { return a.choice("when-all-unfit", "wait", "lead") == "lead" }

@@ -188,7 +188,7 @@ func TestHealthWhile(t *testing.T) {
 		{[]string{"--health-while", "leading"}, true, "30s"},
 	} {
 		asked(t, func(a answers) {
-			check := a.health(a.startsLate()).check
+			check := a.health(a.startsLate())
 			if check.WhileLeading != tc.want || check.StartGrace.String() != tc.grace {
 				t.Errorf("%q: only while leading %v, grace %s; want %v, %s", tc.args, check.WhileLeading, check.StartGrace, tc.want, tc.grace)
 			}

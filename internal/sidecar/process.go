@@ -1,40 +1,18 @@
-package main
+//go:build linux
+
+package sidecar
 
 import (
 	"context"
 	"errors"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
-
-// processOptions are the options that say which process to tell, and how.
-var processOptions = []string{"process-name", "pid-file", "on-elected", "on-lost", "fence"}
-
-// process reads which process to tell; its Target is not given where there is none.
-func (a answers) process(election elector.Config, stopTimeout time.Duration) process.Config {
-	c := process.Config{
-		Target:    process.Target{Name: a.text("process-name"), PIDFile: a.text("pid-file")},
-		OnElected: a.processSignal("on-elected"), OnLost: a.processSignal("on-lost"),
-		Fence: a.choice("fence", "none", "kill") == "kill", KillMargin: election.KillMargin(), StopTimeout: stopTimeout, Clock: bootclock.System{},
-	}
-	a.add(c.Validate())
-	return c
-}
-
-func (a answers) processSignal(name string) process.Signo {
-	s, err := process.ParseSignal(a.text(name))
-	if err != nil {
-		a.addf("--%s %q: %w", name, a.text(name), err)
-	}
-	return s
-}
 
 // processTarget is the workload's process with the guard that keeps its deadline.
 type processTarget struct {
@@ -47,13 +25,14 @@ type processTarget struct {
 }
 
 // openProcess returns the target, or nil where none was asked for. crashed is told that it has ended while leading.
-func openProcess(c process.Config, log *slog.Logger, crashed func()) (*processTarget, error) {
+func openProcess(c process.Config, clock bootclock.Clock, log *slog.Logger, crashed func()) (*processTarget, error) {
 	if !c.Target.Given() {
 		return nil, nil
 	}
 	t := &processTarget{abandoned: make(chan struct{}), crashes: make(chan struct{}, 1), crashed: crashed}
 	t.abandon = sync.OnceFunc(func() { close(t.abandoned) })
-	c.Log, c.Crashed = log, func() {
+	c.Clock, c.Log = clock, log
+	c.Crashed = func() {
 		select {
 		case t.crashes <- struct{}{}:
 		default: // one that nobody has dealt with is there

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
+	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -45,7 +46,7 @@ func FuzzSettings(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, args, env string, classic bool) {
 		setAll(t, env)
-		s, read, shown, err := settle(args, classic)
+		s, read, shown, err := configure(args, classic)
 		switch {
 		case err != nil:
 			checkFault(t, err)
@@ -73,8 +74,8 @@ func setAll(t *testing.T, env string) {
 	}
 }
 
-// settle is run up to where the campaign would begin.
-func settle(args string, classic bool) (s settings, read bool, shown string, err error) {
+// configure is run up to where the campaign would begin.
+func configure(args string, classic bool) (s sidecar.Config, read bool, shown string, err error) {
 	line := []string{"lease-sidecar"}
 	if !classic {
 		line = append(line, "run")
@@ -85,16 +86,18 @@ func settle(args string, classic bool) (s settings, read bool, shown string, err
 	own, child := splitChild(line)
 	own, err = fromClassic(own)
 	if err != nil {
-		return settings{}, false, "", err
+		return sidecar.Config{}, false, "", err
 	}
 	if len(own) < 2 || own[1] != "run" {
-		return settings{}, false, "another command's", nil
+		return sidecar.Config{}, false, "another command's", nil
 	}
 	var out bytes.Buffer
 	app := newApp(child, strings.NewReader(""), &out, io.Discard)
 	app.Command("run").Action = onlyOwnArguments(func(c *cli.Context) error {
 		read = true
-		s, err = answers{&faults{}, c}.settings()
+		a := answers{&faults{}, c}
+		s, _ = a.config()
+		err = a.err()
 		return err
 	}, child, true)
 	err = app.Run(own)
@@ -116,16 +119,16 @@ func checkFault(t *testing.T, err error) {
 }
 
 // checkSettings asks again, of those who will use them.
-func checkSettings(t *testing.T, s settings) {
+func checkSettings(t *testing.T, s sidecar.Config) {
 	t.Helper()
-	identity, err := s.candidate.identity(true)
+	identity, err := s.Candidate.Identity(true)
 	if err != nil {
-		t.Fatalf("candidate %+v: %v", s.candidate, err)
+		t.Fatalf("candidate %+v: %v", s.Candidate, err)
 	}
-	if _, err := s.candidate.identity(false); err != nil {
-		t.Fatalf("candidate %+v: %v", s.candidate, err)
+	if _, err := s.Candidate.Identity(false); err != nil {
+		t.Fatalf("candidate %+v: %v", s.Candidate, err)
 	}
-	e := s.election
+	e := s.Election
 	e.Identity = identity
 	if err := e.Validate(); err != nil {
 		t.Fatalf("%+v: %v", e, err)
@@ -136,21 +139,21 @@ func checkSettings(t *testing.T, s settings) {
 	if _, err := naming.ParseLeaseName(e.Lease); err != nil || naming.ValidateNamespace(e.Namespace) != nil {
 		t.Fatalf("Lease %q in %q: %v", e.Lease, e.Namespace, err)
 	}
-	for _, text := range []string{s.httpAddress, s.probeAddress} {
+	for _, text := range []string{s.HTTPAddress, s.ProbeAddress} {
 		if _, err := address.Parse(text); text != "" && err != nil {
 			t.Fatalf("listens at %q", text)
 		}
 	}
-	if s.store.dir == "" && s.store.rest == nil || s.drainTimeout < 0 || e.ForeignGrace < 0 {
+	if s.Store.Dir == "" && s.Store.REST == nil || s.DrainTimeout < 0 || e.ForeignGrace < 0 {
 		t.Fatalf("%+v", s)
 	}
-	if w := s.remote.webhook; w != nil && (w.Timeout <= 0 || len(w.Success) == 0) {
+	if w := s.Webhook; w != nil && (w.Timeout <= 0 || len(w.Success) == 0) {
 		t.Fatalf("webhook %+v", w)
 	}
-	if c := s.health.check; c.Validate() != nil {
+	if c := s.Health; c.Validate() != nil {
 		t.Fatalf("health %+v", c)
 	}
-	if s.child.command != nil && len(s.child.command) == 0 {
+	if s.Command != nil && len(s.Command) == 0 {
 		t.Fatal("a command of no words")
 	}
 }

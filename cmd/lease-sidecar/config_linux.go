@@ -5,108 +5,100 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease/dir"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
-	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
-// settings is what `run` was told, checked as far as that goes without touching anything.
-type settings struct {
-	candidate     candidate
-	election      elector.Config // its Identity waits for the signal directory's lock
-	store         storeChoice
-	signalDir     string // "" for no files
-	httpAddress   string // "" for none, as probeAddress
-	compat        httpapi.Compat
-	probeAddress  string
-	allowStepDown bool
-	stopTimeout   time.Duration
-	drainTimeout  time.Duration
-	exitOnLoss    bool // an unplanned loss ends the sidecar
-	health        healthSettings
-	child         childSettings
-	remote        remoteSettings
-	sights        sightSettings
-	process       process.Config // its Log waits for the log
-	log           logChoice
-}
-
-// storeChoice is where the Lease is kept: a directory, or else the API server.
-type storeChoice struct {
-	dir  string
-	rest *rest.Config
-}
-
-// name says where that is: what a predecessor left is believed only if it speaks of the same place.
-func (s storeChoice) name() string {
-	switch {
-	case s.rest != nil:
-		return "kube:" + s.rest.Host
-	case s.dir == "":
-		return "" // a fault that is noted already
+// config reads all options of `run`, so that every fault is reported at once.
+func (a answers) config() (sidecar.Config, logChoice) {
+	c := sidecar.Config{
+		Candidate:        a.candidate(),
+		Pod:              thisPod(),
+		Node:             os.Getenv("NODE_NAME"),
+		Version:          versionText(),
+		SignalDir:        a.text("signal-dir"),
+		HTTPAddress:      a.listen("http-address"),
+		Compat:           httpapi.Compat(a.choice("compat", "off", "classic", "nais")),
+		ProbeAddress:     a.listen("probe-address"),
+		AllowStepDown:    a.toggle("allow-step-down"),
+		StopTimeout:      a.stopTimeout(),
+		DrainTimeout:     a.duration("drain-timeout"),
+		Command:          a.givenCommand(),
+		ExitWithCommand:  a.choice("on-child-exit", "standby", "exit") == "exit",
+		Health:           a.health(a.startsLate()),
+		HealthProvesStop: a.toggle("health-proves-stop"),
 	}
-	path, err := filepath.Abs(s.dir)
-	if err != nil {
-		path = s.dir
-	}
-	return "dir:" + path
-}
-
-// open returns the Store of one Lease, and the client for the rest of the API; nil where the store is a directory.
-func (s storeChoice) open(namespace, name string, log *slog.Logger) (lease.Store, *kube.Client, error) {
-	if s.dir != "" {
-		store, err := dir.New(s.dir, namespace, name, log)
-		return store, nil, err
-	}
-	kube.RouteClientLogs(log)
-	api, err := kube.NewClient(s.rest, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	return api.Lease(namespace, name), api, nil
-}
-
-// settings reads all options of `run`, so that every fault is reported at once.
-func (a answers) settings() (settings, error) {
-	s := settings{
-		candidate:     a.candidate(),
-		signalDir:     a.text("signal-dir"),
-		httpAddress:   a.listen("http-address"),
-		compat:        httpapi.Compat(a.choice("compat", "off", "classic", "nais")),
-		probeAddress:  a.listen("probe-address"),
-		allowStepDown: a.toggle("allow-step-down"),
-		stopTimeout:   a.stopTimeout(),
-		drainTimeout:  a.duration("drain-timeout"),
-		exitOnLoss:    a.exitOnLoss(),
-		health:        a.health(a.startsLate()),
-		child:         a.child(),
-		log:           logChoice{format: a.choice("log-format", "json", "text"), level: a.level("log-level")},
-	}
+	log := logChoice{format: a.choice("log-format", "json", "text"), level: a.level("log-level")}
 	a.choice("placement", "native", "classic") // it says where the sidecar runs, and decides nothing
 	var namespace string
-	s.store, namespace = a.store()
-	s.election = a.electorConfig(a.namespace(namespace))
-	s.election.Store = s.store.name()
-	s.remote = a.remote(s.election.Namespace)
-	s.sights = a.sights(s.election.Namespace)
-	s.process = a.process(s.election, s.stopTimeout)
-	if s.signalDir != "" {
-		a.of("signal-dir", file.CheckDir(s.signalDir))
+	c.Store, namespace = a.store()
+	c.Election = a.electorConfig(a.namespace(namespace))
+	c.Election.Store = c.Store.Name()
+	c.Election.ExitOnLoss = a.choice("on-loss", "stand-by", "exit") == "exit"
+	a.remote(&c)
+	a.sights(&c)
+	c.Process = a.process(c.Election, c.StopTimeout)
+	if c.SignalDir != "" {
+		a.of("signal-dir", file.CheckDir(c.SignalDir))
 	}
-	return s, a.err()
+	return c, log
+}
+
+// givenCommand reads the command that runs only while this replica leads.
+func (a answers) givenCommand() []string {
+	command := a.command()
+	switch {
+	case command == nil:
+	case len(command) == 0:
+		a.addf("run --: there is no command: name it after --, or leave -- out")
+	default:
+		if _, err := exec.LookPath(command[0]); err != nil {
+			a.addf("run -- %s: %w: name a program that is in $PATH, or its whole path", command[0], err)
+		}
+	}
+	return command
+}
+
+// shortestStop is the least stop timeout: below it every handover would abandon, or kill, a workload that is just ending.
+const shortestStop = time.Second
+
+// stopTimeout reads how long a workload that is seen to run is waited for in a planned stop.
+func (a answers) stopTimeout() time.Duration {
+	d, ok := a.readDuration("stop-timeout")
+	if ok && d < shortestStop {
+		a.addf("--stop-timeout %q: want %s or more; 30s is usual, and no more than the pod's terminationGracePeriodSeconds", a.text("stop-timeout"), shortestStop)
+	}
+	return d
+}
+
+// candidate reads the identity's parts. A host's name is folded to lower case, as machines outside Kubernetes have
+// all sorts.
+func (a answers) candidate() sidecar.Candidate {
+	c := sidecar.Candidate{Name: a.text("identity"), PodUID: os.Getenv("POD_UID")}
+	source := "--identity"
+	if c.Name == "" {
+		c.Name, source = os.Getenv("POD_NAME"), "POD_NAME"
+	}
+	if c.Name == "" {
+		host, _ := os.Hostname() // an empty name is refused below, with the fix
+		c.Name, source = strings.ToLower(host), "the host's name; set --identity"
+	}
+	_, err := c.Identity(true)
+	for _, single := range flatten(err) {
+		a.addf("%w (from %s)", single, source)
+	}
+	return c
 }
 
 // electorConfig reads what to campaign for and on which timings, and has the elector judge it.
@@ -116,7 +108,7 @@ func (a answers) electorConfig(namespace string) elector.Config {
 		Lease: string(e.lease), Namespace: namespace, Workload: e.workload,
 		Duration: a.duration("lease-duration"), RenewDeadline: a.duration("renew-deadline"),
 		RenewInterval: a.duration("renew-interval"), ForeignGrace: a.duration("foreign-grace"),
-		Priority: a.priority(), LeadUnhealthy: a.leadUnfit(),
+		Priority: a.number("priority", 0, elector.MaxPriority), LeadUnhealthy: a.choice("when-all-unfit", "wait", "lead") == "lead",
 	}.WithDefaults()
 	judged := config
 	judged.Lease, judged.Identity = "noted-already", "noted-already" // what is wrong with them
@@ -153,7 +145,7 @@ func (a answers) timingFaults(err error) {
 }
 
 // store reads where the Lease is kept, and the namespace that goes with the credentials.
-func (a answers) store() (choice storeChoice, namespace string) {
+func (a answers) store() (store sidecar.Store, namespace string) {
 	text := a.text("store")
 	path, isDir := strings.CutPrefix(text, "dir:")
 	switch {
@@ -165,15 +157,15 @@ func (a answers) store() (choice storeChoice, namespace string) {
 		if err != nil {
 			a.addf("--store kube: %w; for replicas on one machine set --store dir:PATH", err)
 		}
-		return storeChoice{rest: config}, namespace
+		return sidecar.Store{REST: config}, namespace
 	case isDir && path != "":
 		if _, err := os.Stat(filepath.Dir(path)); err != nil {
 			a.addf("--store %q: %w: make that directory first", text, err)
 		}
-		return storeChoice{dir: path}, "default"
+		return sidecar.Store{Dir: path}, "default"
 	}
 	a.addf("--store %q: want kube, or dir:PATH", text)
-	return storeChoice{}, "default"
+	return sidecar.Store{}, "default"
 }
 
 // namespace returns the Lease's namespace; fallback is the credentials'.

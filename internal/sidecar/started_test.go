@@ -1,4 +1,6 @@
-package main
+//go:build linux
+
+package sidecar
 
 import (
 	"context"
@@ -6,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
@@ -14,10 +17,10 @@ import (
 // The election tells nothing then, and the workload may start all the same: the state is written.
 func TestStartedWhileADocumentStands(t *testing.T) {
 	for _, stands := range []bool{true, false} {
-		c := &sidecar{
-			stands: stands, told: make(chan struct{}), log: slog.New(slog.DiscardHandler),
+		c := &candidate{
+			stands: stands, first: make(chan struct{}), log: slog.New(slog.DiscardHandler),
 			fanOut: signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil),
-			light:  newLight(bootclock.System{}),
+			light:  footprint.New(bootclock.System{}),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})

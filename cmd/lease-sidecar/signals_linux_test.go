@@ -8,15 +8,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 )
+
+// readRemote reads the options of the signals that go over the network, for a Lease in the namespace default.
+func readRemote(a answers) sidecar.Config {
+	c := sidecar.Config{Election: elector.Config{Namespace: "default"}}
+	a.remote(&c)
+	return c
+}
 
 func TestRemoteSettings(t *testing.T) {
 	t.Setenv("POD_NAME", "web-0")
 	t.Setenv("POD_UID", "0b1f4a5e-0000-4000-8000-000000000000")
 	t.Setenv("POD_NAMESPACE", "shop")
 	asked(t, func(a answers) {
-		s := a.remote("default")
+		s := readRemote(a)
 		if err := a.err(); err != nil {
 			t.Fatal(err)
 		}
@@ -24,15 +33,15 @@ func TestRemoteSettings(t *testing.T) {
 			Label: podlabel.Label{Key: "role", Value: "primary"}, Pod: "web-0",
 			UID: "0b1f4a5e-0000-4000-8000-000000000000", Namespace: "shop",
 		}
-		if diff := cmp.Diff(&want, s.label); diff != "" {
+		if diff := cmp.Diff(&want, s.Label); diff != "" {
 			t.Errorf("label (-want +got):\n%s", diff)
 		}
-		if !s.events || s.webhook.URL.String() != "http://127.0.0.1:8080/x" || s.webhook.Timeout != 3*time.Second || !s.webhook.Success.Include(204) {
-			t.Errorf("got events %v, webhook %+v", s.events, s.webhook)
+		if !s.Events || s.Webhook.URL.String() != "http://127.0.0.1:8080/x" || s.Webhook.Timeout != 3*time.Second || !s.Webhook.Success.Include(204) {
+			t.Errorf("got events %v, webhook %+v", s.Events, s.Webhook)
 		}
 	}, "--label", "role=primary", "--events", "--webhook-url", "http://127.0.0.1:8080/x")
 	asked(t, func(a answers) {
-		if s := a.remote("default"); s.label != nil || s.webhook != nil || s.events || a.err() != nil {
+		if s := readRemote(a); s.Label != nil || s.Webhook != nil || s.Events || a.err() != nil {
 			t.Errorf("without options: %+v, %v; want nothing", s, a.err())
 		}
 	})
@@ -55,7 +64,7 @@ func TestRemoteFaults(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			asked(t, func(a answers) {
-				a.remote("default")
+				readRemote(a)
 				err := a.err()
 				if err == nil {
 					t.Fatal("no fault")

@@ -1,4 +1,6 @@
-package main
+//go:build linux
+
+package sidecar
 
 import (
 	"context"
@@ -6,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"sync"
 	"time"
 
@@ -19,48 +20,6 @@ import (
 )
 
 var _ signals.Signal = (*child.Child)(nil)
-
-// childOptions are the options of child mode.
-var childOptions = []string{"on-child-exit"}
-
-// metaChild is where newApp keeps what followed "--".
-const metaChild = "child"
-
-// childStatus is the exit code of a sidecar that ends as its command did.
-type childStatus int
-
-func (s childStatus) Error() string {
-	return fmt.Sprintf("the command has ended with status %d", int(s))
-}
-
-// childSettings is the command that runs only while this replica leads.
-type childSettings struct {
-	command []string // nil for none
-	exit    bool     // the sidecar ends when the command does, with its status
-}
-
-// command returns what followed "--"; nil without one.
-func (a answers) command() []string {
-	command, _ := a.c.App.Metadata[metaChild].([]string)
-	return command
-}
-
-// child reads the command and what to do when it ends.
-func (a answers) child() childSettings {
-	command := a.command()
-	s := childSettings{command: command, exit: a.choice("on-child-exit", "standby", "exit") == "exit"}
-	switch {
-	case command == nil:
-		return s
-	case len(command) == 0:
-		a.addf("run --: there is no command: name it after --, or leave -- out")
-		return s
-	}
-	if _, err := exec.LookPath(command[0]); err != nil {
-		a.addf("run -- %s: %w: name a program that is in $PATH, or its whole path", command[0], err)
-	}
-	return s
-}
 
 // command is child mode, put together.
 type command struct {
@@ -76,12 +35,12 @@ type command struct {
 	log       *slog.Logger
 }
 
-// open starts the guard of the command. The voice says whether the command is healthy.
-func (s childSettings) open(log *slog.Logger, of *elector.Elector, voice health.Voice, election elector.Config, stopTimeout time.Duration) (*command, error) {
-	c := &command{exit: s.exit, ends: make(chan child.End, 1), abandoned: make(chan struct{}), elector: of, voice: voice, log: log}
+// openCommand starts the guard of the command. The voice says whether the command is healthy.
+func (cfg Config) openCommand(of *elector.Elector, voice health.Voice, clock bootclock.Clock, log *slog.Logger) (*command, error) {
+	c := &command{exit: cfg.ExitWithCommand, ends: make(chan child.End, 1), abandoned: make(chan struct{}), elector: of, voice: voice, log: log}
 	c.abandon = sync.OnceFunc(func() { close(c.abandoned) })
 	config := child.Config{
-		Command: s.command, KillMargin: election.KillMargin(), StopTimeout: stopTimeout, Clock: bootclock.System{}, Log: log,
+		Command: cfg.Command, KillMargin: cfg.Election.KillMargin(), StopTimeout: cfg.StopTimeout, Clock: clock, Log: log,
 		Ended: func(e child.End) {
 			select {
 			case c.ends <- e:
@@ -161,13 +120,13 @@ func (c *command) close() error {
 	cancel()
 	<-watched
 	if status := c.Status(); c.exit && status != 0 {
-		err = errors.Join(childStatus(status), err)
+		err = errors.Join(CommandStatus(status), err)
 	}
 	return err
 }
 
 // closeCommand ends the command, where there is one and that has not been done.
-func (c *sidecar) closeCommand() error {
+func (c *candidate) closeCommand() error {
 	if c.command == nil || c.command.closed {
 		return nil
 	}
@@ -176,7 +135,7 @@ func (c *sidecar) closeCommand() error {
 }
 
 // abandon ends all waiting for the workload's own end.
-func (c *sidecar) abandon() {
+func (c *candidate) abandon() {
 	c.elector.Abandon()
 	if c.command != nil {
 		c.command.abandon()
@@ -187,7 +146,7 @@ func (c *sidecar) abandon() {
 }
 
 // reapAsParent collects the orphans that come to this process, where they do: as pid 1, and as a command's subreaper.
-func (c *sidecar) reapAsParent(ctx context.Context) {
+func (c *candidate) reapAsParent(ctx context.Context) {
 	if c.command != nil || os.Getpid() == 1 {
 		guard.Reap(ctx)
 	}
