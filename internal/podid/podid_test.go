@@ -15,21 +15,21 @@ func TestSent(t *testing.T) {
 		identity string
 		want     bool
 	}{
-		"nothing is known":                     {Pod{}, "apps/web-b/" + two, "web-b_" + two, true},
-		"our UID":                              {Pod{UID: one, Name: "web-a"}, "apps/web-a/" + one, "custom_" + two, true},
-		"our UID in capitals":                  {Pod{UID: "AAAAAAAA-1111-4111-8111-111111111111"}, "//aaaaaaaa-1111-4111-8111-111111111111", "", true},
-		"another UID":                          {Pod{UID: one, Name: "web-a"}, "apps/web-b/" + two, "web-b_" + two, false},
-		"our name, another UID":                {Pod{UID: one, Name: "web-a"}, "apps/web-a/" + two, "web-a_" + two, false},
-		"another UID, an identity like ours":   {Pod{UID: one, Name: "web-a"}, "apps/web-b/" + two, "web-a_" + one, false},
-		"our UID in the identity":              {Pod{UID: one, Name: "web-a"}, "", "custom_" + one, true},
-		"a random identity with our name":      {Pod{UID: one, Name: "web-a", Namespace: "apps"}, "", "web-a_" + two, true},
-		"a random identity with another name":  {Pod{UID: one, Name: "web-a"}, "", "web-b_" + two, false},
-		"our name in another namespace":        {Pod{UID: one, Name: "web-a", Namespace: "apps"}, "other/web-a/", "web-a_" + two, false},
-		"our name, its Lease in another":       {Pod{Name: "web-a", Namespace: "other"}, "", "web-a_" + two, false},
-		"our name, and no more is known of us": {Pod{Name: "web-a"}, "apps/web-a/" + one, "custom_" + one, true},
-		"another name, and no more is known":   {Pod{Name: "web-b"}, "apps/web-a/" + one, "web-b_" + one, false},
+		"nothing is known":                       {Pod{}, "apps/web-b/" + two, "web-b_" + two, true},
+		"our UID":                                {Pod{UID: one, Name: "web-a"}, "apps/web-a/" + one, "custom_" + two, true},
+		"our UID in capitals":                    {Pod{UID: "AAAAAAAA-1111-4111-8111-111111111111"}, "//aaaaaaaa-1111-4111-8111-111111111111", "", true},
+		"another UID":                            {Pod{UID: one, Name: "web-a"}, "apps/web-b/" + two, "web-b_" + two, false},
+		"our name, another UID":                  {Pod{UID: one, Name: "web-a"}, "apps/web-a/" + two, "web-a_" + two, false},
+		"another UID, an identity like ours":     {Pod{UID: one, Name: "web-a"}, "apps/web-b/" + two, "web-a_" + one, false},
+		"our UID in the identity":                {Pod{UID: one, Name: "web-a"}, "", "custom_" + one, true},
+		"a random identity with our name":        {Pod{UID: one, Name: "web-a", Namespace: "apps"}, "", "web-a_" + two, true},
+		"a random identity with another name":    {Pod{UID: one, Name: "web-a"}, "", "web-b_" + two, false},
+		"our name in another namespace":          {Pod{UID: one, Name: "web-a", Namespace: "apps"}, "other/web-a/", "web-a_" + two, false},
+		"our name, its Lease in another":         {Pod{Name: "web-a", Namespace: "other"}, "", "web-a_" + two, false},
+		"our name, and no more is known of us":   {Pod{Name: "web-a"}, "apps/web-a/" + one, "custom_" + one, true},
+		"another name, and no more is known":     {Pod{Name: "web-b"}, "apps/web-a/" + one, "web-b_" + one, false},
 		"only our UID, and the sidecar has none": {Pod{UID: one}, "apps/web-a/", "web-a_" + two, false},
-		"a header of another form":              {Pod{UID: one, Name: "web-a"}, "one/two", "web-a_" + one, true},
+		"a header of another form":               {Pod{UID: one, Name: "web-a"}, "one/two", "web-a_" + one, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := tc.own.Sent(Parse(tc.header), leadership.Leadership{Identity: tc.identity, Namespace: "apps"}); got != tc.want {
