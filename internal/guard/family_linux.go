@@ -32,7 +32,7 @@ func readProcess(pid int) (process, error) {
 func parseProcess(pid int, stat []byte) (process, error) {
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 20 || len(fields[0]) != 1 {
-		return process{}, fmt.Errorf("look at process %d: cannot make sense of its stat", pid)
+		return process{}, fmt.Errorf("look at process %d: its stat cannot be read", pid)
 	}
 	parent, err := strconv.Atoi(fields[1])
 	if err != nil {
@@ -115,9 +115,9 @@ func families(members []Member) ([]process, error) {
 	return found, nil
 }
 
-// strike sends a signal to a process, if it is still the one that started then. The number alone may have gone to
+// signalOne sends a signal to a process, if it is still the one that started then. The number alone may have gone to
 // another process meanwhile; the descriptor keeps to the one that was looked at.
-func strike(pid int, start uint64, s syscall.Signal) error {
+func signalOne(pid int, start uint64, s syscall.Signal) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return fmt.Errorf("open process %d: %w", pid, err)
@@ -136,15 +136,15 @@ func strike(pid int, start uint64, s syscall.Signal) error {
 	return nil
 }
 
-// strikeAll sends a signal to every process that is not a zombie, and reports how many there were.
-func strikeAll(all []process, s syscall.Signal) (living int, err error) {
+// signalAll sends a signal to every process that is not a zombie, and returns how many there were.
+func signalAll(all []process, s syscall.Signal) (living int, err error) {
 	var faults []error
 	for _, p := range all {
 		if p.state == 'Z' {
 			continue
 		}
 		living++
-		if err := strike(p.pid, p.start, s); err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, os.ErrNotExist) {
+		if err := signalOne(p.pid, p.start, s); err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, os.ErrNotExist) {
 			faults = append(faults, err)
 		}
 	}

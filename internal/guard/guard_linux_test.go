@@ -57,7 +57,7 @@ func guardCommand(t *testing.T, command ...string) *guarded {
 	t.Helper()
 	g := &guarded{t: t, dir: t.TempDir()}
 	var err error
-	g.Guard, err = Start(Config{Command: command, Heard: func(r Report) {
+	g.Guard, err = Start(Config{Command: command, Report: func(r Report) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.reports = append(g.reports, r)
@@ -169,8 +169,8 @@ func TestProgramIsStoppedWhenOrdered(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := g.gone()
-	if want := (End{Token: "7", Ordered: true}); *r.Ended != want || r.Heard != number {
-		t.Errorf("got %+v after order %d; want %+v after %d", *r.Ended, r.Heard, want, number)
+	if want := (End{Token: "7", Ordered: true}); *r.Ended != want || r.Taken != number {
+		t.Errorf("got %+v after order %d; want %+v after %d", *r.Ended, r.Taken, want, number)
 	}
 }
 
@@ -292,7 +292,7 @@ while :; do sleep 0.02; done`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.await("the stop is heard", func(r Report) bool { return r.Heard == number })
+	g.await("the stop is taken", func(r Report) bool { return r.Taken == number })
 	g.term("2", time.Minute, time.Minute)
 	g.pid("main.2")
 	g.term("3", time.Minute, time.Minute)

@@ -24,8 +24,8 @@ type Guard struct{}
 type Config struct {
 	// Command is the program and its arguments.
 	Command []string
-	// Heard takes every report.
-	Heard func(Report)
+	// Report takes every report.
+	Report func(Report)
 }
 
 // Start returns [ErrUnsupported].

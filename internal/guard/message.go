@@ -17,7 +17,7 @@ type Term struct {
 	Token string `json:"token"`
 	// Env is added to the program's environment, a KEY=VALUE each.
 	Env []string `json:"env"`
-	// Until is when the program is told to stop, unless the term is renewed.
+	// Until is when the program gets SIGTERM, unless the term is renewed.
 	Until bootclock.Instant `json:"until"`
 	// Kill is when it is killed, with all its descendants.
 	Kill bootclock.Instant `json:"kill"`
@@ -27,21 +27,21 @@ type Term struct {
 type Order struct {
 	// Deadline is when the process gets Signal, unless it is moved.
 	Deadline bootclock.Instant `json:"deadline"`
-	// PID and StartTime (field 22 of /proc/PID/stat) name the process: a number alone is given out again.
+	// PID and StartTime (field 22 of /proc/PID/stat) name the process: the kernel gives a number to another process later.
 	PID       int    `json:"pid"`
 	StartTime uint64 `json:"startTime"`
 	// Signal is what the process gets at Deadline.
 	Signal syscall.Signal `json:"signal"`
-	// Gain is what Signal takes back: where the process has not taken it yet when Signal is sent, Signal follows once
-	// more; 0: nothing.
+	// Gain is the signal that Signal reverses: if the process has not taken it yet when Signal is sent, Signal is sent
+	// once more later; 0: none.
 	Gain syscall.Signal `json:"gain,omitempty"`
 	// Kill is when it gets SIGKILL if it still lives, with its descendants and Kin; 0: never.
 	Kill bootclock.Instant `json:"kill"`
-	// Kin are other processes of the workload that were seen: the guard cannot find one whose parent has ended.
+	// Kin are other processes of the workload that the sidecar has seen: the guard cannot find one whose parent has ended.
 	Kin []Member `json:"kin,omitempty"`
 }
 
-// Member names a process: a number alone is given out again.
+// Member names a process: the kernel gives a number to another process later.
 type Member struct {
 	// PID is its number, and StartTime field 22 of its /proc/PID/stat.
 	PID       int    `json:"pid"`
@@ -58,21 +58,21 @@ func (o Order) equal(other Order) bool {
 type End struct {
 	// Token names the term.
 	Token string `json:"token"`
-	// Status is the exit status as a shell reckons it: 128 and the signal where one killed the program, 127 and 126
+	// Status is the exit status as a shell counts it: 128 and the signal where one killed the program, 127 and 126
 	// where it could not be started.
 	Status int `json:"status"`
 	// Signal is what killed the program; 0 where it ended by itself.
 	Signal syscall.Signal `json:"signal"`
-	// Ordered says that the program had been told to stop before it ended.
+	// Ordered says that the program had got SIGTERM from the guard before it ended.
 	Ordered bool `json:"ordered"`
 	// Fault says why the program could not be started; "" where it was.
 	Fault string `json:"fault"`
 }
 
-// Report is how things stand with the guard: a level, in which nothing of the ones before is lost.
+// Report is the guard's whole state: the newest report replaces those before it.
 type Report struct {
-	// Heard is the number of the last order that the guard has taken.
-	Heard uint64 `json:"heard"`
+	// Taken is the number of the last order that the guard has taken.
+	Taken uint64 `json:"taken"`
 	// PID is the program's; 0 while none runs.
 	PID int `json:"pid"`
 	// Alive says that the program, or a descendant of it, still lives.

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// guards holds the pids of this process's guards, which [Sweep] passes by with all that they keep.
+// guards holds the pids of this process's guards, which [Sweep] passes by with all that is below them.
 var guards sync.Map
 
 // reapPause is the time between looks for zombies, and what it takes to be one that nobody waits for.
@@ -35,12 +35,12 @@ func Sweep(ctx context.Context) error {
 		left, err := strays()
 		living := 0
 		if err == nil {
-			living, err = strikeAll(left, syscall.SIGKILL)
+			living, err = signalAll(left, syscall.SIGKILL)
 		}
 		if living == 0 && err == nil {
 			return nil
 		}
-		timer := time.NewTimer(again)
+		timer := time.NewTimer(killPause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -81,7 +81,7 @@ func New(cfg Config) (*Child, error) {
 func (c *Child) open() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	g, err := guard.Start(guard.Config{Command: c.cfg.Command, Heard: c.heard})
+	g, err := guard.Start(guard.Config{Command: c.cfg.Command, Report: c.heard})
 	if err != nil {
 		return fmt.Errorf("run %s: %w", c.cfg.Command[0], err)
 	}
@@ -158,7 +158,7 @@ func (c *Child) gone() bool {
 	if c.guard == nil {
 		return c.swept
 	}
-	return c.report.Heard >= c.order && !c.report.Alive
+	return c.report.Taken >= c.order && !c.report.Alive
 }
 
 // heard takes the guard's reports.

@@ -289,7 +289,7 @@ func TestPlannedStopWithoutItsGuard(t *testing.T) {
 			n.apply(leads("7", time.Minute))
 			main, daemon := n.pid("7"), n.pid("daemon")
 			n.apply(drains(500 * time.Millisecond))
-			n.within("the guard has heard", func() bool { n.Child.mu.Lock(); defer n.Child.mu.Unlock(); return n.report.Heard == n.order })
+			n.within("the guard has heard", func() bool { n.Child.mu.Lock(); defer n.Child.mu.Unlock(); return n.report.Taken == n.order })
 			if err := syscall.Kill(n.guardPID(), sig); err != nil {
 				t.Fatal(err)
 			}

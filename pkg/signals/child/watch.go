@@ -73,7 +73,7 @@ func (w *watch) rest() {
 			next = now.Add(look)
 		}
 	}
-	if w.report.Heard >= w.order {
+	if w.report.Taken >= w.order {
 		w.deaf, w.look = 0, 0
 	} else {
 		if w.look.IsZero() || !now.Before(w.look) { // news must not put a look off
@@ -102,7 +102,7 @@ func (c *Child) late() bootclock.Instant {
 func (w *watch) hangs() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.report.Heard >= w.order {
+	if w.report.Taken >= w.order {
 		w.deaf = 0
 	} else if !w.look.IsZero() && !w.cfg.Clock.Now().Before(w.look) {
 		w.deaf++
