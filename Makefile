@@ -30,7 +30,7 @@ DURATION ?= 1h
 WORK_SEEDS ?= 3
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
-PKG     ?= $$($(GO) list ./... | grep -v -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench)
+PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench)
 RUN     ?= .
 TIMEOUT ?= 40m
 # A skipped test is a failed run: what cannot be tested here is not known to work.
@@ -71,7 +71,7 @@ unit: $(GOTESTSUM) race-note ## the tests that need nothing but Go
 .PHONY: integration
 integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and kube-apiserver
 	cd test/cluster && $(GO_TEST) .
-	$(GO_TEST) ./test/integration/... ./test/histories/apiserver
+	$(GO_TEST) ./test/harness ./test/integration ./test/histories/apiserver
 	$(GO_TEST) ./test/chaos/...
 
 .PHONY: handovers
@@ -176,7 +176,7 @@ fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
 
 .PHONY: docs
 docs: ## write the generated reference: docs/reference/cli.md and the manual page
-	$(GO) test -count=1 ./test/docs -run TestReferenceIsTheCommandsOwn -update
+	$(GO) test -count=1 ./test/repo -run TestReferenceIsTheCommandsOwn -update
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.dev, or a copy: VULNDB=file:///…)

@@ -48,9 +48,8 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	c.publish = c.publisher(metrics, waiter)
 	config := s.election
 	config.Identity, config.ExitOnLoss = identity, s.exitOnLoss
-	deps := elector.Deps{
-		Store: store, Clock: clock, Log: log, Observer: metrics, Publish: c.publish, StopWait: waiter.Wait,
-	}
+	c.outputs = elector.Outputs{Publish: c.publish, StopWait: waiter.Wait, Observer: metrics}
+	deps := elector.Deps{Store: store, Clock: clock, Log: log}
 	if hold != nil {
 		deps.Hold = hold
 	}

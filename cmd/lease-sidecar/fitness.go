@@ -11,7 +11,7 @@ import (
 
 // contender is the elector, as far as fitness goes.
 type contender interface {
-	SetFit(fit bool, why string)
+	SetHealthy(healthy bool, why string)
 	StepDown(cause string) error
 	Leadership() leadership.Leadership
 }
@@ -51,5 +51,5 @@ func (v voice) SetFit(fit bool, why string) {
 	if reasons := slices.Sorted(maps.Values(v.of.unfit)); len(reasons) > 0 {
 		why, fit = strings.Join(reasons, "; "), false
 	}
-	v.of.elector.SetFit(fit, why)
+	v.of.elector.SetHealthy(fit, why)
 }

@@ -12,7 +12,7 @@ type listener struct {
 	why string
 }
 
-func (l *listener) SetFit(fit bool, why string)     { l.fit, l.why = fit, why }
+func (l *listener) SetHealthy(fit bool, why string) { l.fit, l.why = fit, why }
 func (*listener) StepDown(string) error             { return nil }
 func (*listener) Leadership() leadership.Leadership { return leadership.Leadership{} }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/dir"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
@@ -109,7 +111,7 @@ func (a answers) electorConfig(namespace string) elector.Config {
 		Lease: string(e.lease), Namespace: namespace, Workload: e.workload,
 		Duration: a.duration("lease-duration"), RenewDeadline: a.duration("renew-deadline"),
 		RenewInterval: a.duration("renew-interval"), ForeignGrace: a.duration("foreign-grace"),
-		Priority: a.priority(), LeadUnfit: a.leadUnfit(),
+		Priority: a.priority(), LeadUnhealthy: a.leadUnfit(),
 	}.WithDefaults()
 	judged := config
 	judged.Lease, judged.Identity = "noted-already", "noted-already" // what is wrong with them
@@ -117,15 +119,26 @@ func (a answers) electorConfig(namespace string) elector.Config {
 	return config
 }
 
+// electionFlags maps the fields of an [elector.Config] to the flags that set them.
+var electionFlags = map[string]string{
+	"Duration": "lease-duration", "RenewDeadline": "renew-deadline", "RenewInterval": "renew-interval",
+	"ForeignGrace": "foreign-grace", "Priority": "priority",
+}
+
 // timingFaults notes what the elector finds wrong. A timing that was not given, but follows from another one, is
 // only blamed where nothing else is.
 func (a answers) timingFaults(err error) {
-	var given []error
-	all := flatten(err)
-	for _, single := range all {
-		name, _, _ := strings.Cut(strings.TrimPrefix(single.Error(), "--"), " ")
-		if a.text(name) != "" {
-			given = append(given, single)
+	var given, all []error
+	for _, single := range flatten(err) {
+		var fault *field.Error
+		if !errors.As(single, &fault) {
+			all = append(all, single)
+			continue
+		}
+		flag := electionFlags[fault.Field]
+		all = append(all, fmt.Errorf("--%s %s: want %s", flag, fault.Value, fault.Want))
+		if a.text(flag) != "" {
+			given = append(given, all[len(all)-1])
 		}
 	}
 	if len(given) == 0 {

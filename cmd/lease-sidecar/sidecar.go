@@ -29,6 +29,7 @@ const lastWord = 2 * time.Second
 type sidecar struct {
 	log     *slog.Logger
 	elector *elector.Elector
+	outputs elector.Outputs
 	fanOut  *signals.FanOut
 	remote  remote          // the signals that go over the network
 	file    *file.Signal    // nil without a signal directory
@@ -144,7 +145,7 @@ func (c *sidecar) run(ctx context.Context) error {
 	}
 	// A listener that fails ends the campaign, in good order.
 	stopWatching := context.AfterFunc(serving, func() { endCampaign(context.Cause(serving)) })
-	err := c.elector.Run(campaigning)
+	err := c.elector.Run(campaigning, c.outputs)
 	c.cause = context.Cause(campaigning)
 	stopWatching()
 

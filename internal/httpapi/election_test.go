@@ -49,8 +49,6 @@ func start(t *testing.T, backend *memory.Backend, name string) *replica {
 	config.Identity = naming.Identity(name + "_00000000-0000-4000-8000-000000000000")
 	r.elector, err = elector.New(config, elector.Deps{
 		Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot",
-		Publish:  func(l leadership.Leadership) { waiter.Heard(l); fanOut.Publish(l) },
-		StopWait: waiter.Wait,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +63,11 @@ func start(t *testing.T, backend *memory.Backend, name string) *replica {
 	running.Go(func() { _ = fanOut.Run(telling) })
 	running.Go(func() {
 		defer close(r.ended)
-		if err := r.elector.Run(ctx); err != nil {
+		err := r.elector.Run(ctx, elector.Outputs{
+			Publish:  func(l leadership.Leadership) { waiter.Heard(l); fanOut.Publish(l) },
+			StopWait: waiter.Wait,
+		})
+		if err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestHandover times planned handovers, of each build in turn: from SIGTERM of the leader, whose command ends at once, to

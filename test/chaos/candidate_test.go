@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // candidate is the i-th of ours and the i-th of theirs: whatever befalls the one befalls the other.

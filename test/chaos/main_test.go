@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestMain runs the tests, or is the program of a replica that runs it only while it leads.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // Seconds is a duration that JSON shows in seconds, to the millisecond.

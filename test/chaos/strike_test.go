@@ -12,7 +12,7 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // strikeCandidate does one fault to a candidate of each side and mends it.

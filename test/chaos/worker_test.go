@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // The program of the replicas that run one while they lead is this test's own binary, with these arguments: the

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // The most that a candidate may ask, in requests a second, while nobody leads or can: in the end, and in the first minute,

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestServersWithOtherClocks puts two API servers whose wall clocks are 5 s apart behind a balancer that sends two

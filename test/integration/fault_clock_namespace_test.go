@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestReaderInAnotherTimeNamespace has a dead leader's document read where the boot clock is minutes behind: its

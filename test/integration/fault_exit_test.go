@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestLossEndsTheProcess cuts a leader's line under --on-loss exit: once the term has run out, and everything was told, the

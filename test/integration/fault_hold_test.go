@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestHoldCannotBeWritten lets the hold's write fail as the leader begins to hand over, and restarts it behind a cut line

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestSIGTERMComesBeforeTheAppEnds sends SIGTERM to a sidecar two seconds before its app is killed, as a kubelet does when

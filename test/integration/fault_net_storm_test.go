@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // everySecond is a fate for every second request of each kind, so that no regular order of reads and writes has all

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestHTTPAtTheDeadline is fault 14's last part: a leader that is cut off is asked without a pause while its validUntil

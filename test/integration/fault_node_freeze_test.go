@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestFrozenBeyondTheLease is fault 7: the sidecar, the app or both are frozen for longer than the Lease, by a signal or by

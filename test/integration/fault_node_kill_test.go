@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestKilled is fault 2: what leads is killed, in part or as a whole. Where the sidecar dies nobody takes the Lease before

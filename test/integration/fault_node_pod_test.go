@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // An app writes to the guarded resource for as long as it lives, whatever it is answered. A stubborn one ignores SIGTERM.

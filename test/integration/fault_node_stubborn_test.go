@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestStubbornApp is fault 15: the app ignores SIGTERM, in a handover on demand and at the sidecar's end. The Lease is

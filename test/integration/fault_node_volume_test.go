@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestVolumeFails is fault 14: the leader's signal directory takes no change any more, in several ways. Its files say

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestNotReadyWithoutAWay starts replicas that could never lead, for want of a right or of the Lease: they are not ready, and

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestCrowd hands over and crashes among 2, 3, 10 and 50 replicas (fault 1): there is one winner each time, one term

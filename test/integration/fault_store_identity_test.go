@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestIdentityUsedTwice runs two processes that were told the same pod name and UID (fault 11): the second never leads on

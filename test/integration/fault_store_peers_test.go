@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestPeerProcesses lets one of ours and one of client-go's electors, each a process, take turns (fault 12): every

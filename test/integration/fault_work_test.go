@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // The tests of this file and of fault_native_test.go judge by what two workloads wrote down themselves, on the boot clock:

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // The most that processes may go to sleep in ten seconds. A leader with its guard was seen to do so 90 to 230 times, a

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestThreeReplicas walks three replicas with the documented Role through a first election, a handover and a crash.

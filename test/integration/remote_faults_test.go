@@ -18,7 +18,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestRemoteSignalsUnderFaults takes the leader's label, webhook and Events through what can befall a leader. Whatever

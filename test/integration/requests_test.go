@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // budget is the most that an election may ask of the API server, in requests a second, however many replicas.

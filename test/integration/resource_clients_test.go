@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestThousandsOfClients has 2,100 clients at once ask the leader and wait for its events: it leads on, renews in time, and

@@ -11,7 +11,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestRightsLostInMidTerm takes the Role's rules away under a leader: it stops by its validUntil, says what is

@@ -15,7 +15,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/storetest"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestKubeStoreConformance runs the suite that every store passes on the real API server.

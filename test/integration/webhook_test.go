@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // receiver is a workload that is told by webhook.

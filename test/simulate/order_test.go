@@ -100,9 +100,9 @@ func (c *candidate) tellHealth(p *process) {
 	c.w.say(p.name, "life", "health: sick %v", sick)
 	c.w.mu.Unlock()
 	if sick {
-		p.elector.SetFit(false, "its health check fails")
+		p.elector.SetHealthy(false, "its health check fails")
 	} else {
-		p.elector.SetFit(true, "its health check passes")
+		p.elector.SetHealthy(true, "its health check passes")
 	}
 }
 

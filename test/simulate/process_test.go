@@ -86,7 +86,7 @@ func (w *world) launch(p *pod, hold *elector.Hold, lateLock bool) {
 	r.cfg = cfg
 	random := rand.New(rand.NewPCG(w.plan.Seed, uint64(r.number)))
 	deps := elector.Deps{
-		Store: r, Publish: r.publish, Clock: r, Rand: random.Float64, Log: w.logOf(r.name, "log"), StopWait: r.stopWait,
+		Store: r, Clock: r, Rand: random.Float64, Log: w.logOf(r.name, "log"),
 	}
 	if hold != nil {
 		deps.Hold = holdFile{hold, r}
@@ -154,7 +154,7 @@ func identityOf(name string, n int) string {
 func (p *process) run(ctx, telling context.Context) {
 	var tellers sync.WaitGroup
 	tellers.Go(func() { _ = p.fanOut.Run(telling) })
-	err := p.elector.Run(ctx)
+	err := p.elector.Run(ctx, elector.Outputs{Publish: p.publish, StopWait: p.stopWait})
 	last, cancel := context.WithTimeout(telling, 2*time.Second)
 	_ = p.fanOut.Settle(last)
 	cancel()

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 var binaryPath = flag.String("binary", "", "the sidecar to test, such as one of an older version; by default this tree's, built for the run")

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // trial is a program that runs without a sidecar.

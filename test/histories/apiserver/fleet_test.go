@@ -12,7 +12,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/test/histories"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 const (

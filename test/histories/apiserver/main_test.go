@@ -7,7 +7,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 var (

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness/skew"
+	"github.com/lease-sidecar/lease-sidecar/test/harness/skew"
 )
 
 // ClockFile is the pair of clocks of a pretended machine, which a sidecar of SkewableBinary reads. What such a sidecar

@@ -34,7 +34,7 @@ const skewedClock = `package bootclock
 import (
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/integration/harness/skew"
+	"github.com/lease-sidecar/lease-sidecar/test/harness/skew"
 )
 
 type trueClock struct{}

@@ -1,4 +1,4 @@
-package imports
+package repo
 
 import (
 	"bytes"
@@ -39,7 +39,7 @@ var fences = []fence{
 	{room: "pkg/lease/memory", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: client},
 	{room: "pkg/lease/dir", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: client},
 	{room: "pkg/lease/kube", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: unshipped},
-	{room: "pkg/elector", of: []string{"pkg/lease", "pkg/leadership", "pkg/naming", "pkg/bootclock"}, never: client},
+	{room: "pkg/elector", of: []string{"pkg/lease", "pkg/leadership", "pkg/naming", "pkg/bootclock", "pkg/field"}, never: client},
 	{room: "pkg/signals", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/podlabel", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/webhook", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
@@ -56,7 +56,7 @@ var fences = []fence{
 
 func TestImportsAreAsDrawn(t *testing.T) {
 	for _, breach := range breaches(module, fences, list(t)) {
-		t.Errorf("%s; go doc ./test/imports shows the picture", breach)
+		t.Errorf("%s; go doc ./test/repo shows the picture", breach)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestBreaches(t *testing.T) {
 		},
 		"a fence covers its own room only": {
 			pkg:  pkg{ImportPath: "m/pkg/lease/kube", Imports: []string{"m/pkg/naming"}},
-			want: []string{"pkg/lease/kube has no fence: give it one in test/imports"},
+			want: []string{"pkg/lease/kube has no fence: give it one in test/repo"},
 		},
 		"an allowed room does not let in what lies below": {
 			pkg:  pkg{ImportPath: "m/pkg/lease", Imports: []string{"m/pkg/naming/deep"}},

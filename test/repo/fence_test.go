@@ -1,4 +1,4 @@
-package imports
+package repo
 
 import (
 	"fmt"
@@ -30,7 +30,7 @@ func breaches(module string, fences []fence, pkgs []pkg) []string {
 		room := strings.TrimPrefix(p.ImportPath, module+"/")
 		i := slices.IndexFunc(fences, func(f fence) bool { return covers(f.room, room) })
 		if i < 0 {
-			found = append(found, fmt.Sprintf("%s has no fence: give it one in test/imports", room))
+			found = append(found, fmt.Sprintf("%s has no fence: give it one in test/repo", room))
 			continue
 		}
 		found = append(found, fences[i].breaches(module, room, p)...)
