@@ -17,7 +17,7 @@ import (
 )
 
 // assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
-func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Hold, identity naming.Identity, quit func()) (_ *sidecar, err error) {
+func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Hold, identity naming.Identity, quit func(error)) (_ *sidecar, err error) {
 	c := &sidecar{log: log, told: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -30,7 +30,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	if c.sights, err = s.openSights(log, clock, store, c.crashed); err != nil {
 		return nil, err
 	}
-	near, err := s.openOutlets(c, log, clock)
+	near, err := s.openOutlets(c, log, clock, quit)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		c.health.Judge(c.fitness.voice("health"))
 	}
 	app := httpapi.NewApp(httpapi.AppConfig{
-		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.allowStepDown,
+		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: func() { quit(errors.New("ended by POST /quitquitquit")) }, AllowStepDown: s.allowStepDown,
 		Compat: s.compat, Running: c.sights.running, Pod: thisPod(),
 	})
 	probes := httpapi.NewProbes(httpapi.ProbesConfig{
@@ -79,7 +79,7 @@ type outlets struct {
 }
 
 // openOutlets opens what the settings ask for, and leaves it with c, which closes it.
-func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
+func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Clock, quit func(error)) (o outlets, err error) {
 	if s.signalDir != "" {
 		if c.file, err = file.New(s.signalDir, clock, log); err != nil {
 			return o, err
@@ -101,10 +101,9 @@ func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Cloc
 		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if s.child.command != nil {
-		if c.command, err = s.child.open(log, s.election, s.stopTimeout); err != nil {
+		if c.command, err = s.child.open(log, s.election, s.stopTimeout, c.fitness.voice("command"), quit); err != nil {
 			return o, err
 		}
-		c.command.fit = c.fitness.voice("command")
 		o.signals, o.sights = append(o.signals, c.command), append(o.sights, c.command)
 	}
 	return o, nil

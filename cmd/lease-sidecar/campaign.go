@@ -53,7 +53,7 @@ func (s settings) campaign(parent context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.assemble(log, store, hold, identity, func() { quit(errors.New("ended by POST /quitquitquit")) })
+	c, err := s.assemble(log, store, hold, identity, quit)
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (c *sidecar) run(ctx context.Context) error {
 	defer endCampaign(nil)
 	tellers.Go(func() { c.reapAsParent(telling) })
 	if c.command != nil {
-		tellers.Go(func() { c.command.run(telling, endCampaign) })
+		tellers.Go(func() { c.command.Run(telling) })
 	}
 	// A listener that fails ends the campaign, in good order.
 	stopWatching := context.AfterFunc(serving, func() { endCampaign(context.Cause(serving)) })

@@ -98,7 +98,7 @@ func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
 				TCP: "127.0.0.1:1", Interval: time.Second, Timeout: time.Second, Threshold: 1, SuccessThreshold: 1, Clock: clock,
 			}}
 			sidecar := &sidecar{log: log}
-			o, err := s.openOutlets(sidecar, log, clock)
+			o, err := s.openOutlets(sidecar, log, clock, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -18,6 +18,8 @@ import (
 const (
 	// sendTime bounds the sending of an order: a pipe that stays full for so long has no reader.
 	sendTime = 200 * time.Millisecond
+	// ordersFD and reportsFD are the pipes' ends in the guard process.
+	ordersFD, reportsFD = 3, 4
 	// endTime bounds a guard's own end, killing included, once its sidecar has gone.
 	endTime = 2 * time.Second
 )
@@ -45,7 +47,8 @@ type Config struct {
 	Report func(Report)
 }
 
-// Start starts a guard: this very program again, with the argument [Subcommand]. End it with [Guard.Close]. It fails
+// Start starts a guard: this very program again, whose main function calls [Main] where [Invoked] says
+// so. End it with [Guard.Close]. It fails
 // where /proc does not show this process's own pid namespace, as the guard could then not find a descendant.
 func Start(c Config) (*Guard, error) {
 	if err := ownProc(); err != nil {
@@ -64,10 +67,10 @@ func Start(c Config) (*Guard, error) {
 	defer answers.Close()
 	g := &Guard{orders: orders, done: make(chan struct{})}
 	g.command = exec.Command("/proc/self/exe")
-	g.command.Args = append([]string{"lease-sidecar", Subcommand, "--"}, c.Command...)
+	g.command.Args = append([]string{"lease-sidecar", subcommand, "--"}, c.Command...)
 	g.command.Stdin, g.command.Stdout, g.command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	g.command.Env = append(os.Environ(), ignoredEntry())
-	g.command.ExtraFiles = []*os.File{theirs, answers}
+	g.command.ExtraFiles = []*os.File{theirs, answers} // ordersFD, reportsFD
 	// A group of its own: a terminal's Ctrl-C and Ctrl-Z mean the sidecar, not its guard.
 	g.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := g.command.Start(); err != nil {

@@ -5,7 +5,6 @@ package guard
 import (
 	"context"
 	"errors"
-	"io"
 	"syscall"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -32,7 +31,7 @@ type Config struct {
 func Start(Config) (*Guard, error) { return nil, ErrUnsupported }
 
 // Main returns [ErrUnsupported].
-func Main([]string, io.Reader, io.Writer) error { return ErrUnsupported }
+func Main([]string) error { return ErrUnsupported }
 
 // PID returns 0.
 func (*Guard) PID() int { return 0 }

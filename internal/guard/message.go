@@ -7,8 +7,16 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// Subcommand is the argument by which the program knows that it is to be a guard: `lease-sidecar guard -- CMD ARG…`.
-const Subcommand = "guard"
+// subcommand is the argument that makes the program a guard: `lease-sidecar guard -- CMD ARG…`.
+const subcommand = "guard"
+
+// Invoked reports whether the arguments of this process (os.Args) make it a guard, and returns what to give to [Main] then.
+func Invoked(args []string) (argv []string, ok bool) {
+	if len(args) < 3 || args[1] != subcommand || args[2] != "--" {
+		return nil, false
+	}
+	return args[3:], true
+}
 
 // Term is what the program runs for: one term of leadership.
 type Term struct {

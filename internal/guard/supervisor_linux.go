@@ -40,9 +40,11 @@ type supervisor struct {
 }
 
 // Main is the guard process: it takes orders until they end, and returns once nothing that it ran lives. argv is the
-// program with its arguments. It must be called from the process's main goroutine, which stays on its thread from then
-// on.
-func Main(argv []string, orders io.Reader, reports io.Writer) error {
+// program with its arguments, as [Invoked] returns them. It must be called from the process's main goroutine, which stays on
+// its thread from then on.
+func Main(argv []string) error {
+	syscall.CloseOnExec(ordersFD)
+	syscall.CloseOnExec(reportsFD)
 	// The kernel kills the program when the thread that started it ends (PR_SET_PDEATHSIG), so that thread must live as
 	// long as the process.
 	runtime.LockOSThread()
@@ -62,8 +64,8 @@ func Main(argv []string, orders io.Reader, reports io.Writer) error {
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, syscall.SIGCHLD)
 	defer signal.Stop(died)
-	s := &supervisor{argv: argv, reports: json.NewEncoder(reports)}
-	return s.run(read(orders), died)
+	s := &supervisor{argv: argv, reports: json.NewEncoder(os.NewFile(reportsFD, "reports"))}
+	return s.run(read(os.NewFile(ordersFD, "orders")), died)
 }
 
 // read turns lines into orders. The channel closes at the end, and at a line that is not an order.
