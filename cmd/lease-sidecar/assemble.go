@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/internal/metrics"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
@@ -25,6 +26,17 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		}
 	}()
 	clock := bootclock.System{}
+	config := s.election
+	config.Identity, config.ExitOnLoss = identity, s.exitOnLoss
+	deps := elector.Deps{Store: store, Clock: clock, Log: log}
+	if hold != nil {
+		deps.Hold = hold
+	}
+	c.elector, err = elector.New(config, deps)
+	if err != nil {
+		return nil, err
+	}
+	c.board = health.NewBoard(c.elector)
 	c.light = newLight(clock)
 	feed := httpapi.NewFeed(clock)
 	if c.sights, err = s.openSights(log, clock, store, c.crashed); err != nil {
@@ -37,7 +49,8 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 	outputs := append([]signals.Signal{feed}, near.signals...)
 	far := s.remote.open(log, clock, store)
 	metrics := metrics.New(metrics.Config{
-		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(append(far.all(), outputs...)), Fit: c.fit,
+		Lease: s.election.Lease, Version: versionText(), Clock: clock, Signals: namesOf(append(far.all(), outputs...)),
+		Leadership: c.elector.Leadership, Healthy: c.healthy,
 	})
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
 	c.remote = far.drive(log, clock, metrics)
@@ -46,22 +59,7 @@ func (s settings) assemble(log *slog.Logger, store lease.Store, hold *elector.Ho
 		KillMargin: s.election.KillMargin(), Sights: append(near.sights, c.sights.all...), Abandoned: c.abandoned, Log: log,
 	})
 	c.publish = c.publisher(metrics, waiter)
-	config := s.election
-	config.Identity, config.ExitOnLoss = identity, s.exitOnLoss
 	c.outputs = elector.Outputs{Publish: c.publish, StopWait: waiter.Wait, Observer: metrics}
-	deps := elector.Deps{Store: store, Clock: clock, Log: log}
-	if hold != nil {
-		deps.Hold = hold
-	}
-	c.elector, err = elector.New(config, deps)
-	if err != nil {
-		return nil, err
-	}
-	c.fitness.elector = c.elector
-	metrics.Follow(c.elector)
-	if c.health != nil {
-		c.health.Judge(c.fitness.voice("health"))
-	}
 	app := httpapi.NewApp(httpapi.AppConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: func() { quit(errors.New("ended by POST /quitquitquit")) }, AllowStepDown: s.allowStepDown,
 		Compat: s.compat, Running: c.sights.running, Pod: thisPod(),
@@ -87,7 +85,7 @@ func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Cloc
 		o.signals = append(o.signals, c.file)
 	}
 	if s.health.check.On() {
-		if c.health, err = s.health.open(log); err != nil {
+		if c.health, err = s.health.open(log, c.board.Voice("health")); err != nil {
 			return o, err
 		}
 		if s.health.provesStop && s.child.command == nil && !s.process.Target.Given() { // what is seen itself is seen to its very end
@@ -101,7 +99,7 @@ func (s settings) openOutlets(c *sidecar, log *slog.Logger, clock bootclock.Cloc
 		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if s.child.command != nil {
-		if c.command, err = s.child.open(log, s.election, s.stopTimeout, c.fitness.voice("command"), quit); err != nil {
+		if c.command, err = s.child.open(log, s.election, s.stopTimeout, commandElection{c.elector, c.board.Voice("command")}, quit); err != nil {
 			return o, err
 		}
 		o.signals, o.sights = append(o.signals, c.command), append(o.sights, c.command)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
@@ -65,18 +66,19 @@ type command struct {
 }
 
 // commandElection is what the command's end commands.
-type commandElection struct{ voice }
+type commandElection struct {
+	*elector.Elector
+	voice health.Voice
+}
 
-func (c commandElection) StepDown(cause string) error { return c.elector().StepDown(cause) }
-
-func (c commandElection) SetHealthy(healthy bool, why string) { c.SetFit(healthy, why) }
+func (c commandElection) SetHealthy(healthy bool, why string) { c.voice.SetHealthy(healthy, why) }
 
 // open starts the guard of the command. quit ends the sidecar, in good order.
-func (s childSettings) open(log *slog.Logger, election elector.Config, stopTimeout time.Duration, fit voice, quit func(error)) (*command, error) {
+func (s childSettings) open(log *slog.Logger, election elector.Config, stopTimeout time.Duration, commanded commandElection, quit func(error)) (*command, error) {
 	c := &command{exit: s.exit}
 	config := child.Config{
 		Command: s.command, KillMargin: election.KillMargin(), StopTimeout: stopTimeout, Clock: bootclock.System{},
-		Election: commandElection{fit}, Log: log,
+		Election: commanded, Log: log,
 	}
 	if s.exit {
 		config.Exit = quit

@@ -147,7 +147,7 @@ func checkSettings(t *testing.T, s settings) {
 	if w := s.remote.webhook; w != nil && (w.Timeout <= 0 || len(w.Success) == 0) {
 		t.Fatalf("webhook %+v", w)
 	}
-	if c := s.health.check; c.Interval < shortestCheck || c.Timeout > c.Interval || c.Threshold < 1 || c.SuccessThreshold < 1 {
+	if c := s.health.check; c.Validate() != nil {
 		t.Fatalf("health %+v", c)
 	}
 	if s.child.command != nil && len(s.child.command) == 0 {

@@ -11,16 +11,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
-const (
-	// shortestCheck is the least time from one health check to the next: below it they load the workload.
-	shortestCheck = 10 * time.Millisecond
-	// mostChecks bounds the thresholds.
-	mostChecks = 1000
-	// ownStartGrace is the default grace of a workload that only starts once this replica leads.
-	ownStartGrace = 30 * time.Second
-)
+// ownStartGrace is the default grace of a workload that only starts once this replica leads.
+const ownStartGrace = 30 * time.Second
 
-// healthOptions are the options that say whether the workload is fit to lead.
+// healthOptions are the options that say whether the workload is healthy.
 var healthOptions = []string{
 	"health-url", "health-tcp", "health-file", "health-file-max-age", "health-interval", "health-timeout",
 	"health-threshold", "health-success-threshold", "health-start-grace", "health-cooldown", "health-while",
@@ -35,15 +29,12 @@ type healthSettings struct {
 
 // health reads the health options. startsLate says that the workload runs only while this replica leads.
 func (a answers) health(startsLate bool) healthSettings {
-	interval, ok := a.readDuration("health-interval")
-	if ok && interval < shortestCheck {
-		a.addf("--health-interval %q: want %s or more; 1s is usual", a.text("health-interval"), shortestCheck)
-	}
+	interval, readable := a.readDuration("health-interval")
 	s := healthSettings{provesStop: a.toggle("health-proves-stop"), check: health.Config{
 		URL: a.text("health-url"), TCP: a.text("health-tcp"), File: a.text("health-file"),
 		FileMaxAge: a.duration("health-file-max-age"), Interval: interval,
-		Timeout: a.duration("health-timeout"), Threshold: a.number("health-threshold", 1, mostChecks),
-		SuccessThreshold: a.number("health-success-threshold", 1, mostChecks),
+		Timeout: a.duration("health-timeout"), Threshold: a.number("health-threshold", 1, health.MaxThreshold),
+		SuccessThreshold: a.number("health-success-threshold", 1, health.MaxThreshold),
 		StartGrace:       a.duration("health-start-grace"), Cooldown: a.duration("health-cooldown"),
 		WhileLeading: a.healthWhile(startsLate), Clock: bootclock.System{},
 	}}
@@ -54,8 +45,19 @@ func (a answers) health(startsLate bool) healthSettings {
 	if c.WhileLeading && a.text("health-start-grace") == "" {
 		c.StartGrace = ownStartGrace
 	}
-	a.healthFaults(*c)
+	judged := *c
+	if !readable { // that is noted already
+		judged.Interval, judged.Timeout = time.Hour, 0
+	}
+	a.fields(healthFlags, judged.Validate())
 	return s
+}
+
+// healthFlags are the flags of the fields of a [health.Config].
+var healthFlags = map[string]string{
+	"URL": "health-url", "TCP": "health-tcp", "File": "health-file", "FileMaxAge": "health-file-max-age",
+	"Interval": "health-interval", "Timeout": "health-timeout", "Threshold": "health-threshold",
+	"SuccessThreshold": "health-success-threshold",
 }
 
 // healthWhile reads when the workload is checked.
@@ -78,37 +80,15 @@ func (a answers) startsLate() bool {
 	return a.command() != nil
 }
 
-// open returns the health check.
-func (s healthSettings) open(log *slog.Logger) (*health.Checker, error) {
+// open returns the health check, which reports to the candidate.
+func (s healthSettings) open(log *slog.Logger, candidate health.Candidate) (*health.Checker, error) {
 	check := s.check
 	check.Log = log
-	return health.New(check)
+	return health.New(check, candidate)
 }
 
-// fit reports whether the workload is fit to lead; without a health check it always is.
-func (c *sidecar) fit() bool { return c.health == nil || c.health.Fit() }
-
-func (a answers) healthFaults(c health.Config) {
-	given := 0
-	for _, name := range []string{"health-url", "health-tcp", "health-file"} {
-		if a.text(name) != "" {
-			given++
-		}
-	}
-	if given > 1 {
-		a.addf("--health-url, --health-tcp and --health-file: want one of them, not %d", given)
-	}
-	if c.Interval >= shortestCheck && c.Timeout > c.Interval {
-		a.addf("--health-timeout %s: want no more than --health-interval %s, so that one check ends before the next", c.Timeout, c.Interval)
-	}
-	if c.FileMaxAge > 0 && c.File == "" {
-		a.addf("--health-file-max-age %s: there is no file: set --health-file", c.FileMaxAge)
-	}
-	if given == 1 {
-		_, err := health.New(c)
-		a.of(map[bool]string{true: "health-url", false: "health-tcp"}[c.URL != ""], err)
-	}
-}
+// healthy reports whether the workload is healthy; without a health check it always is.
+func (c *sidecar) healthy() bool { return c.health == nil || c.health.Healthy() }
 
 // number reads a whole number from least to most.
 func (a answers) number(name string, least, most int) int {
@@ -124,5 +104,5 @@ func (a answers) number(name string, least, most int) int {
 // priority reads how early this candidate is in line.
 func (a answers) priority() int { return a.number("priority", 0, elector.MaxPriority) }
 
-// leadUnfit reads what an unfit candidate does where no fit one leads.
+// leadUnfit reads what an unhealthy candidate does where no healthy one leads.
 func (a answers) leadUnfit() bool { return a.choice("when-all-unfit", "wait", "lead") == "lead" }

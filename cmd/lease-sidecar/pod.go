@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -53,7 +54,22 @@ func (a answers) namedElection(text string) election {
 // of notes the faults of an option's value under its name.
 func (a answers) of(name string, err error) {
 	for _, single := range flatten(err) {
+		if of, ok := errors.AsType[*field.Error](single); ok {
+			a.addf("--%s %s: want %s", name, of.Value, of.Want)
+			continue
+		}
 		a.addf("%w (--%s)", single, name)
+	}
+}
+
+// fields notes the faults of a configuration's fields, each under its flag.
+func (a answers) fields(flags map[string]string, err error) {
+	for _, single := range flatten(err) {
+		name := ""
+		if of, ok := errors.AsType[*field.Error](single); ok {
+			name = flags[of.Field]
+		}
+		a.of(name, single)
 	}
 }
 

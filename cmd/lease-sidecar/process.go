@@ -5,10 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
@@ -123,16 +123,9 @@ type deadline struct {
 var _ process.Guard = (*deadline)(nil)
 
 // Arm hands the order to the guard process.
-func (d *deadline) Arm(o process.Order) error {
+func (d *deadline) Arm(order procfs.Order) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	order := guard.Order{
-		Deadline: o.Deadline, PID: o.PID, StartTime: o.StartTime, Signal: syscall.Signal(o.Signal),
-		Gain: syscall.Signal(o.Gain), Kill: o.Kill,
-	}
-	for _, m := range o.Kin {
-		order.Kin = append(order.Kin, guard.Member{PID: m.PID, StartTime: m.StartTime})
-	}
 	if d.guard != nil {
 		if err := d.guard.Arm(order); err == nil {
 			return nil

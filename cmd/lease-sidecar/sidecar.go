@@ -37,7 +37,7 @@ type sidecar struct {
 	process *processTarget  // nil without a process to tell
 	command *command        // nil without a command to run
 	sights  sights
-	fitness fitness
+	board   *health.Board
 	light   *light
 	cause   error // of the campaign's end, once it has ended by what happened in here
 	sites   []site

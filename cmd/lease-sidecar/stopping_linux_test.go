@@ -82,6 +82,12 @@ func TestOnLossExit(t *testing.T) {
 	}
 }
 
+// bystander is a candidate that leads never.
+type bystander struct{}
+
+func (bystander) SetHealthy(bool, string)           {}
+func (bystander) Leadership() leadership.Leadership { return leadership.Leadership{} }
+
 // The endpoint's end tells less than the process's, where that is seen: a process may close its endpoint and work on.
 func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -97,7 +103,7 @@ func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
 			s.health = healthSettings{provesStop: true, check: health.Config{
 				TCP: "127.0.0.1:1", Interval: time.Second, Timeout: time.Second, Threshold: 1, SuccessThreshold: 1, Clock: clock,
 			}}
-			sidecar := &sidecar{log: log}
+			sidecar := &sidecar{log: log, board: health.NewBoard(bystander{})}
 			o, err := s.openOutlets(sidecar, log, clock, nil)
 			if err != nil {
 				t.Fatal(err)

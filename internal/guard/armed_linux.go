@@ -1,23 +1,21 @@
 package guard
 
 import (
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 // armed is the deadline of a process that is not the guard's own.
 type armed struct {
-	Order
+	procfs.Order
 	fired  bool // Signal has been sent
 	resend resend
-	family []Member // all of the workload that was seen; filled from the first signal on
-	living bool     // some of it lived at the last round of killing
+	family []procfs.ID // all of the workload that was seen; filled from the first signal on
+	living bool        // some of it lived at the last round of killing
 }
 
 // step sends the signals that are due. Once the sidecar is gone (orphaned), the first one is due at once. It reports whether
@@ -27,10 +25,10 @@ func (a *armed) step(now bootclock.Instant, orphaned bool) (over bool) {
 		a.fired = true
 		a.gather() // before the signal: the workers of a master that ends at it are no longer below it then
 		a.resend.wanted = pending(a.PID, a.Gain)
-		_ = signalOne(a.PID, a.StartTime, a.Signal) // an error means that it has ended, or that it cannot be signalled
+		_ = procfs.Send(a.ID, a.Signal) // an error means that it has ended, or that it cannot be signalled
 	}
 	if a.resend.due(a.Order, now) {
-		_ = signalOne(a.PID, a.StartTime, a.Signal)
+		_ = procfs.Send(a.ID, a.Signal)
 	}
 	if a.Kill.IsZero() {
 		return orphaned && a.fired && !a.resend.wanted
@@ -45,23 +43,25 @@ func (a *armed) step(now bootclock.Instant, orphaned bool) (over bool) {
 
 // gather looks for the process, its kin and all that they have started, adds them to the family, and returns those that
 // live.
-func (a *armed) gather() []process {
+func (a *armed) gather() []procfs.Process {
 	if a.Kill.IsZero() {
 		return nil
 	}
 	if a.family == nil {
-		a.family = append([]Member{{PID: a.PID, StartTime: a.StartTime}}, a.Kin...)
+		a.family = append([]procfs.ID{a.ID}, a.Kin...)
 	}
-	found, err := families(a.family)
+	var found []procfs.Process
+	all, err := procfs.Read()
 	if err != nil { // then it cannot be extended
-		for _, m := range a.family {
-			found = append(found, process{pid: m.PID, start: m.StartTime})
+		for _, id := range a.family {
+			found = append(found, procfs.Process{ID: id})
 		}
 		return found
 	}
+	found = all.Families(a.family...)
 	a.family = a.family[:0]
 	for _, p := range found {
-		a.family = append(a.family, Member{PID: p.pid, StartTime: p.start})
+		a.family = append(a.family, p.ID)
 	}
 	return found
 }
@@ -104,7 +104,7 @@ type resend struct {
 }
 
 // due reports whether it is time to send the signal again. It does so once.
-func (r *resend) due(o Order, now bootclock.Instant) bool {
+func (r *resend) due(o procfs.Order, now bootclock.Instant) bool {
 	switch {
 	case !r.wanted:
 		return false
@@ -120,17 +120,6 @@ func (r *resend) due(o Order, now bootclock.Instant) bool {
 
 // pending reports whether one of the signals has been sent to the process and not been taken by any of its threads.
 func pending(pid int, signals ...syscall.Signal) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return false // it has ended
-	}
-	_, rest, _ := strings.Cut(string(b), "\nShdPnd:")
-	line, _, _ := strings.Cut(rest, "\n")
-	mask, _ := strconv.ParseUint(strings.TrimSpace(line), 16, 64) // an error leaves 0: none is pending
-	for _, s := range signals {
-		if s > 0 && mask>>(s-1)&1 == 1 {
-			return true
-		}
-	}
-	return false
+	does, err := procfs.ReadSignals(pid)
+	return err == nil && slices.ContainsFunc(signals, does.Pending.Has) // an error means that it has ended
 }

@@ -127,7 +127,7 @@ func (s *supervisor) take(m message) {
 	case m.Forward != 0 && s.program != nil:
 		s.program.signal(m.Forward)
 	case m.Arm != nil:
-		if s.armed == nil || !s.armed.equal(*m.Arm) {
+		if s.armed == nil || !s.armed.Equal(*m.Arm) {
 			s.armed = &armed{Order: *m.Arm}
 		}
 	case m.Disarm:

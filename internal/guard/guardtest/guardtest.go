@@ -1,5 +1,3 @@
-//go:build linux
-
 // Package guardtest helps tests that start processes whose signals matter.
 package guardtest
 
