@@ -205,10 +205,10 @@ var stopping = []mutant{
 	{
 		name:   "the health endpoint's end overrules a process that is seen",
 		danger: "I13: released after milliseconds, with seconds of double work, had the process no say",
-		file:   "cmd/lease-sidecar/assemble.go",
-		old:    `s.health.provesStop && s.child.command == nil && !s.process.Target.Given()`,
-		new:    `s.health.provesStop`,
-		reds:   in("cmd/lease-sidecar", "TestEndpointIsNoSightBesideAProcess"),
+		file:   "internal/sidecar/assemble.go",
+		old:    `cfg.HealthProvesStop && cfg.Command == nil && !cfg.Process.Target.Given()`,
+		new:    `cfg.HealthProvesStop`,
+		reds:   in("internal/sidecar", "TestEndpointIsNoSightBesideAProcess"),
 	},
 	{
 		name:   "a sidecar below another takes flags from its document",
