@@ -42,8 +42,8 @@ func start(t *testing.T, backend *memory.Backend, name string) *replica {
 		t.Fatal(err)
 	}
 	feed := NewFeed(clock)
-	fanOut := signals.NewFanOut(quiet, clock, nil, file, feed)
-	waiter := stopwait.New(stopwait.Config{Clock: clock, Applied: fanOut.Settle, StopTimeout: 30 * time.Second, Log: quiet})
+	fanOut := signals.NewFanOut(quiet, clock, nil, signals.Output{Signal: file}, signals.Output{Signal: feed})
+	waiter := stopwait.New(stopwait.Config{Clock: clock, Applied: fanOut.WaitApplied, StopTimeout: 30 * time.Second, Log: quiet})
 	config := elector.Default()
 	config.Lease, config.Namespace = "acme-1", "default"
 	config.Identity = naming.Identity(name + "_00000000-0000-4000-8000-000000000000")
@@ -60,7 +60,7 @@ func start(t *testing.T, backend *memory.Backend, name string) *replica {
 	ctx, r.end = context.WithCancel(t.Context())
 	telling, endTelling := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = fanOut.Run(telling) })
+	running.Go(func() { fanOut.Run(telling) })
 	running.Go(func() {
 		defer close(r.ended)
 		err := r.elector.Run(ctx, elector.Outputs{

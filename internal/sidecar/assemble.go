@@ -21,7 +21,7 @@ import (
 
 // assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
 func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit func(error)) (_ *candidate, err error) {
-	log, store := s.cfg.Log, s.store
+	log := s.cfg.Log
 	c := &candidate{log: log, first: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -31,7 +31,7 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 	clock := bootclock.System{}
 	config := s.cfg.Election
 	config.Identity = identity
-	deps := elector.Deps{Store: store, Clock: clock, Log: log}
+	deps := elector.Deps{Store: s.store, Clock: clock, Log: log}
 	if hold != nil {
 		deps.Hold = hold
 	}
@@ -42,23 +42,26 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 	c.board = health.NewBoard(c.elector)
 	c.light = footprint.New(clock)
 	feed := httpapi.NewFeed(clock)
-	if c.sights, err = s.cfg.openSights(log, clock, store, c.crashed); err != nil {
+	if c.sights, err = s.cfg.openSights(log, clock, s.api, c.crashed); err != nil {
 		return nil, err
 	}
 	near, err := s.cfg.openOutlets(c, quit, log, clock)
 	if err != nil {
 		return nil, err
 	}
-	outputs := append([]signals.Signal{feed}, near.signals...)
-	far := s.cfg.openRemote(log, clock, store)
+	outputs := []signals.Output{{Signal: feed}}
+	for _, signal := range near.signals {
+		outputs = append(outputs, signals.Output{Signal: signal})
+	}
+	far, events := s.cfg.openRemote(log, clock, s.api)
+	outputs, c.events = append(outputs, far...), events
 	metrics := metrics.New(metrics.Config{
-		Lease: s.cfg.Election.Lease, Version: s.cfg.Version, Clock: clock, Signals: namesOf(append(far.all(), outputs...)),
+		Lease: s.cfg.Election.Lease, Version: s.cfg.Version, Clock: clock, Signals: namesOf(outputs),
 		Leadership: c.elector.Leadership, Healthy: c.healthy,
 	})
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
-	c.remote = far.drive(log, clock, metrics)
 	waiter := stopwait.New(stopwait.Config{
-		Clock: clock, Applied: c.waitApplied, StopTimeout: s.cfg.StopTimeout, DrainTimeout: s.cfg.DrainTimeout,
+		Clock: clock, Applied: c.fanOut.WaitApplied, StopTimeout: s.cfg.StopTimeout, DrainTimeout: s.cfg.DrainTimeout,
 		KillMargin: s.cfg.Election.KillMargin(), Sights: append(near.sights, c.sights.all...), Abandoned: c.abandoned, Log: log,
 	})
 	c.publish = c.publisher(metrics, waiter)
@@ -114,10 +117,10 @@ func (cfg Config) openOutlets(c *candidate, quit func(error), log *slog.Logger, 
 	return o, nil
 }
 
-func namesOf(outputs []signals.Signal) []string {
+func namesOf(outputs []signals.Output) []string {
 	var names []string
 	for _, output := range outputs {
-		names = append(names, output.Name())
+		names = append(names, output.Signal.Name())
 	}
 	return names
 }

@@ -102,13 +102,19 @@ func (s Store) Name() string {
 	return "dir:" + path
 }
 
-// open returns the Store of one Lease. It contacts nobody.
-func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, error) {
+// open returns the Store of one Lease, and the client for the rest of the API; nil where the store is a directory. It contacts
+// nobody.
+func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, *kube.Client, error) {
 	if s.Dir != "" {
-		return dir.New(s.Dir, namespace, name, log)
+		store, err := dir.New(s.Dir, namespace, name, log)
+		return store, nil, err
 	}
 	kube.RouteClientLogs(log)
-	return kube.New(kube.Config{REST: s.REST, Namespace: namespace, Name: name, Log: log})
+	api, err := kube.NewClient(s.REST, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return api.Lease(namespace, name), api, nil
 }
 
 // Candidate is who this replica is.

@@ -3,12 +3,12 @@ package main
 // What surrounds the sidecar's process: its log, the signals that it gets, and whom its commands believe.
 var surroundings = []mutant{
 	{
-		name:   "a renewal hurries a signal that fails",
+		name:   "a renewal cuts short the pause of a signal that fails",
 		danger: "a webhook that is out is called several times a second",
 		file:   "pkg/signals/lane.go",
 		old:    `return n.fanOut.news, !n.fanOut.newest.SameTerm(l)`,
 		new:    `return n.fanOut.news, n.fanOut.newest.ValidUntil != l.ValidUntil`,
-		reds:   append(in("pkg/signals", "TestRenewalsDoNotHurryASignalThatFails"), in("pkg/signals/webhook", "TestRenewalsDoNotHurryAWebhookThatFails")...),
+		reds:   append(in("pkg/signals", "TestRenewalsDoNotSpeedUpASignalThatFails"), in("pkg/signals/webhook", "TestRenewalsDoNotSpeedUpAWebhookThatFails")...),
 	},
 	{
 		name:   "whoever reads the log ends the sidecar by ending",

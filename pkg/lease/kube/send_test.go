@@ -1,7 +1,6 @@
 package kube_test
 
 import (
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,26 +10,20 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 )
 
-func newRaw(t *testing.T, handler http.HandlerFunc) kube.Raw {
+func clientOf(t *testing.T, handler http.HandlerFunc) *kube.Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	store, err := kube.New(kube.Config{
-		REST:      &rest.Config{Host: server.URL + "/behind/a/prefix", BearerToken: "secret"},
-		Namespace: namespace, Name: name, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store.Raw()
+	return client(t, &rest.Config{Host: server.URL + "/behind/a/prefix", BearerToken: "secret"}, slog.DiscardHandler)
 }
 
-func TestRawRequests(t *testing.T) {
+func TestSend(t *testing.T) {
 	var got string
-	raw := newRaw(t, func(w http.ResponseWriter, r *http.Request) {
+	c := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		got = strings.Join([]string{r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("Authorization"), string(body)}, " ")
 		_, _ = io.WriteString(w, `{"kind":"Pod"}`)
@@ -40,7 +33,7 @@ func TestRawRequests(t *testing.T) {
 		{"PATCH", "/api/v1/x", "{}", "PATCH /behind/a/prefix/api/v1/x application/merge-patch+json Bearer secret {}"},
 		{"POST", "/api/v1/x", "{}", "POST /behind/a/prefix/api/v1/x application/json Bearer secret {}"},
 	} {
-		answer, err := raw.Send(t.Context(), tc.method, tc.path, []byte(tc.body))
+		answer, err := c.Send(t.Context(), tc.method, tc.path, []byte(tc.body))
 		if err != nil || string(answer) != `{"kind":"Pod"}` {
 			t.Errorf("%s: %q, %v", tc.method, answer, err)
 		}
@@ -50,10 +43,10 @@ func TestRawRequests(t *testing.T) {
 	}
 }
 
-func TestRawFaults(t *testing.T) {
+func TestSendFaults(t *testing.T) {
 	tests := map[string]struct {
 		answer http.HandlerFunc
-		status int // 0: no [kube.Refused]
+		status int // 0: no [apiserver.StatusError]
 	}{
 		"a Status": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -68,14 +61,13 @@ func TestRawFaults(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
-			raw := newRaw(t, func(w http.ResponseWriter, r *http.Request) { asked++; tc.answer(w, r) })
-			_, err := raw.Send(t.Context(), "GET", "/api/v1/x", nil)
+			c := clientOf(t, func(w http.ResponseWriter, r *http.Request) { asked++; tc.answer(w, r) })
+			_, err := c.Send(t.Context(), "GET", "/api/v1/x", nil)
 			if err == nil {
 				t.Fatal("no error")
 			}
-			var refused *kube.Refused
-			if got := errors.As(err, &refused); got != (tc.status != 0) || got && refused.HTTPStatus() != tc.status {
-				t.Errorf("got %v; want status %d", err, tc.status)
+			if got := apiserver.Status(err); got != tc.status {
+				t.Errorf("got %v with status %d; want status %d", err, got, tc.status)
 			}
 			if tc.status != 0 && asked != 1 {
 				t.Errorf("asked %d times, want one attempt", asked)
