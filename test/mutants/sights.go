@@ -118,8 +118,8 @@ var sightings = []mutant{
 		name:   "a web page may hold the lead",
 		danger: "whoever makes a browser of the pod open a page keeps every handover waiting",
 		file:   "internal/httpapi/control.go",
-		old:    `if r.Header.Get(header) != "" {`,
-		new:    `if false {`,
+		old:    "\"Sec-Fetch-Site\"} {\n\t\t\tif r.Header.Get(header) != \"\" {",
+		new:    "\"Sec-Fetch-Site\"} {\n\t\t\tif false {",
 		reds:   in("internal/httpapi", "TestWhoMayHoldTheLead"),
 	},
 	{

@@ -61,10 +61,10 @@ var surroundings = []mutant{
 	{
 		name:   "the guard does not give the command what the sidecar was given",
 		danger: "the command under nohup dies with the terminal",
-		file:   "internal/guard/keeper_linux.go",
+		file:   "internal/guard/supervisor_linux.go",
 		old:    "\t\tsignal.Ignore(ignored...)\n",
 		new:    "",
-		reds:   in("cmd/lease-sidecar", "TestDispositionsOfTheCommand"),
+		reds:   append(in("cmd/lease-sidecar", "TestDispositionsOfTheCommand"), in("internal/guard", "TestGuardHeedsNoSignal/as_nohup")...),
 	},
 	{
 		name:   "a command believes whoever answers",
