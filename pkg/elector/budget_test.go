@@ -63,7 +63,7 @@ func TestElectionWithoutALeaderCostsLittle(t *testing.T) {
 	}{
 		{"all unhealthy", func(f *fleet) {
 			for _, m := range f.members {
-				m.SetFit(false, "test")
+				m.SetHealthy(false, "test")
 			}
 		}, forbidden(), false},
 		{"no Lease, and no right to create one", func(f *fleet) { f.backend.Delete("default", "acme-1") }, forbidden(memory.Create), false},
@@ -136,12 +136,12 @@ func TestShortOutageCostsNoMoreThanItself(t *testing.T) {
 func TestStandbysLearnHowOftenTheHolderRenews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
-		slow := f.join("web-0_a", func(c *Config, _ *Deps) { c.RenewInterval = 5 * time.Second })
+		slow := f.join("web-0_a", func(c *Config, _ *parts) { c.RenewInterval = 5 * time.Second })
 		f.members = append(f.members, slow)
 		f.leader(20 * time.Second)
 		meters := make([]meter, 2)
 		for i := range meters {
-			m := f.join(naming.Identity([]string{"web-1_b", "web-2_c"}[i]), func(c *Config, _ *Deps) { c.RenewInterval = time.Second })
+			m := f.join(naming.Identity([]string{"web-1_b", "web-2_c"}[i]), func(c *Config, _ *parts) { c.RenewInterval = time.Second })
 			meters[i].take()
 			m.store.Faults(meters[i].through(forbidden()))
 			f.members = append(f.members, m)
@@ -182,7 +182,7 @@ func TestSlowWritesDoNotCostTheLead(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFleet(t, 0, nil)
 				slow := &slowStore{}
-				f.members = append(f.members, f.join("web-0_a", func(_ *Config, d *Deps) { slow.Store, d.Store = d.Store, slow }))
+				f.members = append(f.members, f.join("web-0_a", func(_ *Config, d *parts) { slow.Store, d.Store = d.Store, slow }))
 				m := f.leader(20 * time.Second)
 				token := m.Leadership().Token
 				slow.delay.Store(int64(delay))
@@ -220,7 +220,7 @@ func TestReady(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				m := f.join("web-0_a", func(*Config, *Deps) {})
+				m := f.join("web-0_a", func(*Config, *parts) {})
 				f.members = append(f.members, m)
 				m.store.Faults(c.fate)
 				time.Sleep(20 * time.Second)

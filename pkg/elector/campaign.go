@@ -60,7 +60,7 @@ func (m *machine) takeAt() bootclock.Instant {
 		return never
 	case k.present && k.version.Compare(k.floor) < 0:
 		return never // a token now would be lower than one already given out (I6)
-	case m.unfit && k.present && !m.cfg.LeadUnfit:
+	case m.unfit && k.present && !m.cfg.LeadUnhealthy:
 		return never
 	case m.unfit && k.present:
 		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt)

@@ -2,10 +2,12 @@ package elector
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -44,20 +46,20 @@ type Config struct {
 	// RenewInterval is the time from one renewal to the next. Default ⅕ of Duration, at least 1 s.
 	RenewInterval time.Duration
 	// ForeignGrace is added to the wait after a holder that does not follow this protocol: its retry period + 3
-	// times its renew deadline − its lease duration + 1 s. Default 18 s, which fits client-go's defaults.
+	// times its renew deadline − its lease duration + 1 s. Default 18 s, which suits client-go's defaults.
 	ForeignGrace time.Duration
 	// Priority is 10 for the first in line; each step below, down to 0, leaves a Lease that has become free to the
 	// others for 50 ms longer. It decides who goes first, never who may.
 	Priority int
-	// LeadUnfit lets an unfit candidate (see [Elector.SetFit]) take a Lease that no fit one has taken for a whole
-	// lease duration after it became free. Without it, no leader is better than an unfit one.
-	LeadUnfit bool
+	// LeadUnhealthy lets an unhealthy candidate (see [Elector.SetHealthy]) take a Lease that no healthy one has taken for a whole
+	// lease duration after it became free. Without it, no leader is better than an unhealthy one.
+	LeadUnhealthy bool
 	// ExitOnLoss has [Elector.Run] end with [ErrLeadershipLost] when a term ends that nobody asked to end, this
 	// process's own or one that it inherited. "Not leading" is published first.
 	ExitOnLoss bool
 }
 
-// Default returns the timings that fit client-go peers at their defaults: 15 s, 10 s, 3 s, and 18 s of grace.
+// Default returns the timings that suit client-go peers at their defaults: 15 s, 10 s, 3 s, and 18 s of grace.
 func Default() Config {
 	return Config{Duration: 15 * time.Second, ForeignGrace: 18 * time.Second, Priority: MaxPriority}.WithDefaults()
 }
@@ -90,39 +92,41 @@ func (c Config) HoldKey() HoldKey {
 // attempt returns how long one request may take at first: min(2.5 s, RenewDeadline/4).
 func (c Config) attempt() time.Duration { return min(maxAttempt, c.RenewDeadline/4) }
 
-// Validate reports every fault at once, each with the flag, its value and the mend, as a *multierror.Error.
+// Validate reports every fault at once, as a *multierror.Error of [*field.Error]s.
 func (c Config) Validate() error {
 	var faults *multierror.Error
-	fault := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
-
+	fault := func(name, value, want string, args ...any) {
+		faults = multierror.Append(faults, &field.Error{Field: name, Value: value, Want: fmt.Sprintf(want, args...)})
+	}
 	if c.Lease == "" {
-		fault("no Lease name: set --prefix and --workload, or --lease-name")
+		fault("Lease", "", "the Lease's name")
 	}
 	if c.Identity == "" {
-		fault("no identity: set POD_NAME, or --identity")
+		fault("Identity", "", "a name that no other candidate has")
 	}
 	if c.Duration < minDuration || c.Duration%time.Second != 0 {
-		fault("--lease-duration %s: want whole seconds, at least %s (the Lease keeps no fractions)", c.Duration, minDuration)
+		fault("Duration", c.Duration.String(), "whole seconds, at least %s (the Lease keeps no fractions)", minDuration)
 	}
 	if c.Duration > maxDuration {
-		fault("--lease-duration %s: want at most %s", c.Duration, maxDuration)
+		fault("Duration", c.Duration.String(), "at most %s", maxDuration)
 	}
 	if c.RenewDeadline <= 0 || c.RenewDeadline >= c.Duration {
-		fault("--renew-deadline %s: want more than 0 and less than --lease-duration %s; %s is usual",
-			c.RenewDeadline, c.Duration, c.Duration*2/3)
+		fault("RenewDeadline", c.RenewDeadline.String(), "more than 0 and less than the lease duration %s; %s is usual",
+			c.Duration, c.Duration*2/3)
 	} else if c.RenewDeadline+c.KillMargin() > c.Duration*9/10 {
-		fault("--renew-deadline %s: with the kill margin %s it must not pass 90%% of --lease-duration %s, or clocks that differ by 1%% could overlap: set %s or less",
-			c.RenewDeadline, c.KillMargin(), c.Duration, c.Duration*2/3)
+		fault("RenewDeadline", c.RenewDeadline.String(),
+			"%s or less: with the kill margin %s it must not pass 90%% of the lease duration %s, or clocks that differ by 1%% could overlap",
+			c.Duration*2/3, c.KillMargin(), c.Duration)
 	}
 	if c.RenewInterval < minRenewInterval || c.RenewInterval > c.RenewDeadline/2 {
-		fault("--renew-interval %s: want at least %s and at most half of --renew-deadline %s",
-			c.RenewInterval, minRenewInterval, c.RenewDeadline)
+		fault("RenewInterval", c.RenewInterval.String(), "at least %s and at most half of the renew deadline %s",
+			minRenewInterval, c.RenewDeadline)
 	}
 	if c.ForeignGrace < 0 || c.ForeignGrace > maxDuration {
-		fault("--foreign-grace %s: want 0s to %s; 18s fits client-go at its defaults", c.ForeignGrace, maxDuration)
+		fault("ForeignGrace", c.ForeignGrace.String(), "0s to %s; 18s suits client-go at its defaults", maxDuration)
 	}
 	if c.Priority < 0 || c.Priority > MaxPriority {
-		fault("--priority %d: want 0 to %d, which is first in line", c.Priority, MaxPriority)
+		fault("Priority", strconv.Itoa(c.Priority), "0 to %d, which is first in line", MaxPriority)
 	}
 	return faults.ErrorOrNil()
 }

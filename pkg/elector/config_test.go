@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-multierror"
 	"pgregory.net/rapid"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 func TestDefaultTimings(t *testing.T) {
@@ -39,20 +41,20 @@ func TestValidateReportsEveryFault(t *testing.T) {
 		want   []string // a piece of each fault, in order
 	}{
 		{"good", func(*Config) {}, nil},
-		{"fractions", func(c *Config) { c.Duration = 15500 * time.Millisecond }, []string{"--lease-duration 15.5s"}},
+		{"fractions", func(c *Config) { c.Duration = 15500 * time.Millisecond }, []string{"Duration 15.5s"}},
 		{"short", func(c *Config) {
 			c.Duration, c.RenewDeadline, c.RenewInterval = 2*time.Second, 0, 0
 			*c = c.WithDefaults()
-		}, []string{"--lease-duration 2s", "--renew-interval 1s"}},
-		{"deadline past the duration", func(c *Config) { c.RenewDeadline = 15 * time.Second }, []string{"--renew-deadline 15s"}},
+		}, []string{"Duration 2s", "RenewInterval 1s"}},
+		{"deadline past the duration", func(c *Config) { c.RenewDeadline = 15 * time.Second }, []string{"RenewDeadline 15s: want more than 0 and less than the lease duration 15s; 10s is usual"}},
 		{"deadline without margin", func(c *Config) { c.RenewDeadline = 13 * time.Second }, []string{"kill margin 1.2s"}},
-		{"slow renewals", func(c *Config) { c.RenewInterval = 6 * time.Second }, []string{"--renew-interval 6s"}},
-		{"quick renewals", func(c *Config) { c.RenewInterval = 999 * time.Millisecond }, []string{"--renew-interval 999ms"}},
-		{"negative grace", func(c *Config) { c.ForeignGrace = -1 }, []string{"--foreign-grace -1ns"}},
-		{"priority", func(c *Config) { c.Priority = 11 }, []string{"--priority 11"}},
+		{"slow renewals", func(c *Config) { c.RenewInterval = 6 * time.Second }, []string{"RenewInterval 6s"}},
+		{"quick renewals", func(c *Config) { c.RenewInterval = 999 * time.Millisecond }, []string{"RenewInterval 999ms"}},
+		{"negative grace", func(c *Config) { c.ForeignGrace = -1 }, []string{"ForeignGrace -1ns"}},
+		{"priority", func(c *Config) { c.Priority = 11 }, []string{"Priority 11"}},
 		{
 			"everything", func(c *Config) { *c = Config{Duration: 1500 * time.Millisecond, ForeignGrace: -1} },
-			[]string{"no Lease name", "no identity", "--lease-duration 1.5s", "--renew-deadline 0s", "--renew-interval 0s", "--foreign-grace"},
+			[]string{"Lease is not set", "Identity is not set", "Duration 1.5s", "RenewDeadline 0s", "RenewInterval 0s", "ForeignGrace -1ns"},
 		},
 	}
 	for _, tt := range tests {
@@ -72,8 +74,9 @@ func TestValidateReportsEveryFault(t *testing.T) {
 				t.Fatalf("got %d faults, want %d: %v", len(got), len(tt.want), got)
 			}
 			for i, want := range tt.want {
-				if !strings.Contains(got[i].Error(), want) {
-					t.Errorf("fault %d = %q, want it to name %q", i, got[i], want)
+				var f *field.Error
+				if !errors.As(got[i], &f) || !strings.Contains(got[i].Error(), want) || strings.Contains(f.Want, "--") {
+					t.Errorf("fault %d = %T %q, want a field error that says %q, and names no flag", i, got[i], got[i], want)
 				}
 			}
 		})

@@ -15,11 +15,11 @@ import (
 func TestDeadWatchIsFoundOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
-		f.members = append(f.members, f.join("web-0_a", func(c *Config, _ *Deps) {
+		f.members = append(f.members, f.join("web-0_a", func(c *Config, _ *parts) {
 			c.Duration, c.RenewDeadline, c.RenewInterval = 5*time.Second, 3333*time.Millisecond, time.Second
 		}))
 		f.leader(20 * time.Second)
-		standby := f.join("web-1_b", func(c *Config, _ *Deps) {
+		standby := f.join("web-1_b", func(c *Config, _ *parts) {
 			c.Duration, c.RenewDeadline, c.RenewInterval = 5*time.Second, 3333*time.Millisecond, time.Second
 		})
 		f.members = append(f.members, standby)

@@ -22,17 +22,10 @@ type Observer interface {
 	DrainAbandoned()
 }
 
-// Deps is what an election runs on. Store and Publish are required.
+// Deps is what a candidate is built on. Store is required.
 type Deps struct {
 	// Store keeps the Lease.
 	Store lease.Store
-	// Publish takes every new level. It must not block: the newest value replaces the ones before it.
-	Publish func(leadership.Leadership)
-	// StopWait returns once the workload has stopped, or is not to be waited for any more, or when ctx ends. It is called
-	// in its own goroutine at the start of each drain, and again, in place of the call before, when the drain changes (the
-	// process is told to terminate). It is not called where nobody was told of the term, nor of the one before it, since
-	// the workload was last seen to have stopped. Nil: the workload counts as stopped at once.
-	StopWait func(ctx context.Context, d Drain) Outcome
 	// Hold is the locked hold file, a [*Hold]; nil: no term is resumed, and Identity must be new in every process.
 	Hold HoldFile
 	// Clock is the machine's by default, BootID then the running boot's.
@@ -40,10 +33,21 @@ type Deps struct {
 	BootID string
 	// Log takes changes of leadership (Info), troubles when they change (Warn) and races (Debug). Nil: none.
 	Log *slog.Logger
-	// Observer may be nil.
-	Observer Observer
 	// Rand draws evenly from [0, 1). Nil: the runtime's own source.
 	Rand func() float64
+}
+
+// Outputs is where an election hands its results. Publish is required.
+type Outputs struct {
+	// Publish takes every new leadership. It must not block: the newest value replaces the ones before it.
+	Publish func(leadership.Leadership)
+	// StopWait returns once the workload has stopped, or is not to be waited for any more, or when ctx ends. It is called
+	// in its own goroutine at the start of each drain, and again, in place of the call before, when the drain changes (the
+	// process is told to terminate). It is not called where nobody was told of the term, nor of the one before it, since
+	// the workload was last seen to have stopped. Nil: the workload counts as stopped at once.
+	StopWait func(ctx context.Context, d Drain) Outcome
+	// Observer counts requests and abandoned drains. Nil: nobody does.
+	Observer Observer
 }
 
 // Elector is one candidate of one election. Make it with [New].
@@ -61,8 +65,8 @@ func New(cfg Config, deps Deps) (*Elector, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if deps.Store == nil || deps.Publish == nil {
-		return nil, errors.New("elector: Store and Publish are required")
+	if deps.Store == nil {
+		return nil, errors.New("elector: Deps.Store is required")
 	}
 	if deps.Clock == nil {
 		deps.Clock = bootclock.System{}
@@ -76,9 +80,6 @@ func New(cfg Config, deps Deps) (*Elector, error) {
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
-	}
-	if deps.Observer == nil {
-		deps.Observer = unobserved{}
 	}
 	if deps.Rand == nil {
 		deps.Rand = rand.Float64
@@ -95,8 +96,14 @@ func New(cfg Config, deps Deps) (*Elector, error) {
 // Run campaigns until ctx ends; then it hands over, if it leads, and returns nil once the Lease is released, or has
 // run out. It returns a [*CollisionError] when the Lease is another workload's, and [ErrLeadershipLost] as
 // [Config.ExitOnLoss] says. Everything that it started has ended when it returns. Run it once.
-func (e *Elector) Run(ctx context.Context) error {
-	l := newLoop(e)
+func (e *Elector) Run(ctx context.Context, to Outputs) error {
+	if to.Publish == nil {
+		return errors.New("elector: Outputs.Publish is required")
+	}
+	if to.Observer == nil {
+		to.Observer = unobserved{}
+	}
+	l := newLoop(e, to)
 	close(e.orders.begun)
 	defer close(e.orders.ended)
 	defer l.close()

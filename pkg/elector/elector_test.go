@@ -62,31 +62,37 @@ func newFleet(t *testing.T, n int, settle func(context.Context, Drain) Outcome) 
 }
 
 func (f *fleet) add(id naming.Identity, settle func(context.Context, Drain) Outcome) *member {
-	return f.join(id, func(_ *Config, d *Deps) { d.StopWait = settle })
+	return f.join(id, func(_ *Config, d *parts) { d.StopWait = settle })
+}
+
+// parts is what a candidate is made of, and what it hands its results to.
+type parts struct {
+	Deps
+	Outputs
 }
 
 // join runs a candidate that is as change has it.
-func (f *fleet) join(id naming.Identity, change func(*Config, *Deps)) *member {
+func (f *fleet) join(id naming.Identity, change func(*Config, *parts)) *member {
 	m := &member{store: f.backend.Store("default", "acme-1"), ended: make(chan error, 1)}
 	cfg := Default()
 	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", id
-	deps := Deps{
-		Store: m.store, Clock: f.clock, BootID: "boot",
-		Publish: func(l leadership.Leadership) {
+	p := parts{
+		Deps: Deps{Store: m.store, Clock: f.clock, BootID: "boot"},
+		Outputs: Outputs{Publish: func(l leadership.Leadership) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.levels = append(m.levels, l)
-		},
+		}},
 	}
-	change(&cfg, &deps)
+	change(&cfg, &p)
 	var err error
-	m.Elector, err = New(cfg, deps)
+	m.Elector, err = New(cfg, p.Deps)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	var ctx context.Context
 	ctx, m.cancel = context.WithCancel(context.Background())
-	go func() { m.ended <- m.Run(ctx); close(m.ended) }()
+	go func() { m.ended <- m.Run(ctx, p.Outputs); close(m.ended) }()
 	return m
 }
 
@@ -225,20 +231,19 @@ func TestStuckLoopNeverSaysLeader(t *testing.T) {
 		clock := bubbleClock{time.Now()}
 		cfg := Default()
 		cfg.Lease, cfg.Identity = "acme-1", "web-0_a"
-		e, err := New(cfg, Deps{
-			Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot",
-			Publish: func(l leadership.Leadership) {
-				if l.IsLeader {
-					<-stuck
-				}
-			},
-		})
+		e, err := New(cfg, Deps{Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error)
-		go func() { ended <- e.Run(ctx) }()
+		go func() {
+			ended <- e.Run(ctx, Outputs{Publish: func(l leadership.Leadership) {
+				if l.IsLeader {
+					<-stuck
+				}
+			}})
+		}()
 		time.Sleep(16 * time.Second)
 		l := e.Leadership()
 		if !l.IsLeader {
@@ -325,26 +330,26 @@ func TestRestoredStore(t *testing.T) {
 	})
 }
 
-func TestUnfitLeaderHandsOver(t *testing.T) {
+func TestUnhealthyLeaderHandsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 2, nil)
 		old := f.leader(20 * time.Second)
 		for range 20 { // more words than the loop can queue: the newest counts
-			old.SetFit(true, "well")
-			old.SetFit(false, "ill")
+			old.SetHealthy(true, "well")
+			old.SetHealthy(false, "ill")
 		}
 		synctest.Wait()
 		time.Sleep(50 * time.Millisecond)
 		next := f.leader(100 * time.Millisecond)
 		if next == old {
-			t.Fatal("the unfit one leads on")
+			t.Fatal("the unhealthy one leads on")
 		}
-		next.SetFit(false, "ill too")
+		next.SetHealthy(false, "ill too")
 		time.Sleep(2 * time.Minute)
 		if l := f.leaders(); l != nil {
-			t.Errorf("%v leads though nobody is fit", l)
+			t.Errorf("%v leads though nobody is healthy", l)
 		}
-		old.SetFit(true, "well again")
+		old.SetHealthy(true, "well again")
 		f.leader(100 * time.Millisecond)
 	})
 }
@@ -357,5 +362,12 @@ func TestNewRefuses(t *testing.T) {
 	}
 	if _, err := New(Config{}, Deps{}); err == nil {
 		t.Error("New without a configuration: want an error")
+	}
+	e, err := New(good, Deps{Store: memory.New().Store("default", "acme-1"), BootID: "boot"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Run(t.Context(), Outputs{}); err == nil {
+		t.Error("Run without Publish: want an error")
 	}
 }

@@ -55,7 +55,7 @@ func newOrdeal(t *testing.T, program []byte) *ordeal {
 	kind := o.byte()
 	cfg := Config{
 		Lease: "acme-1", Namespace: "default", Workload: "deployment/web", Identity: "web-0_pod", Priority: MaxPriority,
-		ForeignGrace: 18 * time.Second, LeadUnfit: kind&4 != 0,
+		ForeignGrace: 18 * time.Second, LeadUnhealthy: kind&4 != 0,
 	}.WithDefaults()
 	o.store.version = 100
 	var hold *HoldState

@@ -16,7 +16,7 @@ func restart(t *testing.T, f *fleet, dir string) (*Hold, bootclock.Instant) {
 	t.Helper()
 	hold := openHold(t, dir)
 	hold.bootID = "boot"
-	old := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold, d.StopWait = hold, hangs })
+	old := f.join("web-0_a", func(_ *Config, d *parts) { d.Hold, d.StopWait = hold, hangs })
 	f.members = append(f.members, old)
 	until := f.leader(20 * time.Second).Leadership().ValidUntil
 	left, ok := hold.Load(old.cfg.HoldKey(), f.clock.Now(), until)
@@ -42,7 +42,7 @@ func TestNothingInheritedIsToldBeforeARead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
 		hold, until := restart(t, f, t.TempDir())
-		m := f.join("web-0_a", func(_ *Config, d *Deps) {
+		m := f.join("web-0_a", func(_ *Config, d *parts) {
 			d.Hold = hold
 			d.Store.(*memory.Store).Blackhole(true)
 		})
@@ -66,7 +66,7 @@ func TestRestartLeadsOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
 		hold, _ := restart(t, f, t.TempDir())
-		m := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold = hold })
+		m := f.join("web-0_a", func(_ *Config, d *parts) { d.Hold = hold })
 		f.members = append(f.members, m)
 		f.leader(100 * time.Millisecond)
 		if told := m.told(); !told[0].IsLeader {
@@ -82,7 +82,7 @@ func TestHoldOfNoUseIsWrittenOver(t *testing.T) {
 		f := newFleet(t, 0, nil)
 		dir := t.TempDir()
 		hold, until := restart(t, f, dir)
-		m := f.join("web-0_fresh", func(_ *Config, d *Deps) { d.Hold = hold })
+		m := f.join("web-0_fresh", func(_ *Config, d *parts) { d.Hold = hold })
 		f.members = append(f.members, m)
 		synctest.Wait()
 		if told := m.told(); len(told) == 0 || told[0].IsLeader {
@@ -103,7 +103,7 @@ func TestNoReleaseBeforeTheHold(t *testing.T) {
 		f := newFleet(t, 0, nil)
 		hold := openHold(t, t.TempDir())
 		hold.bootID = "boot"
-		old := f.join("web-0_a", func(_ *Config, d *Deps) { d.Hold = hold })
+		old := f.join("web-0_a", func(_ *Config, d *parts) { d.Hold = hold })
 		f.members = append(f.members, old)
 		f.leader(20 * time.Second)
 		f.members = append(f.members, f.add("web-1_b", nil))
@@ -132,7 +132,7 @@ func TestTwinsSeparate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
 		for range 2 {
-			f.members = append(f.members, f.join("web-0_a", func(*Config, *Deps) {}))
+			f.members = append(f.members, f.join("web-0_a", func(*Config, *parts) {}))
 		}
 		names := func() (all []string) {
 			for _, m := range f.members {

@@ -14,8 +14,9 @@ import (
 // the watch, the waiting for the workload and the log each have a goroutine, so that nothing they wait for delays a stop
 // (I7). It sleeps until something happens, or until exactly the instant that the machine names.
 type loop struct {
-	e *Elector
-	m *machine
+	e  *Elector
+	to Outputs
+	m  *machine
 
 	life    context.Context //nolint:containedctx // the loop's own lifetime, ended by close; not a caller's
 	end     context.CancelFunc
@@ -26,14 +27,14 @@ type loop struct {
 	watches    int                // how many have been opened: the number of the present one
 	endSettle  context.CancelFunc // of the present asking
 	notes      chan note
-	fit        *fitness // the last word of SetFit that the machine has heard
+	fit        *fitness // the last word of SetHealthy that the machine has heard
 	terminated bool     // the machine has been told that the process is to end
 	holdFailed bool     // the last hold could not be written, and the machine has not been told yet
 	holdOK     bool
 }
 
-func newLoop(e *Elector) *loop {
-	l := &loop{e: e, events: make(chan event), notes: make(chan note, 256), holdOK: true}
+func newLoop(e *Elector, to Outputs) *loop {
+	l := &loop{e: e, to: to, events: make(chan event), notes: make(chan note, 256), holdOK: true}
 	l.life, l.end = context.WithCancel(context.Background())
 	l.m = l.begin()
 	l.running.Go(l.logNotes)
@@ -126,7 +127,7 @@ func (l *loop) carryOut(out ready) {
 	}
 	if out.level != nil {
 		l.e.snapshot.Store(out.level)
-		l.e.deps.Publish(*out.level)
+		l.to.Publish(*out.level)
 	}
 	if out.unready != *l.e.unready.Load() {
 		l.e.unready.Store(&out.unready)
@@ -138,7 +139,7 @@ func (l *loop) carryOut(out ready) {
 		l.endSettle()
 	}
 	if out.abandoned {
-		l.e.deps.Observer.DrainAbandoned()
+		l.to.Observer.DrainAbandoned()
 	}
 	if out.drain != nil {
 		l.askSettled(*out.drain)
@@ -170,7 +171,7 @@ func (l *loop) send(r *request) {
 		defer cancel()
 		start := l.e.deps.Clock.Now()
 		reply, err := l.perform(ctx, r)
-		l.e.deps.Observer.Requested(string(r.verb), l.e.deps.Clock.Now().Sub(start), err)
+		l.to.Observer.Requested(string(r.verb), l.e.deps.Clock.Now().Sub(start), err)
 		l.deliver(l.life, replied{reply: reply, err: err})
 	})
 }
@@ -212,8 +213,8 @@ func (l *loop) askSettled(d draining) {
 	ctx, l.endSettle = context.WithCancel(l.life)
 	l.running.Go(func() {
 		outcome := WorkloadStopped
-		if l.e.deps.StopWait != nil {
-			outcome = l.e.deps.StopWait(ctx, d.Drain)
+		if l.to.StopWait != nil {
+			outcome = l.to.StopWait(ctx, d.Drain)
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -16,7 +16,7 @@ type orders struct {
 	begun, ended chan struct{}
 	asked        chan order
 	news         chan struct{}           // something was said; has room for one
-	fit          atomic.Pointer[fitness] // the newest word of SetFit
+	fit          atomic.Pointer[fitness] // the newest word of SetHealthy
 	abandon      atomic.Bool
 }
 
@@ -85,10 +85,10 @@ func (e *Elector) Abandon() {
 	e.wake()
 }
 
-// SetFit says whether the workload is fit to lead, and why. A candidate is fit until it is told otherwise: unfit, it
-// hands over if it leads, and does not campaign, except as [Config.LeadUnfit] says. It returns at once.
-func (e *Elector) SetFit(fit bool, why string) {
-	e.orders.fit.Store(&fitness{fit: fit, why: why})
+// SetHealthy says whether the workload is fit to lead, and why. A candidate is fit until it is told otherwise: unfit, it
+// hands over if it leads, and does not campaign, except as [Config.LeadUnhealthy] says. It returns at once.
+func (e *Elector) SetHealthy(healthy bool, why string) {
+	e.orders.fit.Store(&fitness{fit: healthy, why: why})
 	e.wake()
 }
 

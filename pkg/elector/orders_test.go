@@ -27,7 +27,7 @@ func TestStepDownIsAnswered(t *testing.T) {
 		}
 		f.leader(20 * time.Second)
 		for range 100 { // words of health must not crowd it out
-			m.SetFit(true, "well")
+			m.SetHealthy(true, "well")
 		}
 		if err := m.StepDown("first"); err != nil || m.Leadership().IsLeader {
 			t.Errorf("of the leader: %v, leads %v; want nil, and that it leads no more", err, m.Leadership().IsLeader)
@@ -59,10 +59,7 @@ func TestOrdersToAnElectionThatDoesNotRun(t *testing.T) {
 		stuck := make(chan struct{})
 		cfg := Default()
 		cfg.Lease, cfg.Identity = "acme-1", "web-0_a"
-		e, err := New(cfg, Deps{
-			Store: backend.Store("default", "acme-1"), Clock: bubbleClock{time.Now()}, BootID: "boot",
-			Publish: func(leadership.Leadership) { <-stuck },
-		})
+		e, err := New(cfg, Deps{Store: backend.Store("default", "acme-1"), Clock: bubbleClock{time.Now()}, BootID: "boot"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +73,7 @@ func TestOrdersToAnElectionThatDoesNotRun(t *testing.T) {
 		}
 		ctx, end := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- e.Run(ctx) }()
+		go func() { ended <- e.Run(ctx, Outputs{Publish: func(leadership.Leadership) { <-stuck }}) }()
 		synctest.Wait() // it hangs in its first Publish
 		began := time.Now()
 		if err := e.StepDown("stuck"); !errors.Is(err, ErrNotRunning) {
@@ -144,7 +141,7 @@ func TestAbandonedHandoverLeavesTheLeaseToRunOut(t *testing.T) {
 func TestExitOnLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
-		m := f.join("web-0_a", func(c *Config, _ *Deps) { c.ExitOnLoss = true })
+		m := f.join("web-0_a", func(c *Config, _ *parts) { c.ExitOnLoss = true })
 		f.members = append(f.members, m)
 		f.leader(20 * time.Second)
 		m.store.Blackhole(true)
@@ -166,7 +163,7 @@ func TestExitOnLoss(t *testing.T) {
 func TestExitOnLossOutlivesAHandover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
-		m := f.join("web-0_a", func(c *Config, _ *Deps) { c.ExitOnLoss = true })
+		m := f.join("web-0_a", func(c *Config, _ *parts) { c.ExitOnLoss = true })
 		f.members = append(f.members, m)
 		f.leader(20 * time.Second)
 		if err := m.StepDown("test"); err != nil {

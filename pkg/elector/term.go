@@ -62,7 +62,7 @@ func (m *machine) lead(now moment, r lease.Record) {
 		m.drain(now, "terminating")
 	case m.term.order != "":
 		m.drain(now, m.term.order)
-	case m.unfit && !m.cfg.LeadUnfit:
+	case m.unfit && !m.cfg.LeadUnhealthy:
 		m.drain(now, "unfit to lead")
 	}
 }

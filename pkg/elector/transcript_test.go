@@ -36,7 +36,7 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	5ms opened | closed [expired|forbidden]         the watch
 //	5ms stepdown | terminate | abandon | settled | unfit | fit
 //	5ms holdfail                                    the hold that was last wanted could not be written
-//	config priority=N lead-unfit exit-on-loss       before start
+//	config priority=N lead-unhealthy exit-on-loss       before start
 //	hold uid=U acquired=T until=T [leading]         before start: what a predecessor left
 //
 // A mark "held:X:N" is X's for N seconds, "released" one that fits the renew time.
@@ -254,8 +254,8 @@ func (p *player) configure(args []string) {
 		switch key {
 		case "priority":
 			p.cfg.Priority, _ = strconv.Atoi(value)
-		case "lead-unfit":
-			p.cfg.LeadUnfit = true
+		case "lead-unhealthy":
+			p.cfg.LeadUnhealthy = true
 		case "exit-on-loss":
 			p.cfg.ExitOnLoss = true
 		default:

@@ -65,27 +65,27 @@ func (n *node) startSidecar() {
 	random := rand.New(rand.NewPCG(n.rand.Uint64(), 0))
 	var err error
 	s.Elector, err = elector.New(cfg, elector.Deps{
-		Store: s.store, Clock: clock, BootID: "boot", Rand: random.Float64, StopWait: s.waiter.Wait,
-		Publish: func(l leadership.Leadership) {
-			n.line.thawed()
-			s.waiter.Heard(l)
-			if s.dead.Load() {
-				return
-			}
-			// Looked at before and after, so that the history has the instant of the change.
-			told.Look()
-			n.document.Store(&l)
-			told.Look()
-		},
+		Store: s.store, Clock: clock, BootID: "boot", Rand: random.Float64,
 	})
 	if err != nil {
 		panic(err) // a mistake of this test's own
 	}
+	to := elector.Outputs{StopWait: s.waiter.Wait, Publish: func(l leadership.Leadership) {
+		n.line.thawed()
+		s.waiter.Heard(l)
+		if s.dead.Load() {
+			return
+		}
+		// Looked at before and after, so that the history has the instant of the change.
+		told.Look()
+		n.document.Store(&l)
+		told.Look()
+	}}
 	var ctx context.Context
 	ctx, s.end = context.WithCancel(context.Background())
 	n.fleet.running.Go(func() {
 		defer close(s.ended)
-		_ = s.Run(ctx) // a collision is not among the faults
+		_ = s.Run(ctx, to) // a collision is not among the faults
 	})
 	n.sidecar.Store(s)
 }
