@@ -177,14 +177,14 @@ func (a answers) process(election elector.Config, stopTimeout time.Duration) pro
 
 func (a answers) processSignal(o textOption) process.Signo {
 	s, err := process.ParseSignal(a.text(o))
-	a.of(o, err)
+	a.unreadable(o, err)
 	return s
 }
 
 // watchExcept reads which programs are not watched.
 func (a answers) watchExcept() []string {
 	names, err := processes.ParseNames(a.text(watchExceptFlag))
-	a.of(watchExceptFlag, err)
+	a.unreadable(watchExceptFlag, err)
 	return names
 }
 

@@ -33,6 +33,14 @@ func (a answers) refuse(h handle, want string) {
 	a.of(h, &field.Error{Value: strconv.Quote(a.given(o)), Want: want})
 }
 
+// unreadable notes that an option's value cannot be read; nil notes nothing.
+func (a answers) unreadable(h handle, err error) {
+	if o := h.spec(); err != nil {
+		a.wrong[o] = true
+		a.addf("--%s %q: %w", o.name, a.given(o), err)
+	}
+}
+
 // of notes the faults of an option's value under its name.
 func (a answers) of(h handle, err error) {
 	o := h.spec()
