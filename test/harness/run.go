@@ -7,8 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -45,6 +47,7 @@ var started *Cluster
 // Main runs the tests of a package and ends what they share. TestMain calls it and exits with what it returns.
 func Main(m *testing.M) int {
 	flag.Parse()
+	DefaultSignals()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
@@ -59,6 +62,16 @@ func Main(m *testing.M) int {
 		}
 	}()
 	return m.Run()
+}
+
+// DefaultSignals lets what the tests start have the default dispositions of signals, as from an interactive shell, also where
+// the caller ignores some: nohup ignores SIGHUP, and a shell's background job SIGINT. This process goes on ignoring them.
+func DefaultSignals() {
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // the Go runtime passes on no other one as ignored
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s) // os/exec gives a child the default for what is caught
+		}
+	}
 }
 
 // Shared returns the cluster that all tests of the process use at once, each in a namespace of its own.

@@ -19,10 +19,14 @@ const healthBound = 5 * time.Second
 // serveHealth answers every connection as the file says, until the listener is closed. It speaks just enough HTTP: the
 // program starts often, and net/http takes its time to start.
 func (o options) serveHealth() (net.Listener, error) {
+	network, address := networkOf(o.health)
+	if network == "unix" {
+		_ = os.Remove(address) // of the process before
+	}
 	var l net.Listener
 	var err error
 	for deadline := time.Now().Add(healthBound); ; time.Sleep(5 * time.Millisecond) {
-		l, err = net.Listen("tcp", o.health)
+		l, err = net.Listen(network, address)
 		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
 			break
 		}
@@ -42,6 +46,14 @@ func (o options) serveHealth() (net.Listener, error) {
 	return l, nil
 }
 
+// networkOf divides an address for net.Dial: "unix:PATH", else HOST:PORT.
+func networkOf(address string) (network, rest string) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return "unix", path
+	}
+	return "tcp", address
+}
+
 func (o options) answer(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(time.Second))
@@ -53,27 +65,4 @@ func (o options) answer(c net.Conn) {
 		status = "503 Service Unavailable"
 	}
 	_, _ = c.Write([]byte("HTTP/1.1 " + status + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
-}
-
-// drained tells the sidecar that the work has stopped. The sidecar may not have begun to wait yet, hence the repeats.
-func (o options) drained() {
-	for range 20 {
-		if o.post("/drained") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-func (o options) post(path string) bool {
-	c, err := net.DialTimeout("tcp", o.sidecar, time.Second)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(time.Second))
-	_, _ = c.Write([]byte("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
-	answer := make([]byte, 64)
-	n, _ := c.Read(answer)
-	return strings.HasPrefix(string(answer[:n]), "HTTP/1.1 202")
 }

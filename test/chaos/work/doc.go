@@ -1,4 +1,4 @@
-// Package workload plays random faults against four replicas with real workloads on a real API server, and judges by what
+// Package work plays random faults against four replicas with real workloads on a real API server, and judges by what
 // the workloads' own processes wrote down of their work: no two replicas may have worked at one instant. No document,
 // Lease or log is asked.
 //
@@ -14,4 +14,4 @@
 // after a whole pod was frozen (its guard wakes with it; the fencing token refuses such work). Never done, for the same
 // reason: freezing sidecar and guard at once while the program runs; and a program that nothing kills is one that stops
 // in time.
-package workload
+package work

@@ -1,6 +1,6 @@
 //go:build linux
 
-package workload
+package work
 
 import (
 	"cmp"
@@ -11,16 +11,11 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
+	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
-const (
-	// wakeBound is how long a process may work on as its whole pod wakes, before the guard, which woke with it, has
-	// stopped it.
-	wakeBound = time.Second
-	// cluster is the longest time between two overlaps of the same two replicas that are told as one.
-	cluster = time.Second
-)
+// cluster is the longest time between two overlaps of the same two replicas that are reported as one.
+const cluster = time.Second
 
 // piece is a time throughout which one process worked.
 type piece struct {
@@ -49,27 +44,27 @@ func newRecord(name string, m mode, processes []journal.Process, releases []boot
 		if p.Kind == journal.Command && len(p.Stretches) > 0 {
 			r.starts++
 		}
-		resumed := false // the next stretch is of the same work
+		judged := p
+		judged.Stretches = nil
 		for _, s := range p.Stretches {
-			one := piece{span: span{s.From, s.To}, kind: p.Kind, pid: p.PID}
-			excused := slices.ContainsFunc(frozen, func(f span) bool {
-				return s.Woken && one.length() <= wakeBound && !s.From.Before(f.from) && s.From.Sub(f.to) <= wakeBound
-			})
-			if excused {
+			one := pieceOf(p, s)
+			if slices.ContainsFunc(frozen, func(f span) bool { return s.OnWaking(f.from, f.to) }) {
 				r.waking = append(r.waking, one)
 				continue
 			}
 			r.pieces = append(r.pieces, one)
-			if last := len(r.tasks) - 1; resumed {
-				r.tasks[last].to = one.to
-			} else {
-				r.tasks = append(r.tasks, one)
-			}
-			resumed = !s.Rested
+			judged.Stretches = append(judged.Stretches, s)
+		}
+		for _, s := range judged.Spells() {
+			r.tasks = append(r.tasks, pieceOf(p, s))
 		}
 	}
 	slices.SortFunc(r.pieces, func(a, b piece) int { return cmp.Compare(a.from, b.from) })
 	return r
+}
+
+func pieceOf(p journal.Process, s journal.Stretch) piece {
+	return piece{span: span{s.From, s.To}, kind: p.Kind, pid: p.PID}
 }
 
 func (r record) spans() []span {
@@ -197,6 +192,8 @@ func TestTheJudge(t *testing.T) {
 		{name: "released between two processes", a: []journal.Process{works(journal.Command, 1, 5), works(journal.Command, 5.5, 8)}, releases: []bootclock.Instant{at(5.2)}},
 		{name: "work on waking", a: []journal.Process{works(journal.Command, 1, 10, 20, 20.5)}, b: []journal.Process{works(journal.Command, 15, 30)}, waking: 1},
 		{name: "work on waking, on and on", a: []journal.Process{works(journal.Command, 1, 10, 20, 21.5)}, b: []journal.Process{works(journal.Command, 15, 30)}, overlaps: []time.Duration{1500 * time.Millisecond}},
+		{name: "work on waking, as the freezer let go before it said so", a: []journal.Process{works(journal.Command, 1, 10, 19.9, 20.02)}, waking: 1},
+		{name: "work before the freeze", a: []journal.Process{works(journal.Command, 1, 10)}},
 		{name: "a start on waking", a: []journal.Process{works(journal.Command, 20, 20.5)}, b: []journal.Process{works(journal.Command, 15, 30)}, overlaps: []time.Duration{500 * time.Millisecond}},
 		{name: "long after the waking", a: []journal.Process{works(journal.Command, 1, 10, 22, 22.5)}, b: []journal.Process{works(journal.Command, 15, 30)}, overlaps: []time.Duration{500 * time.Millisecond}},
 	} {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package workload
+package work
 
 import (
 	"encoding/json"
@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
+	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
 var (

@@ -1,6 +1,6 @@
 //go:build linux
 
-package workload
+package work
 
 import (
 	"encoding/json"
@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
 // trial is a program that runs without a sidecar.
@@ -36,7 +36,7 @@ func try(t *testing.T, c conduct, args ...string) trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Cmd = command(program(t), append([]string{"-folder", r.folder}, args...), nil)
+	r.Cmd = command(harness.WorkloadProgram(t), append([]string{"-folder", r.folder}, args...), nil)
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,11 +25,18 @@ const (
 	// Pause is the longest time between two marks of one stretch.
 	Pause = 100 * time.Millisecond
 
+	// wakeBound is how long a process may work on as its whole pod wakes, before the guard, which woke with it, has stopped
+	// it. The protocol promises the kill, not that the guard runs first: such work is for the fencing token to refuse.
+	wakeBound = time.Second
+
 	// lineSize is how long each line is, padded with spaces, so that it can be written over.
-	lineSize = 64
+	lineSize = 100
 	suffix   = ".journal"
-	// rested stands in the line of a stretch that its process ended.
-	rested = "rested"
+	// rested stands in the line of a stretch that its process ended, and noToken in one without a token.
+	rested  = "rested"
+	noToken = "-"
+	// tokenEnv is where a command in child mode finds its term's token.
+	tokenEnv = "LEASE_SIDECAR_TOKEN"
 )
 
 // Kind is what a process is in its replica.
@@ -51,10 +59,18 @@ type Writer struct {
 type Stretch struct {
 	// From and To are the first and the last mark.
 	From, To bootclock.Instant
+	// Token is that of the term, where the process was given it in its environment.
+	Token string
 	// Woken: it is not the process's first, so the process was frozen or starved before, or rested.
 	Woken bool
 	// Rested: the process ended it of its own accord. Else it goes on working as soon as it can, unless it has ended.
 	Rested bool
+}
+
+// OnWaking reports whether the process worked only because its whole pod woke, which had been frozen from one instant to
+// another: a short stretch that is not its first and began with the waking.
+func (s Stretch) OnWaking(from, to bootclock.Instant) bool {
+	return s.Woken && s.To.Sub(s.From) <= wakeBound && !s.From.Before(from) && s.From.Sub(to) <= wakeBound
 }
 
 // Create makes the journal of this process in folder.
@@ -64,7 +80,7 @@ func Create(folder string, kind Kind) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the journal: %w", err)
 	}
-	return &Writer{file: f, line: -1}, nil
+	return &Writer{file: f, line: -1, stretch: Stretch{Token: cmp.Or(os.Getenv(tokenEnv), noToken)}}, nil
 }
 
 // Mark says that the process works now, and returns that instant.
@@ -90,7 +106,7 @@ func (w *Writer) Rest() error {
 
 // write writes the newest line, over what was there.
 func (w *Writer) write(how string) error {
-	line := fmt.Sprintf("%-*s\n", lineSize-1, fmt.Sprintf("%d %d %s", w.stretch.From, w.stretch.To, how))
+	line := fmt.Sprintf("%-*s\n", lineSize-1, fmt.Sprintf("%d %d %s %s", w.stretch.From, w.stretch.To, w.stretch.Token, how))
 	if _, err := w.file.WriteAt([]byte(line), w.line*lineSize); err != nil {
 		return fmt.Errorf("mark the work: %w", err)
 	}
@@ -108,43 +124,63 @@ type Process struct {
 	Stretches []Stretch
 }
 
-// Read reads all journals in a folder, by the instants at which they were made.
-func Read(folder string) ([]Process, error) {
-	files, err := os.ReadDir(folder)
-	if err != nil {
-		return nil, fmt.Errorf("find the journals: %w", err)
-	}
-	var all []Process
-	for _, f := range files {
-		name, ours := strings.CutSuffix(f.Name(), suffix)
-		if !ours {
+// Spells returns the stretches joined to what the process had to do: a spell ends where the process rests, or ends. It has no
+// pause where the process could not go on for a while.
+func (p Process) Spells() []Stretch {
+	var all []Stretch
+	for i, s := range p.Stretches {
+		if i > 0 && !p.Stretches[i-1].Rested {
+			last := &all[len(all)-1]
+			last.To, last.Rested = s.To, s.Rested
 			continue
 		}
-		p, err := parseName(name)
-		if err == nil {
-			p.Stretches, err = readStretches(filepath.Join(folder, f.Name()))
-		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// Read reads all journals in a folder, by the instants at which they were made.
+func Read(folder string) ([]Process, error) {
+	paths, err := Files(folder)
+	if err != nil {
+		return nil, err
+	}
+	var all []Process
+	for _, path := range paths {
+		p, err := ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("read the journal %s: %w", f.Name(), err)
+			return nil, err
 		}
 		all = append(all, p)
 	}
 	return all, nil
 }
 
-// Count returns how many journals a folder has; 0 where there is no such folder.
-func Count(folder string) (int, error) {
+// Files returns the paths of the journals in a folder; none where there is no such folder.
+func Files(folder string) ([]string, error) {
 	files, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("find the journals: %w", err)
 	}
-	n := 0
+	var all []string
 	for _, f := range files {
 		if strings.HasSuffix(f.Name(), suffix) {
-			n++
+			all = append(all, filepath.Join(folder, f.Name()))
 		}
 	}
-	return n, err
+	return all, nil
+}
+
+// ReadFile reads one journal.
+func ReadFile(path string) (Process, error) {
+	p, err := parseName(strings.TrimSuffix(filepath.Base(path), suffix))
+	if err == nil {
+		p.Stretches, err = readStretches(path)
+	}
+	if err != nil {
+		return Process{}, fmt.Errorf("read the journal %s: %w", filepath.Base(path), err)
+	}
+	return p, nil
 }
 
 func parseName(name string) (Process, error) {
@@ -168,8 +204,11 @@ func readStretches(path string) ([]Stretch, error) {
 	var all []Stretch
 	for line := range strings.Lines(string(text)) {
 		s := Stretch{Woken: len(all) > 0, Rested: strings.Contains(line, rested)}
-		if _, err := fmt.Sscanf(line, "%d %d", &s.From, &s.To); err != nil {
+		if _, err := fmt.Sscanf(line, "%d %d %s", &s.From, &s.To, &s.Token); err != nil {
 			return nil, fmt.Errorf("line %q: %w", line, err)
+		}
+		if s.Token == noToken {
+			s.Token = ""
 		}
 		all = append(all, s)
 	}

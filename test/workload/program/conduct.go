@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
+	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
 // conduct is how one start of the program behaves. Times are in nanoseconds, as in JSON.
@@ -44,11 +44,11 @@ func (o options) load() (conduct, error) {
 		}
 		return c, nil
 	}
-	before, err := journal.Count(o.folder)
+	before, err := journal.Files(o.folder)
 	if err != nil {
 		return conduct{}, err
 	}
-	return draw(rand.New(rand.NewPCG(o.seed, uint64(before))), o.bound), nil
+	return draw(rand.New(rand.NewPCG(o.seed, uint64(len(before)))), o.bound), nil
 }
 
 // draw draws a conduct. Where bound is above 0, nothing works on for longer than that after the signal to stop: nobody

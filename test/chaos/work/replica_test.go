@@ -1,6 +1,6 @@
 //go:build linux
 
-package workload
+package work
 
 import (
 	"bytes"
@@ -20,8 +20,8 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
 // mode is how a replica's sidecar runs or tells the program.
@@ -83,7 +83,7 @@ func (f *field) newReplica(t *testing.T, index int, m mode, c conduct) *replica 
 	r.sidecar = f.election.Prepare(t, fmt.Sprintf("web-%d", index))
 	t.Cleanup(r.pod.Kill) // before the sidecar is stopped: workers would outlive all others
 	r.sidecar.Kubeconfig = f.election.Access.Kubeconfig(t, r.line.Host())
-	r.sidecar.Binary = r.pod.Launcher(sidecarBinary(t))
+	r.sidecar.Binary = r.pod.Launcher(harness.Binary(t))
 	if c != nil {
 		text, err := json.Marshal(c)
 		if err == nil {
@@ -95,7 +95,7 @@ func (f *field) newReplica(t *testing.T, index int, m mode, c conduct) *replica 
 	}
 	health, pidFile := harness.FreeAddress(t), filepath.Join(r.folder, "pid")
 	r.args = []string{
-		program(t), "-folder", r.folder, "-health", health, "-seed", strconv.FormatUint(f.seed<<8|uint64(index), 10),
+		harness.WorkloadProgram(t), "-folder", r.folder, "-health", health, "-seed", strconv.FormatUint(f.seed<<8|uint64(index), 10),
 	}
 	if !m.killed() {
 		r.args = append(r.args, "-bound", f.bound().String())

@@ -1,13 +1,14 @@
-// Command program is the workload of the chaos of work: it writes down when it works, on the boot clock, and stops as
-// well or as badly as real programs do. It is built by the tests of package work.
+// Command program is the workload of the tests: it writes down when it works, on the boot clock, and stops as well or as badly
+// as real programs do.
 //
-// In child mode it works from its start. In the other modes SIGUSR1 makes it work; SIGTERM ends it, and SIGUSR2 lets it
-// rest. What it does at the end of its work is its conduct, which is drawn anew at each start.
+// In child mode it works from its start. Else it works while it leads: as process signals say (SIGUSR1: work, SIGUSR2: rest), or
+// as it asks itself. SIGTERM ends it. What it does at the end of its work is its conduct: a file's, or drawn anew at each start.
 package main
 
 import (
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -17,22 +18,27 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/test/chaos/workload/journal"
+	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
 // options are what the command line says.
 type options struct {
-	folder  string        // of the replica's journals
-	pidFile string        // where the program's pid is to be found once it catches its signals; "" for nowhere
-	health  string        // address of the health endpoint; "" for none
-	sidecar string        // address of the sidecar's HTTP, to say that the work has stopped; "" for not saying it
-	seed    uint64        // with the number of the start, what the conduct is drawn from
-	child   bool          // it works from its start
-	bound   time.Duration // how long work may go on after the signal to stop; 0: for any time
-	worker  bool          // this process is a worker
-	parent  int           // of a worker: its parent's pid, which may have ended before the worker could ask
-	linger  time.Duration // of a worker: how long it works on without its parent
-	deaf    bool          // of a worker: it does not end at SIGTERM
+	folder    string        // of the replica's journals
+	pidFile   string        // where the program's pid is to be found once it catches its signals; "" for nowhere
+	health    string        // address of the health endpoint, HOST:PORT or unix:PATH; "" for none
+	sidecar   string        // address of the sidecar's HTTP; "" for none
+	reports   string        // when it reports that its work has stopped: "rest", where it lives on; "always"; "never"
+	follow    string        // how it asks whether it leads: "file", "http"; "" for not at all
+	signalDir string        // of the sidecar
+	shows     string        // how it shows that it works: "lock", "running"; "" for not at all
+	stopFile  string        // says how long a stop takes, read at each stop; "" for the conduct
+	seed      uint64        // with the number of the start, what the conduct is drawn from
+	child     bool          // it works from its start
+	bound     time.Duration // how long work may go on after the signal to stop; 0: for any time
+	worker    bool          // this process is a worker
+	parent    int           // of a worker: its parent's pid, which may have ended before the worker could ask
+	linger    time.Duration // of a worker: how long it works on without its parent
+	deaf      bool          // of a worker: it does not end at SIGTERM
 }
 
 func main() {
@@ -40,7 +46,12 @@ func main() {
 	flag.StringVar(&o.folder, "folder", "", "the replica's folder")
 	flag.StringVar(&o.pidFile, "pid-file", "", "where to write the pid, once signals are caught")
 	flag.StringVar(&o.health, "health", "", "the health endpoint's address")
-	flag.StringVar(&o.sidecar, "sidecar", "", "the sidecar's HTTP address, to be told that the work has stopped")
+	flag.StringVar(&o.sidecar, "sidecar", "", "the sidecar's HTTP address")
+	flag.StringVar(&o.reports, "reports", "rest", "when to report that the work has stopped: rest, always, never")
+	flag.StringVar(&o.follow, "follow", "", "how to ask whether this replica leads: file, http")
+	flag.StringVar(&o.signalDir, "signal-dir", "", "the sidecar's signal directory")
+	flag.StringVar(&o.shows, "shows", "", "how to show the work: lock, running")
+	flag.StringVar(&o.stopFile, "stop-file", "", "a file that says how long a stop takes")
 	flag.Uint64Var(&o.seed, "seed", 0, "what the conduct is drawn from")
 	flag.BoolVar(&o.child, "child", false, "work from the start")
 	flag.DurationVar(&o.bound, "bound", 0, "how long work may go on after the signal to stop")
@@ -77,7 +88,7 @@ func (o options) work() error {
 			alone = now
 		}
 		if !alone.IsZero() && now.Sub(alone) >= o.linger {
-			return nil
+			return j.Rest()
 		}
 		select {
 		case <-tick.C:
@@ -91,8 +102,8 @@ func (o options) work() error {
 
 // command is the program's life.
 func (o options) command() error {
-	told := make(chan os.Signal, 16)
-	signal.Notify(told, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP, syscall.SIGINT)
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP, syscall.SIGINT)
 	c, err := o.load()
 	if err != nil {
 		return err
@@ -110,7 +121,7 @@ func (o options) command() error {
 	if err := o.writePID(); err != nil {
 		return err
 	}
-	p := process{options: o, conduct: c, journal: j, health: health, told: told}
+	p := process{options: o, conduct: c, journal: j, health: health, signals: signals}
 	for p.child || p.elected() {
 		if over, err := p.term(); over || err != nil {
 			return err
@@ -140,24 +151,67 @@ type process struct {
 	conduct
 	journal *journal.Writer
 	health  net.Listener
-	told    chan os.Signal
+	signals chan os.Signal
 	workers []*exec.Cmd
+	shown   io.Closer // while it works
 }
+
+// pollTick is the pause between two questions of a program that asks whether it leads.
+const pollTick = 2 * time.Millisecond
 
 // elected waits until the program is to work; false: it is to end.
 func (p *process) elected() bool {
-	for s := range p.told {
-		switch s {
-		case syscall.SIGUSR1:
-			return true
-		case syscall.SIGTERM:
-			return false
+	var poll <-chan time.Time
+	if p.follow != "" {
+		ticker := time.NewTicker(pollTick)
+		defer ticker.Stop()
+		poll = ticker.C
+	}
+	for {
+		select {
+		case s := <-p.signals:
+			switch {
+			case s == syscall.SIGTERM:
+				return false
+			case s == syscall.SIGUSR1 && p.follow == "":
+				return true
+			}
+		case <-poll:
+			if p.begins() {
+				return true
+			}
 		}
+	}
+}
+
+// begins reports whether a program that asks leads, and shows that it works; it looks again once it shows it.
+func (p *process) begins() bool {
+	if !p.leads() {
+		return false
+	}
+	shown, err := p.show()
+	if err == nil && p.leads() {
+		p.shown = shown
+		return true
+	}
+	if shown != nil {
+		_ = shown.Close()
 	}
 	return false
 }
 
-// term works until it is told to stop. Over: the program is to end, not to rest.
+// stopTime is how long the work goes on after the signal to stop.
+func (p *process) stopTime() time.Duration {
+	if text, err := os.ReadFile(p.stopFile); err == nil {
+		d, err := time.ParseDuration(string(text))
+		if err == nil {
+			return d
+		}
+	}
+	return p.Stop
+}
+
+// term works until it has to stop. Over: the program is to end, not to rest.
 func (p *process) term() (over bool, err error) {
 	began, err := p.journal.Mark()
 	if err != nil {
@@ -168,7 +222,7 @@ func (p *process) term() (over bool, err error) {
 			return true, err
 		}
 	}
-	var stop bootclock.Instant // when the work ends; zero: it has not been told
+	var stop bootclock.Instant // when the work ends; zero: nothing has ended it
 	for tick := time.NewTicker(journal.Tick); ; {
 		now, err := p.journal.Mark()
 		switch {
@@ -182,13 +236,16 @@ func (p *process) term() (over bool, err error) {
 		}
 		select {
 		case <-tick.C:
-		case s := <-p.told:
+			if stop.IsZero() && p.follow != "" && !p.leads() {
+				stop = bootclock.System{}.Now().Add(p.stopTime())
+			}
+		case s := <-p.signals:
 			if s != syscall.SIGTERM && s != syscall.SIGUSR2 || p.Ignore {
 				continue
 			}
 			over = over || s == syscall.SIGTERM
 			if stop.IsZero() {
-				stop = bootclock.System{}.Now().Add(p.Stop)
+				stop = bootclock.System{}.Now().Add(p.stopTime())
 			}
 			if p.Unlisten && p.health != nil && over {
 				_ = p.health.Close()
@@ -210,7 +267,11 @@ func (p *process) end(over bool) (bool, error) {
 	if err := p.journal.Rest(); err != nil {
 		return true, err
 	}
-	if p.sidecar != "" && !over {
+	if p.shown != nil {
+		_ = p.shown.Close()
+		p.shown = nil
+	}
+	if p.sidecar != "" && (p.reports == "always" || p.reports == "rest" && !over) {
 		p.drained()
 	}
 	return over, nil
