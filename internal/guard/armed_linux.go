@@ -3,16 +3,17 @@ package guard
 import (
 	"syscall"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 // armed is a deadline for a process that is not the guard's own.
 type armed struct {
-	Order
+	procfs.Order
 	fired  bool // Signal has been sent
 	debt   debt
-	family []Member // all of the workload that was seen; filled from the first signal on
-	living bool     // some of it lived at the last round of killing
+	family []procfs.ID // all of the workload that was seen; filled from the first signal on
+	living bool        // some of it lived at the last round of killing
 }
 
 // step sends the signals that are due. Without a sidecar the first is due at once. It reports whether nothing more is to be
@@ -22,10 +23,10 @@ func (a *armed) step(now bootclock.Instant, orphaned bool) (over bool) {
 		a.fired = true
 		a.gather() // before the signal: the workers of a master that ends at it are nobody's children then
 		a.debt.owed = untaken(a.PID, a.Gain)
-		_ = strike(a.PID, a.StartTime, a.Signal) // an error means that it has ended, or that nobody can help it
+		_ = procfs.Send(a.ID, a.Signal) // an error means that it has ended, or that nobody can help it
 	}
 	if a.debt.due(a.Order, now) {
-		_ = strike(a.PID, a.StartTime, a.Signal)
+		_ = procfs.Send(a.ID, a.Signal)
 	}
 	if a.Kill.IsZero() {
 		return orphaned && a.fired && !a.debt.owed
@@ -39,23 +40,25 @@ func (a *armed) step(now bootclock.Instant, orphaned bool) (over bool) {
 }
 
 // gather looks for the process, its kin and all that they have started, adds them to the family, and returns who lives.
-func (a *armed) gather() []process {
+func (a *armed) gather() []procfs.Process {
 	if a.Kill.IsZero() {
 		return nil
 	}
 	if a.family == nil {
-		a.family = append([]Member{{PID: a.PID, StartTime: a.StartTime}}, a.Kin...)
+		a.family = append([]procfs.ID{a.ID}, a.Kin...)
 	}
-	found, err := families(a.family)
+	var found []procfs.Process
+	all, err := procfs.Read()
 	if err != nil { // then it cannot be extended
-		for _, m := range a.family {
-			found = append(found, process{pid: m.PID, start: m.StartTime})
+		for _, id := range a.family {
+			found = append(found, procfs.Process{ID: id})
 		}
 		return found
 	}
+	found = all.Families(a.family...)
 	a.family = a.family[:0]
 	for _, p := range found {
-		a.family = append(a.family, Member{PID: p.pid, StartTime: p.start})
+		a.family = append(a.family, p.ID)
 	}
 	return found
 }

@@ -8,33 +8,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 func contextWithin(d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), d)
-}
-
-func TestParseProcess(t *testing.T) {
-	const rest = " S 12 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2 3"
-	tests := map[string]struct {
-		stat string
-		want process
-	}{
-		"plain":                  {stat: "34 (sh)" + rest, want: process{34, 12, 'S', 98765}},
-		"a name with brackets":   {stat: "34 (a) R 1 (b))" + rest, want: process{34, 12, 'S', 98765}},
-		"a name with a new line": {stat: "34 (a\nb)" + rest, want: process{34, 12, 'S', 98765}},
-		"cut short":              {stat: "34 (sh) S 12"},
-		"empty":                  {stat: ""},
-		"no number":              {stat: "34 (sh)" + strings.Replace(rest, "12", "x", 1)},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			got, err := parseProcess(34, []byte(tc.stat))
-			if got != tc.want || (err == nil) != (tc.want.pid != 0) {
-				t.Errorf("got %+v, %v; want %+v", got, err, tc.want)
-			}
-		})
-	}
 }
 
 // A zombie that nobody waits for is collected; a child that somebody waits for is left to them.
@@ -74,11 +53,11 @@ func TestReapLooksTwice(t *testing.T) {
 	pid := cmd.Process.Pid
 	within(t, 5*time.Second, "it is a zombie", func() bool { return !lives(pid) })
 	suspects := reap(nil)
-	if p, err := readProcess(pid); err != nil || !suspects[p] {
+	if p, err := procfs.ReadProcess(pid); err != nil || !suspects[p.ID] {
 		t.Fatalf("after the first look: %v, suspects %v", err, suspects)
 	}
 	reap(suspects)
-	if _, err := readProcess(pid); err == nil {
+	if _, err := procfs.ReadProcess(pid); err == nil {
 		t.Error("after the second look it is still there")
 	}
 	_ = cmd.Wait() // it was taken away

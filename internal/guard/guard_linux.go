@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -135,7 +136,7 @@ func (g *Guard) Forward(s syscall.Signal) error {
 
 // Arm sets the deadline of a process that is not the guard's own, in place of the one before. When the sidecar dies, the
 // process gets the signal at once, as nobody could take it back any more.
-func (g *Guard) Arm(o Order) error {
+func (g *Guard) Arm(o procfs.Order) error {
 	_, err := g.say(message{Arm: &o})
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -146,8 +147,8 @@ func within(t *testing.T, d time.Duration, what string, so func() bool) {
 
 // lives reports whether a process runs: a zombie does not.
 func lives(pid int) bool {
-	p, err := readProcess(pid)
-	return err == nil && p.state != 'Z'
+	p, err := procfs.ReadProcess(pid)
+	return err == nil && p.State != 'Z'
 }
 
 // ignoresTerm is a script that writes its pid, and that of a daemon in a session of its own, and heeds no SIGTERM.
@@ -368,23 +369,24 @@ func TestZombiesAreReaped(t *testing.T) {
 	g.pid("main")
 	within(t, 5*time.Second, "only the program is left", func() bool {
 		all, err := descendants(g.PID())
-		return err == nil && len(all) == 1
+		zombies, err2 := procfs.Zombies(g.PID())
+		return err == nil && err2 == nil && len(all) == 1 && len(zombies) == 0
 	})
 }
 
 // victim is a process of somebody else; its end is known by its zombie being collected.
-func victim(t *testing.T, script string) (cmd *exec.Cmd, o Order) {
+func victim(t *testing.T, script string) (cmd *exec.Cmd, o procfs.Order) {
 	t.Helper()
 	cmd = exec.Command("sh", "-c", script)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	p, err := readProcess(cmd.Process.Pid)
+	p, err := procfs.ReadProcess(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cmd, Order{PID: p.pid, StartTime: p.start, Signal: syscall.SIGTERM, Deadline: now().Add(time.Minute)}
+	return cmd, procfs.Order{ID: p.ID, Signal: syscall.SIGTERM, Deadline: now().Add(time.Minute)}
 }
 
 func endOf(t *testing.T, cmd *exec.Cmd) syscall.Signal {
@@ -398,7 +400,7 @@ func endOf(t *testing.T, cmd *exec.Cmd) syscall.Signal {
 }
 
 func TestArmed(t *testing.T) {
-	arm := func(t *testing.T, g *guarded, o Order) {
+	arm := func(t *testing.T, g *guarded, o procfs.Order) {
 		t.Helper()
 		if err := g.Arm(o); err != nil {
 			t.Fatal(err)
@@ -464,7 +466,7 @@ func TestArmed(t *testing.T) {
 	t.Run("spares who got the number later", func(t *testing.T) {
 		g := guardCommand(t)
 		cmd, o := victim(t, `exec sleep 100`)
-		o.Deadline, o.StartTime = now(), o.StartTime+1
+		o.Deadline, o.Start = now(), o.Start+1
 		arm(t, g, o)
 		time.Sleep(300 * time.Millisecond)
 		if !lives(cmd.Process.Pid) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"syscall"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -50,7 +51,7 @@ func (*Guard) Stop(string, bootclock.Instant) (uint64, error) { return 0, ErrUns
 func (*Guard) Forward(syscall.Signal) error { return ErrUnsupported }
 
 // Arm returns [ErrUnsupported].
-func (*Guard) Arm(Order) error { return ErrUnsupported }
+func (*Guard) Arm(procfs.Order) error { return ErrUnsupported }
 
 // Disarm returns [ErrUnsupported].
 func (*Guard) Disarm() error { return ErrUnsupported }

@@ -124,7 +124,7 @@ func (k *keeper) take(m message) {
 	case m.Forward != 0 && k.ward != nil:
 		k.ward.tell(m.Forward)
 	case m.Arm != nil:
-		if k.armed == nil || !k.armed.equal(*m.Arm) {
+		if k.armed == nil || !k.armed.Equal(*m.Arm) {
 			k.armed = &armed{Order: *m.Arm}
 		}
 	case m.Disarm:

@@ -1,9 +1,9 @@
 package guard
 
 import (
-	"slices"
 	"syscall"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -21,37 +21,6 @@ type Term struct {
 	Until bootclock.Instant `json:"until"`
 	// Kill is when it is killed, with all its descendants.
 	Kill bootclock.Instant `json:"kill"`
-}
-
-// Order is a deadline for a process that is not the guard's own.
-type Order struct {
-	// Deadline is when the process gets Signal, unless it is moved.
-	Deadline bootclock.Instant `json:"deadline"`
-	// PID and StartTime (field 22 of /proc/PID/stat) name the process: a number alone is given out again.
-	PID       int    `json:"pid"`
-	StartTime uint64 `json:"startTime"`
-	// Signal is what the process gets at Deadline.
-	Signal syscall.Signal `json:"signal"`
-	// Gain is what Signal takes back: where the process has not taken it yet when Signal is sent, Signal follows once
-	// more; 0: nothing.
-	Gain syscall.Signal `json:"gain,omitempty"`
-	// Kill is when it gets SIGKILL if it still lives, with its descendants and Kin; 0: never.
-	Kill bootclock.Instant `json:"kill"`
-	// Kin are other processes of the workload that were seen: the guard cannot find one whose parent has ended.
-	Kin []Member `json:"kin,omitempty"`
-}
-
-// Member names a process: a number alone is given out again.
-type Member struct {
-	// PID is its number, and StartTime field 22 of its /proc/PID/stat.
-	PID       int    `json:"pid"`
-	StartTime uint64 `json:"startTime"`
-}
-
-// equal reports whether both orders are the same.
-func (o Order) equal(other Order) bool {
-	return o.Deadline == other.Deadline && o.PID == other.PID && o.StartTime == other.StartTime && o.Signal == other.Signal &&
-		o.Gain == other.Gain && o.Kill == other.Kill && slices.Equal(o.Kin, other.Kin)
 }
 
 // End is how a program of a term ended.
@@ -89,7 +58,7 @@ type message struct {
 	Run     *Term          `json:"run,omitempty"`
 	Stop    *stop          `json:"stop,omitempty"`
 	Forward syscall.Signal `json:"forward,omitempty"`
-	Arm     *Order         `json:"arm,omitempty"`
+	Arm     *procfs.Order  `json:"arm,omitempty"`
 	Disarm  bool           `json:"disarm,omitempty"`
 }
 

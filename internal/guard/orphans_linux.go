@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 // guards holds the pids of this process's guards, which [Sweep] passes by with all that they keep.
@@ -51,16 +53,16 @@ func Sweep(ctx context.Context) error {
 }
 
 // strays returns the descendants that no living guard keeps.
-func strays() ([]process, error) {
+func strays() ([]procfs.Process, error) {
 	all, err := descendants(os.Getpid())
 	if err != nil {
 		return nil, err
 	}
 	kept := map[int]bool{}
-	return slices.DeleteFunc(all, func(p process) bool { // parents come before their children
-		_, guard := guards.Load(p.pid)
-		kept[p.pid] = guard || kept[p.parent]
-		return kept[p.pid]
+	return slices.DeleteFunc(all, func(p procfs.Process) bool { // parents come before their children
+		_, guard := guards.Load(p.PID)
+		kept[p.PID] = guard || kept[p.Parent]
+		return kept[p.PID]
 	}), nil
 }
 
@@ -70,7 +72,7 @@ func Reap(ctx context.Context) {
 	deaths := make(chan os.Signal, 1)
 	signal.Notify(deaths, syscall.SIGCHLD)
 	defer signal.Stop(deaths)
-	suspects := map[process]bool{}
+	suspects := map[procfs.ID]bool{}
 	again := time.After(reapPause) // nil while there is nothing to look for
 	for {
 		select {
@@ -90,19 +92,19 @@ func Reap(ctx context.Context) {
 }
 
 // reap collects the zombies among this process's children that were suspects before, and returns the new suspects.
-func reap(before map[process]bool) map[process]bool {
-	all, err := descendants(os.Getpid())
+func reap(before map[procfs.ID]bool) map[procfs.ID]bool {
+	zombies, err := procfs.Zombies(os.Getpid())
 	if err != nil {
 		return before
 	}
-	suspects := map[process]bool{}
-	for _, p := range all {
-		switch _, guard := guards.Load(p.pid); {
-		case p.state != 'Z' || p.parent != os.Getpid() || guard:
-		case before[p]:
-			_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil) // an error means that it has been collected
+	suspects := map[procfs.ID]bool{}
+	for _, zombie := range zombies {
+		switch _, guard := guards.Load(zombie.PID); {
+		case guard:
+		case before[zombie]:
+			_, _ = unix.Wait4(zombie.PID, nil, unix.WNOHANG, nil) // an error means that it has been collected
 		default:
-			suspects[p] = true
+			suspects[zombie] = true
 		}
 	}
 	return suspects

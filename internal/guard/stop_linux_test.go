@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -73,7 +74,7 @@ while ! [ -s $DIR/daemon ]; do sleep 0.02; done; exit 3`)
 }
 
 // family starts a process of somebody else with a worker in a session of its own; the process ends at SIGTERM, the worker does not.
-func family(t *testing.T) (master *exec.Cmd, worker int, o Order) {
+func family(t *testing.T) (master *exec.Cmd, worker int, o procfs.Order) {
 	t.Helper()
 	dir := t.TempDir()
 	master, o = victim(t, `setsid sh -c 'trap "" TERM; echo $$ >`+dir+`/worker; while :; do sleep 0.02; done' &
@@ -109,14 +110,14 @@ func TestArmedKillsTheFamily(t *testing.T) {
 	t.Run("named by the sidecar", func(t *testing.T) {
 		g := guardCommand(t)
 		master, worker, o := family(t)
-		p, err := readProcess(worker)
+		p, err := procfs.ReadProcess(worker)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = master.Process.Kill()
 		_ = master.Wait()
 		o.Deadline = now().Add(200 * time.Millisecond)
-		o.Kill, o.Kin = o.Deadline, []Member{{PID: p.pid, StartTime: p.start}}
+		o.Kill, o.Kin = o.Deadline, []procfs.ID{p.ID}
 		if err := g.Arm(o); err != nil {
 			t.Fatal(err)
 		}

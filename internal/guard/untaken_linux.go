@@ -1,13 +1,11 @@
 package guard
 
 import (
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -26,7 +24,7 @@ type debt struct {
 }
 
 // due reports whether it is time to pay, once.
-func (d *debt) due(o Order, now bootclock.Instant) bool {
+func (d *debt) due(o procfs.Order, now bootclock.Instant) bool {
 	switch {
 	case !d.owed:
 		return false
@@ -42,17 +40,6 @@ func (d *debt) due(o Order, now bootclock.Instant) bool {
 
 // untaken reports whether one of the signals waits until a thread of the process takes it.
 func untaken(pid int, signals ...syscall.Signal) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return false // it has ended
-	}
-	_, rest, _ := strings.Cut(string(b), "\nShdPnd:")
-	line, _, _ := strings.Cut(rest, "\n")
-	pending, _ := strconv.ParseUint(strings.TrimSpace(line), 16, 64) // an error leaves 0: nothing waits
-	for _, s := range signals {
-		if s > 0 && pending>>(s-1)&1 == 1 {
-			return true
-		}
-	}
-	return false
+	does, err := procfs.ReadSignals(pid)
+	return err == nil && slices.ContainsFunc(signals, does.Pending.Has) // an error means that it has ended
 }

@@ -7,10 +7,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 // newsreader runs a python3 program that writes 1 at SIGUSR1 and 2 at SIGUSR2; waiting together, 1 comes first.
-func newsreader(t *testing.T) (*exec.Cmd, chan string, Order) {
+func newsreader(t *testing.T) (*exec.Cmd, chan string, procfs.Order) {
 	t.Helper()
 	cmd := exec.Command("python3", "-c", `import os, signal, time
 for n, s in (b"1\n", signal.SIGUSR1), (b"2\n", signal.SIGUSR2): signal.signal(s, lambda *_, n=n: os.write(1, n))
@@ -32,12 +34,12 @@ while True: time.sleep(0.02)`)
 	}()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-over; _ = cmd.Wait() })
 	says(t, heard, "ready")
-	p, err := readProcess(cmd.Process.Pid)
+	p, err := procfs.ReadProcess(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cmd, heard, Order{
-		PID: p.pid, StartTime: p.start, Gain: syscall.SIGUSR2, Signal: syscall.SIGUSR1, Deadline: now().Add(time.Minute),
+	return cmd, heard, procfs.Order{
+		ID: p.ID, Gain: syscall.SIGUSR2, Signal: syscall.SIGUSR1, Deadline: now().Add(time.Minute),
 	}
 }
 
@@ -66,7 +68,7 @@ func TestArmedLossIsTheLastWord(t *testing.T) {
 				}
 			}
 			signal(syscall.SIGSTOP)
-			within(t, 5*time.Second, "it is frozen", func() bool { p, err := readProcess(o.PID); return err == nil && p.state == 'T' })
+			within(t, 5*time.Second, "it is frozen", func() bool { p, err := procfs.ReadProcess(o.PID); return err == nil && p.State == 'T' })
 			signal(o.Gain)
 			if !dies {
 				o.Deadline = now()

@@ -137,9 +137,10 @@ func surfaces(f *testing.F) []*surface {
 		all = append(all, s.open(f, h, c.loopback))
 	}
 	clock := newClock()
+	e := &stuck{level: leads(clock, "5")}
 	probes := NewProbes(ProbesConfig{
-		Election: &stuck{level: leads(clock, "5")}, Clock: clock, Started: func() bool { return true },
-		Metrics: metrics.New(metrics.Config{Lease: "acme-1", Version: "v0", Clock: clock}),
+		Election: e, Clock: clock, Started: func() bool { return true },
+		Metrics: metrics.New(metrics.Config{Lease: "acme-1", Version: "v0", Clock: clock, Leadership: e.Leadership}),
 	})
 	return append(all, (&surface{name: "probes"}).open(f, probes, true))
 }

@@ -37,7 +37,7 @@ func TestProbes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // so that a stuck loop is waited for in no time
 				probes := NewProbes(ProbesConfig{
 					Election: c.election, Clock: clock, Started: func() bool { return c.started },
-					Metrics: metrics.New(metrics.Config{Lease: "acme", Clock: clock}),
+					Metrics: metrics.New(metrics.Config{Lease: "acme", Clock: clock, Leadership: c.election.Leadership}),
 				})
 				clock.advance(c.after)
 				defer clock.advance(-c.after)
@@ -62,7 +62,7 @@ func TestProbesTakeNoOrders(t *testing.T) {
 	clock := newClock()
 	probes := NewProbes(ProbesConfig{
 		Election: &stuck{level: leads(clock, "5")}, Clock: clock, Started: func() bool { return true },
-		Metrics: metrics.New(metrics.Config{Lease: "acme", Clock: clock}),
+		Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
 	})
 	for _, path := range []string{"/step-down", "/drained", "/quitquitquit", "/events", "/"} {
 		if w := probe(t, probes, "POST", path); w.Code != 404 {

@@ -21,7 +21,7 @@ func TestNowCountsFromBoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const hundredth = 10 * time.Millisecond // uptime is told in hundredths, rounded down
+	const hundredth = 10 * time.Millisecond // uptime is given in hundredths, rounded down
 	uptime := Instant(seconds * 1e9)
 	if uptime < before.Add(-2*hundredth) || uptime > after.Add(2*hundredth) {
 		t.Errorf("uptime is %s; want it between %s and %s", uptime, before, after)

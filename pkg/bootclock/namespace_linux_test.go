@@ -12,7 +12,7 @@ import (
 // inNamespace is set in the copy of this test program that runs in a time namespace.
 const inNamespace = "BOOTCLOCK_TEST_IN_NAMESPACE"
 
-// TestIDTellsTimeNamespacesApart: a process whose time namespace moves the boot clock has another clock, and says so. It
+// TestIDTellsTimeNamespacesApart: a process whose time namespace moves the boot clock has another clock, and another ID. It
 // runs this test program again in such a namespace, which has it print its name for the clock and a reading of it.
 func TestIDTellsTimeNamespacesApart(t *testing.T) {
 	if os.Getenv(inNamespace) != "" {
@@ -40,7 +40,7 @@ func TestIDTellsTimeNamespacesApart(t *testing.T) {
 	}
 	there, now, ok := reported(string(out))
 	if !ok {
-		t.Fatalf("the copy said nothing of its clock:\n%s", out)
+		t.Fatalf("the copy printed nothing of its clock:\n%s", out)
 	}
 	if moved := now.Sub(before); moved < 590*time.Second || moved > 700*time.Second {
 		t.Fatalf("the namespace's clock is %s ahead, want about 600 s: the test proves nothing", moved)
@@ -52,11 +52,11 @@ func TestIDTellsTimeNamespacesApart(t *testing.T) {
 
 // reported finds what the copy printed.
 func reported(out string) (id string, now Instant, ok bool) {
-	for word := range strings.FieldsSeq(out) {
-		if v, found := strings.CutPrefix(word, "ID="); found {
+	for text := range strings.FieldsSeq(out) {
+		if v, found := strings.CutPrefix(text, "ID="); found {
 			id = v
 		}
-		if v, found := strings.CutPrefix(word, "NOW="); found {
+		if v, found := strings.CutPrefix(text, "NOW="); found {
 			n, err := strconv.ParseInt(v, 10, 64)
 			now, ok = Instant(n), err == nil
 		}

@@ -1,6 +1,7 @@
 package bootclock
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -15,7 +16,7 @@ type kernelTimer struct {
 	ended chan struct{}
 }
 
-// NewTimer returns a timer of the kernel's. Where it has none left to give, the timer looks at the clock again and again.
+// NewTimer returns a timer of the kernel. Where the process has no descriptor left, the timer polls the clock.
 func (System) NewTimer() Timer {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
 	if err != nil {
@@ -33,16 +34,13 @@ func (t *kernelTimer) wait() {
 		if _, err := t.file.Read(expirations[:]); err != nil {
 			return // closed by Stop
 		}
-		select {
-		case t.fired <- struct{}{}:
-		default: // the one before was not taken yet: it says the same
-		}
+		t.fire()
 	}
 }
 
 func (t *kernelTimer) C() <-chan struct{} { return t.fired }
 
-// Reset sets the kernel's timer. What fired before is forgotten, but for a firing that is on its way just now.
+// Reset sets the kernel's timer. What fired before is forgotten, except for a firing that is on its way just now.
 func (t *kernelTimer) Reset(at Instant) {
 	var spec unix.ItimerSpec
 	if !at.IsZero() {
@@ -50,20 +48,26 @@ func (t *kernelTimer) Reset(at Instant) {
 	}
 	conn, err := t.file.SyscallConn()
 	if err == nil {
-		_ = conn.Control(func(fd uintptr) { err = unix.TimerfdSettime(int(fd), unix.TFD_TIMER_ABSTIME, &spec, nil) })
+		failed := conn.Control(func(fd uintptr) { err = unix.TimerfdSettime(int(fd), unix.TFD_TIMER_ABSTIME, &spec, nil) })
+		err = errors.Join(err, failed)
 	}
 	select {
 	case <-t.fired:
 	default:
 	}
-	if now := (System{}).Now(); !at.IsZero() && (err != nil || !now.Before(at)) {
-		select {
-		case t.fired <- struct{}{}: // a timer that cannot be set must not be slept on
-		default:
-		}
-		if err != nil {
-			time.Sleep(time.Millisecond) // nor be spun on
-		}
+	switch now := (System{}).Now(); {
+	case at.IsZero():
+	case err != nil: // the owner must not wait for a timer that cannot be set, nor spin on it
+		time.AfterFunc(time.Millisecond, t.fire)
+	case !now.Before(at):
+		t.fire()
+	}
+}
+
+func (t *kernelTimer) fire() {
+	select {
+	case t.fired <- struct{}{}:
+	default: // the firing before was not taken yet: it says the same
 	}
 }
 

@@ -13,7 +13,7 @@ var surroundings = []mutant{
 	{
 		name:   "whoever reads the log ends the sidecar by ending",
 		danger: "a term ends by SIGPIPE, the command is killed, and the Lease is kept",
-		file:   "cmd/lease-sidecar/signals.go",
+		file:   "cmd/lease-sidecar/run_linux.go",
 		old:    "\tsignal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)",
 		new:    "\t_ = syscall.SIGPIPE",
 		reds:   in("cmd/lease-sidecar", "TestTheReaderOfTheLogDies"),
@@ -37,15 +37,15 @@ var surroundings = []mutant{
 	{
 		name:   "two signals are two stops however soon",
 		danger: "one stop by `timeout` or npm skips the grace: the workload is killed and the Lease is kept",
-		file:   "cmd/lease-sidecar/signals.go",
-		old:    `case time.Since(first) >= oneStop && again != nil:`,
-		new:    `case again != nil:`,
+		file:   "internal/sidecar/stops.go",
+		old:    `case time.Since(first) >= oneStop:`,
+		new:    `default:`,
 		reds:   in("cmd/lease-sidecar", "TestOneStopAsTwoSignals"),
 	},
 	{
 		name:   "a terminal that closes ends the sidecar like a crash",
 		danger: "nothing is told, and the Lease is kept for its whole duration",
-		file:   "cmd/lease-sidecar/signals.go",
+		file:   "internal/sidecar/stops.go",
 		old:    `append(ends, unlessIgnored(syscall.SIGHUP, syscall.SIGQUIT)...)`,
 		new:    `append(ends, unlessIgnored(syscall.SIGQUIT)...)`,
 		reds:   in("cmd/lease-sidecar", "TestHangupAndQuitHandOver"),
@@ -53,7 +53,7 @@ var surroundings = []mutant{
 	{
 		name:   "what was ignored at the start is heard all the same",
 		danger: "nohup does not survive the terminal",
-		file:   "cmd/lease-sidecar/signals.go",
+		file:   "internal/sidecar/stops.go",
 		old:    `if !slices.Contains(guard.Ignored(), s) {`,
 		new:    `if s != 0 {`,
 		reds:   in("cmd/lease-sidecar", "TestIgnoredSignalsStayIgnored"),
@@ -109,9 +109,9 @@ var surroundings = []mutant{
 	{
 		name:   "each scrape has memory let go of",
 		danger: "an idle sidecar computes all the time",
-		file:   "cmd/lease-sidecar/light.go",
+		file:   "internal/footprint/light.go",
 		old:    `l.last.Add(lightScrapes)`,
 		new:    `l.last`,
-		reds:   in("cmd/lease-sidecar", "TestScrapesHaveLittleLetGoOf"),
+		reds:   in("internal/footprint", "TestScrapesHaveLittleLetGoOf"),
 	},
 }

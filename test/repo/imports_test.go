@@ -44,7 +44,7 @@ var fences = []fence{
 	{room: "pkg/signals/podlabel", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/webhook", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/event", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
-	{room: "pkg/signals/process", of: []string{"internal/killtime", "internal/sight", "pkg/signals", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/process", of: []string{"internal/guard", "internal/killtime", "internal/procfs", "internal/sight", "pkg/signals", "pkg/leadership", "pkg/bootclock", "pkg/field"}, never: kubernetes},
 	{room: "pkg/field"},
 	{room: "pkg/signals/file", of: []string{"pkg/signals", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/child", of: []string{"internal/guard", "internal/killtime", "internal/sight", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
