@@ -73,7 +73,7 @@ func NewLocal(t testing.TB, root, name string, flags ...string) *Local {
 	l.client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if strings.HasPrefix(address, "sidecar") {
+			if address == "localhost:80" {
 				network, address = "unix", l.Socket()
 			}
 			return new(net.Dialer).DialContext(ctx, network, address)
@@ -138,7 +138,7 @@ func (l *Local) StepDown() {
 
 // Ask sends a request to the sidecar's HTTP for its workload, and returns the answer; status 0 and why where there is none.
 func (l *Local) Ask(method, path string) (status int, body string) {
-	return l.do(method, "http://sidecar"+path)
+	return l.do(method, "http://localhost"+path)
 }
 
 func (l *Local) do(method, url string) (status int, body string) {
@@ -172,12 +172,12 @@ func (l *Local) Leadership() leadership.Leadership {
 func (l *Local) Address(listener string) string {
 	l.t.Helper()
 	pattern := regexp.MustCompile(`for=` + listener + ` addresses="?\[([^ \]]+)`)
-	var found []string
+	var found [][]string
 	Eventually(l.t, logBound, l.Name+" listens for "+listener, func() bool {
-		found = pattern.FindStringSubmatch(l.Log())
+		found = pattern.FindAllStringSubmatch(l.Log(), -1)
 		return found != nil
 	})
-	return found[1]
+	return found[len(found)-1][1] // the newest start's
 }
 
 // logBound is how long a line may take to stand in a log that is about to be written.
@@ -201,6 +201,18 @@ func (l *Local) LogLine(texts ...string) string {
 		}
 	}
 	return ""
+}
+
+// LoggedAt returns the time of the first line of the log after that time that has this text.
+func (l *Local) LoggedAt(after time.Time, text string) (at time.Time, found bool) {
+	for line := range strings.Lines(l.Log()) {
+		stamp, rest, _ := strings.Cut(strings.TrimPrefix(line, "time="), " ")
+		at, err := time.Parse(time.RFC3339Nano, stamp)
+		if err == nil && at.After(after) && strings.Contains(rest, text) {
+			return at, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // Metric returns a metric's value; "" where there is none.
