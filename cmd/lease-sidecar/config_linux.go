@@ -151,6 +151,9 @@ func (a answers) store() (store sidecar.Store, namespace string) {
 	switch {
 	case text == "kube":
 		config, namespace, err := kube.LoadConfig(a.text("kubeconfig"), a.text("context"))
+		if errors.Is(err, kube.ErrNoCluster) {
+			err = fmt.Errorf("%w: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount token", err)
+		}
 		if err != nil {
 			a.addf("--store kube: %w; for replicas on one machine set --store dir:PATH", err)
 		}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 )
 
 // parallelTests is how many tests run at once unless -parallel says otherwise: they wait much more than they
@@ -46,6 +48,7 @@ var started *Cluster
 
 // Main runs the tests of a package and ends what they share. TestMain calls it and exits with what it returns.
 func Main(m *testing.M) int {
+	guardtest.DefaultSignals()
 	flag.Parse()
 	DefaultSignals()
 	given := false
