@@ -60,16 +60,19 @@ func writeOverlay(dir string) error {
 	}
 	folder := filepath.Join(root, "pkg", "bootclock")
 	texts := map[string]string{"skewed_linux.go": skewedClock}
-	for name, method := range map[string]string{"clock_linux.go": "Now() Instant", "instant.go": "Wall() time.Time", "timer_linux.go": "NewTimer() Timer"} {
+	for name, methods := range map[string][]string{"clock_linux.go": {"Now() Instant", "NewTimer() Timer"}, "instant.go": {"Wall() time.Time"}} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			return fmt.Errorf("read the clock to overlay: %w", err)
 		}
-		product, beneath := "func (System) "+method, "func (trueClock) "+method
-		if n := strings.Count(string(text), product); n != 1 {
-			return fmt.Errorf("overlay the clock: %s has %q %d times, want once", name, product, n)
+		texts[name] = string(text)
+		for _, method := range methods {
+			product, beneath := "func (System) "+method, "func (trueClock) "+method
+			if n := strings.Count(texts[name], product); n != 1 {
+				return fmt.Errorf("overlay the clock: %s has %q %d times, want once", name, product, n)
+			}
+			texts[name] = strings.Replace(texts[name], product, beneath, 1)
 		}
-		texts[name] = strings.Replace(string(text), product, beneath, 1)
 	}
 	replace := map[string]string{}
 	for name, text := range texts {

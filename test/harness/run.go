@@ -7,10 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
@@ -50,7 +48,6 @@ var started *Cluster
 func Main(m *testing.M) int {
 	guardtest.DefaultSignals()
 	flag.Parse()
-	DefaultSignals()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
@@ -65,16 +62,6 @@ func Main(m *testing.M) int {
 		}
 	}()
 	return m.Run()
-}
-
-// DefaultSignals lets what the tests start have the default dispositions of signals, as from an interactive shell, also where
-// the caller ignores some: nohup ignores SIGHUP, and a shell's background job SIGINT. This process goes on ignoring them.
-func DefaultSignals() {
-	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // the Go runtime passes on no other one as ignored
-		if signal.Ignored(s) {
-			signal.Notify(make(chan os.Signal, 1), s) // os/exec gives a child the default for what is caught
-		}
-	}
 }
 
 // Shared returns the cluster that all tests of the process use at once, each in a namespace of its own.

@@ -7,13 +7,15 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 )
 
-// TestDefaultSignals starts this test again as nohup and a background job do, and has it start a child, which ignores nothing.
-func TestDefaultSignals(t *testing.T) {
+// TestChildrenHaveDefaultSignals starts this test again as nohup and a background job do, and has it start a child, which ignores nothing.
+func TestChildrenHaveDefaultSignals(t *testing.T) {
 	const again = "HARNESS_AGAIN"
 	if os.Getenv(again) != "" {
-		DefaultSignals()
+		guardtest.DefaultSignals() // starts this process once more
 		for _, name := range []string{"HUP", "INT"} {
 			if out, err := exec.Command("sh", "-c", "kill -"+name+" $$; echo it lives on").CombinedOutput(); len(out) > 0 || err == nil {
 				t.Errorf("SIG%s: %s, %v; want a child that it ends", name, out, err)
@@ -21,9 +23,9 @@ func TestDefaultSignals(t *testing.T) {
 		}
 		return
 	}
-	self := exec.Command("sh", "-c", `trap '' HUP INT; exec "$0" -test.run='^TestDefaultSignals$' -test.v`, os.Args[0])
+	self := exec.Command("sh", "-c", `trap '' HUP INT; exec "$0" -test.run='^TestChildrenHaveDefaultSignals$' -test.v`, os.Args[0])
 	self.Env = append(os.Environ(), again+"=1")
-	if out, err := self.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS: TestDefaultSignals") {
+	if out, err := self.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS: TestChildrenHaveDefaultSignals") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
