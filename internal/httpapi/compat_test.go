@@ -14,7 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
 // reference is the classic sidecar's own handler, as a server of the standard library carries it: the answers to
@@ -26,7 +28,7 @@ func reference(name string) http.Handler {
 	})
 }
 
-// served runs a handler on a listener of ours until the test ends.
+// served serves a handler by a Listener until the test ends.
 func served(t *testing.T, h http.Handler) (address string) {
 	t.Helper()
 	l, err := Listen("127.0.0.1:0", quiet)
@@ -71,12 +73,12 @@ func exchange(t *testing.T, address, request string) string {
 
 // TestClassicIsTheReferenceToTheByte: status line, headers and body, on whatever path and by whatever method.
 func TestClassicIsTheReferenceToTheByte(t *testing.T) {
-	clock := newClock()
-	for name, level := range map[string]leadership.Leadership{
-		"web-5d9": leads(clock, "5"), "web-x": standsBy("web-x"), "": standsBy(""),
+	clock := clocktest.NewHand()
+	for name, l := range map[string]leadership.Leadership{
+		"web-5d9": leadershiptest.Leading(clock, "5"), "web-x": leadershiptest.Standby("web-x"), "": leadershiptest.Standby(""),
 	} {
-		e := &stuck{level: level}
-		ours := served(t, NewApp(AppConfig{Election: e, Clock: clock, Feed: NewFeed(clock), Compat: CompatClassic}))
+		e := &stuck{now: l}
+		ours := served(t, NewWorkloadHandler(WorkloadConfig{Election: e, Clock: clock, Feed: NewFeed(clock), Compat: CompatClassic}))
 		theirs := served(t, reference(name))
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE"} {
 			for _, path := range []string{"/", "/leader", "/events", "/step-down", "/a//b/../c", "/?x=1", "/%2e%2e/", "//", "*"} {
@@ -100,18 +102,18 @@ func TestClassicIsTheReferenceToTheByte(t *testing.T) {
 }
 
 func TestNais(t *testing.T) {
-	clock := newClock()
+	clock := clocktest.NewHand()
 	e := &stuck{}
 	feed := NewFeed(clock)
-	tell := func(l leadership.Leadership) {
+	publish := func(l leadership.Leadership) {
 		e.mu.Lock()
-		e.level = l
+		e.now = l
 		e.mu.Unlock()
 		if err := feed.Apply(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}
 	}
-	app := NewApp(AppConfig{Election: e, Clock: clock, Feed: feed, Compat: CompatNais})
+	app := NewWorkloadHandler(WorkloadConfig{Election: e, Clock: clock, Feed: feed, Compat: CompatNais})
 	ask := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		app.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
@@ -124,11 +126,11 @@ func TestNais(t *testing.T) {
 		}
 	}
 	want(`{"name":"","last_update":"2026-11-22T10:00:00Z"}`)
-	clock.advance(1500 * time.Millisecond)
-	tell(leads(clock, "5"))
+	clock.Advance(1500 * time.Millisecond)
+	publish(leadershiptest.Leading(clock, "5"))
 	want(`{"name":"web-5d9","last_update":"2026-11-22T10:00:01.5Z"}`)
-	clock.advance(time.Second)
-	tell(leads(clock, "5")) // renewed
+	clock.Advance(time.Second)
+	publish(leadershiptest.Leading(clock, "5")) // renewed
 	want(`{"name":"web-5d9","last_update":"2026-11-22T10:00:01.5Z"}`)
 	if got := ask("/leader"); got.Code != 200 || !strings.Contains(got.Body.String(), `"token":"5"`) {
 		t.Errorf("GET /leader: %d %s", got.Code, got.Body)
@@ -142,21 +144,21 @@ func TestNais(t *testing.T) {
 	if got := response.Header.Get("Content-Type"); got != "text/event-stream" {
 		t.Errorf("content type %q", got)
 	}
-	lines, last := bufio.NewReader(response.Body), leads(clock, "5")
+	lines, last := bufio.NewReader(response.Body), leadershiptest.Leading(clock, "5")
 	for _, step := range []struct {
-		level *leadership.Leadership
-		want  string
+		next *leadership.Leadership
+		want string
 	}{
 		{nil, `{"name":"web-5d9","last_update":"2026-11-22T10:00:01.5Z"}`},
-		{new(standsBy("web-x")), `{"name":"web-x","last_update":"2026-11-22T10:00:03.5Z"}`},
-		{new(standsBy("")), `{"name":"","last_update":"2026-11-22T10:00:04.5Z"}`},
+		{new(leadershiptest.Standby("web-x")), `{"name":"web-x","last_update":"2026-11-22T10:00:03.5Z"}`},
+		{new(leadershiptest.Standby("")), `{"name":"","last_update":"2026-11-22T10:00:04.5Z"}`},
 	} {
-		if step.level != nil {
-			clock.advance(time.Second)
-			tell(last)                         // nothing new, so no event
-			time.Sleep(100 * time.Millisecond) // else the stream may skip to the next level
-			last = *step.level
-			tell(last)
+		if step.next != nil {
+			clock.Advance(time.Second)
+			publish(last)                      // nothing new, so no event
+			time.Sleep(100 * time.Millisecond) // room for a wrong event, which the stream else may skip
+			last = *step.next
+			publish(last)
 		}
 		first, err1 := lines.ReadString('\n')
 		second, err2 := lines.ReadString('\n')
@@ -167,7 +169,7 @@ func TestNais(t *testing.T) {
 }
 
 func TestSSEIsOnlyNais(t *testing.T) {
-	if w := newDesk(true).ask(t, "GET", "/sse"); w.Code != 404 {
+	if w := newFixture(true).ask(t, "GET", "/sse"); w.Code != 404 {
 		t.Errorf("GET /sse: %d, want 404", w.Code)
 	}
 }

@@ -10,13 +10,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
 // following reads a stream: each event by who leads in it and with which token, each comment with its colon.
@@ -88,14 +89,14 @@ func (f *following) event() string {
 // streaming serves a feed.
 type streaming struct {
 	feed  *Feed
-	clock *handClock
+	clock *clocktest.Hand
 	addr  string
 	end   func()
 }
 
 func startStreaming(t *testing.T, change func(*Feed)) *streaming {
 	t.Helper()
-	clock := newClock()
+	clock := clocktest.NewHand()
 	feed := NewFeed(clock)
 	if change != nil {
 		change(feed)
@@ -113,19 +114,19 @@ func (s *streaming) apply(t *testing.T, l leadership.Leadership) {
 	}
 }
 
-func TestStreamShowsTheCurrentLevelThenTransitions(t *testing.T) {
+func TestStreamShowsTheCurrentLeadershipThenTransitions(t *testing.T) {
 	s := startStreaming(t, nil)
-	s.apply(t, standsBy("web-x"))
+	s.apply(t, leadershiptest.Standby("web-x"))
 	f := follow(t, client(t, s.addr))
 	got := []string{f.event()}
 	for _, l := range []leadership.Leadership{
-		leads(s.clock, "5"), leads(s.clock, "6"), drains(s.clock), standsBy(""), standsBy("web-y"),
+		leadershiptest.Leading(s.clock, "5"), leadershiptest.Leading(s.clock, "6"), leadershiptest.Draining(s.clock), leadershiptest.Standby(""), leadershiptest.Standby("web-y"),
 	} {
 		s.apply(t, l)
 		got = append(got, f.event())
-		s.clock.advance(time.Second)
+		s.clock.Advance(time.Second)
 		if l.IsLeader {
-			l = leads(s.clock, l.Token)
+			l = leadershiptest.Leading(s.clock, l.Token)
 		}
 		s.apply(t, l) // a renewal is no event: the next one read is the next transition
 	}
@@ -135,41 +136,41 @@ func TestStreamShowsTheCurrentLevelThenTransitions(t *testing.T) {
 	}
 }
 
-func TestStreamIsSilentUntilTheFirstLevel(t *testing.T) {
+func TestStreamIsSilentUntilTheFirstLeadership(t *testing.T) {
 	s := startStreaming(t, func(f *Feed) { f.heartbeat = 20 * time.Millisecond })
 	f := follow(t, client(t, s.addr))
 	for range 3 {
 		if m := f.next(); !strings.HasPrefix(m, ":") {
-			t.Fatalf("%q before there was any level", m)
+			t.Fatalf("%q before there was any leadership", m)
 		}
 	}
-	s.apply(t, leads(s.clock, "5"))
+	s.apply(t, leadershiptest.Leading(s.clock, "5"))
 	if got := f.event(); got != "web-5d9 5" {
-		t.Errorf("first event %q, want the first level", got)
+		t.Errorf("first event %q, want the first leadership", got)
 	}
 }
 
 // TestStreamEndsATermByTheClock: nobody says that it is over, and the heartbeat looks.
 func TestStreamEndsATermByTheClock(t *testing.T) {
 	s := startStreaming(t, func(f *Feed) { f.heartbeat = 20 * time.Millisecond })
-	s.apply(t, leads(s.clock, "5"))
+	s.apply(t, leadershiptest.Leading(s.clock, "5"))
 	f := follow(t, client(t, s.addr))
 	if got := f.event(); got != "web-5d9 5" {
 		t.Fatalf("first event %q", got)
 	}
-	s.clock.advance(10 * time.Second)
+	s.clock.Advance(10 * time.Second)
 	if got := f.event(); got != "" {
 		t.Errorf("after validUntil %q, want nobody", got)
 	}
 	if got := follow(t, client(t, s.addr)).event(); got != "" {
-		t.Errorf("a new client is told %q, want nobody", got)
+		t.Errorf("a new client gets %q, want nobody", got)
 	}
 }
 
 // TestStreamOutlivesTheListenersTimeouts: those are for requests, 150 ms here.
 func TestStreamOutlivesTheListenersTimeouts(t *testing.T) {
 	s := startStreaming(t, func(f *Feed) { f.heartbeat = 50 * time.Millisecond })
-	s.apply(t, standsBy("web-x"))
+	s.apply(t, leadershiptest.Standby("web-x"))
 	f := follow(t, client(t, s.addr))
 	for range 10 { // 500 ms of heartbeats at least
 		if m := f.next(); m == "end" {
@@ -178,12 +179,12 @@ func TestStreamOutlivesTheListenersTimeouts(t *testing.T) {
 	}
 }
 
-func TestLastTransitionIsToldAtTheEnd(t *testing.T) {
+func TestLastTransitionIsSentAtTheEnd(t *testing.T) {
 	s := startStreaming(t, nil)
-	s.apply(t, leads(s.clock, "5"))
+	s.apply(t, leadershiptest.Leading(s.clock, "5"))
 	f := follow(t, client(t, s.addr))
 	f.event()
-	s.apply(t, standsBy(""))
+	s.apply(t, leadershiptest.Standby(""))
 	s.end()
 	if got := f.event(); got != "" {
 		t.Errorf("last event %q, want nobody", got)
@@ -193,7 +194,7 @@ func TestLastTransitionIsToldAtTheEnd(t *testing.T) {
 	}
 }
 
-// hinge ends the stream in the moment that its first event is written, with a new level just applied.
+// hinge ends the stream in the moment that its first event is written, with a new leadership just applied.
 type hinge struct {
 	recorded
 	onEvent func()
@@ -209,26 +210,26 @@ func (h *hinge) Write(b []byte) (int, error) {
 
 func TestEndAndTransitionAtOnce(t *testing.T) {
 	for range 20 { // either may be seen first
-		clock := newClock()
+		clock := clocktest.NewHand()
 		feed := NewFeed(clock)
 		apply := func(l leadership.Leadership) {
 			if err := feed.Apply(t.Context(), l); err != nil {
 				t.Fatal(err)
 			}
 		}
-		apply(leads(clock, "5"))
+		apply(leadershiptest.Leading(clock, "5"))
 		ctx, cancel := context.WithCancel(t.Context())
-		w := &hinge{recorded: recorded{httptest.NewRecorder()}, onEvent: func() { apply(standsBy("web-x")); cancel() }}
+		w := &hinge{recorded: recorded{httptest.NewRecorder()}, onEvent: func() { apply(leadershiptest.Standby("web-x")); cancel() }}
 		feed.ServeHTTP(w, httptest.NewRequest("GET", "/events", nil).WithContext(ctx))
 		if !strings.Contains(w.Body.String(), `"leader":"web-x"`) {
-			t.Fatalf("the last transition was not told:\n%s", w.Body)
+			t.Fatalf("the last transition was not sent:\n%s", w.Body)
 		}
 	}
 }
 
 func TestStreamsAreBounded(t *testing.T) {
 	s := startStreaming(t, nil)
-	s.apply(t, standsBy("web-x"))
+	s.apply(t, leadershiptest.Standby("web-x"))
 	var open []*following
 	for range maxStreams {
 		f := follow(t, client(t, s.addr))
@@ -261,31 +262,12 @@ func TestHeadOfAStreamEnds(t *testing.T) {
 	}
 }
 
-// pipes is a listener whose connections hold nothing back, so that a client that does not read blocks the first write.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
-
 // TestSlowStreamIsDroppedAndHoldsUpNobody: one client stops reading in mid-stream.
 func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
-	clock := newClock()
+	clock := clocktest.NewHand()
 	feed := NewFeed(clock)
 	feed.timeout = 50 * time.Millisecond
-	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	p := newMemoryListener() // of pipes, which hold nothing back: a client that does not read blocks the first write
 	l := &Listener{sockets: []net.Listener{p}, log: quiet, timeouts: defaultTimeouts()}
 	serve(t, l, feed)
 	dial := func() (net.Conn, *bufio.Reader) {
@@ -313,7 +295,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	apply(standsBy("web-0"))
+	apply(leadershiptest.Standby("web-0"))
 	_, slow := dial()
 	_, quick := dial()
 	for _, r := range []*bufio.Reader{slow, quick} {
@@ -322,7 +304,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"web-1", "web-2", "web-3"} {
-		apply(standsBy(name))
+		apply(leadershiptest.Standby(name))
 		if err := readUntil(quick, name); err != nil {
 			t.Fatalf("the quick client waits for %s: %v", name, err)
 		}
@@ -335,6 +317,6 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if err := readUntil(slow, "web-3"); err == nil {
-		t.Error("the slow client was told web-3; it should have been dropped before")
+		t.Error("the slow client got web-3; it should have been dropped before")
 	}
 }

@@ -11,31 +11,70 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/metrics"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
-// surface is a handler behind the server that the sidecar runs, with the server's complaints.
-type surface struct {
-	name    string
-	desk    *desk // nil for the probes, which have none
-	orders  bool  // whether it may take any
-	box     *postbox
-	trouble *trouble
+// patience is how long a client reads a stream.
+const patience = 50 * time.Millisecond
+
+// sentConn is the connection of a client that sends bytes and then nothing more, and keeps the answers.
+type sentConn struct {
+	sends *bytes.Reader
+	gone  atomic.Bool
+
+	mu       sync.Mutex
+	answered bytes.Buffer
+	once     sync.Once
+	closed   chan struct{}
 }
 
-// trouble counts what the server logs of handlers that panic.
-type trouble struct {
+func (l *sentConn) Read(b []byte) (int, error) { return l.sends.Read(b) }
+
+func (l *sentConn) Write(b []byte) (int, error) {
+	if l.gone.Load() {
+		return 0, net.ErrClosed
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answered.Write(b)
+}
+
+func (l *sentConn) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *sentConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (l *sentConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (l *sentConn) SetDeadline(time.Time) error      { return nil }
+func (l *sentConn) SetReadDeadline(time.Time) error  { return nil }
+func (l *sentConn) SetWriteDeadline(time.Time) error { return nil }
+
+// surface is a handler behind the server that the sidecar runs, and what that server logs.
+type surface struct {
+	name    string
+	fixture *fixture // nil for the probes, which have none
+	orders  bool     // whether it may take any
+	conns   *memoryListener
+	panics  *panics
+}
+
+// panics keeps what the server logs of handlers that panic.
+type panics struct {
 	slog.Handler
 	mu   sync.Mutex
 	last string
 }
 
-func (h *trouble) Enabled(context.Context, slog.Level) bool { return true }
+func (h *panics) Enabled(context.Context, slog.Level) bool { return true }
 
-func (h *trouble) Handle(_ context.Context, r slog.Record) error {
+func (h *panics) Handle(_ context.Context, r slog.Record) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if strings.Contains(r.Message, "panic") {
@@ -46,9 +85,9 @@ func (h *trouble) Handle(_ context.Context, r slog.Record) error {
 
 // open serves the handler until the test is over.
 func (s *surface) open(f *testing.F, h http.Handler, loopback bool) *surface {
-	s.box = &postbox{letters: make(chan net.Conn), closed: make(chan struct{})}
-	s.trouble = &trouble{Handler: slog.DiscardHandler}
-	l := &Listener{sockets: []net.Listener{s.box}, loopback: loopback, log: slog.New(s.trouble), timeouts: defaultTimeouts()}
+	s.conns = newMemoryListener()
+	s.panics = &panics{Handler: slog.DiscardHandler}
+	l := &Listener{sockets: []net.Listener{s.conns}, loopback: loopback, log: slog.New(s.panics), timeouts: defaultTimeouts()}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- l.Serve(ctx, h) }()
@@ -61,13 +100,13 @@ func (s *surface) open(f *testing.F, h http.Handler, loopback bool) *surface {
 	return s
 }
 
-// send puts the bytes into the box, and returns the answers.
+// send sends the bytes over a connection, and returns the answers.
 func (s *surface) send(b []byte) []byte {
-	l := &letter{sends: bytes.NewReader(b), closed: make(chan struct{})}
-	s.box.letters <- l
+	l := &sentConn{sends: bytes.NewReader(b), closed: make(chan struct{})}
+	s.conns.conns <- l
 	select {
 	case <-l.closed:
-	case <-time.After(patience): // a stream that nothing ends: the client goes away
+	case <-time.After(patience): // a stream that nothing ends: the client closes it
 		l.gone.Store(true)
 		<-l.closed
 	}
@@ -102,8 +141,8 @@ func FuzzHTTP(f *testing.F) {
 		s := surfaces[int(which)%len(surfaces)]
 		s.prepare(leading)
 		answers := s.send(request)
-		if s.trouble.last != "" {
-			t.Fatalf("%s: %s", s.name, s.trouble.last)
+		if s.panics.last != "" {
+			t.Fatalf("%s: %s", s.name, s.panics.last)
 		}
 		said := s.judgeAnswers(t, request, answers)
 		if may := s.mayTake(request); said > may || s.taken() > may {
@@ -126,46 +165,45 @@ func surfaces(f *testing.F) []*surface {
 		{"classic", CompatClassic, true, true},
 		{"nais", CompatNais, true, true},
 	} {
-		d := newDesk(c.stepDown)
+		d := newFixture(c.stepDown)
 		feed := NewFeed(d.clock)
 		feed.heartbeat = patience / 10
-		h := NewApp(AppConfig{
-			Election: d.election, Clock: d.clock, Feed: feed, Drained: d.drained,
-			Quit: func() { d.quits++ }, AllowStepDown: c.stepDown, Compat: c.compat,
-		})
-		s := &surface{name: c.name, desk: d, orders: c.loopback && c.compat != CompatClassic}
+		config := d.config(c.stepDown, c.compat)
+		config.Feed = feed
+		h := NewWorkloadHandler(config)
+		s := &surface{name: c.name, fixture: d, orders: c.loopback && c.compat != CompatClassic}
 		all = append(all, s.open(f, h, c.loopback))
 	}
-	clock := newClock()
-	e := &stuck{level: leads(clock, "5")}
-	probes := NewProbes(ProbesConfig{
+	clock := clocktest.NewHand()
+	e := &stuck{now: leadershiptest.Leading(clock, "5")}
+	probes := NewProbeHandler(ProbeConfig{
 		Election: e, Clock: clock, Started: func() bool { return true },
 		Metrics: metrics.New(metrics.Config{Lease: "acme-1", Version: "v0", Clock: clock, Leadership: e.Leadership}),
 	})
 	return append(all, (&surface{name: "probes"}).open(f, probes, true))
 }
 
-// prepare sets the level, in a drain or leading, and forgets what was taken.
+// prepare sets the leadership, draining or leading, and forgets the orders.
 func (s *surface) prepare(leading bool) {
-	if s.desk == nil {
+	if s.fixture == nil {
 		return
 	}
-	d := s.desk
+	d := s.fixture
 	d.quits, d.reports = 0, nil
 	d.election.mu.Lock()
 	defer d.election.mu.Unlock()
 	d.election.ordered = nil
-	if d.election.level = drains(d.clock); leading {
-		d.election.level = leads(d.clock, "5")
+	if d.election.now = leadershiptest.Draining(d.clock); leading {
+		d.election.now = leadershiptest.Leading(d.clock, "5")
 	}
 }
 
 // taken counts what was done.
 func (s *surface) taken() int {
-	if s.desk == nil {
+	if s.fixture == nil {
 		return 0
 	}
-	return len(s.desk.election.ordered) + s.desk.quits + len(s.desk.reports)
+	return len(s.fixture.election.ordered) + s.fixture.quits + len(s.fixture.reports)
 }
 
 // mayTake counts the requests that may be an order, as another reader of the bytes sees them.
@@ -203,7 +241,7 @@ func (s *surface) judgeAnswers(t *testing.T, request, answers []byte) (taken int
 		}
 		response, err := http.ReadResponse(r, nil)
 		if err != nil {
-			return taken // the answer to HEAD has no body; what follows cannot be told apart without the request
+			return taken // the answer to HEAD has no body; what follows cannot be parsed without the request
 		}
 		switch response.StatusCode {
 		case 200, 301, 307, 400, 403, 404, 405, 409, 413, 417, 431, 501, 503, 505:

@@ -96,7 +96,7 @@ var stopping = []mutant{
 		file:   "internal/killtime/killtime.go",
 		old:    `min(s.Began.Add(r.StopTimeout), r.After(l.ValidUntil))`,
 		new:    `s.Began.Add(r.StopTimeout)`,
-		reds:   append(in("internal/killtime", "TestNext/planned,_renewed"), in("pkg/signals/child", "TestPlannedStopEndsWithItsHold/nothing_more_is_told")...),
+		reds:   append(in("internal/killtime", "TestNext/planned,_renewed"), in("pkg/signals/child", "TestPlannedStopEndsWithItsHold/no_more_is_published")...),
 	},
 	{
 		name:   "a planned stop has no limit of its own",
@@ -109,25 +109,25 @@ var stopping = []mutant{
 	{
 		name:   "the guard's kill deadline only ever comes closer",
 		danger: "a planned stop is cut short at the last leading validUntil, however often the hold is renewed",
-		file:   "internal/guard/ward_linux.go",
-		old:    "\tif s.Token == w.token {\n\t\tw.kill = s.Kill\n\t}\n",
+		file:   "internal/guard/program_linux.go",
+		old:    "\tif s.Token == p.token {\n\t\tp.kill = s.Kill\n\t}\n",
 		new:    "",
 		reds:   in("internal/guard", "TestNewestStopMovesTheKillDeadline"),
 	},
 	{
 		name:   "a later term's stop gives the last one's program more time",
 		danger: "I11: it works in a term that was told to end before it",
-		file:   "internal/guard/ward_linux.go",
-		old:    `if s.Token == w.token {`,
+		file:   "internal/guard/program_linux.go",
+		old:    `if s.Token == p.token {`,
 		new:    `if s.Token != "" {`,
 		reds:   in("internal/guard", "TestStopOfAnotherTermMovesNothing"),
 	},
 	{
 		name:   "what a program leaves behind has a handover's whole time",
 		danger: "a crash hands over after the stop timeout instead of a second",
-		file:   "internal/guard/ward_linux.go",
-		old:    "\treturn min(w.kill, w.leftover)\n",
-		new:    "\treturn w.kill\n",
+		file:   "internal/guard/program_linux.go",
+		old:    "\treturn min(p.kill, p.leftover)\n",
+		new:    "\treturn p.kill\n",
 		reds:   in("internal/guard", "TestLeftoversHaveTheirOwnDeadline"),
 	},
 	{
@@ -139,7 +139,7 @@ var stopping = []mutant{
 		reds:   in("internal/guard", "TestArmedKillsTheFamily/found_by_the_guard"),
 	},
 	{
-		name:   "the guard forgets the kin that it is told of",
+		name:   "the guard forgets the kin that it was given",
 		danger: "I11: workers whose master has ended are nobody's children, and work on",
 		file:   "internal/guard/armed_linux.go",
 		old:    `append([]procfs.ID{a.ID}, a.Kin...)`,
@@ -149,9 +149,9 @@ var stopping = []mutant{
 	{
 		name:   "the guard looks at the clock again and again",
 		danger: "an idle guard wakes five times a second",
-		file:   "internal/guard/keeper_linux.go",
-		old:    "\t\ttimer.Reset(k.rest(k.clock.Now()))\n",
-		new:    "\t\ttimer.Reset(min(max(k.rest(k.clock.Now()), 1), k.clock.Now().Add(200*time.Millisecond)))\n",
+		file:   "internal/guard/supervisor_linux.go",
+		old:    "\t\ttimer.Reset(s.due(s.clock.Now()))\n",
+		new:    "\t\ttimer.Reset(min(max(s.due(s.clock.Now()), 1), s.clock.Now().Add(200*time.Millisecond)))\n",
 		reds:   in("internal/guard", "TestGuardSleepsUntilItsDeadline"),
 	},
 	{

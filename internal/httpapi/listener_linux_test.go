@@ -3,13 +3,18 @@ package httpapi
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/address"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
 // listen binds an address with timeouts that a test can wait for.
@@ -86,10 +91,10 @@ func TestOrdersByAddress(t *testing.T) {
 		{"0.0.0.0:0", 403},
 	} {
 		t.Run(c.address, func(t *testing.T) {
-			d := newDesk(true)
-			d.election.level = leads(d.clock, "5")
+			f := newFixture(true)
+			f.election.now = leadershiptest.Leading(f.clock, "5")
 			l := listen(t, c.address)
-			serve(t, l, d.handler)
+			serve(t, l, f.handler)
 			for _, address := range l.Addrs() {
 				if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host).IsUnspecified() {
 					address = "127.0.0.1:" + port // a local client, but a listener for everybody
@@ -143,12 +148,12 @@ func TestStrangerOnTheOtherFamily(t *testing.T) {
 	four.Close()
 }
 
-func TestTakenAddressSaysTheMend(t *testing.T) {
+func TestTakenAddressSaysTheFix(t *testing.T) {
 	first := listen(t, "127.0.0.1:0")
 	defer first.Close()
 	_, err := Listen(first.Addrs()[0], quiet)
 	if err == nil || !strings.Contains(err.Error(), first.Addrs()[0]) || !strings.Contains(err.Error(), "unix:PATH") {
-		t.Errorf("Listen: %v, want an error with the address and the mend", err)
+		t.Errorf("Listen: %v, want an error with the address and the fix", err)
 	}
 }
 
@@ -172,8 +177,8 @@ func TestUnixSocket(t *testing.T) {
 	if _, err := Listen("unix:"+path, quiet); err == nil || !strings.Contains(err.Error(), "another process listens") {
 		t.Errorf("Listen beside a live one: %v, want it refused", err)
 	}
-	d := newDesk(true)
-	end := serve(t, l, d.handler)
+	f := newFixture(true)
+	end := serve(t, l, f.handler)
 	if got := status(t, client(t, "unix:"+path), "GET", "/leader"); got != 503 {
 		t.Errorf("GET /leader: %d, want 503", got)
 	}
@@ -206,8 +211,8 @@ func TestUnixSocketReplacesNothingElse(t *testing.T) {
 func TestSlowClientsAreCutOff(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
 	l.timeouts.idle = 200 * time.Millisecond
-	d := newDesk(true)
-	serve(t, l, d.handler)
+	f := newFixture(true)
+	serve(t, l, f.handler)
 	for name, sent := range map[string]string{
 		"says nothing":        "",
 		"half a request line": "GET /lea",
@@ -236,7 +241,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 
 func TestHugeHeadersAreRefused(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
-	serve(t, l, newDesk(true).handler)
+	serve(t, l, newFixture(true).handler)
 	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://localhost/leader", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -277,5 +282,44 @@ func TestServeEndsThoughARequestStalls(t *testing.T) {
 	case <-left:
 	case <-time.After(10 * time.Second):
 		t.Fatal("a request that stalls was not cut off")
+	}
+}
+
+// The hint about an address that cannot be bound matches the fault, and no other hint is given.
+func TestBindHints(t *testing.T) {
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct{ address, want, never string }{
+		"a port that is taken":     {taken.Addr().String(), "hostNetwork", "interface"},
+		"an address of nobody":     {"192.0.2.1:0", "no interface here has that address", "hostNetwork"},
+		"a directory not there":    {"unix:" + dir + "/none/s", "make the directory first", "hostNetwork"},
+		"a file in the way":        {"unix:" + file, "is not a socket", "hostNetwork"},
+		"a file for a directory":   {"unix:" + file + "/s", "not a directory", "hostNetwork"},
+		"a socket that is no file": {"unix:@x", "abstract socket", "hostNetwork"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := Listen(tc.address, slog.New(slog.DiscardHandler))
+			if err == nil {
+				l.Close()
+				t.Fatal("it was bound")
+			}
+			if !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), tc.never) {
+				t.Errorf("got %q; want it to say %q, and not %q", err, tc.want, tc.never)
+			}
+		})
+	}
+	if hint := bindHint(address.Address{Port: "80"}, syscall.EACCES); !strings.Contains(hint, "below 1024") {
+		t.Errorf("a privileged port: %q", hint)
+	}
+	if hint := bindHint(address.Address{Port: "8080"}, syscall.EACCES); hint != "" {
+		t.Errorf("a port that needs no privilege: %q", hint)
 	}
 }

@@ -79,7 +79,7 @@ func TestArmedLossIsTheLastWord(t *testing.T) {
 			if dies {
 				g.orders.Close()
 			}
-			within(t, 5*time.Second, "the loss is sent", func() bool { return untaken(o.PID, o.Signal) })
+			within(t, 5*time.Second, "the loss is sent", func() bool { return pending(o.PID, o.Signal) })
 			signal(syscall.SIGCONT)
 			says(t, heard, "1")
 			says(t, heard, "2")
@@ -107,11 +107,11 @@ func TestArmedLossIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestUntaken(t *testing.T) {
-	if untaken(os.Getpid(), 0) {
+func TestPending(t *testing.T) {
+	if pending(os.Getpid(), 0) {
 		t.Error("no signal waits")
 	}
-	if untaken(1<<30, syscall.SIGUSR1) {
+	if pending(1<<30, syscall.SIGUSR1) {
 		t.Error("a signal waits for nobody")
 	}
 }

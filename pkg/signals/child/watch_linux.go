@@ -7,13 +7,12 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 const (
-	// look is the pause between looks at a guard that has an order to hear.
+	// look is the pause between looks at a guard that has an order to take.
 	look = 200 * time.Millisecond
-	// deafLooks is the number of looks in a row at which an order may lie unheard. They are counted, not timed: when both
+	// deafLooks is the number of looks in a row at which an order may not have been taken. They are counted, not timed: when both
 	// processes were frozen, this one must not judge the other by the clock.
 	deafLooks = 10
 	// sweepTime bounds the killing of what a guard has left, before it is tried again.
@@ -22,9 +21,9 @@ const (
 	reopenPause = time.Second
 )
 
-// Run watches the guard until ctx ends: one that has died is replaced, after all that it left was killed, and one that
-// hangs is killed first.
-func (c *Child) Run(ctx context.Context) {
+// watchGuard watches the guard until ctx ends. A guard that hangs is killed. When a guard has ended, all that it left is
+// killed, and another guard is started.
+func (c *Child) watchGuard(ctx context.Context) {
 	w := c.watch()
 	defer w.timer.Stop()
 	var condemned *guard.Guard
@@ -34,7 +33,8 @@ func (c *Child) Run(ctx context.Context) {
 		c.mu.Unlock()
 		if w.hangs() && g != condemned {
 			condemned = g
-			c.cfg.Log.Warn("the guard process does not answer: killing it, and the command with it", "pid", g.PID())
+			c.cfg.Log.Warn("the guard process does not answer: killing it, and the command with it", "reason", "GuardUnresponsive",
+				"pid", g.PID())
 			g.Kill()
 		}
 		w.rest()
@@ -44,7 +44,7 @@ func (c *Child) Run(ctx context.Context) {
 				return
 			}
 			w.deaf = 0
-		case <-c.poke:
+		case <-c.attention:
 		case <-w.timer.C():
 		case <-ctx.Done():
 			return
@@ -56,13 +56,13 @@ func (c *Child) Run(ctx context.Context) {
 type watch struct {
 	*Child
 	timer bootclock.Timer
-	deaf  int               // looks in a row at which an order lay unheard
-	look  bootclock.Instant // the next of these looks; zero: every order has been heard
+	deaf  int               // looks in a row at which an order had not been taken
+	look  bootclock.Instant // the next of these looks; zero: every order has been taken
 }
 
 func (c *Child) watch() *watch { return &watch{Child: c, timer: c.cfg.Clock.NewTimer()} }
 
-// rest sets the timer for what is due next: a look at an order that has not been heard, and at a program that should be dead.
+// rest sets the timer for what is due next: a look at an order that has not been taken, or at a command that should be dead.
 func (w *watch) rest() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -73,10 +73,10 @@ func (w *watch) rest() {
 			next = now.Add(look)
 		}
 	}
-	if w.report.Heard >= w.order {
+	if w.report.Taken >= w.order {
 		w.deaf, w.look = 0, 0
 	} else {
-		if w.look.IsZero() || !now.Before(w.look) { // news must not put a look off
+		if w.look.IsZero() || !now.Before(w.look) { // a report must not put a look off
 			w.look = now.Add(look)
 		}
 		if next.IsZero() || w.look.Before(next) {
@@ -86,10 +86,10 @@ func (w *watch) rest() {
 	w.timer.Reset(next)
 }
 
-// outlives reports whether something of a program that is to stop lives and was not killed.
+// outlives reports whether something of a command that is to stop lives and was not killed.
 func (c *Child) outlives() bool { return c.term == "" && !c.gone() && !c.report.Killed }
 
-// late returns when a program that was told to stop must have been killed by its guard.
+// late returns when a command that is to stop must have been killed by its guard.
 func (c *Child) late() bootclock.Instant {
 	kill := c.ending.At
 	if c.ending.Began.IsZero() { // it has ended by itself, and left something
@@ -98,11 +98,11 @@ func (c *Child) late() bootclock.Instant {
 	return kill.Add(c.cfg.KillMargin / 4)
 }
 
-// hangs reports whether the guard is not to be relied on: it does not hear, or the program has outlived the fence.
+// hangs reports whether the guard cannot be relied on: it takes no orders, or has not killed what should be dead.
 func (w *watch) hangs() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.report.Heard >= w.order {
+	if w.report.Taken >= w.order {
 		w.deaf = 0
 	} else if !w.look.IsZero() && !w.cfg.Clock.Now().Before(w.look) {
 		w.deaf++
@@ -122,26 +122,20 @@ func (c *Child) replace(ctx context.Context) bool {
 	c.mu.Unlock()
 	c.sweep()
 	if term != "" {
-		c.cfg.Log.Warn("the guard process was lost: the command was killed, and leadership is given up")
-		c.cfg.Ended(End{
+		c.cfg.Log.Warn("the guard process was lost: the command was killed, and leadership is given up", "reason", "GuardLost")
+		c.endedInTerm(end{
 			End: guard.End{Token: term, Status: 128 + int(syscall.SIGKILL), Signal: syscall.SIGKILL},
-			Ran: c.cfg.Clock.Now().Sub(begun),
+			ran: c.cfg.Clock.Now().Sub(begun),
 		})
 	}
-	for {
-		timer := time.NewTimer(reopenPause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return false
-		}
+	for bootclock.Sleep(ctx, c.cfg.Clock, reopenPause) == nil {
 		err := c.open()
 		if err == nil {
 			return true
 		}
-		c.cfg.Log.Warn("the guard process cannot be started, trying again", "error", err)
+		c.cfg.Log.Warn("the guard process cannot be started, trying again", "reason", "GuardNotStarted", "error", err)
 	}
+	return false
 }
 
 // sweep kills what a lost guard has left, until nothing of it lives.
@@ -153,51 +147,10 @@ func (c *Child) sweep() {
 		if err == nil {
 			break
 		}
-		c.cfg.Log.Error("what the command has left cannot be killed: no one may lead meanwhile", "error", err)
+		c.cfg.Log.Error("what the command has left cannot be killed: no one may lead meanwhile", "reason", "KillFailed", "error", err)
 	}
 	c.mu.Lock()
 	c.swept = true
 	c.progress()
 	c.mu.Unlock()
-}
-
-// Close waits until the program has stopped, or ctx ends, and ends the guard then, which kills what still lives. A program
-// that was told to stop before keeps its kill deadline; one that was not is stopped as at a loss. Run must have returned.
-func (c *Child) Close(ctx context.Context) error {
-	c.mu.Lock()
-	err := c.stop(leadership.Leadership{})
-	g := c.guard
-	c.mu.Unlock()
-	if g == nil {
-		return nil // Run has swept
-	}
-	if err == nil {
-		c.awaitEnd(ctx, g)
-	}
-	err = g.Close()
-	c.sweep()
-	return err
-}
-
-// awaitEnd waits until the program has stopped, or cannot be waited for.
-func (c *Child) awaitEnd(ctx context.Context, g *guard.Guard) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stopped := make(chan error, 1)
-	go func() { stopped <- c.awaitStop(ctx) }()
-	w := c.watch()
-	defer w.timer.Stop()
-	for over := false; !over && !w.hangs(); {
-		w.rest()
-		select {
-		case <-stopped:
-			return
-		case <-g.Done():
-			over = true
-		case <-c.poke:
-		case <-w.timer.C():
-		}
-	}
-	cancel()
-	<-stopped
 }

@@ -17,15 +17,14 @@ const maxBody = 1 << 10
 
 type loopbackKey struct{}
 
-// withLoopback notes on a request's context whether its listener can be reached from this machine only.
+// withLoopback records in a request's context whether its listener can be reached from this machine only.
 func withLoopback(ctx context.Context, loopback bool) context.Context {
 	return context.WithValue(ctx, loopbackKey{}, loopback)
 }
 
-// guard lets only orders through that come from this machine, and from no web page: anybody who reaches a public
-// address, a name that a browser was made to resolve to loopback, or a service mesh that hands a stranger's request on,
-// could take leadership away.
-func guard(order http.HandlerFunc) http.HandlerFunc {
+// localOnly passes only orders that come from this machine, and from no web page: anybody who reaches a public address, a
+// name that a browser resolves to loopback, or a service mesh that forwards a stranger's request could take leadership away.
+func localOnly(order http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := refusal(r); err != nil {
 			fail(w, http.StatusForbidden, err.Error())
@@ -45,12 +44,31 @@ func guard(order http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// localStream passes only requests that may give orders, as an answer that stays open holds the lead. It is a GET, which web
+// pages may send anywhere: the headers that every browser adds give them away.
+func localStream(h http.Handler) http.HandlerFunc {
+	return localOnly(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			w.Header().Set("Allow", http.MethodGet)
+			fail(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s /running: want GET, whose answer stays open", r.Method))
+			return
+		}
+		for _, header := range []string{"Origin", "Sec-Fetch-Site"} {
+			if r.Header.Get(header) != "" {
+				fail(w, http.StatusForbidden, "/running is not for web pages, and this request has the header "+header)
+				return
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 var crossOrigin = http.NewCrossOriginProtection()
 
 // refusal says why the request may not give orders; nil when it may.
 func refusal(r *http.Request) error {
 	if local, _ := r.Context().Value(loopbackKey{}).(bool); !local {
-		return errors.New("orders are taken on a loopback address only: set --http-address to 127.0.0.1:PORT or unix:PATH")
+		return errors.New("orders are taken on a loopback address only: have the sidecar listen at 127.0.0.1:PORT or unix:PATH")
 	}
 	if !loopbackHost(r.Host) {
 		return fmt.Errorf("orders are taken for a loopback Host only, not %q: ask http://localhost", r.Host)

@@ -65,7 +65,7 @@ func (l *Listener) Addrs() []string {
 	return addrs
 }
 
-// Close lets go of the address without having served. [Listener.Serve] does it at its end.
+// Close frees the address without having served. [Listener.Serve] does it at its end.
 func (l *Listener) Close() error {
 	var faults []error
 	for _, s := range l.sockets {
@@ -74,8 +74,8 @@ func (l *Listener) Close() error {
 	return errors.Join(faults...)
 }
 
-// Serve answers with h until ctx ends, which ends event streams too, and then for two seconds at most what is under
-// way. It returns nil then, and an error where a socket fails.
+// Serve answers with h until ctx ends, which ends event streams too. Requests that are under way then have two seconds.
+// Serve returns nil, or an error where a socket fails.
 func (l *Listener) Serve(ctx context.Context, h http.Handler) error {
 	server := &http.Server{
 		Handler:                      h,
@@ -102,7 +102,7 @@ func (l *Listener) Serve(ctx context.Context, h http.Handler) error {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeouts.shutdown)
 		defer cancel()
 		if err := server.Shutdown(last); err != nil {
-			return server.Close() // what still stalls is cut off
+			return server.Close() // it cuts off requests that stall
 		}
 		return nil
 	})

@@ -3,27 +3,45 @@ package httpapi
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// AppConfig is what the workload's handler needs; all of it.
-type AppConfig struct {
-	// Election answers and takes orders.
+// Election is the elector, as far as it is asked and commanded over HTTP. Its methods may be called from several goroutines
+// at once.
+type Election interface {
+	// Leadership returns what is known now.
+	Leadership() leadership.Leadership
+	// StepDown asks for a handover and returns nil once the order is taken; [elector.ErrNotLeading] on a standby,
+	// [elector.ErrDraining] where a handover is under way.
+	StepDown(cause string) error
+	// Ready returns nil when the Lease has been read once and nothing would keep this replica from leading; else why not.
+	Ready() error
+	// Alive returns nil once the election's loop has turned, and an error when ctx ends first.
+	Alive(ctx context.Context) error
+}
+
+var _ Election = (*elector.Elector)(nil)
+
+// WorkloadConfig is what the workload's handler needs. All but Running and Pod is required.
+type WorkloadConfig struct {
+	// Election answers questions and takes orders.
 	Election Election
 	// Clock judges the answers.
 	Clock bootclock.Clock
 	// Feed serves GET /events.
 	Feed *Feed
-	// Drained takes POST /drained: the workload's word that its work of the term with that token ("": of the one that
-	// drains) has stopped. An error is the reason for not taking it.
+	// Drained takes POST /drained: the workload reports that its work of the term with that token ("": of the one that
+	// drains) has stopped. An error is the reason for refusing the report.
 	Drained func(l leadership.Leadership, token string) error
 	// Quit asks the process to end, as SIGTERM does. It must return at once.
 	Quit func()
@@ -31,14 +49,15 @@ type AppConfig struct {
 	Running http.Handler
 	// AllowStepDown lets any container of the pod take leadership away.
 	AllowStepDown bool
-	// Compat is whose answers to give; "" is CompatOff.
+	// Compat is the sidecar whose answers are given; "" is CompatOff.
 	Compat Compat
-	// Pod is whose sidecar this is, which every answer says but CompatClassic's.
-	Pod Pod
+	// Pod is the sidecar's own, which every answer names but CompatClassic's.
+	Pod podid.Pod
 }
 
-// NewApp returns the handler for --http-address. It takes orders only where [Listener.Serve] vouches for the address.
-func NewApp(c AppConfig) http.Handler {
+// NewWorkloadHandler returns the handler for the workload's address. It takes orders only over a [Listener] whose address is
+// loopback.
+func NewWorkloadHandler(c WorkloadConfig) http.Handler {
 	mux := http.NewServeMux()
 	switch c.Compat {
 	case CompatClassic:
@@ -52,16 +71,16 @@ func NewApp(c AppConfig) http.Handler {
 	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
 	mux.Handle("GET /events", c.Feed)
 	if c.Running != nil {
-		mux.HandleFunc("GET /running", stay(c.Running))
+		mux.HandleFunc("GET /running", localStream(c.Running))
 	}
-	mux.HandleFunc("POST /step-down", guard(c.stepDown))
-	mux.HandleFunc("POST /drained", guard(c.drained))
-	mux.HandleFunc("POST /quitquitquit", guard(c.quit))
-	return c.Pod.header(plain(mux))
+	mux.HandleFunc("POST /step-down", localOnly(c.stepDown))
+	mux.HandleFunc("POST /drained", localOnly(c.drained))
+	mux.HandleFunc("POST /quitquitquit", localOnly(c.quit))
+	return withPod(c.Pod, plain(mux))
 }
 
 // name answers as the classic leader-elector sidecar did, to the byte.
-func (c AppConfig) name(w http.ResponseWriter, _ *http.Request) {
+func (c WorkloadConfig) name(w http.ResponseWriter, _ *http.Request) {
 	body, err := json.Marshal(classicName{now(c.Election, c.Clock).Leader})
 	if err != nil {
 		fail(w, http.StatusInternalServerError, err.Error())
@@ -70,33 +89,26 @@ func (c AppConfig) name(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, contentJSON, body)
 }
 
-func (c AppConfig) stepDown(w http.ResponseWriter, _ *http.Request) {
+// stepDown answers 202 only where the election has taken the order.
+func (c WorkloadConfig) stepDown(w http.ResponseWriter, _ *http.Request) {
 	if !c.AllowStepDown {
-		fail(w, http.StatusForbidden, "step-down is switched off: run the sidecar with --allow-step-down to allow it")
+		fail(w, http.StatusForbidden, "step-down is switched off in the sidecar's configuration (allow-step-down)")
 		return
 	}
 	err := c.Election.StepDown("POST /step-down")
 	switch {
 	case err == nil:
 		done(w, "handing over")
-	case errors.Is(err, elector.ErrNotLeading) && c.draining():
-		fail(w, http.StatusConflict, "already handing over: the Lease is released once the workload has stopped")
 	case errors.Is(err, elector.ErrNotLeading):
 		fail(w, http.StatusConflict, "this replica does not lead: ask the one that does"+c.whoLeads())
 	case errors.Is(err, elector.ErrDraining):
-		fail(w, http.StatusConflict, err.Error())
+		fail(w, http.StatusConflict, "already handing over: the Lease is released once the workload has stopped")
 	default:
 		fail(w, http.StatusInternalServerError, err.Error())
 	}
 }
 
-// draining reports whether a handover is under way: the workload was told to stop, and the Lease is still held.
-func (c AppConfig) draining() bool {
-	l := now(c.Election, c.Clock)
-	return !l.IsLeader && !l.ValidUntil.IsZero()
-}
-
-func (c AppConfig) whoLeads() string {
+func (c WorkloadConfig) whoLeads() string {
 	if name := now(c.Election, c.Clock).Leader; name != "" {
 		return ", " + name
 	}
@@ -104,7 +116,7 @@ func (c AppConfig) whoLeads() string {
 }
 
 // drained takes the token from the query (?token=) or from a JSON body; without either the report is for this drain.
-func (c AppConfig) drained(w http.ResponseWriter, r *http.Request) {
+func (c WorkloadConfig) drained(w http.ResponseWriter, r *http.Request) {
 	token, err := tokenOf(r)
 	if err != nil {
 		fail(w, http.StatusBadRequest, err.Error())
@@ -130,7 +142,7 @@ func tokenOf(r *http.Request) (string, error) {
 		Token string `json:"token"`
 	}
 	if err := json.Unmarshal(body, &report); err != nil {
-		return "", errors.New(`the report's body makes no sense: want {"token":"<the token of the term that has stopped>"}, or no body`)
+		return "", errors.New(`the report's body cannot be read: want {"token":"<the token of the term that has stopped>"}, or no body`)
 	}
 	if token != "" && report.Token != "" && token != report.Token {
 		return "", errors.New("the report's body and its query name two tokens: name one")
@@ -138,9 +150,9 @@ func tokenOf(r *http.Request) (string, error) {
 	return cmp.Or(report.Token, token), nil
 }
 
-func (c AppConfig) quit(w http.ResponseWriter, _ *http.Request) {
+func (c WorkloadConfig) quit(w http.ResponseWriter, _ *http.Request) {
 	if !c.AllowStepDown && now(c.Election, c.Clock).IsLeader {
-		fail(w, http.StatusForbidden, "this replica leads, and step-down is switched off: run the sidecar with --allow-step-down to allow it")
+		fail(w, http.StatusForbidden, "this replica leads, and step-down is switched off in the sidecar's configuration (allow-step-down)")
 		return
 	}
 	done(w, "ending")
