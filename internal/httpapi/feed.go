@@ -22,11 +22,9 @@ const (
 	eventTimeout = 5 * time.Second
 )
 
-// Feed serves GET /events, a stream of server-sent events: the current document first, then one for each transition,
-// and a comment now and then. A slow client skips to the newest leadership; one that takes nothing is
-// dropped. Renewals make no event.
-//
-// It is a signal of package signals.
+// Feed is the signal that serves GET /events, a stream of server-sent events: the current document first, then one for each
+// transition, and a comment now and then. A slow client skips to the newest leadership; one that takes nothing is dropped.
+// Renewals make no event.
 type Feed struct {
 	clock     bootclock.Clock
 	heartbeat time.Duration
@@ -107,7 +105,7 @@ func (f *Feed) serve(w http.ResponseWriter, r *http.Request, as format) {
 		return
 	}
 	s := stream{w: w, control: http.NewResponseController(w), timeout: f.timeout, format: as}
-	_ = f.follow(r.Context(), &s) // a client that has gone, or takes nothing, is dropped
+	_ = f.follow(r.Context(), &s) // an error: the client has gone, or takes nothing
 }
 
 // follow sends what a client has not seen yet, until ctx ends or the client takes no more.

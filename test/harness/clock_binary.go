@@ -66,16 +66,20 @@ func clockOverlay() (string, error) {
 		}
 		return nil
 	}
-	for name, method := range map[string]string{"clock_linux.go": "Now() Instant", "instant.go": "Wall() time.Time", "timer_linux.go": "NewTimer() Timer"} {
-		text, err := os.ReadFile(filepath.Join(root, "pkg", "bootclock", name))
+	for name, methods := range map[string][]string{"clock_linux.go": {"Now() Instant", "NewTimer() Timer"}, "instant.go": {"Wall() time.Time"}} {
+		b, err := os.ReadFile(filepath.Join(root, "pkg", "bootclock", name))
 		if err != nil {
 			return "", fmt.Errorf("read the clock to overlay: %w", err)
 		}
-		product, beneath := "func (System) "+method, "func (trueClock) "+method
-		if n := strings.Count(string(text), product); n != 1 {
-			return "", fmt.Errorf("overlay the clock: %s has %q %d times, want once", name, product, n)
+		text := string(b)
+		for _, method := range methods {
+			product, beneath := "func (System) "+method, "func (trueClock) "+method
+			if n := strings.Count(text, product); n != 1 {
+				return "", fmt.Errorf("overlay the clock: %s has %q %d times, want once", name, product, n)
+			}
+			text = strings.Replace(text, product, beneath, 1)
 		}
-		if err := put(name, strings.Replace(string(text), product, beneath, 1)); err != nil {
+		if err := put(name, text); err != nil {
 			return "", err
 		}
 	}
