@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/podstatus"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/processes"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
@@ -87,7 +90,13 @@ func (a answers) candidate() sidecar.Candidate {
 	}
 	_, err := c.Identity(true)
 	for _, single := range flatten(err) {
-		a.addf("%w (from %s)", single, source)
+		one, ok := errors.AsType[*field.Error](single)
+		switch {
+		case ok && one.Field == "PodUID":
+			a.addf("POD_UID %s: want %s; set it from the downward API, or leave it unset", one.Value, one.Want)
+		case ok:
+			a.addf("identity %s: want %s (from %s)", one.Value, one.Want, source)
+		}
 	}
 	return c
 }
@@ -110,6 +119,9 @@ func (a answers) store() (store sidecar.Store, namespace string) {
 	switch {
 	case text == "kube":
 		config, namespace, err := kube.LoadConfig(a.text(kubeconfigFlag), a.text(contextFlag))
+		if errors.Is(err, kube.ErrNoCluster) {
+			err = fmt.Errorf("%w: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount token", err)
+		}
 		if err != nil {
 			a.addf("--store kube: %w; for replicas on one machine set --store dir:PATH", err)
 		}

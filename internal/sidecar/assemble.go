@@ -20,8 +20,8 @@ import (
 )
 
 // assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
-func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit func()) (_ *candidate, err error) {
-	log, store := s.cfg.Log, s.store
+func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit func(error)) (_ *candidate, err error) {
+	log := s.cfg.Log
 	c := &candidate{log: log, first: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -31,7 +31,7 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 	clock := bootclock.System{}
 	config := s.cfg.Election
 	config.Identity = identity
-	deps := elector.Deps{Store: store, Clock: clock, Log: log}
+	deps := elector.Deps{Store: s.store, Clock: clock, Log: log}
 	if hold != nil {
 		deps.Hold = hold
 	}
@@ -42,32 +42,35 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 	c.board = health.NewBoard(c.elector)
 	c.light = footprint.New(clock)
 	feed := httpapi.NewFeed(clock)
-	if c.sights, err = s.cfg.openSights(log, clock, store, c.crashed); err != nil {
+	if c.sights, err = s.cfg.openSights(log, clock, s.api, c.crashed); err != nil {
 		return nil, err
 	}
-	near, err := s.cfg.openOutlets(c, log, clock)
+	near, err := s.cfg.openOutlets(c, quit, log, clock)
 	if err != nil {
 		return nil, err
 	}
-	outputs := append([]signals.Signal{feed}, near.signals...)
-	far := s.cfg.openRemote(log, clock, store)
+	outputs := []signals.Output{{Signal: feed}}
+	for _, signal := range near.signals {
+		outputs = append(outputs, signals.Output{Signal: signal})
+	}
+	far, events := s.cfg.openRemote(log, clock, s.api)
+	outputs, c.events = append(outputs, far...), events
 	metrics := metrics.New(metrics.Config{
-		Lease: s.cfg.Election.Lease, Version: s.cfg.Version, Clock: clock, Signals: namesOf(append(far.all(), outputs...)),
+		Lease: s.cfg.Election.Lease, Version: s.cfg.Version, Clock: clock, Signals: namesOf(outputs),
 		Leadership: c.elector.Leadership, Healthy: c.healthy,
 	})
 	c.fanOut = signals.NewFanOut(log, clock, metrics, outputs...)
-	c.remote = far.drive(log, clock, metrics)
 	waiter := stopwait.New(stopwait.Config{
-		Clock: clock, Applied: c.waitApplied, StopTimeout: s.cfg.StopTimeout, DrainTimeout: s.cfg.DrainTimeout,
+		Clock: clock, Applied: c.fanOut.WaitApplied, StopTimeout: s.cfg.StopTimeout, DrainTimeout: s.cfg.DrainTimeout,
 		KillMargin: s.cfg.Election.KillMargin(), Sights: append(near.sights, c.sights.all...), Abandoned: c.abandoned, Log: log,
 	})
 	c.publish = c.publisher(metrics, waiter)
 	c.outputs = elector.Outputs{Publish: c.publish, StopWait: waiter.Wait, Observer: metrics}
-	app := httpapi.NewApp(httpapi.AppConfig{
-		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.cfg.AllowStepDown,
+	app := httpapi.NewWorkloadHandler(httpapi.WorkloadConfig{
+		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: func() { quit(errQuit) }, AllowStepDown: s.cfg.AllowStepDown,
 		Compat: s.cfg.Compat, Running: c.sights.running, Pod: s.cfg.Pod,
 	})
-	probes := httpapi.NewProbes(httpapi.ProbesConfig{
+	probes := httpapi.NewProbeHandler(httpapi.ProbeConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
 	})
 	return c, errors.Join(
@@ -82,7 +85,7 @@ type outlets struct {
 }
 
 // openOutlets opens what the configuration asks for, and leaves it with c, which closes it.
-func (cfg Config) openOutlets(c *candidate, log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
+func (cfg Config) openOutlets(c *candidate, quit func(error), log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
 	if cfg.SignalDir != "" {
 		if c.file, err = file.New(cfg.SignalDir, clock, log); err != nil {
 			return o, err
@@ -106,7 +109,7 @@ func (cfg Config) openOutlets(c *candidate, log *slog.Logger, clock bootclock.Cl
 		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if cfg.Command != nil {
-		if c.command, err = cfg.openCommand(c.elector, c.board.Voice("command"), clock, log); err != nil {
+		if c.command, err = cfg.openCommand(c.elector, c.board.Voice("command"), quit, clock, log); err != nil {
 			return o, err
 		}
 		o.signals, o.sights = append(o.signals, c.command), append(o.sights, c.command)
@@ -114,10 +117,10 @@ func (cfg Config) openOutlets(c *candidate, log *slog.Logger, clock bootclock.Cl
 	return o, nil
 }
 
-func namesOf(outputs []signals.Signal) []string {
+func namesOf(outputs []signals.Output) []string {
 	var names []string
 	for _, output := range outputs {
-		names = append(names, output.Name())
+		names = append(names, output.Signal.Name())
 	}
 	return names
 }

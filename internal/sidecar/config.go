@@ -12,6 +12,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/podstatus"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -30,7 +31,7 @@ type Config struct {
 	// Candidate is who this replica is.
 	Candidate Candidate
 	// Pod is the pod that the HTTP API names in its answers; its fields may be empty outside Kubernetes.
-	Pod httpapi.Pod
+	Pod podid.Pod
 	// Node is the node's name, for logs and Events; "" where it is not known.
 	Node string
 	// Version is the program's, for logs and metrics.
@@ -102,13 +103,19 @@ func (s Store) Name() string {
 	return "dir:" + path
 }
 
-// open returns the Store of one Lease. It contacts nobody.
-func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, error) {
+// open returns the Store of one Lease, and the client for the rest of the API; nil where the store is a directory. It contacts
+// nobody.
+func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, *kube.Client, error) {
 	if s.Dir != "" {
-		return dir.New(s.Dir, namespace, name, log)
+		store, err := dir.New(s.Dir, namespace, name, log)
+		return store, nil, err
 	}
 	kube.RouteClientLogs(log)
-	return kube.New(kube.Config{REST: s.REST, Namespace: namespace, Name: name, Log: log})
+	api, err := kube.NewClient(s.REST, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return api.Lease(namespace, name), api, nil
 }
 
 // Candidate is who this replica is.

@@ -21,6 +21,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/event"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
 )
 
@@ -33,7 +34,7 @@ type candidate struct {
 	elector *elector.Elector
 	outputs elector.Outputs
 	fanOut  *signals.FanOut
-	remote  remote          // the signals that go over the network
+	events  *event.Signal   // nil without Events
 	file    *file.Signal    // nil without a signal directory
 	health  *health.Checker // nil without a health check
 	process *processTarget  // nil without a process to signal
@@ -67,20 +68,9 @@ func (c *candidate) publisher(metrics *metrics.Metrics, waiter *stopwait.Waiter)
 		waiter.Heard(l)
 		c.sights.level(l)
 		c.fanOut.Publish(l)
-		c.remote.publish(l)
 		metrics.Published(l)
 		first.Do(func() { close(c.first) })
 	}
-}
-
-// abandoned records a drain that was given up while the workload was seen to run.
-func (c *candidate) abandoned(d elector.Drain, running []string) {
-	c.remote.warnings.abandoned(c.elector.Leadership(), d, running)
-}
-
-// waitApplied returns once the signals have applied the newest leadership, as far as a handover waits for them.
-func (c *candidate) waitApplied(ctx context.Context) error {
-	return errors.Join(c.fanOut.Settle(ctx), c.remote.waitApplied(ctx))
 }
 
 // listen binds an address; "" is none.
@@ -128,8 +118,10 @@ func (c *candidate) run(ctx context.Context, again <-chan struct{}) error {
 	signalling, endSignalling := context.WithCancel(context.WithoutCancel(ctx))
 	defer endSignalling()
 	var running sync.WaitGroup
-	running.Go(func() { _ = c.fanOut.Run(signalling) }) // it returns nil
-	running.Go(func() { c.remote.run(signalling) })
+	running.Go(func() { c.fanOut.Run(signalling) })
+	if c.events != nil {
+		running.Go(func() { c.events.Run(signalling) })
+	}
 	running.Go(func() { c.sights.run(signalling) })
 	if c.process != nil {
 		running.Go(func() { c.process.run(signalling) })
@@ -143,7 +135,7 @@ func (c *candidate) run(ctx context.Context, again <-chan struct{}) error {
 	defer endCampaign(nil)
 	running.Go(func() { c.reapAsParent(signalling) })
 	if c.command != nil {
-		running.Go(func() { c.command.run(signalling, endCampaign) })
+		running.Go(func() { c.command.Run(signalling) })
 	}
 	ended := make(chan struct{})
 	abandoning := make(chan struct{})
@@ -159,7 +151,7 @@ func (c *candidate) run(ctx context.Context, again <-chan struct{}) error {
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastPublish)
 	defer cancel()
-	if late := c.waitApplied(last); late != nil {
+	if late := c.fanOut.WaitApplied(last); late != nil {
 		c.log.Warn("not every signal has applied the last leadership", "reason", "SignalsLate", "error", late)
 	}
 	if c.process != nil {
@@ -195,7 +187,7 @@ func (c *candidate) awaitStart(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if c.fanOut.Settle(ctx) != nil {
+		if c.fanOut.WaitLocal(ctx) != nil {
 			return
 		}
 	}

@@ -8,12 +8,14 @@ import (
 	"errors"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 )
 
 // Sidecar is one candidate of one election with everything that signals for it. Make it with [New].
 type Sidecar struct {
 	cfg   Config
 	store lease.Store
+	api   *kube.Client // nil where the store is a directory
 }
 
 var errQuit = errors.New("POST /quitquitquit")
@@ -21,11 +23,11 @@ var errQuit = errors.New("POST /quitquitquit")
 // New returns a sidecar that does nothing until [Sidecar.Run]. It opens the store, which contacts nobody, and fails with a
 // [*ResourceError] where that cannot be opened. The Config's values are expected to be valid on their own.
 func New(cfg Config) (*Sidecar, error) {
-	store, err := cfg.Store.open(cfg.Election.Namespace, cfg.Election.Lease, cfg.Log)
+	store, api, err := cfg.Store.open(cfg.Election.Namespace, cfg.Election.Lease, cfg.Log)
 	if err != nil {
 		return nil, &ResourceError{Field: "Store", err: err}
 	}
-	return &Sidecar{cfg: cfg, store: store}, nil
+	return &Sidecar{cfg: cfg, store: store, api: api}, nil
 }
 
 // Run campaigns until ctx ends, a stop signal comes (see [stopSignals]) or POST /quitquitquit is sent, and hands over then. It
@@ -53,7 +55,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.assemble(hold, identity, func() { quit(errQuit) })
+	c, err := s.assemble(hold, identity, quit)
 	if err != nil {
 		return err
 	}

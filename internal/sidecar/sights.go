@@ -13,7 +13,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/running"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 )
 
@@ -26,7 +25,7 @@ type sights struct {
 
 // openSights opens what the settings ask for. crashed is told which sight has seen the workload end while this replica
 // leads.
-func (cfg Config) openSights(log *slog.Logger, clock bootclock.Clock, store lease.Store, crashed func(sight string)) (_ sights, err error) {
+func (cfg Config) openSights(log *slog.Logger, clock bootclock.Clock, api *kube.Client, crashed func(sight string)) (_ sights, err error) {
 	o := sights{running: running.New(running.Config{Clock: clock, Ended: func() { crashed("running") }, Log: log})}
 	o.all = append(o.all, o.running)
 	if cfg.SignalDir != "" {
@@ -39,9 +38,9 @@ func (cfg Config) openSights(log *slog.Logger, clock bootclock.Clock, store leas
 	if cfg.WatchProcesses {
 		o.all = append(o.all, processes.New(processes.Config{Except: cfg.WatchExcept, Log: log}))
 	}
-	if cluster, ok := store.(*kube.Store); ok && cfg.WatchPod != nil {
+	if cfg.WatchPod != nil && api != nil {
 		config := *cfg.WatchPod
-		config.API, config.Log = cluster.Raw(), log
+		config.API, config.Log = api, log
 		o.all = append(o.all, podstatus.New(config))
 	}
 	return o, nil

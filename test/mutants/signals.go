@@ -16,7 +16,7 @@ var tellings = []mutant{
 		file:   "pkg/signals/file/file.go",
 		old:    "\tremoved := f.volume.remove(leadership.LeaderFile)\n\tif removed",
 		new:    "\tvar removed error\n\tif removed",
-		reds:   in("pkg/signals/file", "TestFileFollowsTheLevel", "TestOrderOfTheFiles"),
+		reds:   in("pkg/signals/file", "TestFilesFollowTheLeadership", "TestOrderOfTheFiles"),
 	},
 	{
 		name:   "a leader file that cannot be removed is left as it is",
@@ -53,7 +53,7 @@ var tellings = []mutant{
 	{
 		name:   "a dead sidecar's leader file is adopted whoever wrote it",
 		danger: "I1: another candidate's term is taken for our own",
-		file:   "pkg/signals/file/adopt.go",
+		file:   "pkg/signals/file/start.go",
 		old:    `ours := found.Lease == self.Lease && found.Namespace == self.Namespace && found.Identity == self.Identity`,
 		new:    `ours := found.Lease == self.Lease`,
 		reds:   in("pkg/signals/file", "TestAdopt"),
@@ -61,7 +61,7 @@ var tellings = []mutant{
 	{
 		name:   "a document that no hold speaks for is adopted",
 		danger: "I14: two are told, by a copy of the directory whose sidecar cannot read the Lease",
-		file:   "pkg/signals/file/adopt.go",
+		file:   "pkg/signals/file/start.go",
 		old:    `running && ours && found.Token == self.Token && f.says(found.Token)`,
 		new:    `running && ours && f.says(found.Token)`,
 		reds:   in("pkg/signals/file", "TestAdopt/a_term_that_no_hold_knows"),
@@ -80,7 +80,7 @@ var tellings = []mutant{
 		file:   "pkg/signals/lane.go",
 		old:    `if n.failure = err; err == nil {`,
 		new:    `if n.failure = err; serial > 0 {`,
-		reds:   in("pkg/signals", "TestSettleNamesWhoIsBehind"),
+		reds:   in("pkg/signals", "TestWaitAppliedNamesWhoIsBehind"),
 	},
 	{
 		name:   "a loss waits until the gain before it has been told",
@@ -96,7 +96,31 @@ var tellings = []mutant{
 		file:   "pkg/signals/lane.go",
 		old:    "\tif _, pending := n.pending(); pending {\n",
 		new:    "\tif _, pending := n.pending(); pending && ctx.Err() == nil {\n",
-		reds:   in("pkg/signals", "TestUntoldLossIsToldAtTheEnd"),
+		reds:   in("pkg/signals", "TestALossIsAppliedAtTheEnd"),
+	},
+	{
+		name:   "a network call comes before the local signals",
+		danger: "I11: the pod's label and a webhook go first, while the files still say that this replica leads",
+		file:   "pkg/signals/lane.go",
+		old:    `if n.Remote && !f.awaitLocal(ctx) {`,
+		new:    `if n.Remote && ctx.Err() != nil {`,
+		reds:   in("pkg/signals", "TestRemoteOutputsComeAfterTheLocalOnes/applied"),
+	},
+	{
+		name:   "a local signal that hangs holds up the remote ones",
+		danger: "the label stays on a pod that does not lead, for as long as a disk hangs",
+		file:   "pkg/signals/lane.go",
+		old:    "\t\t\tover = true\n",
+		new:    "",
+		reds:   in("pkg/signals", "TestRemoteOutputsComeAfterTheLocalOnes/hanging"),
+	},
+	{
+		name:   "a handover waits for a best effort until it succeeds",
+		danger: "a label that cannot be removed holds up each handover until the term's end",
+		file:   "pkg/signals/wait.go",
+		old:    `if n.tried < serial {`,
+		new:    `if n.applied < serial {`,
+		reds:   in("pkg/signals", "TestWaitAppliedFollowsThePolicies/best_effort,_and_failing"),
 	},
 	{
 		name:   "a reader believes a document beyond its deadline",
@@ -129,6 +153,14 @@ var tellings = []mutant{
 		old:    `return e.Leadership().At(clock.Now())`,
 		new:    `return e.Leadership()`,
 		reds:   in("internal/httpapi", "TestLeaderIsJudgedAtTheRequest"),
+	},
+	{
+		name:   "an order that no election takes is answered 202",
+		danger: "the caller waits for a handover that nobody has begun",
+		file:   "internal/httpapi/workload.go",
+		old:    "\tcase err == nil:\n\t\tdone(w, \"handing over\")",
+		new:    "\tcase err == nil || errors.Is(err, elector.ErrNotRunning):\n\t\tdone(w, \"handing over\")",
+		reds:   in("internal/httpapi", "TestTerminationProvesNothing"),
 	},
 	{
 		name:   "a lapsed term labels the pod",

@@ -3,12 +3,12 @@ package main
 // What surrounds the sidecar's process: its log, the signals that it gets, and whom its commands believe.
 var surroundings = []mutant{
 	{
-		name:   "a renewal hurries a signal that fails",
+		name:   "a renewal cuts short the pause of a signal that fails",
 		danger: "a webhook that is out is called several times a second",
 		file:   "pkg/signals/lane.go",
 		old:    `return n.fanOut.news, !n.fanOut.newest.SameTerm(l)`,
 		new:    `return n.fanOut.news, n.fanOut.newest.ValidUntil != l.ValidUntil`,
-		reds:   append(in("pkg/signals", "TestRenewalsDoNotHurryASignalThatFails"), in("pkg/signals/webhook", "TestRenewalsDoNotHurryAWebhookThatFails")...),
+		reds:   append(in("pkg/signals", "TestRenewalsDoNotSpeedUpASignalThatFails"), in("pkg/signals/webhook", "TestRenewalsDoNotSpeedUpAWebhookThatFails")...),
 	},
 	{
 		name:   "whoever reads the log ends the sidecar by ending",
@@ -61,26 +61,26 @@ var surroundings = []mutant{
 	{
 		name:   "the guard does not give the command what the sidecar was given",
 		danger: "the command under nohup dies with the terminal",
-		file:   "internal/guard/keeper_linux.go",
+		file:   "internal/guard/supervisor_linux.go",
 		old:    "\t\tsignal.Ignore(ignored...)\n",
 		new:    "",
-		reds:   in("cmd/lease-sidecar", "TestDispositionsOfTheCommand"),
+		reds:   append(in("cmd/lease-sidecar", "TestDispositionsOfTheCommand"), in("internal/guard", "TestGuardHeedsNoSignal/as_nohup")...),
 	},
 	{
 		name:   "a command believes whoever answers",
 		danger: "with hostNetwork another pod's sidecar says \"you lead\": two work",
-		file:   "internal/client/pod.go",
-		old:    `if ours(s.pod, from, l) {`,
-		new:    `if ours(s.pod, from, l) || s.address != "" {`,
+		file:   "internal/client/client.go",
+		old:    `if s.pod.Sent(from, l) {`,
+		new:    `if s.pod.Sent(from, l) || s.address != "" {`,
 		reds:   in("cmd/lease-sidecar", "TestScripts/otherpod"),
 	},
 	{
 		name:   "a namesake is believed",
 		danger: "the pod of another namespace, or the one that came before, says \"you lead\"",
-		file:   "internal/client/pod.go",
-		old:    `return strings.EqualFold(own.UID, from.UID)`,
-		new:    `return strings.EqualFold(own.UID, from.UID) || own.Name == from.Name`,
-		reds:   in("internal/client", "TestOurs"),
+		file:   "internal/podid/podid.go",
+		old:    `return strings.EqualFold(p.UID, from.UID)`,
+		new:    `return strings.EqualFold(p.UID, from.UID) || p.Name == from.Name`,
+		reds:   in("internal/podid", "TestSent"),
 	},
 	{
 		name:   "wait relies on the event stream",
@@ -101,7 +101,7 @@ var surroundings = []mutant{
 	{
 		name:   "long names make long file names",
 		danger: "a Lease's name that is valid cannot be campaigned for",
-		file:   "pkg/naming/file_name.go",
+		file:   "pkg/naming/lease.go",
 		old:    `if len(name) <= fileNameMax {`,
 		new:    `if len(name) <= 2*fileNameMax {`,
 		reds:   in("pkg/naming", "TestFileNamesOfLongNames"),

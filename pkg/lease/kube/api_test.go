@@ -20,6 +20,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -170,11 +171,16 @@ func shut(server *httptest.Server) {
 
 func open(t *testing.T, config *rest.Config) *kube.Store {
 	t.Helper()
-	store, err := kube.New(kube.Config{REST: config, Namespace: namespace, Name: name, Log: slog.New(slog.DiscardHandler)})
+	return client(t, config, slog.DiscardHandler).Lease(namespace, name)
+}
+
+func client(t *testing.T, config *rest.Config, log slog.Handler) *kube.Client {
+	t.Helper()
+	c, err := kube.NewClient(config, slog.New(log))
 	if err != nil {
-		t.Fatalf("new store: %v", err)
+		t.Fatalf("new client: %v", err)
 	}
-	return store
+	return c
 }
 
 // sample is a Lease as the API server would send it.
@@ -202,4 +208,21 @@ func bounded(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Fixture {
+		backend := memory.New()
+		server := httptest.NewServer(api{backend}.handler())
+		t.Cleanup(func() { shut(server) })
+		return storetest.Fixture{
+			Name: name,
+			Open: func(t *testing.T, name string) lease.Store {
+				t.Helper()
+				return client(t, &rest.Config{Host: server.URL}, slog.DiscardHandler).Lease(namespace, name)
+			},
+			Admin:   storetest.BackendAdmin{Backend: backend, Namespace: namespace},
+			History: true,
+		}
+	})
 }
