@@ -66,11 +66,11 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 	})
 	c.publish = c.publisher(metrics, waiter)
 	c.outputs = elector.Outputs{Publish: c.publish, StopWait: waiter.Wait, Observer: metrics}
-	app := httpapi.NewApp(httpapi.AppConfig{
+	app := httpapi.NewWorkloadHandler(httpapi.WorkloadConfig{
 		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: func() { quit(errQuit) }, AllowStepDown: s.cfg.AllowStepDown,
 		Compat: s.cfg.Compat, Running: c.sights.running, Pod: s.cfg.Pod,
 	})
-	probes := httpapi.NewProbes(httpapi.ProbesConfig{
+	probes := httpapi.NewProbeHandler(httpapi.ProbeConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
 	})
 	return c, errors.Join(
