@@ -196,7 +196,7 @@ func (a answers) processSignal(o textOption) process.Signo {
 // watchExcept reads which programs are not watched.
 func (a answers) watchExcept() []string {
 	names, err := processes.ParseNames(a.text(watchExceptFlag))
-	a.unreadable(watchExceptFlag, err)
+	a.of(watchExceptFlag, err)
 	return names
 }
 
