@@ -109,9 +109,7 @@ func (c *candidate) succeed(old *Pod, next succession, pause time.Duration) {
 	}
 	c.w.mu.Lock()
 	if next == newPod { // its containers and its volume are gone
-		now := c.w.now()
-		old.document.end(now)
-		old.app.die(now)
+		old.end()
 	}
 	c.w.mu.Unlock()
 	fresh := c.newPod(false)
@@ -141,7 +139,7 @@ func (c *candidate) freezeAtBoundary(d time.Duration) {
 func (c *candidate) freezeApp(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	if c.pod == nil || c.slot.work == noWork || c.slot.drain > 0 { // an app that is frozen beyond its drain timeout would break the operator's promise
+	if c.pod == nil || !c.slot.work.simulated() || c.slot.drain > 0 { // an app that is frozen beyond its drain timeout would break the operator's promise
 		return
 	}
 	a := &c.pod.app

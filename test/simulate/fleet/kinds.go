@@ -25,6 +25,8 @@ type kind struct {
 }
 
 const (
+	storeRestored = "store restored"
+
 	takesAtOnce = "a known limit: client-go takes an absent, empty or shortened Lease at once, and one that shows itself as the holder"
 	hourLong    = "client-go's own record shows no other duration: everybody would wait that hour"
 	noDeadline  = "client-go judges its deadline when it wakes: a frozen one leads for as long as nobody looks, whatever others wait"
@@ -182,7 +184,7 @@ var kinds = []kind{
 			o.Spec.Strategy = new(coordinationv1.OldestEmulationVersion)
 		})
 	}},
-	{name: "store restored", weight: 1, once: true, alone: "client-go knows no numbering: it takes the old record up where it stood", do: func(c *candidate, d time.Duration) { c.w.restore(d) }},
+	{name: storeRestored, weight: 1, once: true, alone: "client-go knows no numbering: it takes the old record up where it stood", do: func(c *candidate, d time.Duration) { c.w.restore(d) }},
 }
 
 // lengthen sets an hour if the mark still shows the true duration. Without the mark everybody would wait that hour, as the

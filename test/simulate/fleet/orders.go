@@ -120,7 +120,7 @@ func (c *candidate) crash() {
 }
 
 // crashes reports whether a sidecar sees such a workload end.
-func (k workload) crashes() bool { return k != noWork && k != unseenWork }
+func (k workload) crashes() bool { return k.simulated() && k != unseenWork }
 
 // hang makes the workload ignore its signals for d.
 func (c *candidate) hang(d time.Duration) {

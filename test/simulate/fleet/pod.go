@@ -19,6 +19,7 @@ import (
 type Pod struct {
 	w        *world
 	c        *candidate
+	number   int // in its world, from 1
 	name     string
 	identity string
 	dir      string   // "": no signal directory
@@ -27,9 +28,13 @@ type Pod struct {
 	retired  bool     // nothing starts here any more
 	process  *process // the last one that was started
 	app      app
+	worker   Worker // in place of the app, or nil
+	dismiss  func() // ends it
+	gone     bool
 
 	answer    reader                // who asks the sidecar
-	document  reader                // who reads the file
+	document  reader                // who reads the file,
+	file      leadership.Leadership // which says this
 	published leadership.Leadership // the last,
 	publisher *process              // and by whom
 	past      map[string]bool       // tokens whose term is over
@@ -78,7 +83,7 @@ func (c *candidate) newPod(stranger bool) *Pod {
 func (c *candidate) newPodLocked(stranger bool) *Pod {
 	c.w.podCount++
 	p := &Pod{
-		w: c.w, c: c, name: fmt.Sprintf("%s.%d", c.name, c.w.podCount), identity: identityOf(c.name, 1_000_000+c.w.podCount),
+		w: c.w, c: c, number: c.w.podCount, name: fmt.Sprintf("%s.%d", c.name, c.w.podCount), identity: identityOf(c.name, 1_000_000+c.w.podCount),
 		past: map[string]bool{}, sends: map[int64]sending{}, dropped: map[time.Time]bool{},
 	}
 	p.app = app{
@@ -92,7 +97,20 @@ func (c *candidate) newPodLocked(stranger bool) *Pod {
 		c.pod = p
 	}
 	c.w.pods = append(c.w.pods, p)
+	p.hire()
 	return p
+}
+
+// end ends all of the pod. The caller holds the world's lock.
+func (p *Pod) end() {
+	now := p.w.now()
+	p.answer.end(now)
+	p.document.end(now)
+	p.app.die(now)
+	p.gone = true
+	if p.dismiss != nil {
+		p.dismiss()
+	}
 }
 
 // start runs a sidecar in the pod as soon as the lock is free. Nothing starts while a restored store gives out versions

@@ -107,7 +107,7 @@ func (w *world) launch(p *Pod, hold *elector.Hold, lateLock bool) {
 // equip makes the signals to the workload, and the waiter for its stop.
 func (p *process) equip() {
 	outputs := []signals.Signal{documentSignal{p}}
-	if p.pod.app.kind != noWork {
+	if p.pod.app.kind.simulated() {
 		outputs = append(outputs, targetSignal{p})
 	}
 	log := p.w.logOf(p.name, "side")

@@ -36,6 +36,8 @@ func (s documentSignal) Apply(ctx context.Context, l leadership.Leadership) erro
 		return context.Cause(ctx)
 	}
 	p.passAs(beforeApply, "file")
+	p.pod.look()
+	defer p.pod.look()
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	now := p.w.now()
@@ -47,6 +49,7 @@ func (s documentSignal) Apply(ctx context.Context, l leadership.Leadership) erro
 		return errNoSpace
 	}
 	l = l.At(p.boot())
+	p.pod.file = l
 	p.pod.document.read(now, p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
 	return nil
 }

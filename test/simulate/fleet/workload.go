@@ -20,7 +20,11 @@ const (
 	lockWork     workload = "holds the run lock, honours validUntil" // nobody kills it, and it never works past its deadline
 	carelessWork workload = "holds the run lock, looks at no clock"  // nobody kills it: nothing is promised past its deadline
 	unseenWork   workload = "nobody sees it, honours validUntil"     // it may report its stop
+	workerWork   workload = "a worker, which reports its stop"       // see Worker
 )
+
+// simulated reports whether the workload is an app.
+func (k workload) simulated() bool { return k != noWork && k != workerWork }
 
 // guarded reports whether something kills it at its deadline.
 func (k workload) guarded() bool { return k == childWork || k == processWork }

@@ -208,12 +208,9 @@ func (w *world) longestStop() (d time.Duration) {
 func (w *world) close() {
 	w.mu.Lock()
 	w.closing = true
-	now := w.now()
 	live := w.live
 	for _, p := range w.pods {
-		p.answer.end(now)
-		p.document.end(now)
-		p.app.die(now)
+		p.end()
 	}
 	w.mu.Unlock()
 	for _, p := range live {
