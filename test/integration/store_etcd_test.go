@@ -146,13 +146,11 @@ func TestKubeStoreConformance(t *testing.T) {
 		return storetest.Fixture{
 			Name: freshName(t, cluster, namespace),
 			Open: func(t *testing.T, name string) lease.Store {
-				store, err := kube.New(kube.Config{
-					REST: cluster.AdminConfig(), Namespace: namespace, Name: name, Log: slog.New(slog.DiscardHandler),
-				})
+				client, err := kube.NewClient(cluster.AdminConfig(), slog.New(slog.DiscardHandler))
 				if err != nil {
 					t.Fatal(err)
 				}
-				return store
+				return client.Lease(namespace, name)
 			},
 			Admin:                kubeAdmin{cluster.Admin.CoordinationV1().Leases(namespace)},
 			History:              true,

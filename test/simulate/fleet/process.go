@@ -106,9 +106,9 @@ func (w *world) launch(p *Pod, hold *elector.Hold, lateLock bool) {
 
 // equip makes the signals to the workload, and the waiter for its stop.
 func (p *process) equip() {
-	outputs := []signals.Signal{documentSignal{p}}
+	outputs := []signals.Output{{Signal: documentSignal{p}}}
 	if p.pod.app.kind.simulated() {
-		outputs = append(outputs, targetSignal{p})
+		outputs = append(outputs, signals.Output{Signal: targetSignal{p}})
 	}
 	log := p.w.logOf(p.name, "side")
 	if log == nil {
@@ -120,7 +120,7 @@ func (p *process) equip() {
 		sights = append(sights, &lookout{p: p, eye: e})
 	}
 	p.waiter = stopwait.New(stopwait.Config{
-		Clock: sideClock{p, "stop-waiter"}, Applied: p.fanOut.Settle, StopTimeout: p.w.plan.StopTimeout, DrainTimeout: p.c.slot.drain,
+		Clock: sideClock{p, "stop-waiter"}, Applied: p.fanOut.WaitApplied, StopTimeout: p.w.plan.StopTimeout, DrainTimeout: p.c.slot.drain,
 		KillMargin: p.w.killMargin, Sights: sights, Log: log, Abandoned: func(elector.Drain, []string) {
 			p.w.mu.Lock()
 			defer p.w.mu.Unlock()
@@ -138,7 +138,7 @@ func (p *process) stopWait(ctx context.Context, d elector.Drain) elector.Outcome
 	outcome := elector.WorkloadStopped
 	if p.pod.app.kind != noWork {
 		outcome = p.waiter.Wait(ctx, d)
-	} else if p.fanOut.Settle(ctx) != nil {
+	} else if p.fanOut.WaitApplied(ctx) != nil {
 		return 0
 	}
 	p.pass(beforeStop)
@@ -153,10 +153,10 @@ func identityOf(name string, n int) string {
 // run runs the sidecar. The signals run from before the election begins until its last publication is applied.
 func (p *process) run(ctx, signalling context.Context) {
 	var fanOut sync.WaitGroup
-	fanOut.Go(func() { _ = p.fanOut.Run(signalling) })
+	fanOut.Go(func() { p.fanOut.Run(signalling) })
 	err := p.elector.Run(ctx, elector.Outputs{Publish: p.publish, StopWait: p.stopWait})
 	last, cancel := context.WithTimeout(signalling, 2*time.Second)
-	_ = p.fanOut.Settle(last)
+	_ = p.fanOut.WaitApplied(last)
 	cancel()
 	p.silence()
 	fanOut.Wait()
