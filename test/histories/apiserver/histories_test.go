@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"sync"
 	"testing"
@@ -92,15 +93,23 @@ func (e *election) disturb(t *testing.T) {
 		s.Post("/step-down")
 	case 2:
 		s.Terminate(t)
-		s.Start(t, e.Election)
+		e.restart(t, s)
 	case 3:
 		s.Stop(0)
-		s.Start(t, e.Election)
+		e.restart(t, s)
 	case 4:
 		s.Freeze(t)
 		harness.AwaitLeader(t, 3*duration+slack, harness.Others(e.replicas, s)...)
 		s.Wake(t)
 	}
+}
+
+// restart starts the sidecar again, and waits until it runs: before that it has no handler for SIGTERM, and its predecessor's
+// document may still show that it leads.
+func (e *election) restart(t *testing.T, s *harness.Sidecar) {
+	t.Helper()
+	s.Start(t, e.Election)
+	harness.Eventually(t, slack, s.Pod+" runs again", func() bool { return s.ProbeStatus("/startupz") == http.StatusOK })
 }
 
 // disturbUntil goes on until enough has happened.
