@@ -1,3 +1,5 @@
+//go:build linux
+
 package dir_test
 
 import (
@@ -136,10 +138,10 @@ func TestFileThatIsNoLease(t *testing.T) {
 			if data, err := os.ReadFile(filepath.Join(path, leaseFile)); err != nil || string(data) != c.content {
 				t.Errorf("the file was changed: %.60q, %v", data, err)
 			}
-			remove(t, path, leaseFile) // the mend
+			remove(t, path, leaseFile) // the fix
 			made, err := store.Create(bounded(t), lease.Record{})
 			if err != nil || made.Record.Version.Compare(last.Version) <= 0 {
-				t.Errorf("after the mend: version %s, %v; want one past %s", made.Record.Version, err, last.Version)
+				t.Errorf("after the fix: version %s, %v; want one past %s", made.Record.Version, err, last.Version)
 			}
 		})
 	}
@@ -299,7 +301,7 @@ func TestNewRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, filepath.Dir(file), "file", "")
 	for _, c := range []struct{ name, path, namespace, lease, want string }{
-		{"a file", file, namespace, name, "--store dir:PATH"},
+		{"a file", file, namespace, name, "name another directory"},
 		{"a kernel's directory", "/proc/self/net", namespace, name, "/proc"},
 		{"a bad namespace", t.TempDir(), "../etc", name, "../etc"},
 		{"a bad name", t.TempDir(), namespace, "a/b", "a/b"},

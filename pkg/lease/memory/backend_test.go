@@ -7,11 +7,29 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/storetest"
 )
 
-func TestChangesAreToldInOrder(t *testing.T) {
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Fixture {
+		backend := memory.New()
+		t.Cleanup(backend.Close)
+		return storetest.Fixture{
+			Name:    "acme-752b7817f6",
+			Open:    func(_ *testing.T, name string) lease.Store { return backend.Store("default", name) },
+			Admin:   storetest.BackendAdmin{Backend: backend, Namespace: "default"},
+			History: true,
+		}
+	})
+}
+
+func TestChangesAreNotifiedInOrder(t *testing.T) {
 	backend := memory.New()
 	store := backend.Store("default", "acme-1")
 	var got []string
@@ -29,7 +47,7 @@ func TestChangesAreToldInOrder(t *testing.T) {
 	}
 	backend.Delete("default", "acme-1")
 	if want := []string{"1 ", "2 a_1", "3 deleted"}; !slices.Equal(got, want) {
-		t.Errorf("told %q, want %q", got, want)
+		t.Errorf("notified of %q, want %q", got, want)
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 package file
 
 import (
@@ -9,40 +11,39 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
-// running is a level of this boot, on the machine's clock, whose term ends d from now.
+// running is the leadership of a term of this boot, on the machine's clock, that ends d from now.
 func running(t *testing.T, d time.Duration) leadership.Leadership {
 	t.Helper()
 	bootID, err := bootclock.ID()
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock := bootclock.System{}
-	return leadership.Leadership{
-		Lease: "acme-1", Namespace: "default", Identity: "web-1_id", BootID: bootID,
-		IsLeader: true, Leader: "web-1", Token: "5", Since: clock.Wall(),
-		ValidUntil: clock.Now().Add(d), ValidUntilWall: clock.Wall().Add(d),
-	}
+	l := term(bootclock.System{}, "5", d)
+	l.BootID = bootID
+	return l
 }
 
 func TestAdopt(t *testing.T) {
-	self := leadership.Leadership{Lease: "acme-1", Namespace: "default", Identity: "web-1_id", Token: "5"}
+	self := leadershiptest.Standby("")
+	self.Token = "5"
 	for _, c := range []struct {
-		name  string
-		level func(l *leadership.Leadership)
-		after func(t *testing.T, dir string)
-		keeps bool
-		state string // what the document says afterwards; "leader 5" when empty
+		name   string
+		change func(l *leadership.Leadership)
+		after  func(t *testing.T, dir string)
+		keeps  bool
+		state  string // what the document says afterwards; "leader 5" when empty
 	}{
 		{name: "its own, valid", keeps: true},
-		{name: "another identity", level: func(l *leadership.Leadership) { l.Identity = "web-1_other" }, state: "no document"},
-		{name: "another Lease", level: func(l *leadership.Leadership) { l.Lease = "acme-2" }, state: "no document"},
-		{name: "another namespace", level: func(l *leadership.Leadership) { l.Namespace = "prod" }, state: "no document"},
-		{name: "another boot", level: func(l *leadership.Leadership) { l.BootID = "elsewhere" }},
-		{name: "a term that no hold knows", level: func(l *leadership.Leadership) { l.Token = "4" }, state: "no document"},
+		{name: "another identity", change: func(l *leadership.Leadership) { l.Identity = "web-5d9_other" }, state: "no document"},
+		{name: "another Lease", change: func(l *leadership.Leadership) { l.Lease = "acme-2" }, state: "no document"},
+		{name: "another namespace", change: func(l *leadership.Leadership) { l.Namespace = "prod" }, state: "no document"},
+		{name: "another boot", change: func(l *leadership.Leadership) { l.BootID = "elsewhere" }},
+		{name: "a term that no hold knows", change: func(l *leadership.Leadership) { l.Token = "4" }, state: "no document"},
 		{name: "token not the document's", state: "no document", after: func(t *testing.T, dir string) {
 			write(t, dir, leadership.LeaderFile, "4\n")
 		}},
@@ -70,8 +71,8 @@ func TestAdopt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			l := running(t, time.Minute)
-			if c.level != nil {
-				c.level(&l)
+			if c.change != nil {
+				c.change(&l)
 			}
 			apply(t, openFile(t, dir, bootclock.System{}), l)
 			if c.after != nil {
@@ -110,7 +111,8 @@ func remove(t *testing.T, dir, name string) {
 func TestAdoptRemovesAStaleLeader(t *testing.T) {
 	dir := t.TempDir()
 	l := running(t, -time.Second)
-	early := &handClock{now: l.ValidUntil.Add(-10 * time.Second)}
+	early := clocktest.NewHand()
+	early.Set(l.ValidUntil.Add(-10 * time.Second))
 	l.ValidUntilWall = time.Now().Add(time.Hour)
 	apply(t, openFile(t, dir, early), l)
 	if got := seenLeader(t, dir); got == "no leader file" {
@@ -139,8 +141,8 @@ func TestAdoptSweepsWhatADeadSidecarLeftHalfDone(t *testing.T) {
 	}
 }
 
-// TestFirstLevelAfterAdoption: the adopted file is not of this process's making, so that a term led on gets a new one.
-func TestFirstLevelAfterAdoption(t *testing.T) {
+// TestFirstLeadershipAfterAdoption: the adopted file is not of this process's making, so that a term led on gets a new one.
+func TestFirstLeadershipAfterAdoption(t *testing.T) {
 	dir := t.TempDir()
 	l := running(t, time.Minute)
 	apply(t, openFile(t, dir, bootclock.System{}), l)
@@ -156,5 +158,38 @@ func TestFirstLevelAfterAdoption(t *testing.T) {
 	}
 	if read, err := leadership.Read(dir); err != nil || read.Token != "6" {
 		t.Errorf("Read: %v, %v, want token 6", read, err)
+	}
+}
+
+func TestCheckDir(t *testing.T) {
+	parent := t.TempDir()
+	write(t, parent, "file", "")
+	for _, name := range []string{"good", "read-only"} {
+		if err := os.Mkdir(filepath.Join(parent, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unprivileged(t)
+	readOnly(t, filepath.Join(parent, "read-only"))
+	for _, c := range []struct{ name, want string }{
+		{"good", ""},
+		{"read-only", "fsGroup"},
+		{"file", "not a directory"},
+		{"file/below", "not a directory"},
+		{"missing", "no such file"},
+	} {
+		err := CheckDir(filepath.Join(parent, c.name))
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("CheckDir(%s): %v, want nil", c.name, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.name)):
+			t.Errorf("CheckDir(%s): %v, want an error with %q and the directory", c.name, err, c.want)
+		}
+	}
+	if got := names(t, filepath.Join(parent, "good")); got != nil {
+		t.Errorf("CheckDir left %v behind", got)
+	}
+	if _, err := os.Stat(filepath.Join(parent, "good", leadership.StateFile)); err == nil {
+		t.Error("CheckDir wrote the document")
 	}
 }
