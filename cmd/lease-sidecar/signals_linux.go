@@ -67,7 +67,9 @@ func (a answers) process(election elector.Config, stopTimeout time.Duration) pro
 		OnElected: a.processSignal("on-elected"), OnLost: a.processSignal("on-lost"),
 		Fence: a.choice("fence", "none", "kill") == "kill", KillMargin: election.KillMargin(), StopTimeout: stopTimeout,
 	}
-	a.add(c.Validate())
+	a.fields(map[string]string{
+		"Name": "process-name", "PIDFile": "pid-file", "OnElected": "on-elected", "OnLost": "on-lost", "Fence": "fence",
+	}, c.Validate())
 	return c
 }
 

@@ -141,7 +141,7 @@ func (c *candidate) abandon() {
 		c.command.abandon()
 	}
 	if c.process != nil {
-		c.process.abandon()
+		c.process.Abandon()
 	}
 }
 
