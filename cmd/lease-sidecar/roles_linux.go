@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -19,8 +18,8 @@ import (
 // helper runs this process as a sidecar's guard, or as the holder of a run lock, where the arguments say so in the plain way; the
 // command line's machinery is too heavy for both. It returns the exit code, and whether the process was one of them.
 func helper(args []string) (code int, is bool) {
-	if len(args) > 2 && args[1] == guard.Subcommand && args[2] == "--" {
-		return runGuard(args[3:]), true
+	if argv, ok := guard.Invoked(args); ok {
+		return runGuard(argv), true
 	}
 	if dir, command, plain := keepsRunLock(args); plain {
 		return keepRunLock(dir, command, os.Stderr), true
@@ -28,20 +27,11 @@ func helper(args []string) (code int, is bool) {
 	return 0, false
 }
 
-// A guard's pipes, as guard.Start lays them.
-const (
-	guardOrders  = 3
-	guardReports = 4
-)
-
 // runGuard is the guard process.
-func runGuard(args []string) int {
-	debug.SetGCPercent(20) // it keeps next to nothing
-	syscall.CloseOnExec(guardOrders)
-	syscall.CloseOnExec(guardReports)
+func runGuard(argv []string) int {
+	debug.SetGCPercent(20)        // it keeps next to nothing
 	_ = footprint.ShedIdlePages() // what fails costs memory only
-	err := guard.Main(args, os.NewFile(guardOrders, "orders"), os.NewFile(guardReports, "reports"))
-	if err != nil {
+	if err := guard.Main(argv); err != nil {
 		say := logwriter.New(os.Stderr, nil)
 		fmt.Fprintf(say, "lease-sidecar guard: %v\n", err)
 		say.Close(lastLine)

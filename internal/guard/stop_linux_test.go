@@ -26,7 +26,7 @@ func (g *guarded) stop(token string, kill time.Duration) bootclock.Instant {
 	return at
 }
 
-// In a planned stop the newest deadline counts, and the last one stands when nothing more is heard (I11).
+// In a planned stop the newest deadline counts, and the last one stands when no more orders come (I11).
 func TestNewestStopMovesTheKillDeadline(t *testing.T) {
 	g := guardShell(t, ignoresTerm)
 	g.term("7", time.Minute, time.Minute)

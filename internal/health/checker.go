@@ -64,7 +64,7 @@ func (h *Checker) check(ctx context.Context) {
 	if h.cfg.WhileLeading && !before.IsLeader {
 		changed = h.gate.skip(h.cfg.Clock.Now())
 	} else {
-		err := h.look(ctx)
+		_, err := h.look(ctx)
 		if ctx.Err() != nil {
 			return // cut short, so it shows nothing
 		}
@@ -76,15 +76,15 @@ func (h *Checker) check(ctx context.Context) {
 	}
 }
 
-// look performs one check of the workload, which is healthy where it returns nil.
-func (h *Checker) look(ctx context.Context) error {
+// look performs one check of the workload, which is healthy where the error is nil.
+func (h *Checker) look(ctx context.Context) (presence, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
 	defer cancel()
 	seen, err := h.probe.look(ctx)
 	if seen == there {
 		h.seen.Store(true)
 	}
-	return err
+	return seen, err
 }
 
 // note logs a check when its outcome has changed.

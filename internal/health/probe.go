@@ -141,10 +141,11 @@ func (p fileProbe) look(context.Context) (presence, error) {
 	case err != nil:
 		return unclear, err
 	}
-	// The age of a file from the future is as unknown as that of an old one: somebody stepped the clock.
-	age := p.wall().Sub(info.ModTime())
-	if p.maxAge > 0 && age.Abs() > p.maxAge {
-		return there, fmt.Errorf("look at %s: last changed %s ago, more than %s", p.path, age.Round(time.Millisecond), p.maxAge)
+	// The age of a file from the future is as unknown as that of an old one: somebody stepped the clock. The error names the
+	// time and not the age, which would make each check another fault in the log.
+	at := info.ModTime()
+	if p.maxAge > 0 && p.wall().Sub(at).Abs() > p.maxAge {
+		return there, fmt.Errorf("look at %s: last changed at %s, not within %s of now", p.path, at.UTC().Format(time.RFC3339), p.maxAge)
 	}
 	return there, nil
 }

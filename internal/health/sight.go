@@ -77,13 +77,8 @@ func (e *Endpoint) note(watch int, gone bool) bool {
 	return e.gone != before
 }
 
-// look looks once.
-func (e *Endpoint) look(ctx context.Context) (gone bool) {
-	ctx, cancel := context.WithTimeout(ctx, e.h.cfg.Timeout)
-	defer cancel()
-	seen, _ := e.h.probe.look(ctx)
-	if seen == there {
-		e.h.seen.Store(true)
-	}
-	return seen == absent && e.h.seen.Load() && ctx.Err() == nil
+// look reports whether the endpoint is gone that was there before.
+func (e *Endpoint) look(ctx context.Context) bool {
+	seen, _ := e.h.look(ctx)
+	return seen == absent && e.h.seen.Load()
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
-func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit func()) (_ *candidate, err error) {
+func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit func(error)) (_ *candidate, err error) {
 	log := s.cfg.Log
 	c := &candidate{log: log, first: make(chan struct{})}
 	defer func() {
@@ -46,7 +46,7 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 	if c.sights, err = s.cfg.openSights(log, clock, s.api, c.crashed); err != nil {
 		return nil, err
 	}
-	near, err := s.cfg.openOutlets(c, log, clock)
+	near, err := s.cfg.openOutlets(c, quit, log, clock)
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +67,11 @@ func (s *Sidecar) assemble(hold *elector.Hold, identity naming.Identity, quit fu
 	})
 	c.publish = c.publisher(metrics, waiter)
 	c.outputs = elector.Outputs{Publish: c.publish, StopWait: waiter.Wait, Observer: metrics}
-	app := httpapi.NewApp(httpapi.AppConfig{
-		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: quit, AllowStepDown: s.cfg.AllowStepDown,
+	app := httpapi.NewWorkloadHandler(httpapi.WorkloadConfig{
+		Election: c.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: func() { quit(errQuit) }, AllowStepDown: s.cfg.AllowStepDown,
 		Compat: s.cfg.Compat, Running: c.sights.running, Pod: s.cfg.Pod,
 	})
-	probes := httpapi.NewProbes(httpapi.ProbesConfig{
+	probes := httpapi.NewProbeHandler(httpapi.ProbeConfig{
 		Election: c.elector, Clock: clock, Started: c.started.Load, Metrics: metrics,
 	})
 	return c, errors.Join(
@@ -86,7 +86,7 @@ type outlets struct {
 }
 
 // openOutlets opens what the configuration asks for, and leaves it with c, which closes it.
-func (cfg Config) openOutlets(c *candidate, log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
+func (cfg Config) openOutlets(c *candidate, quit func(error), log *slog.Logger, clock bootclock.Clock) (o outlets, err error) {
 	if cfg.SignalDir != "" {
 		if c.file, err = file.New(cfg.SignalDir, clock, log); err != nil {
 			return o, err
@@ -113,7 +113,7 @@ func (cfg Config) openOutlets(c *candidate, log *slog.Logger, clock bootclock.Cl
 		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if cfg.Command != nil {
-		if c.command, err = cfg.openCommand(c.elector, c.board.Voice("command"), clock, log); err != nil {
+		if c.command, err = cfg.openCommand(c.elector, c.board.Voice("command"), quit, clock, log); err != nil {
 			return o, err
 		}
 		o.signals, o.sights = append(o.signals, c.command), append(o.sights, c.command)

@@ -36,7 +36,7 @@ func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
 				TCP: "127.0.0.1:1", Interval: time.Second, Timeout: time.Second, Threshold: 1, SuccessThreshold: 1,
 			}}
 			candidate := &candidate{log: log, board: health.NewBoard(bystander{})}
-			o, err := cfg.openOutlets(candidate, log, clock)
+			o, err := cfg.openOutlets(candidate, nil, log, clock)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/podstatus"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -30,7 +31,7 @@ type Config struct {
 	// Candidate is who this replica is.
 	Candidate Candidate
 	// Pod is the pod that the HTTP API names in its answers; its fields may be empty outside Kubernetes.
-	Pod httpapi.Pod
+	Pod podid.Pod
 	// Node is the node's name, for logs and Events; "" where it is not known.
 	Node string
 	// Version is the program's, for logs and metrics.

@@ -136,7 +136,7 @@ func (c *candidate) run(ctx context.Context, again <-chan struct{}) error {
 	defer endCampaign(nil)
 	running.Go(func() { c.reapAsParent(signalling) })
 	if c.command != nil {
-		running.Go(func() { c.command.run(signalling, endCampaign) })
+		running.Go(func() { c.command.Run(signalling) })
 	}
 	ended := make(chan struct{})
 	abandoning := make(chan struct{})

@@ -55,7 +55,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.assemble(hold, identity, func() { quit(errQuit) })
+	c, err := s.assemble(hold, identity, quit)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ var fences = []fence{
 	{room: "pkg/signals/process", of: []string{"internal/guard", "internal/killtime", "internal/procfs", "internal/sight", "pkg/signals", "pkg/leadership", "pkg/bootclock", "pkg/field"}, never: kubernetes},
 	{room: "pkg/field"},
 	{room: "pkg/signals/file", of: []string{"pkg/signals", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
-	{room: "pkg/signals/child", of: []string{"internal/guard", "internal/killtime", "internal/sight", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/child", of: []string{"pkg/signals", "internal/guard", "internal/killtime", "internal/sight", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "cmd/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
 	{room: "internal/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
 	{room: "examples/...", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
