@@ -196,7 +196,7 @@ func (p *Process) decide(v view, opened *procfs.Handle) (output, error) {
 		h.Close()
 	}
 	for _, r := range out.records {
-		p.cfg.Log.Log(context.Background(), r.level, r.message, r.args...)
+		p.cfg.Log.Log(context.Background(), r.level, r.message, r.args...) //nolint:sloglint // the messages are the machine's constants
 	}
 	if out.crashed {
 		put(p.crashes)

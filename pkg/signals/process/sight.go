@@ -94,7 +94,7 @@ var _ sight.Sight = (*Process)(nil)
 // the handover of a term that never began here.
 func (p *Process) State(ending bool) sight.State {
 	v := p.watch(false)
-	return v.scene.state(v.works, ending)
+	return v.state(v.works, ending)
 }
 
 // Kills reports whether what does not end is killed.

@@ -143,7 +143,7 @@ func (m *machine) track(l leadership.Leadership, now bootclock.Instant) {
 	if !m.drain.untracked() {
 		return
 	}
-	if m.cfg.Fence && m.stop.Began.IsZero() && drains(l) { // the stop timeout runs from the first leadership
+	if m.cfg.Fence && m.stop.Began.IsZero() && drains(l) { // the stop timeout runs from here; prolong aims by it
 		m.stop = m.rule().Next(m.stop, now, m.until, l)
 	}
 	if m.held == nil {
@@ -151,7 +151,4 @@ func (m *machine) track(l leadership.Leadership, now bootclock.Instant) {
 	}
 	m.drain.tracked = true
 	m.enroll()
-	if m.cfg.Fence && m.kill.IsZero() && drains(l) {
-		m.aim(l, now)
-	}
 }

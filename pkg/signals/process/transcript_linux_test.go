@@ -194,6 +194,10 @@ func (p *pod) start(pid string, args map[string]string) {
 
 func (p *pod) change(what, pid string) {
 	a := p.actors[p.pid(pid)]
+	if a == nil { // it has ended otherwise
+		p.say("there is no process %s", pid)
+		return
+	}
 	switch what {
 	case "end":
 		p.end(a)
