@@ -61,8 +61,8 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Validate reports every fault of what the user chose at once, as a *multierror.Error of [*field.Error]s. Their fields are Name,
-// PIDFile, OnElected, OnLost and Fence.
+// Validate reports every fault of what the user chose at once, as a *multierror.Error of [*field.Error]s. Their fields are
+// Target.Name, Target.PIDFile, OnElected, OnLost and Fence.
 func (c Config) Validate() error {
 	var faults *multierror.Error
 	fault := func(name, value, want string, args ...any) {
@@ -79,10 +79,10 @@ func (c Config) Validate() error {
 		}
 	}
 	if strings.ContainsAny(name, "/\x00\n") {
-		fault("Name", strconv.Quote(name), "the program's bare name, such as %q", filepath.Base(strings.TrimSpace(name)))
+		fault("Target.Name", strconv.Quote(name), "the program's bare name, such as %q", filepath.Base(strings.TrimSpace(name)))
 	}
 	if file != "" && !filepath.IsAbs(file) {
-		fault("PIDFile", strconv.Quote(file), "an absolute path, in a volume that both containers mount")
+		fault("Target.PIDFile", strconv.Quote(file), "an absolute path, in a volume that both containers mount")
 	}
 	if c.OnElected.Ends() || c.OnElected.Parks() {
 		fault("OnElected", c.OnElected.String(), "HUP, USR1, USR2 or CONT: this one would end or stop the replica that has just been elected")
