@@ -55,7 +55,7 @@ func TestRemoteFaults(t *testing.T) {
 	}{
 		"all at once": {
 			[]string{"--label", "a/b/c", "--webhook-url", "ftp://x", "--webhook-timeout", "0s", "--webhook-success-status", "3xx", "--store", "dir:/x"},
-			[]string{"--label)", "POD_NAME and POD_UID", "--webhook-url)", "--webhook-timeout", "--webhook-success-status)", "--store dir:/x"},
+			[]string{"--label \"a/b/c\"", "POD_NAME and POD_UID", "--webhook-url \"ftp://x\"", "--webhook-timeout", "--webhook-success-status \"3xx\"", "--store dir:/x"},
 		},
 		"Events without an API server": {[]string{"--events", "--store", "dir:/x"}, []string{"--store dir:/x"}},
 		"a toggle":                     {[]string{"--events=yes"}, []string{"--events"}},
