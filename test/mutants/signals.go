@@ -155,6 +155,14 @@ var signalling = []mutant{
 		reds:   in("internal/httpapi", "TestLeaderIsJudgedAtTheRequest"),
 	},
 	{
+		name:   "an order that no election takes is answered 202",
+		danger: "the caller waits for a handover that nobody has begun",
+		file:   "internal/httpapi/workload.go",
+		old:    "\tcase err == nil:\n\t\tdone(w, \"handing over\")",
+		new:    "\tcase err == nil || errors.Is(err, elector.ErrNotRunning):\n\t\tdone(w, \"handing over\")",
+		reds:   in("internal/httpapi", "TestTerminationProvesNothing"),
+	},
+	{
 		name:   "a lapsed term labels the pod",
 		danger: "the Service sends requests to a replica that does not lead",
 		file:   "pkg/signals/podlabel/podlabel.go",
