@@ -59,7 +59,7 @@ func loadInCluster() (*rest.Config, string, error) {
 
 // RouteClientLogs sends what client-go and its libraries log to log, as debug records, for the whole process. Otherwise
 // they write to standard error in a format of their own. Whatever goes wrong in a request is also returned as an error.
-// Call it once, before the first client is made.
+// It sets a global variable of klog.
 func RouteClientLogs(log *slog.Logger) {
 	klog.SetSlogLogger(slog.New(lowered{log.Handler()}))
 }
