@@ -72,7 +72,7 @@ func (n *node) startSidecar() {
 	}
 	to := elector.Outputs{StopWait: s.waiter.Wait, Publish: func(l leadership.Leadership) {
 		n.line.thawed()
-		s.waiter.Heard(l)
+		s.waiter.Observe(l)
 		if s.dead.Load() {
 			return
 		}

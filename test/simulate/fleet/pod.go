@@ -136,7 +136,7 @@ func (p *process) publish(l leadership.Leadership) {
 	p.pod.word, p.pod.speaker = l, p
 	p.pod.answer.hear(p.w.now(), p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
 	p.w.mu.Unlock()
-	p.waiter.Heard(l)
+	p.waiter.Observe(l)
 	p.fanOut.Publish(l)
 	time.Sleep(time.Nanosecond) // the lanes take it before another level of this instant can replace it, or a coin would decide
 }
