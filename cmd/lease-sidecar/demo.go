@@ -16,7 +16,7 @@ func demoCommand() *cli.Command {
 func toyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "toy", Hidden: true, Usage: "the demo's workload",
-		Flags:  pick("signal-dir", "http-address"),
+		Flags:  flags(signalDirFlag, httpAddressFlag),
 		Action: runToy,
 	}
 }
