@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"flag"
+	"os"
 	"testing"
 	"time"
 
@@ -17,6 +18,8 @@ var (
 	gentle        = flag.Bool("gentle", false, "a soak: only short faults, no process ends, and none may grow")
 	reportPath    = flag.String("report", "", "a file to which the report is written as JSON")
 )
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 // TestChaos plays a schedule against both kinds of candidates and reports on them. It fails where two of ours were
 // told at once that they lead, where a token fell, where none of ours leads in the end, and in a soak where a sidecar

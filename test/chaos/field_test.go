@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -75,12 +76,10 @@ func (f *field) newCandidate(t *testing.T, i int, plan Plan) *candidate {
 	f.journals = append(f.journals, t.TempDir())
 	switch {
 	case i != plain:
-		program, err := os.Executable()
-		if err != nil {
+		if err := os.WriteFile(filepath.Join(f.journals[i], "conduct.json"), []byte("{}"), 0o600); err != nil { // it stops at once
 			t.Fatal(err)
 		}
-		s.Args = append(s.Args, "--", program, workCommand, f.journals[i])
-		s.Env = []string{"GORACE=atexit_sleep_ms=0"} // a program built for the race detector would stay for a second after its end
+		s.Args = append(s.Args, "--", harness.WorkloadProgram(t), "-child", "-folder", f.journals[i])
 	case !plan.Gentle:
 		c.clock = harness.NewClockFile(t)
 		s.Binary, s.Env = harness.SkewableBinary(t), []string{c.clock.Env()}

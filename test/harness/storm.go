@@ -156,3 +156,9 @@ func (s *Storm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.onwards.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), fateKey{}, f)))
 }
+
+// Proxy starts a line to the storm, in place of the API server behind it. It ends with the test.
+func (s *Storm) Proxy(t testing.TB) *Proxy {
+	t.Helper()
+	return newProxy(t, s.Host())
+}

@@ -5,12 +5,16 @@ package harness
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 // How often the witness looks. HTTP costs both sides more than a file does.
@@ -178,3 +182,53 @@ func (w *Witness) Verdict(t testing.TB) {
 
 // rises reports whether the decimal number b is greater than a.
 func rises(a, b string) bool { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) < 0 }
+
+// crowdLook is the time that looking at one of a crowd may take up: fifty are each looked at every 50 ms.
+const crowdLook = time.Millisecond
+
+// AddCrowd watches many replicas by their documents alone, each more seldom than Add does, so that the looking does not
+// take the machine away from them.
+func (w *Witness) AddCrowd(replicas ...*Sidecar) {
+	for _, s := range replicas {
+		w.look(s.Pod, "state", max(fileLook, time.Duration(len(replicas))*crowdLook), s.Told)
+	}
+}
+
+// glance looks at one signal directory again and again. The document is read anew only when the file is another one;
+// each look judges it by the clock. A witness of many replicas has no processor for more.
+type glance struct {
+	dir   string
+	clock bootclock.Clock
+	seen  stamp
+	last  leadership.Leadership
+}
+
+// stamp tells a file that was replaced, or written to, from the one before.
+type stamp struct {
+	inode            uint64
+	size             int64
+	changed, written unix.Timespec
+}
+
+// told returns what an app that reads the directory by the boot clock knows now: leadership and its token.
+func (g *glance) told() (bool, string) {
+	now, ok := g.stamp()
+	if !ok || now != g.seen {
+		l, err := leadership.Read(g.dir)
+		g.seen, g.last = now, l
+		if err != nil {
+			g.seen, g.last = stamp{}, leadership.Leadership{}
+		}
+	}
+	l := g.last.At(g.clock.Now())
+	return l.IsLeader, l.Token
+}
+
+// stamp is taken before the file is read: what is written in between changes the next one.
+func (g *glance) stamp() (stamp, bool) {
+	var s unix.Stat_t
+	if err := unix.Stat(filepath.Join(g.dir, leadership.StateFile), &s); err != nil {
+		return stamp{}, false
+	}
+	return stamp{s.Ino, s.Size, s.Ctim, s.Mtim}, true
+}
