@@ -29,8 +29,8 @@ type Event struct {
 type Account struct {
 	// Names are the candidates, by index.
 	Names []string
-	// Told is every term through every channel; Leads has each leadership once, by its start.
-	Told, Leads []harness.Term
+	// Terms is every term through every channel; Leads has each leadership once, by its start.
+	Terms, Leads []harness.Term
 	// Events are the faults of this side, by their start.
 	Events []Event
 	// Watched is what the figures are of: from the first leader to the end.
@@ -56,10 +56,10 @@ const (
 	last = time.Second
 )
 
-// told returns when each candidate was told so through any channel, without the spans that skip gives for it.
-func (a Account) told(skip func(index int) []span) [][]span {
+// byCandidate returns when each candidate led through any channel, without the spans that skip gives for it.
+func (a Account) byCandidate(skip func(index int) []span) [][]span {
 	sets := make([][]span, len(a.Names))
-	for _, term := range a.Told {
+	for _, term := range a.Terms {
 		i := slices.Index(a.Names, term.Replica)
 		sets[i] = append(sets[i], span{term.From, term.To})
 	}
@@ -69,7 +69,7 @@ func (a Account) told(skip func(index int) []span) [][]span {
 	return sets
 }
 
-// frozen returns when a candidate could not run, whatever it had been told.
+// frozen returns when a candidate could not run, whatever was published to it.
 func (a Account) frozen(index int) []span {
 	var spans []span
 	for _, e := range a.Events {
@@ -96,7 +96,7 @@ func (a Account) led() []span {
 // loss is the end of a leadership that its leader did not carry on.
 type loss struct {
 	term harness.Term
-	// at is when it was lost: as another one was told, where that came before the leader heard of it.
+	// at is when it was lost: as another one led, where that came before the leader heard of it.
 	at bootclock.Instant
 	// needed: a fault was reason enough.
 	needed bool
@@ -214,7 +214,7 @@ func (a Account) weight(e Event, at bootclock.Instant) time.Duration {
 	return 0
 }
 
-// handovers returns, by kind, the time from the asking of a leader to the next one's being told.
+// handovers returns, by kind, the time from the asking of a leader to the next one leading.
 func (a Account) handovers() map[Kind][]time.Duration {
 	took := map[Kind][]time.Duration{}
 	for _, e := range a.Events {

@@ -52,8 +52,8 @@ func (f *field) report(t *testing.T, plan Plan, drawn uint64, began time.Time) R
 		}
 		waking = append(waking, excused...)
 	}
-	ours.Told, ours.Leads = f.ourWitness.Terms(""), f.ourWitness.Terms("state")
-	theirs.Told, theirs.Leads = f.theirWitness.Terms(""), f.theirWitness.Terms("")
+	ours.Leads, ours.Leads = f.ourWitness.Terms(""), f.ourWitness.Terms("state")
+	theirs.Leads, theirs.Leads = f.theirWitness.Terms(""), f.theirWitness.Terms("")
 	ours.watch(end)
 	theirs.watch(end)
 	report := Report{
@@ -65,7 +65,7 @@ func (f *field) report(t *testing.T, plan Plan, drawn uint64, began time.Time) R
 	}
 	report.Ours.RequestsPerSecond = f.requestRate(t, f.ours, began, ended)
 	report.Theirs.RequestsPerSecond = f.requestRate(t, f.theirs, began, ended)
-	if twice := harness.Overlaps(ours.Told); len(twice) > 0 {
+	if twice := harness.Overlaps(ours.Leads); len(twice) > 0 {
 		t.Logf("the longest of ours: %v", slices.MaxFunc(twice, func(a, b harness.Overlap) int { return cmp.Compare(a.Span, b.Span) }))
 	}
 	return report
@@ -75,7 +75,7 @@ func (f *field) report(t *testing.T, plan Plan, drawn uint64, began time.Time) R
 func (r Report) faults() []string {
 	var found []string
 	if r.Ours.Overlaps.Count > 0 {
-		found = append(found, fmt.Sprintf("two of ours were told at once: %v", r.Ours.Overlaps))
+		found = append(found, fmt.Sprintf("two of ours led at once: %v", r.Ours.Overlaps))
 	}
 	found = append(found, r.Ours.TokenFalls...)
 	if !r.Ours.LeadsAtEnd {
