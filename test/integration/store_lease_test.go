@@ -75,7 +75,7 @@ func TestFirstElection(t *testing.T) {
 	}
 }
 
-// checkLogSays checks that a line of one of the logs has the text in its message or attributes, at the default level.
+// checkLogSays checks that a line of one of the logs has the text in its message or attributes, debug lines left out.
 func checkLogSays(t *testing.T, text string, replicas ...*harness.Sidecar) {
 	t.Helper()
 	for _, s := range replicas {
