@@ -66,7 +66,7 @@ func (c *candidate) publisher(metrics *metrics.Metrics, waiter *stopwait.Waiter)
 			c.light.Changed()
 		}
 		last = l
-		waiter.Heard(l)
+		waiter.Observe(l)
 		c.sights.level(l)
 		c.fanOut.Publish(l)
 		metrics.Published(l)

@@ -48,7 +48,7 @@ var endings = []mutant{
 		file:   "internal/guard/armed_linux.go",
 		old:    "a.resend.wanted = pending(a.PID, a.Gain)",
 		new:    "",
-		reds:   in("internal/guard", "TestArmedLossIsTheLastWord"),
+		reds:   in("internal/guard", "TestArmedLossComesLast"),
 	},
 	{
 		name:   "a process gets the gain of a term that has run out",

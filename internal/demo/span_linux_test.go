@@ -9,7 +9,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// answer is one look: asked and answered in milliseconds, and the token told, "" for "not leader".
+// answer is one look: asked and answered in milliseconds, and the token seen, "" for "not leader".
 type answer struct {
 	asked, answered int
 	token           string

@@ -12,7 +12,7 @@ type span struct {
 	token    string
 }
 
-// track is what one reader was told over time, newest last.
+// track is what one reader saw over time, newest last.
 type track struct {
 	spans []span
 	open  bool // the newest look said "leader"
