@@ -80,7 +80,7 @@ var core = []mutant{
 		file:   "pkg/elector/machine.go",
 		old:    "m.inherited == nil && differs(l, m.published)",
 		new:    "differs(l, m.published)",
-		reds:   in(elector, "TestNothingInheritedIsToldBeforeARead", "TestTranscripts/resume"),
+		reds:   in(elector, "TestNothingInheritedIsPublishedBeforeARead", "TestTranscripts/resume"),
 	},
 	{
 		name:   "a hold of another namespace, Lease, store or identity is believed",

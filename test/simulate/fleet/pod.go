@@ -154,7 +154,7 @@ func (p *process) publish(l leadership.Leadership) {
 	p.pod.published, p.pod.publisher = l, p
 	p.pod.answer.read(p.w.now(), p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
 	p.w.mu.Unlock()
-	p.waiter.Heard(l)
+	p.waiter.Observe(l)
 	p.fanOut.Publish(l)
 	time.Sleep(time.Nanosecond) // the fan-out takes it before another publication of this instant can replace it, or chance would decide
 }
