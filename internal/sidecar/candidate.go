@@ -93,7 +93,7 @@ func (c *candidate) publisher(counts *metrics.Metrics, waiter *stopwait.Waiter) 
 			c.light.Changed()
 		}
 		last = l
-		waiter.Heard(l)
+		waiter.Observe(l)
 		c.parts.observe(l)
 		c.fanOut.Publish(l)
 		counts.Published(l)

@@ -36,9 +36,9 @@ func restart(t *testing.T, f *fleet, dir string) (*Hold, bootclock.Instant) {
 	return next, until
 }
 
-// TestNothingInheritedIsToldBeforeARead is I14: a process that finds a running term in its hold, and cannot read the Lease,
+// TestNothingInheritedIsPublishedBeforeARead is I14: a process that finds a running term in its hold, and cannot read the Lease,
 // tells nobody anything until that term has run out.
-func TestNothingInheritedIsToldBeforeARead(t *testing.T) {
+func TestNothingInheritedIsPublishedBeforeARead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
 		hold, until := restart(t, f, t.TempDir())

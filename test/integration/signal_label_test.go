@@ -161,7 +161,7 @@ func TestLabelOfTwoWorkloads(t *testing.T) {
 		want := []string{second.Pod, "stranger", first.Pod}
 		harness.Eventually(t, slack, fmt.Sprintf("%v bear the label", want), func() bool { return slices.Equal(bearers(t, e), want) })
 		first.Post("/step-down")
-		harness.Eventually(t, slack, first.Pod+" has stepped down", func() bool { told, _ := first.Told(); return !told })
+		harness.Eventually(t, slack, first.Pod+" has stepped down", func() bool { leads, _ := first.Leads(); return !leads })
 		harness.AwaitLeader(t, slack, harness.Others(web, first)...)
 	}
 }
@@ -203,7 +203,7 @@ func TestLabelCleansUp(t *testing.T) {
 	other := startIn(t, e, namesake)
 	taken := startIn(t, e, podOf(t, e, "web-9", map[string]string{roleLabel: "reader"}))
 	harness.Eventually(t, slack, "the sidecar says that the key is taken", func() bool {
-		return strings.Contains(taken.Log(), "bears "+roleLabel+"=reader already")
+		return strings.Contains(taken.Log(), "has "+roleLabel+"=reader already")
 	})
 	web[0].Terminate(t)
 	harness.AwaitLeader(t, slack, taken, other, standby) // whoever it is, it has nothing to do with these

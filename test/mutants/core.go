@@ -80,7 +80,7 @@ var core = []mutant{
 		file:   "pkg/elector/machine.go",
 		old:    "m.inherited == nil && differs(l, m.published)",
 		new:    "differs(l, m.published)",
-		reds:   in(elector, "TestNothingInheritedIsToldBeforeARead", "TestTranscripts/resume"),
+		reds:   in(elector, "TestNothingInheritedIsPublishedBeforeARead", "TestTranscripts/resume"),
 	},
 	{
 		name:   "a hold of another namespace, Lease, store or identity is believed",
@@ -113,6 +113,14 @@ var core = []mutant{
 		old:    "return !h.retryAt.IsZero() && !now.boot",
 		new:    "return h.retryAt == 1 && !now.boot",
 		reds:   in(elector, "TestTranscripts/hold_not_written"),
+	},
+	{
+		name:   "a hold that nobody can believe any more stays due",
+		danger: "a candidate that was frozen while its volume was full turns without a pause, on a whole core",
+		file:   "pkg/elector/holding.go",
+		old:    "\t\th.retryAt = 0\n\t}\n\treturn",
+		new:    "\t\treturn false\n\t}\n\treturn",
+		reds:   in(elector, "TestHoldThatNobodyCanBelieveIsNotWrittenAgain"),
 	},
 	{
 		name:   "a hold that cannot be written over is left as it is",

@@ -50,7 +50,7 @@ var order = []mutant{
 		new: "\tl := m.level(now)\n\tif h := m.inherited; h != nil && !m.know.read {\n" +
 			"\t\tl.IsLeader, l.Token, l.ValidUntil, l.Since, l.Leader = true, h.Token, h.ValidUntil, h.Since, m.cfg.Identity.Name()\n\t}\n" +
 			"\tif (m.inherited == nil || l.IsLeader) && differs(l, m.published) {\n",
-		reds: in(elector, "TestNothingInheritedIsToldBeforeARead"),
+		reds: in(elector, "TestNothingInheritedIsPublishedBeforeARead"),
 	},
 	{
 		name:   "a read that shows what the watch missed is no reason to doubt it",
