@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
@@ -158,9 +159,9 @@ func (p *parts) close() error {
 	}
 	p.closed = true
 	var faults []error
-	for i := len(p.all) - 1; i >= 0; i-- {
-		if p.all[i].close != nil {
-			faults = append(faults, p.all[i].close())
+	for _, one := range slices.Backward(p.all) {
+		if one.close != nil {
+			faults = append(faults, one.close())
 		}
 	}
 	return errors.Join(faults...)
