@@ -4,7 +4,6 @@ package sidecar
 
 import (
 	"context"
-	"errors"
 	"os"
 	"time"
 
@@ -91,11 +90,11 @@ func addCommand(k *kit) error {
 	}
 	// Close lets the command stop in its own time, until it is to be killed or somebody abandons the wait.
 	end := func() error {
-		err := c.Close()
+		c.Close()
 		if status := c.Status(); k.cfg.ExitWithCommand && status != 0 {
-			err = errors.Join(CommandStatus(status), err)
+			return CommandStatus(status)
 		}
-		return err
+		return nil
 	}
 	k.add(part{run: guard.Reap})
 	k.add(part{signal: c, sight: c, run: c.Run, abandon: c.Abandon, close: end})
