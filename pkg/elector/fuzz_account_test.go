@@ -86,14 +86,14 @@ func (a *account) hear(now moment, e event, inflight *request) {
 				a.read = true
 			}
 		}
-	case settled:
-		if e.drain == a.drain && !a.stopped {
+	case stopWaited:
+		if e.number == a.drain && !a.stopped {
 			a.stopped, a.stoppedAt = true, now.boot
 		}
 	case terminate:
 		a.ending = true
 	case abandon:
-		a.abandoned = a.abandoned || a.m.role == drainingRole && !a.stopped
+		a.abandoned = a.abandoned || a.m.role == draining && !a.stopped
 	}
 }
 
@@ -109,13 +109,13 @@ func (a *account) see(now moment, r lease.Record) {
 }
 
 // judge holds what came of a step against the invariants.
-func (a *account) judge(now moment, out ready) {
+func (a *account) judge(now moment, out output) {
 	a.judgeTerm(now)
-	if out.level != nil {
-		a.judgeLevel(now, *out.level)
+	if out.leadership != nil {
+		a.judgeLevel(now, *out.leadership)
 	}
-	if out.drain != nil {
-		a.drain = out.drain.number
+	if out.stopWait != nil {
+		a.drain = out.stopWait.number
 	}
 	if out.request != nil {
 		a.judgeRequest(now, out.request)

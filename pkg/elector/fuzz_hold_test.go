@@ -64,10 +64,10 @@ func resume(t *testing.T, h HoldState) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out.level == nil {
+		if out.leadership == nil {
 			continue
 		}
-		l := *out.level
+		l := *out.leadership
 		if l.IsLeader {
 			t.Fatalf("at %v it leads by the hold %+v alone", now, h)
 		}

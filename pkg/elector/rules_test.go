@@ -15,7 +15,7 @@ func TestLateReplyDoesNotExtendTheTerm(t *testing.T) {
 	l.step(4*time.Second, tick{})
 	answer := l.answer(l.sends(verbRenew))
 	l.step(6*time.Second, answer)
-	if got, want := l.out.level.ValidUntil, l.at(14*time.Second); got != want {
+	if got, want := l.out.leadership.ValidUntil, l.at(14*time.Second); got != want {
 		t.Errorf("the term runs until %v, want %v: 10 s from the sending", since(got), since(want))
 	}
 }
@@ -28,8 +28,8 @@ func TestDeadlineIsNotHeldUp(t *testing.T) {
 	}{
 		{"a tick comes first", func(l *lone) {
 			l.step(10*time.Second+100*time.Millisecond, tick{})
-			if l.out.level == nil || l.out.level.IsLeader || l.out.hold == nil || l.out.hold.Leading {
-				l.t.Errorf("past its end: level %+v, hold %+v; want both to say that nobody leads", l.out.level, l.out.hold)
+			if l.out.leadership == nil || l.out.leadership.IsLeader || l.out.hold == nil || l.out.hold.Leading {
+				l.t.Errorf("past its end: level %+v, hold %+v; want both to say that nobody leads", l.out.leadership, l.out.hold)
 			}
 		}},
 		{"the answer comes first", func(*lone) {}},
@@ -187,8 +187,8 @@ func TestResumedTermIsHandedOver(t *testing.T) {
 	take := l.sends(verbTake)
 	l.step(20*time.Millisecond, terminate{})
 	l.step(30*time.Millisecond, l.answer(take))
-	if l.out.drain == nil || l.out.settled || l.m.term.settled {
-		t.Errorf("drain %v, settled %v: want it to ask whether the workload has stopped", l.out.drain, l.m.term.settled)
+	if l.out.stopWait == nil || l.m.drain.workloadStopped {
+		t.Errorf("waits for %v, stopped %v: want it to wait for the workload's stop", l.out.stopWait, l.m.drain.workloadStopped)
 	}
 }
 

@@ -27,8 +27,8 @@ var faults = []fault{
 	{"step down", func(w *world, n *simNode, d time.Duration) { n.take(stepDown{cause: "asked"}) }},
 	{"terminate", func(w *world, n *simNode, d time.Duration) { n.take(terminate{}) }},
 	{"unfit for a while", func(w *world, n *simNode, d time.Duration) {
-		n.take(fitness{why: "simulated"})
-		w.after(d, func() { n.take(fitness{fit: true, why: "simulated"}) })
+		n.take(health{why: "simulated"})
+		w.after(d, func() { n.take(health{healthy: true, why: "simulated"}) })
 	}},
 	{"abandon", func(w *world, n *simNode, d time.Duration) { n.take(abandon{}) }},
 	{"wall clock stepped", func(w *world, n *simNode, d time.Duration) { n.wall += d - 15*time.Second }},

@@ -105,7 +105,7 @@ func (n *simNode) take(e event) {
 	}
 	now := n.moment()
 	n.see(now.boot, e)
-	out, err := n.m.step(now, e)
+	out, err := n.m.step(now, newest(n.m, e))
 	if err != nil {
 		n.w.violated("%s: %v", n.name, err)
 		return
@@ -132,23 +132,23 @@ func (n *simNode) see(now bootclock.Instant, e event) {
 	}
 }
 
-func (n *simNode) carryOut(now moment, out ready) {
+func (n *simNode) carryOut(now moment, out output) {
 	if n.m.know.notBefore < n.lowest {
 		n.w.violated("I9: notBefore of %s fell", n.name)
 	}
 	n.lowest = n.m.know.notBefore
 	full := out.hold != nil && n.fullUntil > n.w.now
 	if out.hold != nil && !full {
-		n.hold = *out.hold
+		n.hold = out.hold.HoldState
 	}
-	if out.level != nil {
-		n.hear(now, *out.level)
+	if out.leadership != nil {
+		n.hear(now, *out.leadership)
 	}
 	for _, note := range out.notes {
 		n.w.trace("%s: %s %v", n.name, note.text, note.attrs)
 	}
-	if out.drain != nil {
-		n.drain(out.drain.number)
+	if out.stopWait != nil {
+		n.drain(out.stopWait.number)
 	}
 	if out.watch != nil {
 		n.openWatch(out.watch.version)
@@ -194,7 +194,7 @@ func (n *simNode) hear(now moment, l leadership.Leadership) {
 		if now.boot >= l.ValidUntil {
 			n.w.violated("I1: %s is told to lead past its deadline", n.name)
 		}
-		if n.m.role == drainingRole {
+		if n.m.role == draining {
 			n.w.violated("I10: %s leads while draining", n.name)
 		}
 		for _, o := range n.w.nodes {
@@ -243,7 +243,7 @@ func (n *simNode) drain(number int) {
 			n.w.after(50*time.Millisecond, look)
 			return
 		}
-		n.take(settled{drain: number})
+		n.take(stopWaited{number, WorkloadStopped})
 	}
 	look()
 }

@@ -173,7 +173,7 @@ func (v *simWatch) send(e lease.Event) {
 	v.last = at
 	w.after(at-w.now, func() {
 		if v.number == v.n.watch && !v.n.deaf() {
-			v.n.take(changed{e})
+			v.n.take(changed{Event: e})
 		}
 	})
 }

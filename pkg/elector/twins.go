@@ -64,12 +64,12 @@ func (m *machine) betray(r lease.Record) bool {
 func (m *machine) separate(now moment) {
 	old := m.cfg.Identity
 	m.cfg.Identity = naming.Identity(old.Name() + "_" + m.uuid())
-	m.note(slog.LevelWarn, "another process writes the same identity: going on under a fresh one (two pods with one name and "+
-		"UID, a copied signal directory, or --identity given to two)", reason("TwinIdentity"),
+	m.warn(twinIdentity, "another process writes the same identity: going on under a fresh one (two pods with one name and "+
+		"UID, a copied signal directory, or one identity given to two)",
 		slog.String("identity", string(m.cfg.Identity)), slog.String("was", string(old)))
 	m.disown("another process writes the same identity")
 	if m.role != standby {
-		m.stop(now, "TwinIdentity", "another process writes the same identity")
+		m.becomeStandby(now, twinIdentity, "another process writes the same identity")
 	}
 	clear(m.sent)
 	m.resuming = false
