@@ -39,6 +39,8 @@ GO_TEST  := $(if $(RACE),,CGO_ENABLED=0) $(GOTESTSUM) --format pkgname --format-
 	$(RACE) -shuffle=on -count=1 -timeout $(TIMEOUT) -run '$(RUN)'
 
 .DEFAULT_GOAL := help
+# Prerequisites come in their order, and no two suites run at once: they measure time.
+.NOTPARALLEL:
 
 ##@ For a first look
 
@@ -61,11 +63,17 @@ size: build ## what the binary weighs, in bytes (make test holds it to its budge
 
 ##@ Tests
 
+# A make of its own runs the tests: only after the prerequisites are there can it see the C compiler.
 .PHONY: test
-test: unit integration ## all tests, shuffled, none skipped; with the race detector where a C compiler is
+test: prerequisites ## all tests, shuffled, none skipped, with the race detector; installs what they need (as root)
+	$(MAKE) unit integration
+
+.PHONY: prerequisites
+prerequisites:
+	@.ci/prerequisites
 
 .PHONY: unit
-unit: $(GOTESTSUM) race-note ## the tests that need nothing but Go
+unit: $(GOTESTSUM) race-note ## the tests that need no API server
 	$(GO_TEST) $(PKG)
 
 .PHONY: integration
@@ -75,7 +83,7 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 	$(GO_TEST) ./test/chaos/...
 
 .PHONY: handovers
-handovers: ## 200 handovers in each of ten ways, under work that takes up to 2 s to stop (five minutes)
+handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (five minutes)
 	$(GO) test ./test/handover -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 10 -handovers 200 -stop 2s
 
 .PHONY: bench-idle
@@ -143,7 +151,7 @@ cover: ## what the unit tests reach, by function (cover.html shows the lines)
 ##@ Before you commit
 
 .PHONY: verify
-verify: check test mutants controls lint ## everything that CI runs
+verify: prerequisites check test mutants controls lint ## everything that CI runs
 	$(MAKE) chaos CHAOS=2m
 	$(MAKE) chaos-work CHAOS=90s
 
@@ -152,7 +160,7 @@ check: fmt-check vet cross ## the quick part of it: formatting, vet, other platf
 
 .PHONY: fmt-check
 fmt-check:
-	@test -z "$$(gofmt -l cmd pkg test)" || { echo 'FAIL: not formatted (make fmt):' >&2; gofmt -l cmd pkg test >&2; exit 1; }
+	@test -z "$$(gofmt -l cmd internal pkg test examples)" || { echo 'FAIL: not formatted (make fmt):' >&2; gofmt -l cmd internal pkg test examples >&2; exit 1; }
 
 .PHONY: vet
 vet:

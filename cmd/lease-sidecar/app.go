@@ -21,6 +21,15 @@ negative answer or a failure, 2 a configuration fault, 3 the Lease belongs to an
 //go:embed lease-sidecar.1
 var manual string
 
+// metaChild is where newApp keeps what followed "--".
+const metaChild = "child"
+
+// command returns what followed "--"; nil without one.
+func (a answers) command() []string {
+	command, _ := a.c.App.Metadata[metaChild].([]string)
+	return command
+}
+
 // newApp builds the command line. child is what followed "--", nil without one.
 func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{

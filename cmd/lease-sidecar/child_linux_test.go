@@ -412,7 +412,7 @@ func TestHurryKillsTheChild(t *testing.T) {
 	if !living(main) || !living(daemon) {
 		t.Error("it was killed at once")
 	}
-	time.Sleep(oneStop + 200*time.Millisecond) // what comes sooner is the same stop
+	time.Sleep(1200 * time.Millisecond) // what comes sooner is the same stop
 	p.send(syscall.SIGTERM)
 	p.status()
 	if living(main) || living(daemon) {

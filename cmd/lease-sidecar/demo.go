@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,7 +23,7 @@ func demoCommand() *cli.Command {
 			if err != nil {
 				return fmt.Errorf("demo: find this program: %w", err)
 			}
-			ctx, stop := withSignals(c.Context, stops, nil)
+			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			live := isTerminal(c.App.Writer) && os.Getenv("TERM") != "dumb"
 			return demo.Run(ctx, demo.Config{
@@ -42,7 +44,7 @@ func toyCommand() *cli.Command {
 			if err := a.err(); err != nil {
 				return err
 			}
-			ctx, stop := withSignals(c.Context, stops, nil)
+			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			toy := demo.Toy{Dir: a.text("signal-dir"), Out: c.App.Writer, Drained: func(ctx context.Context) error {
 				return sidecar.Order(ctx, "/drained")

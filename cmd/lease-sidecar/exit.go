@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
-
-	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
 // Exit codes that scripts and probes rely on.
@@ -27,23 +25,26 @@ type fault struct{ error }
 
 func (f fault) Unwrap() error { return f.error }
 
+// exit is an error with an exit code of its own.
+type exit struct {
+	code int
+	error
+}
+
+func (e exit) Unwrap() error { return e.error }
+
 func faultf(format string, args ...any) error { return fault{fmt.Errorf(format, args...)} }
 
 func exitCode(err error) int {
-	var collision *elector.CollisionError
+	var own exit
 	var configuration fault
-	var status childStatus
 	switch {
 	case err == nil:
 		return exitWell
-	case errors.As(err, &collision):
-		return exitCollision
-	case errors.Is(err, elector.ErrLeadershipLost):
-		return exitLost
+	case errors.As(err, &own):
+		return own.code
 	case errors.As(err, &configuration):
 		return exitFault
-	case errors.As(err, &status):
-		return int(status)
 	}
 	return exitNo
 }

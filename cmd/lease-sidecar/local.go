@@ -4,7 +4,7 @@ import (
 	"os"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/client"
-	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 )
 
 // local returns the sidecar that --http-address names. Only that of this pod is believed, where the pod is known.
@@ -14,15 +14,12 @@ func (a answers) local() *client.Sidecar {
 		a.addf("--http-address is off: without it the sidecar cannot be asked")
 		return nil
 	}
-	sidecar, err := client.New(address)
+	sidecar, err := client.New(address, thisPod())
 	a.of("http-address", err)
-	if err == nil {
-		sidecar.For(thisPod())
-	}
 	return sidecar
 }
 
 // thisPod returns what the downward API says of this pod.
-func thisPod() httpapi.Pod {
-	return httpapi.Pod{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
+func thisPod() podid.Pod {
+	return podid.Pod{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/logwriter"
 )
@@ -14,13 +16,13 @@ import (
 // version is set by the linker (-X main.version=v1.2.3); without it the build's own record is shown.
 var version string
 
+// lastLine bounds how long the end waits for whoever reads the log.
+const lastLine = 500 * time.Millisecond
+
 func main() {
 	useOneProcessor()
-	if isGuard(os.Args) {
-		os.Exit(runGuard(os.Args))
-	}
-	if dir, command, plain := keepsRunLock(os.Args); plain {
-		os.Exit(keepRunLock(dir, command, os.Stderr))
+	if code, is := helper(os.Args); is {
+		os.Exit(code)
 	}
 	os.Exit(run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
@@ -51,4 +53,15 @@ func splitChild(args []string) (own, child []string) {
 		}
 	}
 	return args, nil
+}
+
+// useOneProcessor has the runtime run Go code on one processor at a time. What this program does comes in bursts of about a
+// millisecond, and waking another processor for a goroutine costs more than the work itself: with one, an idle leader and its
+// guard cost less and wake up half as often (make bench-idle). It also ends the runtime's own looks at the CPU limit, one in each
+// second in which anything happens. A thread in a system call does not count, so a slow disk holds up nobody. Whoever has set
+// GOMAXPROCS keeps it.
+func useOneProcessor() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
 }

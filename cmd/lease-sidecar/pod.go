@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -53,7 +53,22 @@ func (a answers) namedElection(text string) election {
 // of notes the faults of an option's value under its name.
 func (a answers) of(name string, err error) {
 	for _, single := range flatten(err) {
+		if of, ok := errors.AsType[*field.Error](single); ok {
+			a.addf("--%s %s: want %s", name, of.Value, of.Want)
+			continue
+		}
 		a.addf("%w (--%s)", single, name)
+	}
+}
+
+// fields notes the faults of a configuration's fields, each under its flag.
+func (a answers) fields(flags map[string]string, err error) {
+	for _, single := range flatten(err) {
+		name := ""
+		if of, ok := errors.AsType[*field.Error](single); ok {
+			name = flags[of.Field]
+		}
+		a.of(name, single)
 	}
 }
 
@@ -106,35 +121,4 @@ func readLabels(path string) (map[string]string, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return labels, nil
-}
-
-// candidate is who this replica is: a name that people know, and its pod's UID where it has one.
-type candidate struct{ name, podUID string }
-
-// candidate reads the identity's parts. A host's name is folded to lower case, as machines outside Kubernetes have
-// all sorts.
-func (a answers) candidate() candidate {
-	c := candidate{name: a.text("identity"), podUID: os.Getenv("POD_UID")}
-	source := "--identity"
-	if c.name == "" {
-		c.name, source = os.Getenv("POD_NAME"), "POD_NAME"
-	}
-	if c.name == "" {
-		host, _ := os.Hostname() // none is refused below, with the mend
-		c.name, source = strings.ToLower(host), "the host's name; set --identity"
-	}
-	_, err := c.identity(true)
-	for _, single := range flatten(err) {
-		a.addf("%w (from %s)", single, source)
-	}
-	return c
-}
-
-// identity returns the candidate's identity: the pod's own where it is known to be ours alone, by the lock of the
-// signal directory, else a fresh one.
-func (c candidate) identity(alone bool) (naming.Identity, error) {
-	if alone && c.podUID != "" {
-		return naming.NewIdentity(c.name, c.podUID)
-	}
-	return naming.RandomIdentity(c.name)
 }

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"os"
-	"runtime"
-	"slices"
-
 	"github.com/urfave/cli/v2"
 )
 
@@ -16,26 +12,18 @@ func runCommand() *cli.Command {
 			"abandons that: what the workload still does is then left to the Lease's end. With a command, HUP and QUIT are passed\n" +
 			"on to it. Where HUP was ignored at the start (nohup) it stays so, for the command too. In a pod it derives the workload, and with it the Lease's name, from POD_NAME and the pod's\n" +
 			"labels. An API server that is down or refuses does not end it: it says so and keeps trying.",
-		Flags: pick(slices.Concat(childOptions, processOptions, stopOptions, healthOptions, remoteOptions, sightOptions, []string{
+		Flags: pick(
+			"on-child-exit", "process-name", "pid-file", "on-elected", "on-lost", "fence", "stop-timeout", "drain-timeout", "on-loss",
+			"health-url", "health-tcp", "health-file", "health-file-max-age", "health-interval", "health-timeout",
+			"health-threshold", "health-success-threshold", "health-start-grace", "health-cooldown", "health-while",
+			"health-proves-stop", "when-all-unfit",
+			"label", "webhook-url", "webhook-timeout", "webhook-success-status", "events",
+			"watch-processes", "watch-processes-except", "watch-pod", "watch-pod-container",
 			"priority", "compat", "prefix", "workload", "lease-name", "namespace", "identity", "labels-file",
 			"lease-duration", "renew-deadline", "renew-interval", "foreign-grace", "store", "kubeconfig", "context",
 			"signal-dir", "http-address", "probe-address", "allow-step-down", "placement",
 			"log-format", "log-level",
-		})...),
-		Action: func(c *cli.Context) error {
-			if runtime.GOOS != "linux" {
-				return faultf("run: the sidecar runs on Linux only, as it needs a boot clock that processes share; here there are name, wait and step-down")
-			}
-			a := answers{&faults{}, c}
-			s, err := a.settings()
-			if err != nil {
-				return err
-			}
-			keepDispositions()
-			log, end := s.log.open(c.App.ErrWriter)
-			defer end()
-			warnOfUnknown(log, os.Environ())
-			return s.campaign(c.Context, log)
-		},
+		),
+		Action: runSidecar,
 	}
 }

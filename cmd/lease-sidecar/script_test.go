@@ -13,12 +13,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 )
 
 // joined runs the tests and then looks for goroutines that nobody joined.
 type joined struct{ *testing.M }
 
 func (j joined) Run() int {
+	guardtest.DefaultSignals() // the scripts' shells cannot trap a signal that they were started with ignored
 	code := j.M.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)

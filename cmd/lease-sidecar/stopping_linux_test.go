@@ -1,20 +1,15 @@
 package main
 
 import (
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/health"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
 // A sidecar below another one takes no flag from the document of the one above, and its own command gets its own document.
@@ -79,37 +74,5 @@ func TestOnLossExit(t *testing.T) {
 	case <-q.done:
 		t.Error("a handover ended it")
 	default:
-	}
-}
-
-// The endpoint's end tells less than the process's, where that is seen: a process may close its endpoint and work on.
-func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
-	for name, c := range map[string]struct {
-		process process.Target
-		want    []string
-	}{
-		"alone":            {process.Target{}, []string{"health"}},
-		"beside a process": {process.Target{Name: "nobody-is-called-so"}, []string{"process"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			log, clock := slog.New(slog.DiscardHandler), bootclock.System{}
-			s := settings{process: process.Config{Target: c.process, Clock: clock}}
-			s.health = healthSettings{provesStop: true, check: health.Config{
-				TCP: "127.0.0.1:1", Interval: time.Second, Timeout: time.Second, Threshold: 1, SuccessThreshold: 1, Clock: clock,
-			}}
-			sidecar := &sidecar{log: log}
-			o, err := s.openOutlets(sidecar, log, clock)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = sidecar.close() }()
-			var got []string
-			for _, one := range o.sights {
-				got = append(got, one.Name())
-			}
-			if !slices.Equal(got, c.want) {
-				t.Errorf("the sights are %q, want %q", got, c.want)
-			}
-		})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -38,7 +40,7 @@ func wait(c *cli.Context) error {
 	if err := a.err(); err != nil {
 		return err
 	}
-	ctx, cancel := withSignals(c.Context, stops, nil)
+	ctx, cancel := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
 	if timeout > 0 {
 		var done context.CancelFunc

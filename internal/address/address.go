@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 const (
@@ -23,31 +25,34 @@ type Address struct {
 	Host, Port string
 }
 
-// Parse reads an address, and binds or asks nothing. Its error says what is wanted.
+// Parse reads an address, and binds or asks nothing. Its error is a [*field.Error] of the field "Address".
 func Parse(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
 		if abstract(path) {
-			return Address{}, fmt.Errorf("parse address %q: want unix:PATH with the path of a file: an abstract socket (@) has no permissions, "+
-				"and any process of the network namespace can reach it", s)
+			return Address{}, fault(s, "unix:PATH with the path of a file: an abstract socket (@) has no permissions, and any process of the network namespace can reach it")
 		}
 		if path == "" || len(path) > socketPathMax {
-			return Address{}, fmt.Errorf("parse address %q: want unix:PATH with a path of 1 to %d bytes", s, socketPathMax)
+			return Address{}, fault(s, "unix:PATH with a path of 1 to %d bytes", socketPathMax)
 		}
 		return Address{Path: path}, nil
 	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		return Address{}, fmt.Errorf("parse address %q: want HOST:PORT, :PORT or unix:PATH", s)
+		return Address{}, fault(s, "HOST:PORT, :PORT or unix:PATH")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return Address{}, fmt.Errorf("parse address %q: want a port from 0 to 65535, not %q", s, port)
+		return Address{}, fault(s, "a port from 0 to 65535, not %q", port)
 	} else if port = strconv.FormatUint(n, 10); host == "localhost" {
 		host = "127.0.0.1"
 	}
 	if _, err := netip.ParseAddr(host); err != nil && host != "" {
-		return Address{}, fmt.Errorf("parse address %q: want an IP address or localhost, not %q", s, host)
+		return Address{}, fault(s, "an IP address or localhost, not %q", host)
 	}
 	return Address{Host: host, Port: port}, nil
+}
+
+func fault(value, want string, args ...any) error {
+	return &field.Error{Field: "Address", Value: strconv.Quote(value), Want: fmt.Sprintf(want, args...)}
 }
 
 // Loopback reports whether only this machine can reach the address.

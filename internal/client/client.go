@@ -1,3 +1,8 @@
+// Package client asks the sidecar of this pod over its HTTP address: for the commands of this program, and for the demo.
+//
+// It promises that what it returns is judged by the clock after the answer has come, where sidecar and caller share one, and
+// that no answer of another pod's sidecar is accepted (package podid). It does not promise that a silent sidecar leads or
+// does not: an error means that nothing is known.
 package client
 
 import (
@@ -13,7 +18,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
-	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -24,19 +29,23 @@ const answerTime = 5 * time.Second
 // eventMax bounds a line of the event stream, in bytes.
 const eventMax = 2 * leadership.DocumentMax
 
-// Sidecar is the sidecar at one address. Its methods may be called from several goroutines at once.
+// ErrOtherPod is why an answer is refused: another pod's sidecar gave it, and so nothing is known of this pod.
+var ErrOtherPod = errors.New("the sidecar of another pod answered")
+
+// Sidecar is the sidecar at one address. Its methods may be called from several goroutines at once. Their errors name the
+// address, and say what to do.
 type Sidecar struct {
-	http *http.Client
-	base string
-	// address is as the user gave it; pod is whose sidecar is believed.
-	address string
-	pod     httpapi.Pod
-	bootID  string // "" where this system has no boot clock that processes share
+	http    *http.Client
+	base    string
+	address string    // as the user gave it
+	pod     podid.Pod // only this pod's answers are accepted
+	bootID  string    // "" where this system has no boot clock that processes share
 }
 
-// New takes the address that the sidecar was told to listen at: HOST:PORT (without a host: this machine's) or
-// unix:PATH. It contacts nobody.
-func New(text string) (*Sidecar, error) {
+// New takes the address at which the sidecar listens, HOST:PORT (without a host: this machine's) or unix:PATH, and the pod
+// whose sidecar that is: only its answers are accepted, and every answer where nothing is known of the pod. New contacts
+// nobody. Its error is a [*field.Error] about the address.
+func New(text string, pod podid.Pod) (*Sidecar, error) {
 	if _, err := address.Parse(text); err != nil {
 		return nil, err
 	}
@@ -50,12 +59,12 @@ func New(text string) (*Sidecar, error) {
 	} else if strings.HasPrefix(text, ":") {
 		host = "localhost" + text
 	}
-	s := &Sidecar{http: &http.Client{Transport: transport}, base: "http://" + host, address: text}
-	s.bootID, _ = bootclock.ID() // without one the answer is as the sidecar judged it
+	s := &Sidecar{http: &http.Client{Transport: transport}, base: "http://" + host, address: text, pod: pod}
+	s.bootID, _ = bootclock.ID() // without one the answer counts as the sidecar judged it
 	return s, nil
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (s *Sidecar) Close() { s.http.CloseIdleConnections() }
 
 // Leadership returns what the sidecar knows, judged by the clock once more when the answer is here. It fails within
@@ -66,23 +75,40 @@ func (s *Sidecar) Leadership(ctx context.Context) (leadership.Leadership, error)
 		return leadership.Leadership{}, err
 	}
 	if status != http.StatusOK && status != http.StatusServiceUnavailable {
-		return leadership.Leadership{}, fmt.Errorf("ask the sidecar: it answered %d, which is no sidecar's answer: is something else at --http-address?", status)
+		return leadership.Leadership{}, s.strange(fmt.Errorf("status %d", status))
 	}
+	return s.read(header, body)
+}
+
+// read returns the leadership in a document, judged once more, where this pod's sidecar sent it.
+func (s *Sidecar) read(header http.Header, document []byte) (leadership.Leadership, error) {
 	var l leadership.Leadership
-	if err := json.Unmarshal(body, &l); err != nil {
-		return leadership.Leadership{}, fmt.Errorf("ask the sidecar: %w", err)
+	if err := json.Unmarshal(document, &l); err != nil {
+		return leadership.Leadership{}, s.strange(err)
 	}
-	if err := s.check(header.Get(httpapi.PodHeader), l); err != nil {
-		return leadership.Leadership{}, err
+	from := podid.Parse(header.Get(podid.Header))
+	if s.pod.Sent(from, l) {
+		return s.judged(l), nil
 	}
-	return s.judged(l), nil
+	who := l.Identity
+	if !from.IsZero() {
+		who = from.Describe()
+	}
+	return leadership.Leadership{}, fmt.Errorf("%w at %s: %s, and this pod is %s: with hostNetwork the pods of a node share their ports, "+
+		"so have the sidecar listen at unix:PATH in a volume of the pod, and ask there; else set POD_NAME and POD_UID alike for both "+
+		"containers, from the downward API", ErrOtherPod, s.address, who, s.pod.Describe())
+}
+
+// strange is the error for an answer that no sidecar gives.
+func (s *Sidecar) strange(err error) error {
+	return fmt.Errorf("read the sidecar's answer: %w: is something else at %s?", err, s.address)
 }
 
 // Order posts to the path, such as "/step-down". It returns nil when the sidecar has taken the order, a [*Refusal]
-// when it answered otherwise, and another error where it cannot be asked. Where the pod is known, it asks first whose
-// sidecar answers: another pod's gets no order.
+// when it answered otherwise, and another error where it cannot be asked. Where the pod is known, it asks for the leadership
+// first: another pod's sidecar gets no order.
 func (s *Sidecar) Order(ctx context.Context, path string) error {
-	if s.pod != (httpapi.Pod{}) {
+	if !s.pod.IsZero() {
 		if _, err := s.Leadership(ctx); err != nil {
 			return err
 		}
@@ -99,7 +125,7 @@ func (s *Sidecar) Order(ctx context.Context, path string) error {
 
 // Refusal is the answer to an order that the sidecar did not take.
 type Refusal struct {
-	// Path is the order's, Status the HTTP status, Reason the sidecar's words.
+	// Path is the order's, Status the HTTP status, Reason the sidecar's own explanation.
 	Path   string
 	Status int
 	Reason string
@@ -110,13 +136,13 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("the sidecar refused %s (%d): %s", r.Path, r.Status, r.Reason)
 }
 
-// reason returns the words of a refusal: the sidecar's own form of errors, or all of the body.
+// reason returns the explanation in a refusal: the field of the sidecar's errors, or all of the body.
 func reason(body []byte) string {
-	var words struct {
+	var refusal struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal(body, &words) == nil && words.Error != "" {
-		return words.Error
+	if json.Unmarshal(body, &refusal) == nil && refusal.Error != "" {
+		return refusal.Error
 	}
 	return strings.TrimSpace(string(body))
 }
@@ -133,13 +159,9 @@ func (s *Sidecar) judged(l leadership.Leadership) leadership.Leadership {
 func (s *Sidecar) do(ctx context.Context, method, path string) (int, http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
+	response, err := s.send(ctx, method, path)
 	if err != nil {
 		return 0, nil, nil, err
-	}
-	response, err := s.http.Do(request)
-	if err != nil {
-		return 0, nil, nil, fmt.Errorf("ask the sidecar: %w: is it running, with this --http-address?", err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, leadership.DocumentMax+1))
@@ -147,25 +169,34 @@ func (s *Sidecar) do(ctx context.Context, method, path string) (int, http.Header
 		err = fmt.Errorf("more than %d bytes", leadership.DocumentMax)
 	}
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("read the sidecar's answer: %w", err)
+		return 0, nil, nil, s.strange(err)
 	}
 	return response.StatusCode, response.Header, body, nil
 }
 
-// Follow calls each with what the sidecar knows, first at once, then at each transition. It returns when the stream
-// ends, or with each's error.
-func (s *Sidecar) Follow(ctx context.Context, each func(leadership.Leadership) error) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/events", nil)
+// send sends a request without a body. The caller closes the answer's body.
+func (s *Sidecar) send(ctx context.Context, method, path string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.base+path, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	response, err := s.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask the sidecar: %w", err)
+		return nil, fmt.Errorf("ask the sidecar: %w: is it running, and does it listen at %s?", err, s.address)
+	}
+	return response, nil
+}
+
+// Follow calls each with what the sidecar knows, first at once, then at each transition. It returns nil when the stream
+// ends, each's error, or why there is no stream: then ask [Sidecar.Leadership].
+func (s *Sidecar) Follow(ctx context.Context, each func(leadership.Leadership) error) error {
+	response, err := s.send(ctx, http.MethodGet, "/events")
+	if err != nil {
+		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask the sidecar: it answered %d", response.StatusCode)
+		return s.strange(fmt.Errorf("status %d to a request for events", response.StatusCode))
 	}
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(nil, eventMax)
@@ -174,19 +205,16 @@ func (s *Sidecar) Follow(ctx context.Context, each func(leadership.Leadership) e
 		if !ok {
 			continue // an event's name, a heartbeat, or the blank line between two
 		}
-		var l leadership.Leadership
-		if err := json.Unmarshal([]byte(document), &l); err != nil {
-			return fmt.Errorf("read the sidecar's events: %w: is something else at --http-address?", err)
-		}
-		if err := s.check(response.Header.Get(httpapi.PodHeader), l); err != nil {
+		l, err := s.read(response.Header, []byte(document))
+		if err != nil {
 			return err
 		}
-		if err := each(s.judged(l)); err != nil {
+		if err := each(l); err != nil {
 			return err
 		}
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("read the sidecar's events: a line has more than %d bytes: is something else at --http-address?", eventMax)
+		return s.strange(fmt.Errorf("an event of more than %d bytes", eventMax))
 	} else if err != nil {
 		return fmt.Errorf("read the sidecar's events: %w", err)
 	}

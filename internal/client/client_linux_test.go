@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -40,7 +41,7 @@ func document(t *testing.T, d time.Duration, bootID string) string {
 func serve(t *testing.T, handler http.HandlerFunc) *Sidecar {
 	t.Helper()
 	server := httptest.NewServer(handler)
-	s, err := New(strings.TrimPrefix(server.URL, "http://"))
+	s, err := New(strings.TrimPrefix(server.URL, "http://"), podid.Pod{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// Each level comes as it is sent; a caller who has seen enough ends it; so does the end of the stream.
+// Each leadership comes as it is sent. A caller who has seen enough ends the stream, and so does the server.
 func TestFollow(t *testing.T) {
 	here, err := bootclock.ID()
 	if err != nil {
@@ -133,17 +134,46 @@ func TestFollow(t *testing.T) {
 func TestFollowRefused(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	if err := s.Follow(t.Context(), nil); err == nil {
-		t.Error("a refusal is no stream")
+		t.Error("a refusal was taken for a stream")
 	}
 	endless := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, strings.Repeat("x", 3*leadership.DocumentMax))
 	})
-	if err := endless.Follow(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "is something else at --http-address?") {
+	if err := endless.Follow(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "is something else at 127.0.0.1:") {
 		t.Errorf("a line without end: %v", err)
 	}
 	garbage := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "data: yes\n\n") })
 	if err := garbage.Follow(t.Context(), nil); err == nil {
-		t.Error("garbage is no level")
+		t.Error("garbage was taken for a leadership")
+	}
+}
+
+// Another pod's answer is refused with what to do, and its sidecar gets no order.
+func TestAnotherPodAnswers(t *testing.T) {
+	const one, two = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+	for name, tc := range map[string]struct{ header, says string }{
+		"by its header":   {"apps/web-b/" + two, "answered at 127.0.0.1:"},
+		"by its identity": {"", ": web-a, and this pod is web-x/" + one + ": with hostNetwork"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet {
+					t.Error("it got an order")
+				}
+				w.Header().Set(podid.Header, tc.header)
+				fmt.Fprint(w, strings.Repeat("data:", strings.Count(r.URL.Path, "events")), document(t, time.Hour, "another"), "\n\n")
+			})
+			s.pod = podid.Pod{Name: "web-x", UID: one}
+			_, err := s.Leadership(t.Context())
+			for what, err := range map[string]error{
+				"Leadership": err, "Order": s.Order(t.Context(), "/step-down"),
+				"Follow": s.Follow(t.Context(), func(leadership.Leadership) error { return errors.New("it was believed") }),
+			} {
+				if !errors.Is(err, ErrOtherPod) || !strings.Contains(err.Error(), tc.says) {
+					t.Errorf("%s: got %v; want %v and %q", what, err, ErrOtherPod, tc.says)
+				}
+			}
+		})
 	}
 }
 
@@ -164,7 +194,7 @@ func TestOverUnixSocket(t *testing.T) {
 		defer close(served)
 		_ = server.Serve(socket)
 	}()
-	s, err := New("unix:" + path)
+	s, err := New("unix:"+path, podid.Pod{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,8 +211,8 @@ func TestOverUnixSocket(t *testing.T) {
 
 func TestNewRefusesAddresses(t *testing.T) {
 	for _, address := range []string{"", "here", "unix:", "127.0.0.1:http", "example.org:80"} {
-		if _, err := New(address); err == nil {
-			t.Errorf("%q was taken", address)
+		if _, err := New(address, podid.Pod{}); err == nil {
+			t.Errorf("the address %q was accepted", address)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/client"
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -67,7 +68,7 @@ func newReplica(name, root, self string) (*replica, error) {
 		return nil, fmt.Errorf("make the replica's log: %w", err)
 	}
 	address := "unix:" + dir + ".sock"
-	sidecar, err := client.New(address)
+	sidecar, err := client.New(address, podid.Pod{})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make the replica's address: %w", err), log.Close())
 	}

@@ -12,13 +12,16 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 const (
-	// sayTime bounds the handing over of an order: a pipe that stays full for so long has no reader.
-	sayTime = 200 * time.Millisecond
-	// endTime bounds a guard's own end, killing included, once its sidecar has let go.
+	// sendTime bounds the sending of an order: a pipe that stays full for so long has no reader.
+	sendTime = 200 * time.Millisecond
+	// ordersFD and reportsFD are the pipes' ends in the guard process.
+	ordersFD, reportsFD = 3, 4
+	// endTime bounds a guard's own end, killing included, once its sidecar has gone.
 	endTime = 2 * time.Second
 )
 
@@ -40,12 +43,13 @@ type Guard struct {
 type Config struct {
 	// Command is the program and its arguments that [Guard.Run] runs; nil for a guard that is only armed.
 	Command []string
-	// Heard takes every report, in order, and must return soon; nil: nobody listens. It is not called any more
+	// Report takes every report, in order, and must return soon; nil: nobody reads them. It is not called any more
 	// once [Guard.Done] is closed.
-	Heard func(Report)
+	Report func(Report)
 }
 
-// Start starts a guard: this very program again, with the argument [Subcommand]. End it with [Guard.Close]. It fails
+// Start starts a guard: this very program again, whose main function calls [Main] where [Invoked] says
+// so. End it with [Guard.Close]. It fails
 // where /proc does not show this process's own pid namespace, as the guard could then not find a descendant.
 func Start(c Config) (*Guard, error) {
 	if err := ownProc(); err != nil {
@@ -64,10 +68,10 @@ func Start(c Config) (*Guard, error) {
 	defer answers.Close()
 	g := &Guard{orders: orders, done: make(chan struct{})}
 	g.command = exec.Command("/proc/self/exe")
-	g.command.Args = append([]string{"lease-sidecar", Subcommand, "--"}, c.Command...)
+	g.command.Args = append([]string{"lease-sidecar", subcommand, "--"}, c.Command...)
 	g.command.Stdin, g.command.Stdout, g.command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	g.command.Env = append(os.Environ(), ignoredEntry())
-	g.command.ExtraFiles = []*os.File{theirs, answers}
+	g.command.ExtraFiles = []*os.File{theirs, answers} // ordersFD, reportsFD
 	// A group of its own: a terminal's Ctrl-C and Ctrl-Z mean the sidecar, not its guard.
 	g.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := g.command.Start(); err != nil {
@@ -76,11 +80,11 @@ func Start(c Config) (*Guard, error) {
 		return nil, fmt.Errorf("start the guard: %w", err)
 	}
 	guards.Store(g.PID(), nil)
-	go g.listen(reports, c.Heard)
+	go g.listen(reports, c.Report)
 	return g, nil
 }
 
-// ownProc checks that the numbers in /proc are this process's own kind.
+// ownProc checks that /proc shows this process's own pid namespace.
 func ownProc() error {
 	self, err := os.Readlink("/proc/self")
 	if err != nil {
@@ -93,13 +97,13 @@ func ownProc() error {
 }
 
 // listen passes reports on until the guard ends, and reaps it.
-func (g *Guard) listen(reports *os.File, heard func(Report)) {
+func (g *Guard) listen(reports *os.File, report func(Report)) {
 	defer close(g.done)
 	defer reports.Close()
 	for lines := bufio.NewScanner(reports); lines.Scan(); {
 		var r Report
-		if json.Unmarshal(lines.Bytes(), &r) == nil && heard != nil {
-			heard(r)
+		if json.Unmarshal(lines.Bytes(), &r) == nil && report != nil {
+			report(r)
 		}
 	}
 	// No more reports: it has ended, or is about to.
@@ -112,42 +116,42 @@ func (g *Guard) listen(reports *os.File, heard func(Report)) {
 // PID returns the guard's process id.
 func (g *Guard) PID() int { return g.command.Process.Pid }
 
-// Done returns a channel that is closed once the guard has ended and was reaped. What it ran has had SIGKILL by then,
-// but for descendants that left the program: they are the sidecar's now, if that is a subreaper.
+// Done returns a channel that is closed once the guard has ended and was reaped. The program has had SIGKILL
+// by then. Descendants that left its process group may live: they are children of the sidecar now, if that is a subreaper.
 func (g *Guard) Done() <-chan struct{} { return g.done }
 
-// Run makes the program run for a term, or moves the term's deadlines. It returns the order's number, by which
-// [Report].Heard tells that it was taken.
-func (g *Guard) Run(t Term) (uint64, error) { return g.say(message{Run: &t}) }
+// Run makes the program run for a term, or moves the term's deadlines. It returns the order's number, which
+// [Report].Taken reaches when the guard has taken it.
+func (g *Guard) Run(t Term) (uint64, error) { return g.send(message{Run: &t}) }
 
-// Stop has the program stop, and kills what still lives at the instant kill. A further Stop moves that instant, later too,
+// Stop sends SIGTERM to the program, and SIGKILL at the instant kill to all that still lives. A further Stop moves that instant, later too,
 // for the program of the term with that token; a program of another term that still lives keeps its own, if that comes first.
-// A guard that hears nothing more keeps the last one. It returns the order's number.
+// When no more orders come, the last one stands. It returns the order's number.
 func (g *Guard) Stop(token string, kill bootclock.Instant) (uint64, error) {
-	return g.say(message{Stop: &stop{token, kill}})
+	return g.send(message{Stop: &stop{token, kill}})
 }
 
 // Forward sends a signal to the program's process group; nothing happens while it does not run.
 func (g *Guard) Forward(s syscall.Signal) error {
-	_, err := g.say(message{Forward: s})
+	_, err := g.send(message{Forward: s})
 	return err
 }
 
 // Arm sets the deadline of a process that is not the guard's own, in place of the one before. When the sidecar dies, the
 // process gets the signal at once, as nobody could take it back any more.
-func (g *Guard) Arm(o Order) error {
-	_, err := g.say(message{Arm: &o})
+func (g *Guard) Arm(o procfs.Order) error {
+	_, err := g.send(message{Arm: &o})
 	return err
 }
 
 // Disarm takes the deadline of [Guard.Arm] away.
 func (g *Guard) Disarm() error {
-	_, err := g.say(message{Disarm: true})
+	_, err := g.send(message{Disarm: true})
 	return err
 }
 
-// say writes an order. An error means that the guard cannot be relied on: it has ended, or does not read.
-func (g *Guard) say(m message) (uint64, error) {
+// send writes an order. An error means that the guard cannot be relied on: it has ended, or does not read.
+func (g *Guard) send(m message) (uint64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -159,7 +163,7 @@ func (g *Guard) say(m message) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("order the guard: %w", err)
 	}
-	_ = g.orders.SetWriteDeadline(time.Now().Add(sayTime)) // a pipe takes one
+	_ = g.orders.SetWriteDeadline(time.Now().Add(sendTime)) // a pipe takes one
 	if _, err := g.orders.Write(append(line, '\n')); err != nil {
 		// What is there may be half a line: nothing sensible can follow it.
 		g.kill()

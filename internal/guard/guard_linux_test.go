@@ -16,15 +16,16 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 // TestMain makes this binary its own guard, as the command is.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == Subcommand && os.Args[2] == "--" {
-		syscall.CloseOnExec(3)
-		syscall.CloseOnExec(4)
-		if err := Main(os.Args[3:], os.NewFile(3, "orders"), os.NewFile(4, "reports")); err != nil {
+	guardtest.DefaultSignals()
+	if argv, ok := Invoked(os.Args); ok {
+		if err := Main(argv); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -57,7 +58,7 @@ func guardCommand(t *testing.T, command ...string) *guarded {
 	t.Helper()
 	g := &guarded{t: t, dir: t.TempDir()}
 	var err error
-	g.Guard, err = Start(Config{Command: command, Heard: func(r Report) {
+	g.Guard, err = Start(Config{Command: command, Report: func(r Report) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.reports = append(g.reports, r)
@@ -146,8 +147,8 @@ func within(t *testing.T, d time.Duration, what string, so func() bool) {
 
 // lives reports whether a process runs: a zombie does not.
 func lives(pid int) bool {
-	p, err := readProcess(pid)
-	return err == nil && p.state != 'Z'
+	p, err := procfs.ReadProcess(pid)
+	return err == nil && p.State != 'Z'
 }
 
 // ignoresTerm is a script that writes its pid, and that of a daemon in a session of its own, and heeds no SIGTERM.
@@ -169,8 +170,8 @@ func TestProgramIsStoppedWhenOrdered(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := g.gone()
-	if want := (End{Token: "7", Ordered: true}); *r.Ended != want || r.Heard != number {
-		t.Errorf("got %+v after order %d; want %+v after %d", *r.Ended, r.Heard, want, number)
+	if want := (End{Token: "7", Ordered: true}); *r.Ended != want || r.Taken != number {
+		t.Errorf("got %+v after order %d; want %+v after %d", *r.Ended, r.Taken, want, number)
 	}
 }
 
@@ -292,7 +293,7 @@ while :; do sleep 0.02; done`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.await("the stop is heard", func(r Report) bool { return r.Heard == number })
+	g.await("the stop is taken", func(r Report) bool { return r.Taken == number })
 	g.term("2", time.Minute, time.Minute)
 	g.pid("main.2")
 	g.term("3", time.Minute, time.Minute)
@@ -340,24 +341,42 @@ while :; do sleep 0.02; done`)
 	g.pid("inner") // the whole group
 }
 
-// The guard outlives what a session's end or a service manager sends to everyone; the program gets it undisturbed.
+// The guard outlives what a session's end or a service manager sends to everyone. The program ignores what the sidecar was
+// started with ignored, and nothing else.
 func TestGuardHeedsNoSignal(t *testing.T) {
-	g := guardShell(t, `grep SigIgn /proc/self/status | cut -f2 >$DIR/ignored; echo $$ >$DIR/main; exec sleep 100`)
-	g.term("7", time.Minute, time.Minute)
-	pid := g.pid("main")
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1} {
-		if err := syscall.Kill(g.PID(), s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	time.Sleep(100 * time.Millisecond)
-	if !lives(g.PID()) || !lives(pid) {
-		t.Error("a signal ended it")
-	}
-	ignored, err := os.ReadFile(filepath.Join(g.dir, "ignored"))
-	own, err2 := exec.Command("sh", "-c", "grep SigIgn /proc/self/status | cut -f2").Output()
-	if err != nil || err2 != nil || string(ignored) != string(own) { // what a child of this very test would ignore
-		t.Errorf("the program ignores %q, %v; want %q, %v", ignored, err, own, err2)
+	for name, tc := range map[string]struct {
+		ignored []syscall.Signal
+		want    string
+	}{
+		"default":  {nil, "0000000000000000\n"},
+		"as nohup": {[]syscall.Signal{syscall.SIGHUP}, "0000000000000001\n"},
+		"as a job": {[]syscall.Signal{syscall.SIGINT, syscall.SIGQUIT}, "0000000000000006\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			atStart = tc.ignored
+			defer func() { atStart = nil }()
+			g := guardShell(t, `grep SigIgn /proc/self/status | cut -f2 >$DIR/ignored; echo $$ >$DIR/main; exec sleep 100`)
+			g.term("7", time.Minute, time.Minute)
+			pid := g.pid("main")
+			for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1} {
+				if err := syscall.Kill(g.PID(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// A renewal: by the time that the guard takes it, it has taken the signals.
+			until := now().Add(time.Minute)
+			number, err := g.Run(Term{Token: "7", Until: until, Kill: until})
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.await("it takes an order after the signals", func(r Report) bool { return r.Taken == number })
+			if !lives(g.PID()) || !lives(pid) {
+				t.Error("a signal ended it")
+			}
+			if got, err := os.ReadFile(filepath.Join(g.dir, "ignored")); err != nil || string(got) != tc.want {
+				t.Errorf("the program ignores %q, %v; want %q", got, err, tc.want)
+			}
+		})
 	}
 }
 
@@ -368,23 +387,24 @@ func TestZombiesAreReaped(t *testing.T) {
 	g.pid("main")
 	within(t, 5*time.Second, "only the program is left", func() bool {
 		all, err := descendants(g.PID())
-		return err == nil && len(all) == 1
+		zombies, err2 := procfs.Zombies(g.PID())
+		return err == nil && err2 == nil && len(all) == 1 && len(zombies) == 0
 	})
 }
 
 // victim is a process of somebody else; its end is known by its zombie being collected.
-func victim(t *testing.T, script string) (cmd *exec.Cmd, o Order) {
+func victim(t *testing.T, script string) (cmd *exec.Cmd, o procfs.Order) {
 	t.Helper()
 	cmd = exec.Command("sh", "-c", script)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	p, err := readProcess(cmd.Process.Pid)
+	p, err := procfs.ReadProcess(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cmd, Order{PID: p.pid, StartTime: p.start, Signal: syscall.SIGTERM, Deadline: now().Add(time.Minute)}
+	return cmd, procfs.Order{ID: p.ID, Signal: syscall.SIGTERM, Deadline: now().Add(time.Minute)}
 }
 
 func endOf(t *testing.T, cmd *exec.Cmd) syscall.Signal {
@@ -398,7 +418,7 @@ func endOf(t *testing.T, cmd *exec.Cmd) syscall.Signal {
 }
 
 func TestArmed(t *testing.T) {
-	arm := func(t *testing.T, g *guarded, o Order) {
+	arm := func(t *testing.T, g *guarded, o procfs.Order) {
 		t.Helper()
 		if err := g.Arm(o); err != nil {
 			t.Fatal(err)
@@ -464,7 +484,7 @@ func TestArmed(t *testing.T) {
 	t.Run("spares who got the number later", func(t *testing.T) {
 		g := guardCommand(t)
 		cmd, o := victim(t, `exec sleep 100`)
-		o.Deadline, o.StartTime = now(), o.StartTime+1
+		o.Deadline, o.Start = now(), o.Start+1
 		arm(t, g, o)
 		time.Sleep(300 * time.Millisecond)
 		if !lives(cmd.Process.Pid) {

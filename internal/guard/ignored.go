@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// ignoredVariable tells a guard process which signals its sidecar was started with ignored. The guard takes it out of its
+// ignoredVariable says which signals its sidecar was started with ignored. The guard takes it out of its
 // environment, so that no program sees it.
 const ignoredVariable = "LEASE_SIDECAR_GUARD_IGNORES"
 
@@ -17,7 +17,7 @@ const ignoredVariable = "LEASE_SIDECAR_GUARD_IGNORES"
 var atStart = ignoredAtStart()
 
 // Ignored returns which of SIGHUP, SIGINT and SIGQUIT this process was started with ignored, as nohup and the background
-// jobs of a shell are. Of SIGQUIT the Go runtime does not tell: it counts as ignored where SIGINT is, as a shell ignores
+// jobs of a shell are. The Go runtime does not report SIGQUIT: it counts as ignored where SIGINT is, as a shell ignores
 // both.
 func Ignored() []syscall.Signal { return slices.Clone(atStart) }
 

@@ -1,14 +1,22 @@
 package guard
 
 import (
-	"slices"
 	"syscall"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// Subcommand is the argument by which the program knows that it is to be a guard: `lease-sidecar guard -- CMD ARG…`.
-const Subcommand = "guard"
+// subcommand is the argument that makes the program a guard: `lease-sidecar guard -- CMD ARG…`.
+const subcommand = "guard"
+
+// Invoked reports whether the arguments of this process (os.Args) make it a guard, and returns what to give to [Main] then.
+func Invoked(args []string) (argv []string, ok bool) {
+	if len(args) < 3 || args[1] != subcommand || args[2] != "--" {
+		return nil, false
+	}
+	return args[3:], true
+}
 
 // Term is what the program runs for: one term of leadership.
 type Term struct {
@@ -17,62 +25,31 @@ type Term struct {
 	Token string `json:"token"`
 	// Env is added to the program's environment, a KEY=VALUE each.
 	Env []string `json:"env"`
-	// Until is when the program is told to stop, unless the term is renewed.
+	// Until is when the program gets SIGTERM, unless the term is renewed.
 	Until bootclock.Instant `json:"until"`
 	// Kill is when it is killed, with all its descendants.
 	Kill bootclock.Instant `json:"kill"`
-}
-
-// Order is a deadline for a process that is not the guard's own.
-type Order struct {
-	// Deadline is when the process gets Signal, unless it is moved.
-	Deadline bootclock.Instant `json:"deadline"`
-	// PID and StartTime (field 22 of /proc/PID/stat) name the process: a number alone is given out again.
-	PID       int    `json:"pid"`
-	StartTime uint64 `json:"startTime"`
-	// Signal is what the process gets at Deadline.
-	Signal syscall.Signal `json:"signal"`
-	// Gain is what Signal takes back: where the process has not taken it yet when Signal is sent, Signal follows once
-	// more; 0: nothing.
-	Gain syscall.Signal `json:"gain,omitempty"`
-	// Kill is when it gets SIGKILL if it still lives, with its descendants and Kin; 0: never.
-	Kill bootclock.Instant `json:"kill"`
-	// Kin are other processes of the workload that were seen: the guard cannot find one whose parent has ended.
-	Kin []Member `json:"kin,omitempty"`
-}
-
-// Member names a process: a number alone is given out again.
-type Member struct {
-	// PID is its number, and StartTime field 22 of its /proc/PID/stat.
-	PID       int    `json:"pid"`
-	StartTime uint64 `json:"startTime"`
-}
-
-// equal reports whether both orders are the same.
-func (o Order) equal(other Order) bool {
-	return o.Deadline == other.Deadline && o.PID == other.PID && o.StartTime == other.StartTime && o.Signal == other.Signal &&
-		o.Gain == other.Gain && o.Kill == other.Kill && slices.Equal(o.Kin, other.Kin)
 }
 
 // End is how a program of a term ended.
 type End struct {
 	// Token names the term.
 	Token string `json:"token"`
-	// Status is the exit status as a shell reckons it: 128 and the signal where one killed the program, 127 and 126
+	// Status is the exit status as a shell counts it: 128 and the signal where one killed the program, 127 and 126
 	// where it could not be started.
 	Status int `json:"status"`
 	// Signal is what killed the program; 0 where it ended by itself.
 	Signal syscall.Signal `json:"signal"`
-	// Ordered says that the program had been told to stop before it ended.
+	// Ordered says that the program had got SIGTERM from the guard before it ended.
 	Ordered bool `json:"ordered"`
 	// Fault says why the program could not be started; "" where it was.
 	Fault string `json:"fault"`
 }
 
-// Report is how things stand with the guard: a level, in which nothing of the ones before is lost.
+// Report is the guard's whole state: the newest report replaces those before it.
 type Report struct {
-	// Heard is the number of the last order that the guard has taken.
-	Heard uint64 `json:"heard"`
+	// Taken is the number of the last order that the guard has taken.
+	Taken uint64 `json:"taken"`
 	// PID is the program's; 0 while none runs.
 	PID int `json:"pid"`
 	// Alive says that the program, or a descendant of it, still lives.
@@ -89,7 +66,7 @@ type message struct {
 	Run     *Term          `json:"run,omitempty"`
 	Stop    *stop          `json:"stop,omitempty"`
 	Forward syscall.Signal `json:"forward,omitempty"`
-	Arm     *Order         `json:"arm,omitempty"`
+	Arm     *procfs.Order  `json:"arm,omitempty"`
 	Disarm  bool           `json:"disarm,omitempty"`
 }
 

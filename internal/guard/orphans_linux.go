@@ -12,15 +12,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// guards holds the pids of this process's guards, which [Sweep] passes by with all that they keep.
+// guards holds the pids of this process's guards, which [Sweep] spares with all that is below them.
 var guards sync.Map
 
-// reapPause is the time between looks for zombies, and what it takes to be one that nobody waits for.
+// reapPause is the time between looks for zombies. One that is there at two looks is a zombie that nobody waits for.
 const reapPause = time.Second
 
-// Subreaper makes this process the parent of every orphan below it: what a guard that died has left.
+// Subreaper makes this process the parent of every orphan below it: of what a guard that died has left.
 func Subreaper() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("become the subreaper of what a guard may leave: %w", err)
@@ -35,33 +38,55 @@ func Sweep(ctx context.Context) error {
 		left, err := strays()
 		living := 0
 		if err == nil {
-			living, err = strikeAll(left, syscall.SIGKILL)
+			living, err = signalAll(left, syscall.SIGKILL)
 		}
 		if living == 0 && err == nil {
 			return nil
 		}
-		timer := time.NewTimer(again)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return errors.Join(fmt.Errorf("kill what the guard left: %d processes live: %w", living, context.Cause(ctx)), err)
+		if ended := bootclock.Sleep(ctx, bootclock.System{}, killPause); ended != nil {
+			return errors.Join(fmt.Errorf("kill what the guard left: %d processes live: %w", living, ended), err)
 		}
 	}
 }
 
-// strays returns the descendants that no living guard keeps.
-func strays() ([]process, error) {
+// strays returns the descendants of this process that are below no guard of it.
+func strays() ([]procfs.Process, error) {
 	all, err := descendants(os.Getpid())
 	if err != nil {
 		return nil, err
 	}
 	kept := map[int]bool{}
-	return slices.DeleteFunc(all, func(p process) bool { // parents come before their children
-		_, guard := guards.Load(p.pid)
-		kept[p.pid] = guard || kept[p.parent]
-		return kept[p.pid]
+	return slices.DeleteFunc(all, func(p procfs.Process) bool { // parents come before their children
+		_, guard := guards.Load(p.PID)
+		kept[p.PID] = guard || kept[p.Parent]
+		return kept[p.PID]
 	}), nil
+}
+
+// descendants returns the processes below root that have not ended. A process that starts or ends meanwhile may be missed, so
+// look again. A descendant cannot leave the tree as long as root is its subreaper.
+func descendants(root int) ([]procfs.Process, error) {
+	all, err := procfs.Read()
+	if err != nil {
+		return nil, err
+	}
+	family := all.Family(root)
+	return family[min(1, len(family)):], nil
+}
+
+// signalAll sends a signal to every process, and returns how many of them had not ended.
+func signalAll(all []procfs.Process, s syscall.Signal) (living int, err error) {
+	var faults []error
+	for _, p := range all {
+		switch err := procfs.Send(p.ID, s); {
+		case errors.Is(err, procfs.ErrOver):
+			continue
+		case err != nil:
+			faults = append(faults, err)
+		}
+		living++
+	}
+	return living, errors.Join(faults...)
 }
 
 // Reap collects zombies that this process has inherited, as a subreaper or as pid 1, until ctx ends. A child that
@@ -70,18 +95,25 @@ func Reap(ctx context.Context) {
 	deaths := make(chan os.Signal, 1)
 	signal.Notify(deaths, syscall.SIGCHLD)
 	defer signal.Stop(deaths)
-	suspects := map[process]bool{}
-	again := time.After(reapPause) // nil while there is nothing to look for
-	for {
+	clock := bootclock.System{}
+	timer := clock.NewTimer()
+	defer timer.Stop()
+	suspects := map[procfs.ID]bool{}
+	for next := clock.Now().Add(reapPause); ; { // zero while there is nothing to look for
+		timer.Reset(next)
 		select {
 		case <-deaths:
-			if again == nil {
-				again = time.After(reapPause)
+			if next.IsZero() {
+				next = clock.Now().Add(reapPause)
 			}
-		case <-again:
-			again = nil
+		case <-timer.C():
+			now := clock.Now()
+			if next.IsZero() || now.Before(next) {
+				continue
+			}
+			next = 0
 			if suspects = reap(suspects); len(suspects) > 0 {
-				again = time.After(reapPause)
+				next = now.Add(reapPause)
 			}
 		case <-ctx.Done():
 			return
@@ -90,19 +122,19 @@ func Reap(ctx context.Context) {
 }
 
 // reap collects the zombies among this process's children that were suspects before, and returns the new suspects.
-func reap(before map[process]bool) map[process]bool {
-	all, err := descendants(os.Getpid())
+func reap(before map[procfs.ID]bool) map[procfs.ID]bool {
+	zombies, err := procfs.Zombies(os.Getpid())
 	if err != nil {
 		return before
 	}
-	suspects := map[process]bool{}
-	for _, p := range all {
-		switch _, guard := guards.Load(p.pid); {
-		case p.state != 'Z' || p.parent != os.Getpid() || guard:
-		case before[p]:
-			_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil) // an error means that it has been collected
+	suspects := map[procfs.ID]bool{}
+	for _, zombie := range zombies {
+		switch _, guard := guards.Load(zombie.PID); {
+		case guard:
+		case before[zombie]:
+			_, _ = unix.Wait4(zombie.PID, nil, unix.WNOHANG, nil) // an error means that it has been collected
 		default:
-			suspects[p] = true
+			suspects[zombie] = true
 		}
 	}
 	return suspects

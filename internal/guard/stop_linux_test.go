@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -25,7 +26,7 @@ func (g *guarded) stop(token string, kill time.Duration) bootclock.Instant {
 	return at
 }
 
-// In a planned stop the newest deadline counts, and the last one stands when nothing more is heard (I11).
+// In a planned stop the newest deadline counts, and the last one stands when no more orders come (I11).
 func TestNewestStopMovesTheKillDeadline(t *testing.T) {
 	g := guardShell(t, ignoresTerm)
 	g.term("7", time.Minute, time.Minute)
@@ -73,7 +74,7 @@ while ! [ -s $DIR/daemon ]; do sleep 0.02; done; exit 3`)
 }
 
 // family starts a process of somebody else with a worker in a session of its own; the process ends at SIGTERM, the worker does not.
-func family(t *testing.T) (master *exec.Cmd, worker int, o Order) {
+func family(t *testing.T) (master *exec.Cmd, worker int, o procfs.Order) {
 	t.Helper()
 	dir := t.TempDir()
 	master, o = victim(t, `setsid sh -c 'trap "" TERM; echo $$ >`+dir+`/worker; while :; do sleep 0.02; done' &
@@ -109,14 +110,14 @@ func TestArmedKillsTheFamily(t *testing.T) {
 	t.Run("named by the sidecar", func(t *testing.T) {
 		g := guardCommand(t)
 		master, worker, o := family(t)
-		p, err := readProcess(worker)
+		p, err := procfs.ReadProcess(worker)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = master.Process.Kill()
 		_ = master.Wait()
 		o.Deadline = now().Add(200 * time.Millisecond)
-		o.Kill, o.Kin = o.Deadline, []Member{{PID: p.pid, StartTime: p.start}}
+		o.Kill, o.Kin = o.Deadline, []procfs.ID{p.ID}
 		if err := g.Arm(o); err != nil {
 			t.Fatal(err)
 		}

@@ -11,32 +11,34 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// maxHealthBody bounds what is read of an answer, in bytes: its status says all.
-const maxHealthBody = 10 << 10
+// maxBody bounds what is read of an answer, in bytes: its status says all.
+const maxBody = 10 << 10
 
-// presence is what a look says of the endpoint itself, well or not.
+// presence is what a look shows of the endpoint itself, healthy or not.
 type presence int
 
 const (
-	unclear presence = iota // no answer in time, or none that tells
+	unclear presence = iota // no answer in time, or one that decides nothing
 	there                   // something answers
 	absent                  // nothing is there: the connection is refused, the file is not there
 )
 
-// healthProbe looks at the workload once. The error says that it is not well; the presence, whether its endpoint is there.
-type healthProbe interface {
+// probe looks at the workload once. The error says that it is unhealthy; the presence says whether its endpoint is there.
+type probe interface {
 	look(ctx context.Context) (presence, error)
-	// outlives reports whether what it looks at stays when the workload just dies.
-	outlives() bool
+	// remains reports whether what it looks at stays when the workload dies without an orderly stop.
+	remains() bool
 }
 
-func newProbe(cfg Config) (healthProbe, error) {
+func newProbe(cfg Config) (probe, error) {
 	switch {
 	case cfg.URL != "":
 		return newHTTPProbe(cfg.URL)
@@ -55,7 +57,7 @@ type httpProbe struct {
 func newHTTPProbe(s string) (*httpProbe, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, fmt.Errorf("parse health URL %q: want http://HOST:PORT/PATH, or https", s)
+		return nil, &field.Error{Field: "URL", Value: strconv.Quote(s), Want: "http://HOST:PORT/PATH, or https"}
 	}
 	return &httpProbe{url: s, client: &http.Client{
 		Transport: &http.Transport{
@@ -79,20 +81,23 @@ func (p *httpProbe) look(ctx context.Context) (presence, error) {
 		return afterDial(err), err // it says the URL
 	}
 	defer func() { _ = response.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, response.Body, maxHealthBody)
+	_, _ = io.CopyN(io.Discard, response.Body, maxBody)
 	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusBadRequest {
 		return there, fmt.Errorf("get %s: status %d", p.url, response.StatusCode)
 	}
 	return there, nil
 }
 
-func (*httpProbe) outlives() bool { return false }
+func (*httpProbe) remains() bool { return false }
 
-// tcpProbe connects, and hangs up.
+// tcpProbe connects, and closes the connection.
 type tcpProbe struct{ network, address string }
 
 func newTCPProbe(s string) (tcpProbe, error) {
 	a, err := address.Parse(s)
+	if wrong, ok := errors.AsType[*field.Error](err); ok {
+		err = &field.Error{Field: "TCP", Value: wrong.Value, Want: wrong.Want}
+	}
 	if err != nil {
 		return tcpProbe{}, err
 	}
@@ -111,9 +116,9 @@ func (p tcpProbe) look(ctx context.Context) (presence, error) {
 	return there, nil
 }
 
-func (tcpProbe) outlives() bool { return false }
+func (tcpProbe) remains() bool { return false }
 
-// afterDial tells an endpoint that is gone from one that does not answer.
+// afterDial distinguishes an endpoint that is gone from one that does not answer.
 func afterDial(err error) presence {
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
 		return absent
@@ -136,12 +141,13 @@ func (p fileProbe) look(context.Context) (presence, error) {
 	case err != nil:
 		return unclear, err
 	}
-	// The age of a file from the future is as unknown as that of an old one: somebody stepped the clock.
-	age := p.wall().Sub(info.ModTime())
-	if p.maxAge > 0 && age.Abs() > p.maxAge {
-		return there, fmt.Errorf("look at %s: last changed %s ago, more than %s", p.path, age.Round(time.Millisecond), p.maxAge)
+	// The age of a file from the future is as unknown as that of an old one: somebody stepped the clock. The error names the
+	// time and not the age, which would make each check another fault in the log.
+	at := info.ModTime()
+	if p.maxAge > 0 && p.wall().Sub(at).Abs() > p.maxAge {
+		return there, fmt.Errorf("look at %s: last changed at %s, not within %s of now", p.path, at.UTC().Format(time.RFC3339), p.maxAge)
 	}
 	return there, nil
 }
 
-func (fileProbe) outlives() bool { return true }
+func (fileProbe) remains() bool { return true }

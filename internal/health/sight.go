@@ -11,21 +11,20 @@ import (
 // lookForEnd is the pause between looks whether the endpoint is gone: a handover waits for it.
 const lookForEnd = 20 * time.Millisecond
 
-// Endpoint is the sight that lies in a health endpoint: once it has been there, its absence shows that the workload has
-// stopped. Its presence shows nothing: what serves it may be a standby as well.
+// Endpoint is the sight of the workload by its health endpoint: once that has been there, its absence shows that the workload
+// has stopped. Its presence shows nothing: a standby may serve it as well.
 type Endpoint struct {
 	h *Checker
 
-	mu    sync.Mutex
-	looks int  // how many watch it
-	gone  bool // as the newest of their looks saw it
+	mu      sync.Mutex
+	watches int  // how many go on
+	gone    bool // as the newest look of a watch saw it
 }
 
 var _ sight.Sight = (*Endpoint)(nil)
 
-// Endpoint returns the sight of the endpoint's end: a connection refused after it was there. It is as good as the workload
-// is orderly: one that closes its listener first and works on after that must not use it. A file proves nothing, as it stays
-// when the workload just dies.
+// Endpoint returns the sight of the endpoint's end: a connection is refused after one was accepted. A workload that closes
+// its listener first and works on after that must not use it. A file proves nothing, as it stays when the workload dies.
 func (h *Checker) Endpoint() *Endpoint { return &Endpoint{h: h} }
 
 // Name returns "health".
@@ -34,11 +33,11 @@ func (*Endpoint) Name() string { return "health" }
 // Kills returns false.
 func (*Endpoint) Kills() bool { return false }
 
-// State returns Stopped where the endpoint is gone, by a look of a [Endpoint.Watch] that still goes on, and Unknown else.
+// State returns Stopped where the endpoint is gone, by a look of an [Endpoint.Watch] that still goes on; otherwise Unknown.
 func (e *Endpoint) State(bool) sight.State {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.looks > 0 && e.gone {
+	if e.watches > 0 && e.gone {
 		return sight.Stopped
 	}
 	return sight.Unknown
@@ -46,11 +45,11 @@ func (e *Endpoint) State(bool) sight.State {
 
 // Watch looks again and again until ctx ends.
 func (e *Endpoint) Watch(ctx context.Context, changed func()) {
-	if e.h.probe.outlives() {
+	if e.h.probe.remains() {
 		<-ctx.Done()
 		return
 	}
-	e.note(1, false) // what an earlier watch saw is old
+	e.note(1, false) // what an earlier watch saw counts no more
 	defer e.note(-1, false)
 	again := time.NewTicker(lookForEnd)
 	defer again.Stop()
@@ -72,19 +71,14 @@ func (e *Endpoint) note(watch int, gone bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	before := e.gone
-	if e.looks += watch; watch == 0 || e.looks <= 1 {
+	if e.watches += watch; watch == 0 || e.watches <= 1 {
 		e.gone = gone
 	}
 	return e.gone != before
 }
 
-// look looks once.
-func (e *Endpoint) look(ctx context.Context) (gone bool) {
-	ctx, cancel := context.WithTimeout(ctx, e.h.cfg.Timeout)
-	defer cancel()
-	seen, _ := e.h.probe.look(ctx)
-	if seen == there {
-		e.h.seen.Store(true)
-	}
-	return seen == absent && e.h.seen.Load() && ctx.Err() == nil
+// look reports whether the endpoint is gone that was there before.
+func (e *Endpoint) look(ctx context.Context) bool {
+	seen, _ := e.h.look(ctx)
+	return seen == absent && e.h.seen.Load()
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Compat is another sidecar whose answers are given on --http-address.
+// Compat is another sidecar whose answers are given to the workload.
 type Compat string
 
-// What can be answered like.
+// The sidecars whose answers can be given.
 const (
 	CompatOff     Compat = "off"     // as reference/http.md says
 	CompatClassic Compat = "classic" // the classic leader-elector: one answer, whatever the path and method
-	CompatNais    Compat = "nais"    // nais's elector: GET / with last_update, and GET /sse; the rest is ours
+	CompatNais    Compat = "nais"    // nais's elector: GET / with last_update, and GET /sse; the rest as CompatOff
 )
 
 // classicName is the document of the classic sidecar.
@@ -23,9 +23,9 @@ type classicName struct {
 	Name string `json:"name"`
 }
 
-// classic answers every request as the classic sidecar did, which had one handler and no order to take. The headers are
-// its too, and so no content type is set: the server finds the same one in the same bytes.
-func (c AppConfig) classic(w http.ResponseWriter, _ *http.Request) {
+// classic answers every request as the classic sidecar did, which had one handler and took no order. The headers are
+// its too, so no content type is set: the server finds the same one in the same bytes.
+func (c WorkloadConfig) classic(w http.ResponseWriter, _ *http.Request) {
 	body, err := json.Marshal(classicName{now(c.Election, c.Clock).Leader})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -41,7 +41,7 @@ type naisName struct {
 	LastUpdate time.Time `json:"last_update"`
 }
 
-func (c AppConfig) nais(w http.ResponseWriter, _ *http.Request) {
+func (c WorkloadConfig) nais(w http.ResponseWriter, _ *http.Request) {
 	body, err := json.Marshal(c.Feed.nais(now(c.Election, c.Clock)))
 	if err != nil {
 		fail(w, http.StatusInternalServerError, err.Error())

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
@@ -23,10 +24,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
 )
 
-// replica is a whole candidate in a bubble, but for its sockets: elector, signals, surfaces.
+// replica is a whole candidate in a bubble, except for its sockets: elector, signals, HTTP API.
 type replica struct {
 	elector *elector.Elector
-	app     http.Handler
+	api     http.Handler
 	dir     string
 	end     context.CancelFunc // as SIGTERM
 	ended   chan struct{}      // closed when the elector has ended
@@ -36,14 +37,14 @@ type replica struct {
 func start(t *testing.T, backend *memory.Backend, name string) *replica {
 	t.Helper()
 	r := &replica{dir: t.TempDir(), ended: make(chan struct{})}
-	clock := bubbleClock{}
+	clock := clocktest.Bubble{}
 	file, err := file.New(r.dir, clock, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	feed := NewFeed(clock)
-	fanOut := signals.NewFanOut(quiet, clock, nil, file, feed)
-	waiter := stopwait.New(stopwait.Config{Clock: clock, Applied: fanOut.Settle, StopTimeout: 30 * time.Second, Log: quiet})
+	fanOut := signals.NewFanOut(quiet, clock, nil, signals.Output{Signal: file}, signals.Output{Signal: feed})
+	waiter := stopwait.New(stopwait.Config{Clock: clock, Applied: fanOut.WaitApplied, StopTimeout: 30 * time.Second, Log: quiet})
 	config := elector.Default()
 	config.Lease, config.Namespace = "acme-1", "default"
 	config.Identity = naming.Identity(name + "_00000000-0000-4000-8000-000000000000")
@@ -53,14 +54,14 @@ func start(t *testing.T, backend *memory.Backend, name string) *replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.app = NewApp(AppConfig{
+	r.api = NewWorkloadHandler(WorkloadConfig{
 		Election: r.elector, Clock: clock, Feed: feed, Drained: waiter.Drained, Quit: func() { r.end() }, AllowStepDown: true,
 	})
 	var ctx context.Context
 	ctx, r.end = context.WithCancel(t.Context())
-	telling, endTelling := context.WithCancel(context.Background())
+	signalling, endSignalling := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = fanOut.Run(telling) })
+	running.Go(func() { fanOut.Run(signalling) })
 	running.Go(func() {
 		defer close(r.ended)
 		err := r.elector.Run(ctx, elector.Outputs{
@@ -74,7 +75,7 @@ func start(t *testing.T, backend *memory.Backend, name string) *replica {
 	t.Cleanup(func() {
 		r.end()
 		<-r.ended
-		endTelling()
+		endSignalling()
 		running.Wait()
 		_ = file.Close()
 	})
@@ -85,12 +86,12 @@ func (r *replica) ask(t *testing.T, method, path string) int {
 	t.Helper()
 	q := httptest.NewRequest(method, "http://localhost"+path, nil)
 	w := httptest.NewRecorder()
-	r.app.ServeHTTP(w, q.WithContext(withLoopback(t.Context(), true)))
+	r.api.ServeHTTP(w, q.WithContext(withLoopback(t.Context(), true)))
 	return w.Code
 }
 
-// tells is what the replica's workload can see: the answer of /leader, and whether there is a leader file.
-func (r *replica) tells(t *testing.T) string {
+// sees returns what the replica's workload can see: the answer of /leader, and whether there is a leader file.
+func (r *replica) sees(t *testing.T) string {
 	t.Helper()
 	answer := http.StatusText(r.ask(t, "GET", "/leader"))
 	if _, err := os.Stat(filepath.Join(r.dir, leadership.LeaderFile)); err != nil {
@@ -104,18 +105,18 @@ const (
 	notLedBy = "Service Unavailable, no file"
 )
 
-// waitFor lets the bubble's time run until the replica tells that.
+// waitFor lets the bubble's time run until the replica's workload sees that.
 func (r *replica) waitFor(t *testing.T, want string, within time.Duration) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	for {
 		synctest.Wait()
-		got := r.tells(t)
+		got := r.sees(t)
 		if got == want {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("after %s the workload is told %q, want %q", within, got, want)
+			t.Fatalf("after %s the workload sees %q, want %q", within, got, want)
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -127,8 +128,9 @@ func released(backend *memory.Backend) bool {
 	return holder == nil || *holder == ""
 }
 
-// TestElectionOverHTTP drives a real election by its surfaces: an order to step down, a report of the stop, and the
-// handover that follows; nobody is told twice, and the Lease is released last.
+// TestElectionOverHTTP drives a real election by its HTTP API: an order to step down, a report of the stop, and the handover
+// that follows. No two workloads see that they lead, and the Lease is released last. 202 means that the elector has taken the
+// order, whatever the health check says at the same time.
 func TestElectionOverHTTP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
@@ -137,8 +139,8 @@ func TestElectionOverHTTP(t *testing.T) {
 		a.waitFor(t, ledBy, time.Minute)
 		b := start(t, backend, "web-b")
 		time.Sleep(5 * time.Second)
-		if got := b.tells(t); got != notLedBy {
-			t.Fatalf("the standby's workload is told %q", got)
+		if got := b.sees(t); got != notLedBy {
+			t.Fatalf("the standby's workload sees %q", got)
 		}
 		if got := b.ask(t, "POST", "/step-down"); got != 409 {
 			t.Errorf("step-down of the standby: %d, want 409", got)
@@ -147,10 +149,17 @@ func TestElectionOverHTTP(t *testing.T) {
 			t.Errorf("drained while leading: %d, want 409", got)
 		}
 
+		for range 1000 { // health checks come often, and must not crowd the order out
+			a.elector.SetHealthy(true, "well")
+		}
 		if got := a.ask(t, "POST", "/step-down"); got != 202 {
 			t.Fatalf("step-down of the leader: %d, want 202", got)
 		}
+		a.elector.SetHealthy(true, "well")
 		a.waitFor(t, notLedBy, 10*time.Millisecond)
+		if got := a.ask(t, "POST", "/step-down"); got != 409 {
+			t.Errorf("step-down in the drain: %d, want 409", got)
+		}
 		time.Sleep(2 * time.Second)
 		if released(backend) {
 			t.Fatal("the Lease was released before the workload had stopped")
@@ -159,8 +168,8 @@ func TestElectionOverHTTP(t *testing.T) {
 			t.Fatalf("drained in the drain: %d, want 202", got)
 		}
 		b.waitFor(t, ledBy, 100*time.Millisecond)
-		if got := a.tells(t); got != notLedBy {
-			t.Errorf("the old leader's workload is told %q", got)
+		if got := a.sees(t); got != notLedBy {
+			t.Errorf("the old leader's workload sees %q", got)
 		}
 		if got := a.ask(t, "POST", "/drained"); got != 409 {
 			t.Errorf("drained after the drain: %d, want 409", got)
@@ -168,7 +177,7 @@ func TestElectionOverHTTP(t *testing.T) {
 	})
 }
 
-// TestUnreportedStopWaitsForValidUntil: nobody says that the work has stopped, so what the workload was last told decides.
+// TestUnreportedStopWaitsForValidUntil: nobody says that the work has stopped, so the last validUntil that it got decides.
 func TestUnreportedStopWaitsForValidUntil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
@@ -177,7 +186,7 @@ func TestUnreportedStopWaitsForValidUntil(t *testing.T) {
 		a.waitFor(t, ledBy, time.Minute)
 		b := start(t, backend, "web-b")
 		time.Sleep(5 * time.Second)
-		left := a.elector.Leadership().ValidUntil.Sub(bubbleClock{}.Now())
+		left := a.elector.Leadership().ValidUntil.Sub(clocktest.Bubble{}.Now())
 		if got := a.ask(t, "POST", "/step-down"); got != 202 {
 			t.Fatalf("step-down: %d, want 202", got)
 		}
@@ -190,8 +199,8 @@ func TestUnreportedStopWaitsForValidUntil(t *testing.T) {
 	})
 }
 
-// TestTerminationProvesNothing: a signal to the sidecar does not show that the workload has stopped, so without sight the
-// last validUntil that it was told decides.
+// TestTerminationProvesNothing: a signal to the sidecar does not show that the workload has stopped, so without a sight the
+// last validUntil that it got decides. An order to an election that has ended is refused.
 func TestTerminationProvesNothing(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -213,7 +222,7 @@ func TestTerminationProvesNothing(t *testing.T) {
 				a.waitFor(t, ledBy, time.Minute)
 				until := a.elector.Leadership().ValidUntil
 				c.order(t, a)
-				time.Sleep(until.Sub(bubbleClock{}.Now()) - time.Millisecond)
+				time.Sleep(until.Sub(clocktest.Bubble{}.Now()) - time.Millisecond)
 				synctest.Wait()
 				if released(backend) {
 					t.Error("released before the last validUntil")
@@ -222,8 +231,11 @@ func TestTerminationProvesNothing(t *testing.T) {
 				if !released(backend) {
 					t.Error("not released in the end")
 				}
-				if got := a.tells(t); got != notLedBy {
-					t.Errorf("in the end the workload is told %q", got)
+				if got := a.ask(t, "POST", "/step-down"); got == 202 {
+					t.Error("an order was taken after the end")
+				}
+				if got := a.sees(t); got != notLedBy {
+					t.Errorf("in the end the workload sees %q", got)
 				}
 			})
 		})
@@ -240,7 +252,7 @@ func TestStreamOfAnElection(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var streaming sync.WaitGroup
 		streaming.Go(func() {
-			a.app.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/events", nil).WithContext(ctx))
+			a.api.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/events", nil).WithContext(ctx))
 		})
 		a.waitFor(t, ledBy, time.Minute)
 		time.Sleep(time.Minute)

@@ -10,22 +10,21 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
 const (
 	// maxStreams bounds the event streams that are open at once.
 	maxStreams = 64
-	// heartbeat is how often a silent stream shows that it lives.
+	// heartbeat is how often a stream without events sends a comment.
 	heartbeat = 15 * time.Second
 	// eventTimeout is how long a client may take over one event before it is dropped.
 	eventTimeout = 5 * time.Second
 )
 
-// Feed serves GET /events, a stream of server-sent events: the current document first, then one for each transition,
-// and a comment now and then. A stream shows levels: a client that is slow skips to the newest, one that takes nothing
-// is dropped. Renewals make no event.
-//
-// It is driven as a signal of package signals.
+// Feed is the signal that serves GET /events, a stream of server-sent events: the current document first, then one for each
+// transition, and a comment now and then. A slow client skips to the newest leadership; one that takes nothing is dropped.
+// Renewals make no event.
 type Feed struct {
 	clock     bootclock.Clock
 	heartbeat time.Duration
@@ -33,13 +32,15 @@ type Feed struct {
 	places    chan struct{} // one for each stream
 
 	mu      sync.Mutex
-	known   bool // whether there has been a level
+	known   bool // whether any leadership was applied
 	newest  leadership.Leadership
 	renamed time.Time     // when the leader's name last changed
-	changed chan struct{} // closed, and replaced, at each level
+	changed chan struct{} // closed, and replaced, at each leadership
 }
 
-// NewFeed returns a feed with no level yet: streams stay silent until the first.
+var _ signals.Signal = (*Feed)(nil)
+
+// NewFeed returns a feed that knows of no leadership yet: streams have no event until the first.
 func NewFeed(clock bootclock.Clock) *Feed {
 	return &Feed{
 		clock: clock, heartbeat: heartbeat, timeout: eventTimeout,
@@ -50,7 +51,7 @@ func NewFeed(clock bootclock.Clock) *Feed {
 // Name returns "events".
 func (f *Feed) Name() string { return "events" }
 
-// Apply hands the level to every stream. It waits for none of them.
+// Apply hands the leadership to every stream. It waits for none of them.
 func (f *Feed) Apply(_ context.Context, l leadership.Leadership) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -63,18 +64,18 @@ func (f *Feed) Apply(_ context.Context, l leadership.Leadership) error {
 	return nil
 }
 
-// look returns the newest level as it stands now, and a channel that closes at the next.
+// look returns the newest leadership as it stands now, and a channel that closes at the next.
 func (f *Feed) look() (l leadership.Leadership, known bool, changed <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.newest.At(f.clock.Now()), f.known, f.changed
 }
 
-// moment is the wall clock's time as documents carry it.
+// moment returns the wall clock's time as documents carry it.
 func moment(clock bootclock.Clock) time.Time { return clock.Wall().UTC().Truncate(time.Millisecond) }
 
-// format is what an event of a stream looks like, and which levels look alike. A greeting, as a comment, comes before
-// the first.
+// format says how a stream prints a leadership, and which leaderships are the same to it. A greeting, as a comment, comes
+// before the first event.
 type format struct {
 	greeting string
 	same     func(a, b leadership.Leadership) bool
@@ -104,7 +105,7 @@ func (f *Feed) serve(w http.ResponseWriter, r *http.Request, as format) {
 		return
 	}
 	s := stream{w: w, control: http.NewResponseController(w), timeout: f.timeout, format: as}
-	_ = f.follow(r.Context(), &s) // a client that has gone, or takes nothing, is dropped
+	_ = f.follow(r.Context(), &s) // an error: the client has gone, or takes nothing
 }
 
 // follow sends what a client has not seen yet, until ctx ends or the client takes no more.
@@ -117,7 +118,7 @@ func (f *Feed) follow(ctx context.Context, s *stream) error {
 		}
 	}
 	for {
-		changed, err := f.tell(s)
+		changed, err := f.send(s)
 		if err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func (f *Feed) follow(ctx context.Context, s *stream) error {
 		case <-beat.C:
 			err = s.comment("still here")
 		case <-ctx.Done():
-			_, err := f.tell(s) // a last transition may have come with the end
+			_, err := f.send(s) // a last transition may have come with the end
 			return err
 		}
 		if err != nil {
@@ -135,8 +136,8 @@ func (f *Feed) follow(ctx context.Context, s *stream) error {
 	}
 }
 
-// tell sends the newest level if it says something new to this client.
-func (f *Feed) tell(s *stream) (changed <-chan struct{}, err error) {
+// send sends the newest leadership if this client has not had it.
+func (f *Feed) send(s *stream) (changed <-chan struct{}, err error) {
 	l, known, changed := f.look()
 	if known {
 		err = s.event(l)
@@ -150,19 +151,19 @@ type stream struct {
 	control *http.ResponseController
 	timeout time.Duration
 	format  format
-	told    bool
+	sent    bool
 	last    leadership.Leadership
 }
 
 func (s *stream) event(l leadership.Leadership) error {
-	if s.told && s.format.same(s.last, l) {
+	if s.sent && s.format.same(s.last, l) {
 		return nil
 	}
 	document, err := s.format.print(l)
 	if err != nil {
 		return fmt.Errorf("print the leadership document: %w", err)
 	}
-	s.told, s.last = true, l
+	s.sent, s.last = true, l
 	return s.send("data: " + string(document) + "\n\n")
 }
 

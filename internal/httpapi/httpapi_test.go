@@ -4,65 +4,28 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var _ signals.Signal = (*Feed)(nil)
-
 var quiet = slog.New(slog.DiscardHandler)
 
-// handClock is a clock that a test moves by hand.
-type handClock struct {
-	mu  sync.Mutex
-	now bootclock.Instant
-}
-
-func newClock() *handClock { return &handClock{now: 812e9} }
-
-func (c *handClock) Now() bootclock.Instant {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) Wall() time.Time {
-	return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).Add(c.Now().Sub(812e9))
-}
-
-// NewTimer returns a timer that looks at this clock.
-func (c *handClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
-
-func (c *handClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// bubbleClock is the clock of a synctest bubble.
-type bubbleClock struct{}
-
-func (bubbleClock) Now() bootclock.Instant { return bootclock.Instant(time.Now().UnixNano()) }
-func (bubbleClock) Wall() time.Time        { return time.Now() }
-
-// NewTimer returns a timer that looks at this clock.
-func (c bubbleClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, time.Hour) }
-
-// stuck is an election whose loop has stopped turning: it says for ever what it was set to, whatever the clock says,
-// and so shows what the surfaces judge by themselves. The real one is in TestElectionOverHTTP.
+// stuck is an election whose loop has stopped turning: it answers for ever what it was set to, whatever the clock says. It
+// shows what the handlers judge by themselves. The real elector is in TestElectionOverHTTP.
 type stuck struct {
 	mu      sync.Mutex
-	level   leadership.Leadership
+	now     leadership.Leadership
 	unready string // why it could not lead
 	turns   bool   // its loop does, after all
 	ordered []string
@@ -71,14 +34,18 @@ type stuck struct {
 func (e *stuck) Leadership() leadership.Leadership {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.level
+	return e.now
 }
 
 func (e *stuck) StepDown(cause string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.level.IsLeader {
+	switch {
+	case e.now.IsLeader:
+	case e.now.ValidUntil.IsZero():
 		return elector.ErrNotLeading
+	default:
+		return elector.ErrDraining
 	}
 	e.ordered = append(e.ordered, cause)
 	return nil
@@ -99,24 +66,71 @@ func (e *stuck) Alive(ctx context.Context) error {
 	return elector.ErrNotRunning
 }
 
-// leads is a level of a term that ends 10 s after the clock's time.
-func leads(c bootclock.Clock, token string) leadership.Leadership {
-	return leadership.Leadership{
-		Lease: "acme-752b7817f6", Namespace: "default", Identity: "web-5d9_id", BootID: "boot",
-		IsLeader: true, Leader: "web-5d9", Token: token, Transitions: 7, Since: c.Wall(),
-		ValidUntil: c.Now().Add(10 * time.Second), ValidUntilWall: c.Wall().Add(10 * time.Second),
+// fixture is the workload's handler over a stuck election.
+type fixture struct {
+	clock    *clocktest.Hand
+	election *stuck
+	reports  []string // the tokens of the stops that were reported
+	quits    int
+	handler  http.Handler
+}
+
+func newFixture(allowStepDown bool) *fixture {
+	f := &fixture{clock: clocktest.NewHand(), election: &stuck{}}
+	f.handler = NewWorkloadHandler(f.config(allowStepDown, CompatOff))
+	return f
+}
+
+func (f *fixture) config(allowStepDown bool, compat Compat) WorkloadConfig {
+	return WorkloadConfig{
+		Election: f.election, Clock: f.clock, Feed: NewFeed(f.clock), Drained: f.drained,
+		Quit: func() { f.quits++ }, AllowStepDown: allowStepDown, Compat: compat,
 	}
 }
 
-func standsBy(leader string) leadership.Leadership {
-	return leadership.Leadership{
-		Lease: "acme-752b7817f6", Namespace: "default", Identity: "web-5d9_id", BootID: "boot", Leader: leader, Transitions: 8,
+// errNoDrain is why the fixture refuses a report.
+var errNoDrain = errors.New("no handover waits")
+
+func (f *fixture) drained(l leadership.Leadership, token string) error {
+	if l.IsLeader || l.ValidUntil.IsZero() {
+		return errNoDrain
+	}
+	f.reports = append(f.reports, token)
+	return nil
+}
+
+// ask sends a request as if over a loopback-bound listener.
+func (f *fixture) ask(t *testing.T, method, path string, change ...func(*http.Request)) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, "http://localhost:4040"+path, nil)
+	r = r.WithContext(withLoopback(t.Context(), true))
+	for _, c := range change {
+		c(r)
+	}
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return w
+}
+
+// memoryListener is a listener whose connections a test puts in.
+type memoryListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newMemoryListener() *memoryListener {
+	return &memoryListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (l *memoryListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
 	}
 }
 
-// drains is what a level says in a handover whose hold ends 10 s after the clock's time.
-func drains(c bootclock.Clock) leadership.Leadership {
-	l := leads(c, "")
-	l.IsLeader, l.Since = false, time.Time{}
-	return l
-}
+func (l *memoryListener) Close() error { l.once.Do(func() { close(l.closed) }); return nil }
+func (*memoryListener) Addr() net.Addr { return &net.TCPAddr{} }

@@ -14,8 +14,8 @@ import (
 // milliseconds; the rest is for machines under load, as a restart costs more than it fixes.
 const aliveWithin = 5 * time.Second
 
-// ProbesConfig is what the probes' handler needs; all of it.
-type ProbesConfig struct {
+// ProbeConfig is what the probes' handler needs. All of it is required.
+type ProbeConfig struct {
 	// Election is what is probed.
 	Election Election
 	// Clock judges the answers.
@@ -26,8 +26,8 @@ type ProbesConfig struct {
 	Metrics http.Handler
 }
 
-// NewProbes returns the handler for --probe-address. It takes no orders.
-func NewProbes(c ProbesConfig) http.Handler {
+// NewProbeHandler returns the handler for the kubelet and Prometheus. It takes no orders.
+func NewProbeHandler(c ProbeConfig) http.Handler {
 	p := probes{c}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", answer(p.live))
@@ -38,7 +38,7 @@ func NewProbes(c ProbesConfig) http.Handler {
 	return plain(mux)
 }
 
-type probes struct{ ProbesConfig }
+type probes struct{ ProbeConfig }
 
 // live fails when the loop is stuck, which only a restart fixes.
 func (p probes) live(ctx context.Context) error {

@@ -5,17 +5,47 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 const contentJSON = "application/json"
 
-// plain sets the headers that every answer has: none may be kept, nor taken for anything but what it says it is.
+// now returns the leadership judged here too: no answer depends on whether the election's loop turns.
+func now(e Election, clock bootclock.Clock) leadership.Leadership {
+	return e.Leadership().At(clock.Now())
+}
+
+// leader answers GET /leader: 200 while this replica leads and 503 while not, with the document, as the clock has it at
+// this request.
+func leader(e Election, clock bootclock.Clock) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		l := now(e, clock)
+		status := http.StatusServiceUnavailable
+		if l.IsLeader {
+			status = http.StatusOK
+		}
+		replyJSON(w, status, l)
+	}
+}
+
+// plain sets the headers that every answer has: no cache may keep it, and no browser may guess its type.
 func plain(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		h.ServeHTTP(w, r)
+	})
+}
+
+// withPod names the sidecar's pod in every answer, where that is known.
+func withPod(pod podid.Pod, h http.Handler) http.Handler {
+	if pod.IsZero() {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(podid.Header, pod.String())
 		h.ServeHTTP(w, r)
 	})
 }
@@ -42,22 +72,4 @@ func fail(w http.ResponseWriter, status int, message string) {
 
 func done(w http.ResponseWriter, message string) {
 	replyJSON(w, http.StatusAccepted, map[string]string{"status": message})
-}
-
-// leader answers GET /leader: 200 while this replica leads and 503 while not, with the document, as the clock has it at
-// this request.
-func leader(e Election, clock bootclock.Clock) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		l := now(e, clock)
-		status := http.StatusServiceUnavailable
-		if l.IsLeader {
-			status = http.StatusOK
-		}
-		replyJSON(w, status, l)
-	}
-}
-
-// now returns the leadership judged here too: no answer rests on the election's own care.
-func now(e Election, clock bootclock.Clock) leadership.Leadership {
-	return e.Leadership().At(clock.Now())
 }

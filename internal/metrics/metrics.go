@@ -1,10 +1,14 @@
+// Package metrics counts and times what the sidecar does, and serves it to Prometheus.
+//
+// It promises that every series exists from the start, that what says "this replica leads" is judged by the clock at the
+// scrape, and that names and meanings stay as docs/reference/metrics.md has them: a renamed metric keeps its old name for
+// one release.
 package metrics
 
 import (
 	"net/http"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +27,7 @@ const (
 	toStandby = "standby"
 )
 
-// Config names what the metrics are of.
+// Config names what the metrics are of, and what they read at a scrape. All but Signals and Healthy is required.
 type Config struct {
 	// Lease is the Lease's name.
 	Lease string
@@ -31,24 +35,19 @@ type Config struct {
 	Version string
 	// Clock judges validity at the scrape.
 	Clock bootclock.Clock
-	// Signals are the names of the signals in use, so that their metrics are there before their first attempt.
+	// Leadership returns what is known now, as [elector.Elector.Leadership].
+	Leadership func() leadership.Leadership
+	// Healthy reports whether the workload is healthy; nil: it always is.
+	Healthy func() bool
+	// Signals are the names of the signals in use, so that their series exist before their first attempt.
 	Signals []string
-	// Fit reports whether the workload is fit to lead; nil: it always is.
-	Fit func() bool
 }
 
-// Election is whose leadership is computed at each scrape.
-type Election interface {
-	// Leadership returns what is known now.
-	Leadership() leadership.Leadership
-}
-
-// Metrics keeps what Prometheus scrapes. All series are there from the start: an alert on "no leader" must not wait for
-// the first leader. Its methods may be called from several goroutines at once.
+// Metrics keeps what Prometheus scrapes. It observes the elector and the signals. Its methods may be called from several
+// goroutines at once.
 type Metrics struct {
-	cfg      Config
-	handler  http.Handler
-	election atomic.Pointer[Election]
+	cfg     Config
+	handler http.Handler
 
 	transitions     *prometheus.CounterVec
 	requests        *prometheus.HistogramVec
@@ -67,44 +66,41 @@ var (
 	_ signals.Observer = (*Metrics)(nil)
 )
 
-// New returns the metrics of one election, all at zero. [Metrics.Follow] says whose it is.
+// New returns the metrics of one election, all counters at zero.
 func New(cfg Config) *Metrics {
-	if cfg.Fit == nil {
-		cfg.Fit = func() bool { return true }
+	if cfg.Healthy == nil {
+		cfg.Healthy = func() bool { return true }
 	}
 	m := &Metrics{
 		cfg: cfg,
 		transitions: counters("transitions_total",
-			"Times that this replica began a term (to=\"leader\") or ended one (to=\"standby\").", "to"),
+			"Number of terms that this replica began (to=\"leader\") or ended (to=\"standby\").", "to"),
 		requests: latencies("request_duration_seconds",
-			"Time that requests for the Lease took, well or not, by verb.", "verb", 0.005, 0.025, 0.1, 0.5, 2.5),
+			"Duration of requests for the Lease, successful or not, by verb.", "verb", 0.005, 0.025, 0.1, 0.5, 2.5),
 		requestFailures: counters("request_failures_total",
-			"Requests for the Lease that were not answered well, by verb; a lost race for a free Lease is one.", "verb"),
+			"Number of requests for the Lease that failed, by verb. A lost race for a free Lease is a failure.", "verb"),
 		lastRenewal: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: namespaced("last_renewal_timestamp_seconds"),
-			Help: "When this replica last took or renewed the Lease, in seconds since 1970; 0 when it never did.",
+			Help: "Unix time in seconds at which this replica last took or renewed the Lease; 0 if it never did.",
 		}),
 		signals: latencies("signal_duration_seconds",
-			"Time from the moment that a fact became known to the end of an attempt to signal it, by signal.", "signal",
+			"Duration from the moment a fact became known to the end of an attempt to apply a signal, by signal.", "signal",
 			0.001, 0.003, 0.01, 0.1, 1),
-		signalFailures: counters("signal_failures_total", "Attempts to signal that failed, by signal.", "signal"),
+		signalFailures: counters("signal_failures_total", "Number of failed attempts to apply a signal, by signal.", "signal"),
 		abandoned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: namespaced("drains_abandoned_total"),
-			Help: "Handovers that ended though the workload was not seen to stop: it may have run beside the next leader.",
+			Help: "Number of handovers that ended though the workload was not seen to stop: it may have run beside the next leader.",
 		}),
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.transitions, m.requests, m.requestFailures, m.lastRenewal, m.signals, m.signalFailures, m.abandoned,
-		m.masterStatus(), m.validityLeft(), m.fit(), m.leadsUnfit(), m.buildInfo(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		m.buildInfo(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(m.atScrape()...)
 	// A compressor would hold more memory than all that is sent here.
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
 	m.exportZeros()
 	return m
 }
-
-// Follow makes e the election whose status is computed at each scrape. Before, the status is 0.
-func (m *Metrics) Follow(e Election) { m.election.Store(&e) }
 
 // ServeHTTP answers a scrape.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -133,7 +129,7 @@ func (m *Metrics) Applied(signal string, latency time.Duration, err error) {
 // DrainAbandoned counts a handover that ended though the workload was not seen to stop.
 func (m *Metrics) DrainAbandoned() { m.abandoned.Inc() }
 
-// Published counts the transitions of this replica; give it every level, in order. A replica starts as a standby.
+// Published counts the transitions of this replica; call it with each leadership, in order. A replica starts as a standby.
 func (m *Metrics) Published(l leadership.Leadership) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -146,6 +142,7 @@ func (m *Metrics) Published(l leadership.Leadership) {
 	m.last = l
 }
 
+// exportZeros makes all series exist from the start: an alert for "no leader" must not wait for the first leader.
 func (m *Metrics) exportZeros() {
 	for _, to := range []string{toLeader, toStandby} {
 		m.transitions.WithLabelValues(to)
@@ -160,42 +157,41 @@ func (m *Metrics) exportZeros() {
 	}
 }
 
-// masterStatus has the name and meaning of client-go's metric, so that alerts for it go on working.
-func (m *Metrics) masterStatus() prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        "leader_election_master_status",
-		Help:        "Whether this replica leads at the scrape (1) or not (0), by the name of the Lease.",
-		ConstLabels: prometheus.Labels{"name": m.cfg.Lease},
-	}, func() float64 { return number(m.now().IsLeader) })
+// atScrape returns the gauges that are computed at each scrape.
+func (m *Metrics) atScrape() []prometheus.Collector {
+	leads := func() float64 { return number(m.now().IsLeader) }
+	healthy := func() float64 { return number(m.cfg.Healthy()) }
+	leadsUnhealthy := func() float64 { return number(!m.cfg.Healthy() && m.now().IsLeader) }
+	return []prometheus.Collector{
+		// The name and the meaning are those of client-go's metric, so that alerts for it go on working.
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "leader_election_master_status",
+			Help:        "Whether this replica leads at the scrape (1) or not (0), by the name of the Lease.",
+			ConstLabels: prometheus.Labels{"name": m.cfg.Lease},
+		}, leads),
+		gauge("validity_left_seconds",
+			"Time at the scrape until this replica's term ends unless it is renewed; 0 if it does not lead.", m.validityLeft),
+		// The health is the workload's, not the election's: a healthy replica may well be a standby.
+		gauge("healthy",
+			"Whether the workload is healthy (1) or not (0) by its health checks; without any it is healthy.", healthy),
+		gauge("leads_unhealthy",
+			"Whether this replica leads at the scrape though its workload is unhealthy (1), because no healthy replica does.", leadsUnhealthy),
+		gauge("fit", "Deprecated: use lease_sidecar_healthy.", healthy),
+		gauge("leads_unfit", "Deprecated: use lease_sidecar_leads_unhealthy.", leadsUnhealthy),
+	}
 }
 
-func (m *Metrics) validityLeft() prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: namespaced("validity_left_seconds"),
-		Help: "Time at the scrape until this replica's term runs out unless it is renewed; 0 when it does not lead.",
-	}, func() float64 {
-		l := m.now()
-		if !l.IsLeader {
-			return 0
-		}
-		return max(l.ValidUntil.Sub(m.cfg.Clock.Now()), 0).Seconds()
-	})
+func (m *Metrics) validityLeft() float64 {
+	l := m.now()
+	if !l.IsLeader {
+		return 0
+	}
+	return max(l.ValidUntil.Sub(m.cfg.Clock.Now()), 0).Seconds()
 }
 
-// fit is of the workload, not of the election: a fit replica may well stand by.
-func (m *Metrics) fit() prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: namespaced("fit"),
-		Help: "Whether the workload is fit to lead (1) or not (0) by its health checks; without any it is.",
-	}, func() float64 { return number(m.cfg.Fit()) })
-}
-
-// leadsUnfit is what --when-all-unfit lead does, and how long it does it.
-func (m *Metrics) leadsUnfit() prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: namespaced("leads_unfit"),
-		Help: "Whether this replica leads at the scrape though it is unfit (1), as no fit one does.",
-	}, func() float64 { return number(!m.cfg.Fit() && m.now().IsLeader) })
+// now returns the leadership as the clock has it at this scrape: a stuck election does not prolong a term.
+func (m *Metrics) now() leadership.Leadership {
+	return m.cfg.Leadership().At(m.cfg.Clock.Now())
 }
 
 func number(b bool) float64 {
@@ -215,15 +211,11 @@ func (m *Metrics) buildInfo() prometheus.Collector {
 	return info
 }
 
-func (m *Metrics) now() leadership.Leadership {
-	e := m.election.Load()
-	if e == nil {
-		return leadership.Leadership{}
-	}
-	return (*e).Leadership().At(m.cfg.Clock.Now())
-}
-
 func namespaced(name string) string { return "lease_sidecar_" + name }
+
+func gauge(name, help string, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: namespaced(name), Help: help}, value)
+}
 
 func counters(name, help, label string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: namespaced(name), Help: help}, []string{label})

@@ -16,11 +16,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
-// election is an election that always says the same, whatever the clock shows.
-type election struct{ now leadership.Leadership }
-
-func (e *election) Leadership() leadership.Leadership { return e.now }
-
 func scrape(t *testing.T, m *Metrics) string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -49,18 +44,24 @@ func samples(text string, prefixes ...string) []string {
 	return found
 }
 
-func newMetrics(c *clocktest.Hand) *Metrics {
-	return New(Config{Lease: "acme-752b7817f6", Version: "v1.2.3", Clock: c, Signals: []string{"file", "events"}})
+// of returns the metrics of an election that always says what l holds, whatever the clock shows.
+func of(c *clocktest.Hand, l *leadership.Leadership) *Metrics {
+	return New(Config{
+		Lease: "acme-752b7817f6", Version: "v1.2.3", Clock: c, Signals: []string{"file", "events"},
+		Leadership: func() leadership.Leadership { return *l },
+	})
 }
 
 func TestEverySeriesIsThereFromTheStart(t *testing.T) {
-	text := scrape(t, newMetrics(clocktest.NewHand()))
+	text := scrape(t, of(clocktest.NewHand(), &leadership.Leadership{}))
 	want := []string{
 		`leader_election_master_status{name="acme-752b7817f6"} 0`,
 		"lease_sidecar_drains_abandoned_total 0",
 		"lease_sidecar_fit 1",
+		"lease_sidecar_healthy 1",
 		"lease_sidecar_last_renewal_timestamp_seconds 0",
 		"lease_sidecar_leads_unfit 0",
+		"lease_sidecar_leads_unhealthy 0",
 		"lease_sidecar_validity_left_seconds 0",
 	}
 	for _, to := range []string{"leader", "standby"} {
@@ -93,7 +94,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 }
 
 func TestNamesKeepPrometheusConventions(t *testing.T) {
-	problems, err := promlint.New(strings.NewReader(scrape(t, newMetrics(clocktest.NewHand())))).Lint()
+	problems, err := promlint.New(strings.NewReader(scrape(t, of(clocktest.NewHand(), &leadership.Leadership{})))).Lint()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +105,8 @@ func TestNamesKeepPrometheusConventions(t *testing.T) {
 
 func TestStatusIsComputedAtTheScrape(t *testing.T) {
 	clock := clocktest.NewHand()
-	m, e := newMetrics(clock), &election{leadershiptest.Leading(clock, "5")}
-	m.Follow(e)
+	now := leadershiptest.Leading(clock, "5")
+	m := of(clock, &now)
 	for _, c := range []struct {
 		after time.Duration
 		want  []string
@@ -121,7 +122,7 @@ func TestStatusIsComputedAtTheScrape(t *testing.T) {
 			t.Errorf("after %s (-want +got):\n%s", c.after, diff)
 		}
 	}
-	e.now = leadershiptest.Draining(clock)
+	now = leadershiptest.Draining(clock)
 	if got := samples(scrape(t, m), "lease_sidecar_validity_left"); got[0] != "lease_sidecar_validity_left_seconds 0" {
 		t.Errorf("draining: %s, want 0: it does not lead", got[0])
 	}
@@ -129,9 +130,11 @@ func TestStatusIsComputedAtTheScrape(t *testing.T) {
 
 func TestWhatHappensIsCounted(t *testing.T) {
 	clock := clocktest.NewHand()
-	m := newMetrics(clock)
+	m := of(clock, &leadership.Leadership{})
 	for _, l := range []leadership.Leadership{
-		leadershiptest.Standby("web-x"), leadershiptest.Standby(""), leadershiptest.Leading(clock, "5"), leadershiptest.Leading(clock, "5"), leadershiptest.Leading(clock, "6"), leadershiptest.Draining(clock), leadershiptest.Standby("web-x"),
+		leadershiptest.Standby("web-x"), leadershiptest.Standby(""), leadershiptest.Leading(clock, "5"),
+		leadershiptest.Leading(clock, "5"), leadershiptest.Leading(clock, "6"), leadershiptest.Draining(clock),
+		leadershiptest.Standby("web-x"),
 	} {
 		m.Published(l)
 	}
@@ -160,28 +163,34 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	}
 	m.Requested("update", time.Millisecond, nil)
 	if got := samples(scrape(t, m), "lease_sidecar_last_renewal")[0]; got != "lease_sidecar_last_renewal_timestamp_seconds 1.795341601e+09" {
-		t.Errorf("%s: a take counts from its own time", got)
+		t.Errorf("%s: taking the Lease is a renewal at its own time", got)
 	}
 }
 
-func TestFitnessIsJudgedAtTheScrape(t *testing.T) {
-	clock, fit := clocktest.NewHand(), false
-	m := New(Config{Clock: clock, Fit: func() bool { return fit }})
-	e := &election{leadershiptest.Standby("web-x")}
-	m.Follow(e)
+// Each of the two has its former name, too, for one release.
+func TestHealthIsReadAtTheScrape(t *testing.T) {
+	clock, healthy, now := clocktest.NewHand(), false, leadership.Leadership{}
+	m := New(Config{
+		Clock: clock, Healthy: func() bool { return healthy }, Leadership: func() leadership.Leadership { return now },
+	})
 	for _, c := range []struct {
-		fit   bool
-		level leadership.Leadership
-		want  []string
+		healthy              bool
+		now                  leadership.Leadership
+		want, leadsUnhealthy string
 	}{
-		{false, leadershiptest.Standby("web-x"), []string{"lease_sidecar_fit 0", "lease_sidecar_leads_unfit 0"}},
-		{false, leadershiptest.Leading(clock, "5"), []string{"lease_sidecar_fit 0", "lease_sidecar_leads_unfit 1"}},
-		{false, leadershiptest.Draining(clock), []string{"lease_sidecar_fit 0", "lease_sidecar_leads_unfit 0"}},
-		{true, leadershiptest.Leading(clock, "5"), []string{"lease_sidecar_fit 1", "lease_sidecar_leads_unfit 0"}},
+		{false, leadershiptest.Standby("web-x"), "0", "0"},
+		{false, leadershiptest.Leading(clock, "5"), "0", "1"},
+		{false, leadershiptest.Draining(clock), "0", "0"},
+		{true, leadershiptest.Leading(clock, "5"), "1", "0"},
 	} {
-		fit, e.now = c.fit, c.level
-		if diff := cmp.Diff(c.want, samples(scrape(t, m), "lease_sidecar_fit", "lease_sidecar_leads_unfit")); diff != "" {
-			t.Errorf("fit %v, leading %v (-want +got):\n%s", c.fit, c.level.IsLeader, diff)
+		healthy, now = c.healthy, c.now
+		want := []string{
+			"lease_sidecar_fit " + c.want, "lease_sidecar_healthy " + c.want,
+			"lease_sidecar_leads_unfit " + c.leadsUnhealthy, "lease_sidecar_leads_unhealthy " + c.leadsUnhealthy,
+		}
+		got := samples(scrape(t, m), "lease_sidecar_fit", "lease_sidecar_healthy", "lease_sidecar_leads_")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("healthy %v, leading %v (-want +got):\n%s", c.healthy, c.now.IsLeader, diff)
 		}
 	}
 }

@@ -84,15 +84,28 @@ func (t *polled) Stop() {
 	}
 }
 
+// Await waits until the timer fires at the instant at (zero: never), a channel has news (a value, or its close; a nil channel
+// never has any), or ctx ends. It returns ctx's cause when ctx has ended, and else nil: then look at the clock and at what the
+// channels stand for, as the timer may fire early.
+func Await(ctx context.Context, timer Timer, at Instant, news, more <-chan struct{}) error {
+	timer.Reset(at)
+	select {
+	case <-timer.C():
+	case <-news:
+	case <-more:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
 // Wait returns nil at the instant at, or ctx's cause when ctx ends first.
 func Wait(ctx context.Context, clock Clock, at Instant) error {
 	timer := clock.NewTimer()
 	defer timer.Stop()
-	for timer.Reset(at); clock.Now().Before(at); timer.Reset(at) {
-		select {
-		case <-timer.C():
-		case <-ctx.Done():
-			return context.Cause(ctx)
+	for clock.Now().Before(at) {
+		if err := Await(ctx, timer, at, nil, nil); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -56,6 +56,58 @@ func TestTimers(t *testing.T) {
 	}
 }
 
+// A timer that the kernel refuses to set fires soon, so that its owner looks at the clock rather than sleeping for ever.
+func TestTimerThatCannotBeSet(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	timer := System{}.NewTimer()
+	defer timer.Stop()
+	if err := timer.(*kernelTimer).file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := Await(t.Context(), timer, System{}.Now().Add(time.Hour), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	timer.Reset(0)
+	select {
+	case <-timer.C():
+		t.Error("it fired though it was unset")
+	case <-time.After(20 * time.Millisecond):
+	}
+}
+
+func TestAwait(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	why := errors.New("enough")
+	over, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	closed, value := make(chan struct{}), make(chan struct{}, 1)
+	close(closed)
+	value <- struct{}{}
+	for _, tc := range []struct {
+		name       string
+		ctx        context.Context
+		at         Instant
+		news, more <-chan struct{}
+		want       error
+	}{
+		{"the instant", t.Context(), System{}.Now().Add(10 * time.Millisecond), nil, nil, nil},
+		{"an instant that has passed", t.Context(), 1, nil, nil, nil},
+		{"a channel that closes", t.Context(), 0, closed, nil, nil},
+		{"a value of the other one", t.Context(), 0, make(chan struct{}), value, nil},
+		{"the context", over, 0, nil, make(chan struct{}), why},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			timer := System{}.NewTimer()
+			defer timer.Stop()
+			if got := Await(tc.ctx, timer, tc.at, tc.news, tc.more); !errors.Is(got, tc.want) {
+				t.Errorf("got %v; want %v", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestWaitEndsWithItsContext(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	why := errors.New("enough")

@@ -14,20 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bubbleClock is the boot clock of a synctest bubble.
-type bubbleClock struct{}
-
-func (bubbleClock) Now() bootclock.Instant { return bootclock.Instant(time.Now().UnixNano()) }
-func (bubbleClock) Wall() time.Time        { return time.Now() }
-
-// NewTimer returns a timer that looks at this clock.
-func (c bubbleClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, time.Hour) }
+var clock = clocktest.Bubble{}
 
 // scripted is a signal that notes each call and answers by script.
 type scripted struct {
@@ -35,7 +29,7 @@ type scripted struct {
 	answer func(ctx context.Context, l leadership.Leadership) error
 
 	mu    sync.Mutex
-	calls []string // what each call was told
+	calls []string // what each call applied
 	at    []time.Duration
 	start time.Time
 }
@@ -48,7 +42,7 @@ func (s *scripted) Name() string { return s.name }
 
 func (s *scripted) Apply(ctx context.Context, l leadership.Leadership) error {
 	s.mu.Lock()
-	s.calls = append(s.calls, told(l.At(bubbleClock{}.Now())))
+	s.calls = append(s.calls, leadershiptest.Text(l.At(clock.Now())))
 	s.at = append(s.at, time.Since(s.start))
 	s.mu.Unlock()
 	if s.answer == nil {
@@ -57,63 +51,82 @@ func (s *scripted) Apply(ctx context.Context, l leadership.Leadership) error {
 	return s.answer(ctx, l)
 }
 
-func (s *scripted) told() []string {
+func (s *scripted) applied() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.calls...)
 }
 
-func told(l leadership.Leadership) string {
-	if l.IsLeader {
-		return "leader " + l.Token
-	}
-	return "standby"
-}
-
-// leads is a level of a term that runs for d from now.
+// leads is the leadership of a term that runs for d from now.
 func leads(token string, d time.Duration) leadership.Leadership {
-	now := bubbleClock{}.Now()
-	return leadership.Leadership{
-		Lease: "acme-1", Identity: "web-1_id", IsLeader: true, Leader: "web-1", Token: token, Since: time.Now(),
-		ValidUntil: now.Add(d), ValidUntilWall: time.Now().Add(d), Observed: now,
-	}
+	l := leadershiptest.Leading(clock, token)
+	l.ValidUntil, l.ValidUntilWall, l.Observed = clock.Now().Add(d), clock.Wall().Add(d), clock.Now()
+	return l
 }
 
 func standsBy() leadership.Leadership {
-	return leadership.Leadership{Lease: "acme-1", Identity: "web-1_id", Observed: bubbleClock{}.Now()}
+	l := leadershiptest.Standby("")
+	l.Observed = clock.Now()
+	return l
+}
+
+// hanging answers when its context ends.
+func hanging(ctx context.Context, _ leadership.Leadership) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// hangingOnGain is hanging for a leader, and at once otherwise.
+func hangingOnGain(ctx context.Context, l leadership.Leadership) error {
+	if l.IsLeader {
+		return hanging(ctx, l)
+	}
+	return nil
+}
+
+// lasting takes d, and does not mind its context.
+func lasting(d time.Duration) func(context.Context, leadership.Leadership) error {
+	return func(context.Context, leadership.Leadership) error { time.Sleep(d); return nil }
+}
+
+// fails answers with an error at once.
+func fails(context.Context, leadership.Leadership) error { return errors.New("disk full") }
+
+// required makes outputs that a handover waits for.
+func required(signals ...*scripted) []Output {
+	var outputs []Output
+	for _, s := range signals {
+		outputs = append(outputs, Output{Signal: s})
+	}
+	return outputs
 }
 
 // fanning runs a fan-out in a bubble until the body ends.
-func fanning(t *testing.T, body func(t *testing.T, f *FanOut, log *bytes.Buffer), observer Observer, signals ...Signal) {
+func fanning(t *testing.T, body func(t *testing.T, f *FanOut, log *bytes.Buffer), observer Observer, outputs ...Output) {
 	t.Helper()
 	var log bytes.Buffer
-	f := NewFanOut(slog.New(slog.NewTextHandler(&log, nil)), bubbleClock{}, observer, signals...)
+	f := NewFanOut(slog.New(slog.NewTextHandler(&log, nil)), clock, observer, outputs...)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := f.Run(ctx); err != nil {
-			t.Errorf("Run: %v", err)
-		}
+		f.Run(ctx)
 	}()
 	body(t, f, &log)
 	cancel()
 	<-ended
 }
 
-func wantTold(t *testing.T, s *scripted, want ...string) {
+func wantApplied(t *testing.T, s *scripted, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, s.told()); diff != "" {
-		t.Errorf("what signal %s was told (-want +got):\n%s", s.name, diff)
+	if diff := cmp.Diff(want, s.applied()); diff != "" {
+		t.Errorf("what signal %s applied (-want +got):\n%s", s.name, diff)
 	}
 }
 
-func TestEverySignalIsToldTheNewestLevel(t *testing.T) {
+func TestEverySignalAppliesTheNewestLeadership(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow := newScripted("slow", func(ctx context.Context, _ leadership.Leadership) error {
-			time.Sleep(time.Second) // it does not mind ctx either
-			return nil
-		})
+		slow := newScripted("slow", lasting(time.Second))
 		quick := newScripted("quick", nil)
 		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(standsBy())
@@ -123,51 +136,43 @@ func TestEverySignalIsToldTheNewestLevel(t *testing.T) {
 				synctest.Wait()
 			}
 			time.Sleep(5 * time.Second)
-		}, nil, slow, quick)
-		wantTold(t, quick, "standby", "leader 5", "leader 6", "leader 7")
-		wantTold(t, slow, "standby", "leader 7")
+		}, nil, required(slow, quick)...)
+		wantApplied(t, quick, "standby", "leader 5", "leader 6", "leader 7")
+		wantApplied(t, slow, "standby", "leader 7")
 	})
 }
 
-func TestPublishBeforeRunIsTold(t *testing.T) {
+func TestPublishBeforeRunIsApplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted("s", nil)
-		f := NewFanOut(slog.New(slog.DiscardHandler), bubbleClock{}, nil, s)
+		f := NewFanOut(slog.New(slog.DiscardHandler), clock, nil, required(s)...)
 		f.Publish(leads("5", time.Minute))
 		f.Publish(standsBy())
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { synctest.Wait(); cancel() }()
-		if err := f.Run(ctx); err != nil {
-			t.Fatal(err)
-		}
-		wantTold(t, s, "standby")
+		f.Run(ctx)
+		wantApplied(t, s, "standby")
 	})
 }
 
 func TestHangingSignalHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := newScripted("hangs", func(ctx context.Context, l leadership.Leadership) error {
-			if l.IsLeader {
-				<-ctx.Done()
-				return ctx.Err()
-			}
-			return nil
-		})
+		hangs := newScripted("hangs", hangingOnGain)
 		quick := newScripted("quick", nil)
 		fanning(t, func(t *testing.T, f *FanOut, log *bytes.Buffer) {
 			f.Publish(leads("5", 10*time.Second))
 			synctest.Wait()
 			f.Publish(leads("5", 12*time.Second)) // a renewal lets it go on
 			synctest.Wait()
-			wantTold(t, hangs, "leader 5")
+			wantApplied(t, hangs, "leader 5")
 			f.Publish(standsBy()) // a loss does not
 			synctest.Wait()
-			wantTold(t, hangs, "leader 5", "standby")
-			wantTold(t, quick, "leader 5", "leader 5", "standby")
+			wantApplied(t, hangs, "leader 5", "standby")
+			wantApplied(t, quick, "leader 5", "leader 5", "standby")
 			if got := log.String(); got != "" {
 				t.Errorf("a superseded attempt is no failure, yet it logged: %s", got)
 			}
-		}, nil, hangs, quick)
+		}, nil, required(hangs, quick)...)
 	})
 }
 
@@ -184,58 +189,58 @@ func TestPanickingSignalIsTriedAgain(t *testing.T) {
 		quick := newScripted("quick", nil)
 		fanning(t, func(t *testing.T, f *FanOut, log *bytes.Buffer) {
 			f.Publish(standsBy())
-			if err := f.Settle(t.Context()); err != nil {
-				t.Errorf("Settle: %v", err)
+			if err := f.WaitApplied(t.Context()); err != nil {
+				t.Errorf("WaitApplied: %v", err)
 			}
-			synctest.Wait() // the lanes write the log after they are settled
+			synctest.Wait() // the lanes write the log after they have applied it
 			if !strings.Contains(log.String(), "out of cheese") {
 				t.Errorf("the log does not name the panic: %s", log)
 			}
-		}, nil, broken, quick)
-		wantTold(t, broken, "standby", "standby")
-		wantTold(t, quick, "standby")
+		}, nil, required(broken, quick)...)
+		wantApplied(t, broken, "standby", "standby")
+		wantApplied(t, quick, "standby")
 	})
 }
 
 func TestPausesGrowAndStartAnewWithATerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fails := newScripted("fails", func(context.Context, leadership.Leadership) error { return errors.New("no") })
+		failing := newScripted("fails", fails)
 		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(standsBy())
 			time.Sleep(8 * time.Second)
 			f.Publish(leads("5", time.Minute))
 			time.Sleep(200 * time.Millisecond)
-		}, nil, fails)
+		}, nil, required(failing)...)
 		ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 		want := []time.Duration{
 			0, ms(50), ms(150), ms(350), ms(750), ms(1550), ms(3150), ms(5150), ms(7150),
 			ms(8000), ms(8050), ms(8150), ms(8200), // the last one is the attempt at the end
 		}
-		if diff := cmp.Diff(want, fails.at); diff != "" {
+		if diff := cmp.Diff(want, failing.at); diff != "" {
 			t.Errorf("times of the attempts (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// A signal that fails is asked at its own pace while the term is renewed, and at once when there is another term to tell.
-func TestRenewalsDoNotHurryASignalThatFails(t *testing.T) {
+// A signal that fails is tried at its own pace while the term is renewed, and at once when another term comes.
+func TestRenewalsDoNotSpeedUpASignalThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fails := newScripted("fails", func(context.Context, leadership.Leadership) error { return errors.New("no") })
+		failing := newScripted("fails", fails)
 		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
 			for range 100 {
 				f.Publish(leads("5", 10*time.Second))
 				time.Sleep(100 * time.Millisecond)
 			}
-			if n := len(fails.told()); n > 11 {
+			if n := len(failing.applied()); n > 11 {
 				t.Errorf("%d attempts in 10 s of one term; want at most 11", n)
 			}
 			synctest.Wait()
 			f.Publish(standsBy())
 			synctest.Wait()
-			if told := fails.told(); told[len(told)-1] != "standby" {
-				t.Errorf("the loss was not told at once: %v", told)
+			if applied := failing.applied(); applied[len(applied)-1] != "standby" {
+				t.Errorf("the loss was not tried at once: %v", applied)
 			}
-		}, nil, fails)
+		}, nil, required(failing)...)
 	})
 }
 
@@ -258,85 +263,73 @@ func TestLogsWhenAnErrorChangesOrClears(t *testing.T) {
 				got = append(got, message)
 			}
 			want := []string{
-				`WARN msg="signal failed, trying again" signal=s error=full`,
-				`WARN msg="signal failed, trying again" signal=s error=gone`,
-				`INFO msg="signal works again" signal=s`,
+				`WARN msg="signal failed, trying again" signal=s reason=SignalFailed error=full`,
+				`WARN msg="signal failed, trying again" signal=s reason=SignalFailed error=gone`,
+				`INFO msg="signal works again" signal=s reason=SignalRecovered`,
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("log (-want +got):\n%s", diff)
 			}
-		}, nil, s)
+		}, nil, required(s)...)
 		if n != len(answers) {
 			t.Errorf("%d attempts, want %d", n, len(answers))
 		}
 	})
 }
 
-func TestSettleWaitsForEverySignal(t *testing.T) {
+func TestWaitAppliedWaitsForEverySignal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow := newScripted("slow", func(context.Context, leadership.Leadership) error {
-			time.Sleep(time.Second)
-			return nil
-		})
+		slow := newScripted("slow", lasting(time.Second))
 		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
 			start := time.Now()
-			if err := f.Settle(t.Context()); err != nil || time.Since(start) != 0 {
-				t.Errorf("Settle before any level: %v after %s, want nil at once", err, time.Since(start))
+			if err := f.WaitApplied(t.Context()); err != nil || time.Since(start) != 0 {
+				t.Errorf("WaitApplied before any leadership: %v after %s, want nil at once", err, time.Since(start))
 			}
 			f.Publish(standsBy())
-			if err := f.Settle(t.Context()); err != nil || time.Since(start) != time.Second {
-				t.Errorf("Settle: %v after %s, want nil after 1s", err, time.Since(start))
+			if err := f.WaitApplied(t.Context()); err != nil || time.Since(start) != time.Second {
+				t.Errorf("WaitApplied: %v after %s, want nil after 1s", err, time.Since(start))
 			}
-		}, nil, slow, newScripted("quick", nil))
+		}, nil, required(slow, newScripted("quick", nil))...)
 	})
 }
 
-func TestSettleCountsALevelPublishedLater(t *testing.T) {
+func TestWaitAppliedCountsALeadershipPublishedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScripted("s", func(ctx context.Context, l leadership.Leadership) error {
-			if l.IsLeader {
-				<-ctx.Done()
-				return ctx.Err()
-			}
-			return nil
-		})
+		s := newScripted("s", hangingOnGain)
 		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(leads("5", time.Minute))
-			settled := make(chan error, 1)
-			go func() { settled <- f.Settle(t.Context()) }()
+			waited := make(chan error, 1)
+			go func() { waited <- f.WaitApplied(t.Context()) }()
 			synctest.Wait()
 			f.Publish(standsBy())
-			if err := <-settled; err != nil {
-				t.Errorf("Settle: %v", err)
+			if err := <-waited; err != nil {
+				t.Errorf("WaitApplied: %v", err)
 			}
-		}, nil, s)
+		}, nil, required(s)...)
 	})
 }
 
-func TestSettleNamesWhoIsBehind(t *testing.T) {
+func TestWaitAppliedNamesWhoIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fails := newScripted("fails", func(context.Context, leadership.Leadership) error { return errors.New("disk full") })
-		hangs := newScripted("hangs", func(ctx context.Context, _ leadership.Leadership) error {
-			<-ctx.Done()
-			return ctx.Err()
-		})
+		failing := newScripted("fails", fails)
+		hangs := newScripted("hangs", hanging)
 		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(standsBy())
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
-			err := f.Settle(ctx)
+			err := f.WaitApplied(ctx)
 			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Fatalf("Settle: %v, want it to end with its context", err)
+				t.Fatalf("WaitApplied: %v, want it to end with its context", err)
 			}
 			for _, want := range []string{"signal fails: disk full", "signal hangs: it has not answered yet"} {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("Settle says %q, want it to say %q", err, want)
+					t.Errorf("WaitApplied says %q, want it to say %q", err, want)
 				}
 			}
 			if strings.Contains(err.Error(), "quick") {
-				t.Errorf("Settle says %q, which names a signal that has settled", err)
+				t.Errorf("WaitApplied says %q, which names a signal that is not behind", err)
 			}
-		}, nil, fails, hangs, newScripted("quick", nil))
+		}, nil, required(failing, hangs, newScripted("quick", nil))...)
 	})
 }
 
@@ -351,35 +344,35 @@ func TestTermEndsByTheClock(t *testing.T) {
 			f.Publish(leads("5", 10*time.Second)) // until 13 s
 			time.Sleep(10*time.Second - time.Nanosecond)
 			synctest.Wait()
-			wantTold(t, s, "leader 5", "leader 5")
+			wantApplied(t, s, "leader 5", "leader 5")
 			time.Sleep(time.Nanosecond)
 			synctest.Wait()
-			wantTold(t, s, "leader 5", "leader 5", "standby")
+			wantApplied(t, s, "leader 5", "leader 5", "standby")
 			time.Sleep(time.Minute)
-			wantTold(t, s, "leader 5", "leader 5", "standby")
-		}, observed, s)
+			wantApplied(t, s, "leader 5", "leader 5", "standby")
+		}, observed, required(s)...)
 		if diff := cmp.Diff([]string{"s 0s <nil>", "s 0s <nil>", "s 0s <nil>"}, observed.seen); diff != "" {
 			t.Errorf("observed (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// TestLapseSparesANewerLevel: a renewal comes between the look at the clock and the end of the term.
-func TestLapseSparesANewerLevel(t *testing.T) {
+// TestLapseSparesANewerLeadership: a renewal comes between the look at the clock and the end of the term.
+func TestLapseSparesANewerLeadership(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := NewFanOut(slog.New(slog.DiscardHandler), bubbleClock{}, nil)
+		f := NewFanOut(slog.New(slog.DiscardHandler), clock, nil)
 		f.Publish(leads("5", time.Second))
 		late := f.serial
 		time.Sleep(time.Second)
 		f.Publish(leads("5", time.Second))
 		f.lapse(late)
-		if got := told(f.newest); f.serial != late+1 || got != "leader 5" {
-			t.Errorf("the newest level is number %d, %q, want number %d, the renewal", f.serial, got, late+1)
+		if got := leadershiptest.Text(f.newest); f.serial != late+1 || got != "leader 5" {
+			t.Errorf("the newest leadership is number %d, %q, want number %d, the renewal", f.serial, got, late+1)
 		}
 	})
 }
 
-func TestUntoldLossIsToldAtTheEnd(t *testing.T) {
+func TestALossIsAppliedAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		s := newScripted("s", func(context.Context, leadership.Leadership) error {
@@ -393,25 +386,22 @@ func TestUntoldLossIsToldAtTheEnd(t *testing.T) {
 			synctest.Wait()
 			f.Publish(standsBy())
 			synctest.Wait() // failed; the pause has begun
-		}, nil, s)
-		wantTold(t, s, "leader 5", "standby", "standby")
+		}, nil, required(s)...)
+		wantApplied(t, s, "leader 5", "standby", "standby")
 	})
 }
 
 func TestRunEndsThoughASignalHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := newScripted("hangs", func(ctx context.Context, _ leadership.Leadership) error {
-			<-ctx.Done()
-			return ctx.Err()
-		})
+		hangs := newScripted("hangs", hanging)
 		var start time.Time
 		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(standsBy())
 			synctest.Wait()
 			start = time.Now()
-		}, nil, hangs)
-		if got := time.Since(start); got != lastChance {
-			t.Errorf("Run ended %s after its context, want %s", got, lastChance)
+		}, nil, required(hangs)...)
+		if got := time.Since(start); got != lastAttempt {
+			t.Errorf("Run ended %s after its context, want %s", got, lastAttempt)
 		}
 	})
 }
@@ -450,15 +440,15 @@ func TestLatencyCountsFromTheFact(t *testing.T) {
 			l := standsBy()
 			time.Sleep(2 * time.Millisecond)
 			f.Publish(l)
-			if err := f.Settle(t.Context()); err != nil {
+			if err := f.WaitApplied(t.Context()); err != nil {
 				t.Error(err)
 			}
 			l.Observed = 0
 			f.Publish(l)
-			if err := f.Settle(t.Context()); err != nil {
+			if err := f.WaitApplied(t.Context()); err != nil {
 				t.Error(err)
 			}
-		}, observed, s)
+		}, observed, required(s)...)
 		want := []string{"s 5ms no", "s 58ms <nil>", "s 0s <nil>"}
 		if diff := cmp.Diff(want, observed.seen); diff != "" {
 			t.Errorf("observed (-want +got):\n%s", diff)
@@ -469,10 +459,7 @@ func TestLatencyCountsFromTheFact(t *testing.T) {
 // TestPublishNeverBlocks publishes from several goroutines to signals that fail, hang and work.
 func TestPublishNeverBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := newScripted("hangs", func(ctx context.Context, _ leadership.Leadership) error {
-			<-ctx.Done()
-			return ctx.Err()
-		})
+		hangs := newScripted("hangs", hanging)
 		quick := newScripted("quick", nil)
 		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
 			start := time.Now()
@@ -487,12 +474,12 @@ func TestPublishNeverBlocks(t *testing.T) {
 			publishers.Wait()
 			f.Publish(standsBy())
 			if got := time.Since(start); got != 0 {
-				t.Errorf("1001 levels took %s of the bubble's time, want 0s", got)
+				t.Errorf("1001 leaderships took %s of the bubble's time, want 0s", got)
 			}
 			synctest.Wait()
-			if got := quick.told(); got[len(got)-1] != "standby" {
-				t.Errorf("the last level told is %q, want standby", got[len(got)-1])
+			if got := quick.applied(); got[len(got)-1] != "standby" {
+				t.Errorf("the last one applied is %q, want standby", got[len(got)-1])
 			}
-		}, nil, hangs, quick)
+		}, nil, required(hangs, quick)...)
 	})
 }

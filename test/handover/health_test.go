@@ -114,11 +114,11 @@ func TestUnfitLeaderHandsOver(t *testing.T) {
 		if next.name == now.name || took > bound {
 			t.Errorf("%s works %s after %s fell ill; want another one within %s", next.name, took, now.name, bound)
 		}
-		if got := replicas[now.name].metric("lease_sidecar_fit"); got != "lease_sidecar_fit 0" {
+		if got := replicas[now.name].metric("lease_sidecar_healthy"); got != "lease_sidecar_healthy 0" {
 			t.Errorf("the metric of the unfit one says %q", got)
 		}
 		replicas[now.name].heal()
-		eventually(t, "it is fit again", func() bool { return replicas[now.name].metric("lease_sidecar_fit") == "lease_sidecar_fit 1" })
+		eventually(t, "it is fit again", func() bool { return replicas[now.name].metric("lease_sidecar_healthy") == "lease_sidecar_healthy 1" })
 	}
 	for _, o := range overlaps(spells(t, root)) {
 		t.Errorf("two at work at once: %+v", o)
@@ -141,7 +141,7 @@ func TestWhenAllAreUnfit(t *testing.T) {
 			}
 			eventually(t, "all are unfit", func() bool {
 				for _, r := range replicas {
-					if r.metric("lease_sidecar_fit") != "lease_sidecar_fit 0" {
+					if r.metric("lease_sidecar_healthy") != "lease_sidecar_healthy 0" {
 						return false
 					}
 				}
@@ -154,7 +154,7 @@ func TestWhenAllAreUnfit(t *testing.T) {
 				eventually(t, "an unfit one works", func() (so bool) { now, so = working(t, root); return so })
 				t.Logf("an unfit one works after %s", time.Since(unfit))
 				eventually(t, "it says so", func() bool {
-					return replicas[now.name].metric("lease_sidecar_leads_unfit") == "lease_sidecar_leads_unfit 1"
+					return replicas[now.name].metric("lease_sidecar_leads_unhealthy") == "lease_sidecar_leads_unhealthy 1"
 				})
 				return
 			}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 )
 
 // parallelTests is how many tests run at once unless -parallel says otherwise: they wait much more than they
@@ -44,6 +46,7 @@ var started *Cluster
 
 // Main runs the tests of a package and ends what they share. TestMain calls it and exits with what it returns.
 func Main(m *testing.M) int {
+	guardtest.DefaultSignals()
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })

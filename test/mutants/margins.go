@@ -1,10 +1,6 @@
 package main
 
-// The tests that see most of the elector's faults.
-const (
-	elector    = "pkg/elector"
-	invariants = "TestInvariantsUnderRandomFaults"
-)
+const elector = "pkg/elector"
 
 // The margins of a term, and the clock that it is counted on.
 var margins = []mutant{

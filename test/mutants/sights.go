@@ -117,10 +117,10 @@ var sightings = []mutant{
 	{
 		name:   "a web page may hold the lead",
 		danger: "whoever makes a browser of the pod open a page keeps every handover waiting",
-		file:   "internal/httpapi/stay.go",
-		old:    `if r.Header.Get(header) != "" {`,
-		new:    `if false {`,
-		reds:   in("internal/httpapi", "TestWhoMayStay"),
+		file:   "internal/httpapi/control.go",
+		old:    "\"Sec-Fetch-Site\"} {\n\t\t\tif r.Header.Get(header) != \"\" {",
+		new:    "\"Sec-Fetch-Site\"} {\n\t\t\tif false {",
+		reds:   in("internal/httpapi", "TestWhoMayHoldTheLead"),
 	},
 	{
 		name:   "a process that lives is no evidence when the pod ends",

@@ -8,7 +8,7 @@ var terms = []mutant{
 		file:   "pkg/elector/term.go",
 		old:    `m.term.token, m.term.since = r.Version,`,
 		new:    `m.term.token, m.term.since = lease.Version(slog.IntValue(int(r.Transitions)).String()),`,
-		reds:   in(elector, "TestTokensRiseOverADeletion", invariants),
+		reds:   append(in(elector, "TestTokensRiseOverADeletion"), simulation),
 	},
 	{
 		name:   "the Lease is released before the workload has stopped",
@@ -16,7 +16,7 @@ var terms = []mutant{
 		file:   "pkg/elector/term.go",
 		old:    `if m.role == drainingRole && m.term.settled && m.holding.clear(now) {`,
 		new:    `if m.role == drainingRole && m.holding.clear(now) {`,
-		reds:   in(elector, "TestHandoverTakesMilliseconds", invariants),
+		reds:   append(in(elector, "TestHandoverTakesMilliseconds"), simulation),
 	},
 	{
 		name:   "a record is blanked without having been read since",

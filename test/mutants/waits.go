@@ -8,7 +8,7 @@ var waits = []mutant{
 		file:   "pkg/elector/campaign.go",
 		old:    "\tcase k.record.Released():\n\t\tk.readyAt",
 		new:    "\tcase k.record.Released() || k.record.Holder == \"\" && k.record.Mark == \"\":\n\t\tk.readyAt",
-		reds:   in(elector, "TestFirstInstallTakesOneLeaseDuration", invariants),
+		reds:   append(in(elector, "TestFirstInstallTakesOneLeaseDuration"), simulation),
 	},
 	{
 		name:   "an absent Lease is created with its holder",
@@ -16,7 +16,7 @@ var waits = []mutant{
 		file:   "pkg/elector/campaign.go",
 		old:    `DurationSeconds: int32(m.cfg.Duration / time.Second), Workload: m.cfg.Workload,`,
 		new:    `Holder: string(m.cfg.Identity), DurationSeconds: int32(m.cfg.Duration / time.Second), Workload: m.cfg.Workload,`,
-		reds:   in(elector, invariants, "TestTranscripts/first_install"),
+		reds:   append(in(elector, "TestTranscripts/first_install"), simulation),
 	},
 	{
 		name:   "a cleared holder is a release, whoever cleared it",
@@ -24,7 +24,7 @@ var waits = []mutant{
 		file:   "pkg/lease/record.go",
 		old:    `r.Mark == releasedMark(r.RenewTime)`,
 		new:    `r.Mark != releasedMark(r.RenewTime.Add(1))`,
-		reds:   append(in("pkg/lease", "TestReleased"), in(elector, "TestHowLongTheLeaseIsLeftAlone/cleared_by_a_hand", invariants)...),
+		reds:   append(in("pkg/lease", "TestReleased"), test{elector, "TestHowLongTheLeaseIsLeftAlone/cleared_by_a_hand"}, simulation),
 	},
 	{
 		name:   "a mark of an earlier release counts",
@@ -40,7 +40,7 @@ var waits = []mutant{
 		file:   "pkg/elector/campaign.go",
 		old:    "\tcase k.record.Released():\n\t\tk.readyAt",
 		new:    "\tcase k.record.Released() || k.record.Holder == string(m.cfg.Identity):\n\t\tk.readyAt",
-		reds:   in(elector, "TestHowLongTheLeaseIsLeftAlone/held_by_a_process_of_ours_before", invariants),
+		reds:   append(in(elector, "TestHowLongTheLeaseIsLeftAlone/held_by_a_process_of_ours_before"), simulation),
 	},
 	{
 		name:   "a write that changes nothing of the election does not restart the wait",
@@ -50,7 +50,7 @@ var waits = []mutant{
 		new: "\ttouched := k.present && k.record.UID == r.UID && k.record.RenewTime.Equal(r.RenewTime)\n" +
 			"\tk.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot\n" +
 			"\tif !touched {\n\t\tm.forbid(now, r)\n\t}\n",
-		reds: in(elector, "TestHowLongTheLeaseIsLeftAlone/nothing_but_the_metadata_edited", invariants),
+		reds: append(in(elector, "TestHowLongTheLeaseIsLeftAlone/nothing_but_the_metadata_edited"), simulation),
 	},
 	{
 		name:   "the wait falls with a shorter validity",

@@ -5,6 +5,7 @@
 //	habits_test.go        no sleep without a context, no anonymous-interface assertion, no field that is set late
 //	imports_test.go       the picture of who may import whom
 //	docstrings_test.go    every exported name has a docstring
+//	prerequisites_test.go what `make test` and CI need, and install
 //	reference, flags, links, manifests, guarantees, reliability: the documents
 //
 // It judges the code that ships, and of the tests only their words.

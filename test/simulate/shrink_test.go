@@ -2,24 +2,37 @@
 
 package simulate
 
-import "slices"
+import (
+	"slices"
+	"testing"
 
-// shrink returns the smallest schedule that it finds, within so many runs, in which the same still goes wrong: first
-// it leaves out faults in ever smaller groups, then candidates that no fault is for, then the time after the last one.
-func shrink(s schedule, runs int, fails func(schedule) bool) schedule {
-	try := func(t schedule) bool {
+	"github.com/lease-sidecar/lease-sidecar/test/simulate/fleet"
+)
+
+// explain reduces a plan that fails, prints what is left, its transcript, and how to run it again.
+func explain(t *testing.T, p fleet.Plan) {
+	small := shrink(p, 150, func(p fleet.Plan) bool { return fleet.Play(t, p, fleet.Counts).Failed() })
+	r := fleet.Play(t, small, fleet.Everything)
+	t.Logf("reduced to:\n%s\nwhat goes wrong:\n%s\ntranscript:\n%s\nrepeat the whole of it: go test ./test/simulate -run TestSimulation -seed %d -v",
+		small, r, r.Transcript, p.Seed)
+}
+
+// shrink returns the smallest plan that it finds, within so many runs, that still fails. First it leaves out faults in ever
+// smaller groups, then candidates that no fault is for, then the time after the last fault.
+func shrink(p fleet.Plan, runs int, fails func(fleet.Plan) bool) fleet.Plan {
+	try := func(q fleet.Plan) bool {
 		if runs == 0 {
 			return false
 		}
 		runs--
-		return fails(t)
+		return fails(q)
 	}
-	for group := max(len(s.Faults)/2, 1); ; group /= 2 {
-		for at := 0; at < len(s.Faults); {
-			t := s
-			t.Faults = slices.Delete(slices.Clone(s.Faults), at, min(at+group, len(s.Faults)))
-			if try(t) {
-				s = t
+	for group := max(len(p.Faults)/2, 1); ; group /= 2 {
+		for at := 0; at < len(p.Faults); {
+			q := p
+			q.Faults = slices.Delete(slices.Clone(p.Faults), at, min(at+group, len(p.Faults)))
+			if try(q) {
+				p = q
 			} else {
 				at += group
 			}
@@ -28,21 +41,21 @@ func shrink(s schedule, runs int, fails func(schedule) bool) schedule {
 			break
 		}
 	}
-	for len(s.Slots) > 2 {
-		t := s
-		last := len(s.Slots) - 1
-		t.Slots = s.Slots[:last:last]
-		if slices.ContainsFunc(s.Faults, func(f fault) bool { return f.Target == last }) || !try(t) {
+	for len(p.Slots) > 2 {
+		q := p
+		last := len(p.Slots) - 1
+		q.Slots = p.Slots[:last:last]
+		if slices.ContainsFunc(p.Faults, func(f fleet.Fault) bool { return f.Target == last }) || !try(q) {
 			break
 		}
-		s = t
+		p = q
 	}
-	if n := len(s.Faults); n > 0 {
-		t := s
-		t.End = min(s.End, s.Faults[n-1].At+s.Faults[n-1].Length+s.Duration)
-		if try(t) {
-			s = t
+	if n := len(p.Faults); n > 0 {
+		q := p
+		q.End = min(p.End, p.Faults[n-1].At+p.Faults[n-1].Length+p.Duration)
+		if try(q) {
+			p = q
 		}
 	}
-	return s
+	return p
 }

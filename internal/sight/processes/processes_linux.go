@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 )
@@ -109,7 +107,10 @@ func (p *Processes) living() ([]procfs.Process, error) {
 		return nil, err
 	}
 	self := os.Getpid()
-	own, above := all.Family(self), all.Ancestors(self)
+	own, above := map[int]bool{}, all.Ancestors(self)
+	for _, one := range all.Family(self) {
+		own[one.PID] = true
+	}
 	var living []procfs.Process
 	for _, one := range all {
 		if !own[one.PID] && !above[one.PID] && !system(all, one) && !slices.Contains(p.cfg.Except, one.Comm) {
@@ -133,32 +134,17 @@ func system(all procfs.Table, one procfs.Process) bool {
 
 // outlast waits for a process's end; false where it cannot.
 func outlast(ctx context.Context, one procfs.Process) bool {
-	fd, err := unix.PidfdOpen(one.PID, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return true
-	}
+	held, err := procfs.Open(one)
 	if err != nil {
-		return false
+		return errors.Is(err, procfs.ErrOver)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
-		return false
-	}
-	file := os.NewFile(uintptr(fd), "pidfd") // non-blocking, so that the runtime waits for it without a thread
-	defer file.Close()
-	if now, err := procfs.ReadProcess(one.PID); err != nil || now.Start != one.Start || now.Over {
+	defer held.Close()
+	select {
+	case <-held.Exited():
 		return true
-	}
-	stop := context.AfterFunc(ctx, func() { _ = file.Close() })
-	defer stop()
-	conn, err := file.SyscallConn()
-	if err != nil {
+	case <-ctx.Done():
 		return false
 	}
-	return conn.Read(func(fd uintptr) bool {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		return err == nil && n > 0
-	}) == nil
 }
 
 // report logs a trouble when it changes.

@@ -135,9 +135,9 @@ func tellAll(s syscall.Signal) {
 	if err != nil {
 		return
 	}
-	for pid := range all.Family(os.Getpid()) {
-		if pid != os.Getpid() {
-			_ = syscall.Kill(pid, s) // it may have ended
+	for _, p := range all.Family(os.Getpid()) {
+		if p.PID != os.Getpid() {
+			_ = syscall.Kill(p.PID, s) // it may have ended
 		}
 	}
 }

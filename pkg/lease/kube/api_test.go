@@ -170,11 +170,16 @@ func shut(server *httptest.Server) {
 
 func open(t *testing.T, config *rest.Config) *kube.Store {
 	t.Helper()
-	store, err := kube.New(kube.Config{REST: config, Namespace: namespace, Name: name, Log: slog.New(slog.DiscardHandler)})
+	return client(t, config, slog.DiscardHandler).Lease(namespace, name)
+}
+
+func client(t *testing.T, config *rest.Config, log slog.Handler) *kube.Client {
+	t.Helper()
+	c, err := kube.NewClient(config, slog.New(log))
 	if err != nil {
-		t.Fatalf("new store: %v", err)
+		t.Fatalf("new client: %v", err)
 	}
-	return store
+	return c
 }
 
 // sample is a Lease as the API server would send it.

@@ -85,10 +85,8 @@ func TestUnusableAuthorityKeepsTheOldOne(t *testing.T) {
 }
 
 func TestAbsentAuthorityFile(t *testing.T) {
-	_, err := kube.New(kube.Config{
-		REST:      &rest.Config{Host: "https://127.0.0.1:1", TLSClientConfig: rest.TLSClientConfig{CAFile: "/nowhere/ca.crt"}},
-		Namespace: namespace, Name: name, Log: slog.New(slog.DiscardHandler),
-	})
+	_, err := kube.NewClient(&rest.Config{Host: "https://127.0.0.1:1", TLSClientConfig: rest.TLSClientConfig{CAFile: "/nowhere/ca.crt"}},
+		slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "/nowhere/ca.crt") {
 		t.Errorf("error %v, want one that names the file", err)
 	}
@@ -96,11 +94,7 @@ func TestAbsentAuthorityFile(t *testing.T) {
 
 func openLogged(t *testing.T, config *rest.Config, log *bytes.Buffer) *kube.Store {
 	t.Helper()
-	store, err := kube.New(kube.Config{REST: config, Namespace: namespace, Name: name, Log: slog.New(slog.NewTextHandler(log, nil))})
-	if err != nil {
-		t.Fatalf("new store: %v", err)
-	}
-	return store
+	return client(t, config, slog.NewTextHandler(log, nil)).Lease(namespace, name)
 }
 
 // rotating starts a server, and returns a function that makes it present another certificate on new

@@ -9,17 +9,21 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"sync"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 )
 
 const (
@@ -29,8 +33,9 @@ const (
 	dialTimeout = 10 * time.Second
 )
 
-// client is the REST client for Leases, made anew when the certificate authority has changed.
-type client struct {
+// Client reaches the API server: it opens Leases as stores, and sends what signals and sights ask for. It is made anew
+// inside when the certificate authority has changed. Its methods may be called from several goroutines at once.
+type Client struct {
 	config *rest.Config
 	log    *slog.Logger
 
@@ -39,7 +44,12 @@ type client struct {
 	ca   []byte // the CA file as the REST client read it
 }
 
-func newClient(config *rest.Config, log *slog.Logger) (*client, error) {
+var _ apiserver.Client = (*Client)(nil)
+
+// NewClient returns a client for the API server and the credentials of config, as [LoadConfig] reads them. It copies
+// config, reads the certificate files that it names, and contacts nobody; it fails where a file cannot be read. Log takes
+// what no caller would learn of otherwise, such as a rotated certificate authority.
+func NewClient(config *rest.Config, log *slog.Logger) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.APIPath = "/apis"
 	config.GroupVersion = &coordinationv1.SchemeGroupVersion
@@ -63,9 +73,49 @@ func newClient(config *rest.Config, log *slog.Logger) (*client, error) {
 		config.BearerTokenFile, config.BearerToken = "", ""
 		config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(file)))
 	}
-	c := &client{config: config, log: log}
+	c := &Client{config: config, log: log}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return receiver{next} })
-	return c, c.build()
+	if err := c.build(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Lease returns the store of the Lease with that namespace and name. It contacts nobody.
+func (c *Client) Lease(namespace, name string) *Store {
+	return &Store{client: c, namespace: namespace, name: name}
+}
+
+// Send implements [apiserver.Client], with the connections and the bounds of the Leases' requests: an answer has at most
+// 4 MiB. It speaks JSON, as a typed client of every resource that a signal touches would double the binary.
+func (c *Client) Send(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	address, err := url.Parse(path)
+	if err != nil {
+		return nil, fmt.Errorf("address the request: %w", err)
+	}
+	request := c.current().Verb(method).AbsPath(address.Path).MaxRetries(0)
+	for name, values := range address.Query() {
+		for _, value := range values {
+			request = request.Param(name, value)
+		}
+	}
+	switch method {
+	case http.MethodPost:
+		request = request.SetHeader("Content-Type", "application/json").Body(body)
+	case http.MethodPatch:
+		request = request.SetHeader("Content-Type", "application/merge-patch+json").Body(body)
+	}
+	result := request.Do(ctx)
+	err = result.Error() // reads the server's own text, which the error of result.Raw lacks
+	if err == nil {
+		return result.Raw()
+	}
+	c.learn(err)
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return nil, &apiserver.StatusError{Status: int(status.Status().Code), Err: shortened{err}}
+	}
+	return nil, fmt.Errorf("%s %s: %w", method, address.Path, err)
 }
 
 // codecs know Leases and nothing else: a scheme of every API group would cost 15 MB of binary and 9 MiB of memory.
@@ -78,7 +128,7 @@ func codecs() runtime.NegotiatedSerializer {
 }
 
 // build makes the REST client from the configuration and the files that it names.
-func (c *client) build() error {
+func (c *Client) build() error {
 	ca, err := c.readCA()
 	if err != nil {
 		return err
@@ -91,7 +141,7 @@ func (c *client) build() error {
 	return nil
 }
 
-func (c *client) readCA() ([]byte, error) {
+func (c *Client) readCA() ([]byte, error) {
 	if c.config.CAFile == "" || len(c.config.CAData) > 0 {
 		return nil, nil
 	}
@@ -102,7 +152,7 @@ func (c *client) readCA() ([]byte, error) {
 	return ca, nil
 }
 
-func (c *client) current() *rest.RESTClient {
+func (c *Client) current() *rest.RESTClient {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rest
@@ -111,7 +161,7 @@ func (c *client) current() *rest.RESTClient {
 // learn looks at a failed request: where the server's certificate was refused and the CA file has changed since
 // it was read, the next attempt will use the new one. client-go looks at that file every 5 minutes only (v0.37,
 // ClientsAllowCARotation), and a term is over long before.
-func (c *client) learn(err error) {
+func (c *Client) learn(err error) {
 	if untrusted := new(tls.CertificateVerificationError); !errors.As(err, &untrusted) {
 		return
 	}
@@ -123,11 +173,11 @@ func (c *client) learn(err error) {
 	}
 	old := c.rest
 	if err := c.build(); err != nil {
-		c.log.Warn("rotated certificate authority cannot be used", slog.String("file", c.config.CAFile), slog.Any("error", err))
+		c.log.Warn("rotated certificate authority cannot be used", "reason", "CertificateAuthorityUnusable", "file", c.config.CAFile, "error", err)
 		return
 	}
 	utilnet.CloseIdleConnectionsFor(old.Client.Transport)
-	c.log.Info("certificate authority rotated", slog.String("file", c.config.CAFile))
+	c.log.Info("certificate authority rotated", "reason", "CertificateAuthorityRotated", "file", c.config.CAFile)
 }
 
 // streamKey marks the context of a request whose body is a watch, which bounds itself.

@@ -1,32 +1,39 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 )
 
 // serviceAccountNamespace is where the kubelet writes the pod's namespace, beside the token.
 const serviceAccountNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
+// ErrNoCluster is returned by [LoadConfig] where nothing names an API server: neither a kubeconfig, nor KUBECONFIG, nor a
+// pod's ServiceAccount.
+var ErrNoCluster = errors.New("no Kubernetes cluster is configured")
+
 // LoadConfig finds the API server and the credentials, and the namespace that goes with them. In a pod it takes
 // the ServiceAccount's, unless a kubeconfig is named: by the arguments or by KUBECONFIG. Elsewhere it follows
-// kubectl's rules: kubeconfig, else KUBECONFIG, else ~/.kube/config; context "" is the current one.
-func LoadConfig(kubeconfig, context string) (*rest.Config, string, error) {
-	named := kubeconfig != "" || context != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
+// kubectl's rules: kubeconfig, else KUBECONFIG, else ~/.kube/config; kubeContext "" is the current one.
+func LoadConfig(kubeconfig, kubeContext string) (*rest.Config, string, error) {
+	named := kubeconfig != "" || kubeContext != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
 	if !named && os.Getenv("KUBERNETES_SERVICE_HOST") != "" {
 		return loadInCluster()
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context})
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: kubeContext})
 	config, err := loader.ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
-		return nil, "", errors.New("no Kubernetes cluster is configured: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount token")
+		return nil, "", ErrNoCluster
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
@@ -45,7 +52,39 @@ func loadInCluster() (*rest.Config, string, error) {
 	}
 	namespace, err := os.ReadFile(serviceAccountNamespace)
 	if err != nil {
-		return config, "", nil // the caller has POD_NAMESPACE or a flag, and says so where it has not
+		return config, "", nil // the caller may know the namespace from elsewhere, and reports where it does not
 	}
 	return config, strings.TrimSpace(string(namespace)), nil
 }
+
+// RouteClientLogs sends what client-go and its libraries log to log, at debug level, for the whole process.
+// Otherwise they write to standard error in a format of their own. Debug, since whatever goes wrong in a request
+// is also returned as an error and reported from there.
+func RouteClientLogs(log *slog.Logger) {
+	klog.SetSlogLogger(slog.New(lowered{log.Handler()}))
+}
+
+// lowered passes every record on at debug level.
+type lowered struct{ slog.Handler }
+
+// Enabled implements [slog.Handler].
+func (l lowered) Enabled(ctx context.Context, _ slog.Level) bool {
+	return l.Handler.Enabled(ctx, slog.LevelDebug)
+}
+
+// Handle implements [slog.Handler]. It asks again whether debug is enabled, as klog's errors come unasked.
+func (l lowered) Handle(ctx context.Context, r slog.Record) error {
+	if !l.Enabled(ctx, r.Level) {
+		return nil
+	}
+	r.Level = slog.LevelDebug
+	return l.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (l lowered) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return lowered{l.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements [slog.Handler].
+func (l lowered) WithGroup(name string) slog.Handler { return lowered{l.Handler.WithGroup(name)} }

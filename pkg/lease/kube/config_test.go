@@ -46,7 +46,7 @@ func TestLoadConfig(t *testing.T) {
 		{name: "in a pod, by flag", env: map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}, kubeconfig: file, wantHost: "https://one.example:6443", wantSpace: "web"},
 		{name: "in a pod, by environment", env: map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443", "KUBECONFIG": file}, wantHost: "https://one.example:6443", wantSpace: "web"},
 		{name: "in a pod without a token", env: map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}, wantErr: "mount its token"},
-		{name: "nothing", wantErr: "--kubeconfig"},
+		{name: "nothing", wantErr: kube.ErrNoCluster.Error()},
 		{name: "no such context", kubeconfig: file, context: "three", wantErr: "three"},
 		{name: "no such file", kubeconfig: "/nowhere/config", wantErr: "/nowhere/config"},
 		{name: "torn", kubeconfig: torn, wantErr: torn},

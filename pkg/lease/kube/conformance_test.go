@@ -8,7 +8,6 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/storetest"
 )
@@ -22,13 +21,7 @@ func TestConformance(t *testing.T) {
 			Name: name,
 			Open: func(t *testing.T, name string) lease.Store {
 				t.Helper()
-				store, err := kube.New(kube.Config{
-					REST: &rest.Config{Host: server.URL}, Namespace: namespace, Name: name, Log: slog.New(slog.DiscardHandler),
-				})
-				if err != nil {
-					t.Fatalf("new store: %v", err)
-				}
-				return store
+				return client(t, &rest.Config{Host: server.URL}, slog.DiscardHandler).Lease(namespace, name)
 			},
 			Admin:   storetest.BackendAdmin{Backend: backend, Namespace: namespace},
 			History: true,

@@ -10,8 +10,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// explain turns client-go's error into one of package lease's, or into a text that carries the mend. It also
-// lets the client learn from the failure.
+// explain turns client-go's error into one of package lease's, or adds to its text how to fix the fault. It also lets the
+// client learn from the failure.
 func (s *Store) explain(verb string, err error) error {
 	s.client.learn(err)
 	switch {
@@ -19,7 +19,7 @@ func (s *Store) explain(verb string, err error) error {
 		return s.forbidden(verb, err)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s the Lease: the API server does not accept the credentials (401): check that the token is mounted, "+
-			"fresh and of this cluster: %w", verb, worded{err})
+			"fresh and of this cluster: %w", verb, shortened{err})
 	case s.answersLease(err, metav1.StatusReasonNotFound) && verb != "create":
 		return lease.ErrNotFound
 	case s.answersLease(err, metav1.StatusReasonAlreadyExists) && verb == "create":
@@ -30,9 +30,9 @@ func (s *Store) explain(verb string, err error) error {
 		return lease.ErrExpired
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%s Lease %s/%s: the address has no such namespace or is not an API server with Leases: %w",
-			verb, s.namespace, s.name, worded{err})
+			verb, s.namespace, s.name, shortened{err})
 	default:
-		return fmt.Errorf("%s Lease %s/%s: %w", verb, s.namespace, s.name, worded{err})
+		return fmt.Errorf("%s Lease %s/%s: %w", verb, s.namespace, s.name, shortened{err})
 	}
 }
 
@@ -57,16 +57,16 @@ func (s *Store) forbidden(verb string, err error) error {
 		lease.ErrForbidden, verb, s.name, s.namespace, rule, brief(err))
 }
 
-// worded is an error in as many words as a log line can bear: a server's answer may be megabytes long.
-type worded struct{ error }
+// shortened is an error whose text suits a log line: a server's answer may be megabytes long.
+type shortened struct{ error }
 
 // Error returns the beginning of what the server said.
-func (w worded) Error() string { return brief(w.error) }
+func (w shortened) Error() string { return brief(w.error) }
 
 // Unwrap returns the whole error.
-func (w worded) Unwrap() error { return w.error }
+func (w shortened) Unwrap() error { return w.error }
 
-// brief cuts what a server said to a length that a log line can bear.
+// brief cuts what a server said to a length that suits a log line.
 func brief(err error) string {
 	const longest = 300
 	text := err.Error()

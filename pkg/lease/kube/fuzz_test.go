@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -61,13 +62,14 @@ func FuzzAnswers(f *testing.F) {
 			answer.status = 200 + answer.status%400
 		}
 		config.Wrap(func(http.RoundTripper) http.RoundTripper { return answer })
-		store := open(t, config)
+		c := client(t, config, slog.DiscardHandler)
+		store := c.Lease(namespace, name)
 		for verb, ask := range asks(t, store) {
 			r, err := ask(t.Context())
 			checkAnswer(t, verb, answer, r, err)
 		}
 		checkFrames(t, store)
-		if b, err := store.Raw().Send(t.Context(), "GET", "/api/v1/namespaces/default/pods/web-0", nil); err == nil && answer.status > 299 {
+		if b, err := c.Send(t.Context(), "GET", "/api/v1/namespaces/default/pods/web-0", nil); err == nil && answer.status > 299 {
 			t.Fatalf("status %d is an answer: %s", answer.status, b)
 		}
 	})

@@ -2,9 +2,7 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/rest"
@@ -13,39 +11,16 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
 )
 
-// Store is a Lease in the Kubernetes API.
+// Store is a Lease in the Kubernetes API; [Client.Lease] opens it.
 type Store struct {
-	client          *client
+	client          *Client
 	namespace, name string
 }
 
 var _ lease.Store = (*Store)(nil)
 
-// Config says which Lease, and how to reach it.
-type Config struct {
-	// REST is the API server and the credentials, as [LoadConfig] reads them. It is copied.
-	REST *rest.Config
-	// Namespace and Name are the Lease's.
-	Namespace, Name string
-	// Log receives what no caller would hear of otherwise, such as a rotated certificate authority.
-	Log *slog.Logger
-}
-
 // resource is the Leases' plural name in the API's paths and in RBAC.
 const resource = "leases"
-
-// New returns a Store on that Lease. It reads certificate files, and contacts nobody. It fails where the
-// configuration is incomplete or a file of it cannot be read.
-func New(c Config) (*Store, error) {
-	if c.REST == nil || c.Namespace == "" || c.Name == "" || c.Log == nil {
-		return nil, errors.New("make the Kubernetes store: the connection, the namespace, the Lease's name and the logger are all needed")
-	}
-	client, err := newClient(c.REST, c.Log)
-	if err != nil {
-		return nil, fmt.Errorf("make the Kubernetes store: %w", err)
-	}
-	return &Store{client: client, namespace: c.Namespace, name: c.Name}, nil
-}
 
 // Get implements [lease.Store]. Asking for no resourceVersion makes it a quorum read.
 func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
@@ -78,7 +53,7 @@ func (s *Store) send(ctx context.Context, verb string, request func(*rest.RESTCl
 	}
 	record, err := s.read(o)
 	if err != nil {
-		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, worded{err})
+		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, shortened{err})
 	}
 	return lease.Reply{Record: record}, nil
 }

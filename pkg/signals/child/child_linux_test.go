@@ -2,10 +2,12 @@ package child
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
@@ -23,10 +26,9 @@ import (
 
 // TestMain makes this binary its own guard, as the command is.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == guard.Subcommand && os.Args[2] == "--" {
-		syscall.CloseOnExec(3)
-		syscall.CloseOnExec(4)
-		if err := guard.Main(os.Args[3:], os.NewFile(3, "orders"), os.NewFile(4, "reports")); err != nil {
+	guardtest.DefaultSignals()
+	if argv, ok := guard.Invoked(os.Args); ok {
+		if err := guard.Main(argv); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -40,41 +42,58 @@ const (
 	stopTimeout = 30 * time.Second
 )
 
-// nursery is a child with a real guard, and the ends that it told of.
-type nursery struct {
-	*Child
-	t           *testing.T
-	dir         string
-	stopTimeout time.Duration
-
-	mu   sync.Mutex
-	ends []End
+// election records what the child commands of it.
+type election struct {
+	mu       sync.Mutex
+	commands []string
 }
 
-func raise(t *testing.T, script string) *nursery {
+func (e *election) record(format string, args ...any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.commands = append(e.commands, fmt.Sprintf(format, args...))
+}
+
+func (e *election) StepDown(cause string) error { e.record("step down: %s", cause); return nil }
+
+func (e *election) SetHealthy(healthy bool, why string) { e.record("healthy %t: %s", healthy, why) }
+
+func (e *election) recorded() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.commands)
+}
+
+// fixture is a child with a real guard, and the election that it commands.
+type fixture struct {
+	*Child
+	*election
+	t   *testing.T
+	dir string
+}
+
+func run(t *testing.T, script string) *fixture {
 	t.Helper()
-	n := &nursery{t: t, dir: t.TempDir(), stopTimeout: stopTimeout}
-	t.Setenv("DIR", n.dir)
+	f := &fixture{t: t, dir: t.TempDir(), election: &election{}}
+	t.Setenv("DIR", f.dir)
 	var err error
-	n.Child, err = New(Config{
-		Command: []string{"sh", "-c", script}, KillMargin: margin, StopTimeout: n.stopTimeout, Clock: bootclock.System{},
-		Ended: func(e End) { n.mu.Lock(); defer n.mu.Unlock(); n.ends = append(n.ends, e) },
-		Log:   slog.New(slog.DiscardHandler),
+	f.Child, err = New(Config{
+		Command: []string{"sh", "-c", script}, KillMargin: margin, StopTimeout: stopTimeout, Clock: bootclock.System{},
+		Election: f.election, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); n.Run(ctx) }()
+	go func() { defer close(done); f.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		<-done
-		closing, cancel := context.WithCancel(context.Background())
-		cancel() // nobody waits
-		_ = n.Close(closing)
+		f.Abandon()
+		_ = f.Close()
 	})
-	return n
+	return f
 }
 
 func leads(token string, left time.Duration) leadership.Leadership {
@@ -86,57 +105,92 @@ func leads(token string, left time.Duration) leadership.Leadership {
 	}
 }
 
-func (n *nursery) apply(l leadership.Leadership) {
-	n.t.Helper()
+func (f *fixture) apply(l leadership.Leadership) {
+	f.t.Helper()
 	began := time.Now()
-	if err := n.Apply(n.t.Context(), l); err != nil {
-		n.t.Fatal(err)
+	if err := f.Apply(f.t.Context(), l); err != nil {
+		f.t.Fatal(err)
 	}
 	if d := time.Since(began); d > time.Second {
-		n.t.Errorf("Apply took %s", d)
+		f.t.Errorf("Apply took %s", d)
 	}
 }
 
-func (n *nursery) told() []End {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return append([]End(nil), n.ends...)
+// ended waits for so many ends of the command, by what they make the child command, and returns the last of these commands.
+func (f *fixture) ended(count int) string {
+	f.t.Helper()
+	var unhealthy []string
+	f.within(fmt.Sprintf("%d ends", count), func() bool {
+		unhealthy = nil
+		for _, command := range f.recorded() {
+			if strings.HasPrefix(command, "healthy false: ") {
+				unhealthy = append(unhealthy, command)
+			}
+		}
+		return len(unhealthy) == count
+	})
+	return unhealthy[count-1]
 }
 
-func (n *nursery) within(what string, so func() bool) {
-	n.t.Helper()
+// neverEnded checks that the child has commanded nothing.
+func (f *fixture) neverEnded() {
+	f.t.Helper()
+	if commands := f.recorded(); len(commands) != 0 {
+		f.t.Errorf("it was ordered to stop, but counts as ended by itself: %q", commands)
+	}
+}
+
+func (f *fixture) within(what string, so func() bool) {
+	f.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if so() {
 			return
 		}
 	}
-	n.t.Fatalf("not within 10 s: %s", what)
+	f.t.Fatalf("not within 10 s: %s", what)
 }
 
-func (n *nursery) read(name string) string {
-	n.t.Helper()
+func (f *fixture) read(name string) string {
+	f.t.Helper()
 	var b []byte
-	n.within("the program writes "+name, func() bool {
+	f.within("the program writes "+name, func() bool {
 		var err error
-		b, err = os.ReadFile(filepath.Join(n.dir, name))
+		b, err = os.ReadFile(filepath.Join(f.dir, name))
 		return err == nil && strings.HasSuffix(string(b), "\n")
 	})
 	return strings.TrimSpace(string(b))
 }
 
-func (n *nursery) pid(name string) int {
-	n.t.Helper()
-	pid, err := strconv.Atoi(n.read(name))
+func (f *fixture) pid(name string) int {
+	f.t.Helper()
+	pid, err := strconv.Atoi(f.read(name))
 	if err != nil {
-		n.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	return pid
 }
 
-func (n *nursery) guardPID() int {
-	n.Child.mu.Lock()
-	defer n.Child.mu.Unlock()
-	return n.guard.PID()
+// awaitStop returns nil once the command and all its descendants are gone, or ctx's error when it ends first.
+func (f *fixture) awaitStop(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f.Watch(ctx, func() {
+		if f.State(false) == sight.Stopped {
+			cancel(errStopped)
+		}
+	})
+	if err := context.Cause(ctx); err != errStopped { //nolint:errorlint // it is this very value
+		return err
+	}
+	return nil
+}
+
+var errStopped = errors.New("stopped")
+
+func (f *fixture) guardPID() int {
+	f.Child.mu.Lock()
+	defer f.Child.mu.Unlock()
+	return f.guard.PID()
 }
 
 func lives(pid int) bool {
@@ -150,56 +204,52 @@ const stubborn = `trap '' TERM; setsid sh -c 'trap "" TERM; echo $$ >$DIR/daemon
 echo $$ >$DIR/$LEASE_SIDECAR_TOKEN; while :; do sleep 0.05; done`
 
 func TestRunsOnlyWhileLeading(t *testing.T) {
-	n := raise(t, obedient)
-	n.apply(leadership.Leadership{})
-	if n.State(false) != sight.Stopped {
+	f := run(t, obedient)
+	f.apply(leadership.Leadership{})
+	if f.State(false) != sight.Stopped {
 		t.Error("a standby's program is not seen as stopped")
 	}
-	n.apply(leads("7", time.Minute))
-	pid := n.pid("7")
-	n.apply(leads("7", time.Minute)) // a renewal
-	if n.State(false) != sight.Running {
+	f.apply(leads("7", time.Minute))
+	pid := f.pid("7")
+	f.apply(leads("7", time.Minute)) // a renewal
+	if f.State(false) != sight.Running {
 		t.Error("it is not seen to live")
 	}
 	draining := leads("", time.Minute)
 	draining.IsLeader, draining.Since = false, time.Time{}
-	n.apply(draining)
-	if err := n.awaitStop(t.Context()); err != nil || lives(pid) || n.State(false) != sight.Stopped {
-		t.Errorf("stopped: %v, lives: %t, alive: %t", err, lives(pid), n.State(false) != sight.Stopped)
+	f.apply(draining)
+	if err := f.awaitStop(t.Context()); err != nil || lives(pid) || f.State(false) != sight.Stopped {
+		t.Errorf("stopped: %v, lives: %t, alive: %t", err, lives(pid), f.State(false) != sight.Stopped)
 	}
-	if ends := n.told(); len(ends) != 0 {
-		t.Errorf("it was told to stop, but counts as ended by itself: %+v", ends)
-	}
-	n.apply(leads("8", time.Minute))
-	n.pid("8")
+	f.neverEnded()
+	f.apply(leads("8", time.Minute))
+	f.pid("8")
 }
 
 func TestStoppedEndsWithItsContext(t *testing.T) {
-	n := raise(t, obedient)
-	n.apply(leads("7", time.Minute))
-	n.pid("7")
+	f := run(t, obedient)
+	f.apply(leads("7", time.Minute))
+	f.pid("7")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if n.awaitStop(ctx) == nil {
+	if f.awaitStop(ctx) == nil {
 		t.Error("a running program counts as stopped")
 	}
 }
 
 // A changed token is another term: its program starts when nothing of the last one lives.
 func TestNewTermNewProgram(t *testing.T) {
-	n := raise(t, obedient)
-	n.apply(leads("7", time.Minute))
-	old := n.pid("7")
-	n.apply(leads("8", time.Minute))
-	if n.pid("8") == old || lives(old) {
+	f := run(t, obedient)
+	f.apply(leads("7", time.Minute))
+	old := f.pid("7")
+	f.apply(leads("8", time.Minute))
+	if f.pid("8") == old || lives(old) {
 		t.Error("the last term's program goes on")
 	}
-	if ends := n.told(); len(ends) != 0 {
-		t.Errorf("got %+v", ends)
-	}
+	f.neverEnded()
 }
 
-// drains is the level of a handover whose hold lasts so long from now.
+// drains is the leadership in a handover whose hold lasts so long from now.
 func drains(left time.Duration) leadership.Leadership {
 	l := leads("", left)
 	l.IsLeader, l.Since = false, time.Time{}
@@ -207,76 +257,76 @@ func drains(left time.Duration) leadership.Leadership {
 }
 
 // dead waits for the stubborn program's end and returns when it was.
-func (n *nursery) dead(main, daemon int) bootclock.Instant {
-	n.t.Helper()
-	if err := n.awaitStop(n.t.Context()); err != nil {
-		n.t.Fatal(err)
+func (f *fixture) dead(main, daemon int) bootclock.Instant {
+	f.t.Helper()
+	if err := f.awaitStop(f.t.Context()); err != nil {
+		f.t.Fatal(err)
 	}
 	gone := bootclock.System{}.Now()
 	if lives(main) || lives(daemon) {
-		n.t.Error("it lives")
+		f.t.Error("it lives")
 	}
-	if n.Status() != 137 {
-		n.t.Errorf("got status %d", n.Status())
+	if f.Status() != 137 {
+		f.t.Errorf("got status %d", f.Status())
 	}
 	return gone
 }
 
 // between checks that the program was killed half a margin after until, and before the whole.
-func (n *nursery) between(gone, until bootclock.Instant) {
-	n.t.Helper()
+func (f *fixture) between(gone, until bootclock.Instant) {
+	f.t.Helper()
 	if gone.Before(until.Add(margin/2)) || !gone.Before(until.Add(margin)) {
-		n.t.Errorf("gone %s after validUntil; want from %s to %s", gone.Sub(until), margin/2, margin)
+		f.t.Errorf("gone %s after validUntil; want from %s to %s", gone.Sub(until), margin/2, margin)
 	}
 }
 
 // A term that is lost without a handover ends by its own last validUntil (I11), whatever comes later.
 func TestStubbornProgramIsKilledByTheTermsEnd(t *testing.T) {
-	n := raise(t, stubborn)
+	f := run(t, stubborn)
 	l := leads("7", 2*time.Second)
-	n.apply(l)
-	main, daemon := n.pid("7"), n.pid("daemon")
-	n.apply(leadership.Leadership{})
-	n.apply(drains(time.Hour)) // of a later term, which began too late
-	n.between(n.dead(main, daemon), l.ValidUntil)
+	f.apply(l)
+	main, daemon := f.pid("7"), f.pid("daemon")
+	f.apply(leadership.Leadership{})
+	f.apply(drains(time.Hour)) // of a later term, which began too late
+	f.between(f.dead(main, daemon), l.ValidUntil)
 }
 
 // In a handover each renewal of the hold moves the kill deadline, until the stop timeout is over.
 func TestPlannedStopLastsForTheStopTimeout(t *testing.T) {
-	n := raise(t, stubborn)
-	n.cfg.StopTimeout = 2 * time.Second
-	n.apply(leads("7", time.Minute))
-	main, daemon := n.pid("7"), n.pid("daemon")
+	f := run(t, stubborn)
+	f.cfg.StopTimeout = 2 * time.Second
+	f.apply(leads("7", time.Minute))
+	main, daemon := f.pid("7"), f.pid("daemon")
 	began := bootclock.System{}.Now()
 	for range 4 { // the hold is renewed on and on
-		n.apply(drains(400 * time.Millisecond))
+		f.apply(drains(400 * time.Millisecond))
 		time.Sleep(200 * time.Millisecond)
 		if !lives(main) || !lives(daemon) {
 			t.Fatal("killed though the hold is renewed")
 		}
 	}
-	n.apply(drains(time.Hour))
-	if took := n.dead(main, daemon).Sub(began); took < 2*time.Second || took > 4*time.Second {
+	f.apply(drains(time.Hour))
+	if took := f.dead(main, daemon).Sub(began); took < 2*time.Second || took > 4*time.Second {
 		t.Errorf("killed %s after the handover's begin, want at the stop timeout, 2s", took)
 	}
 }
 
-// When the hold is renewed no more, the last deadline stands: also when the handover's end is told (I11).
+// When the hold is renewed no more, the last deadline stands: also when the end of the handover is published (I11).
 func TestPlannedStopEndsWithItsHold(t *testing.T) {
-	for name, lost := range map[string]bool{"nothing more is told": false, "the loss is told": true} {
+	for name, lost := range map[string]bool{"no more is published": false, "the loss is published": true} {
 		t.Run(name, func(t *testing.T) {
-			n := raise(t, stubborn)
-			n.apply(leads("7", time.Minute))
-			main, daemon := n.pid("7"), n.pid("daemon")
+			f := run(t, stubborn)
+			f.apply(leads("7", time.Minute))
+			main, daemon := f.pid("7"), f.pid("daemon")
 			last := drains(900 * time.Millisecond)
-			n.apply(drains(300 * time.Millisecond))
-			n.apply(last)
+			f.apply(drains(300 * time.Millisecond))
+			f.apply(last)
 			if lost {
 				time.Sleep(time.Until(time.Now().Add(last.ValidUntil.Sub(bootclock.System{}.Now()))))
-				n.apply(leadership.Leadership{})
-				n.apply(drains(time.Hour))
+				f.apply(leadership.Leadership{})
+				f.apply(drains(time.Hour))
 			}
-			n.between(n.dead(main, daemon), last.ValidUntil)
+			f.between(f.dead(main, daemon), last.ValidUntil)
 		})
 	}
 }
@@ -285,17 +335,17 @@ func TestPlannedStopEndsWithItsHold(t *testing.T) {
 func TestPlannedStopWithoutItsGuard(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
-			n := raise(t, stubborn)
-			n.apply(leads("7", time.Minute))
-			main, daemon := n.pid("7"), n.pid("daemon")
-			n.apply(drains(500 * time.Millisecond))
-			n.within("the guard has heard", func() bool { n.Child.mu.Lock(); defer n.Child.mu.Unlock(); return n.report.Heard == n.order })
-			if err := syscall.Kill(n.guardPID(), sig); err != nil {
+			f := run(t, stubborn)
+			f.apply(leads("7", time.Minute))
+			main, daemon := f.pid("7"), f.pid("daemon")
+			f.apply(drains(500 * time.Millisecond))
+			f.within("the guard has the order", func() bool { f.Child.mu.Lock(); defer f.Child.mu.Unlock(); return f.report.Taken == f.order })
+			if err := syscall.Kill(f.guardPID(), sig); err != nil {
 				t.Fatal(err)
 			}
 			last := drains(time.Second)
-			_ = n.Apply(t.Context(), last) // a guard that was killed does not take it
-			if err := n.awaitStop(t.Context()); err != nil {
+			_ = f.Apply(t.Context(), last) // a guard that was killed does not take it
+			if err := f.awaitStop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			gone := bootclock.System{}.Now()
@@ -306,57 +356,81 @@ func TestPlannedStopWithoutItsGuard(t *testing.T) {
 	}
 }
 
-func TestOwnEndIsTold(t *testing.T) {
-	n := raise(t, `sleep 0.1; exit 3`)
-	n.apply(leads("7", time.Minute))
-	n.within("its end is told", func() bool { return len(n.told()) == 1 })
-	e := n.told()[0]
-	if e.Token != "7" || e.Status != 3 || e.Ordered || e.Ran < 50*time.Millisecond || e.Ran > 8*time.Second {
-		t.Errorf("got %+v", e)
+// A command that ends by itself ends its term, and another one runs in the next term.
+func TestOwnEndEndsTheTerm(t *testing.T) {
+	f := run(t, `sleep 0.1; exit 3`)
+	f.apply(leads("7", time.Minute))
+	if got, want := f.ended(1), "healthy false: the command ended with status 3"; got != want {
+		t.Errorf("got %q; want %q", got, want)
 	}
-	n.apply(leads("7", time.Minute)) // the term is not over at once
-	n.apply(leadership.Leadership{})
-	n.apply(leads("8", time.Minute))
-	n.within("the next one's end is told", func() bool { return len(n.told()) == 2 })
+	f.apply(leads("7", time.Minute)) // the term is not over at once
+	f.apply(leadership.Leadership{})
+	f.within("the pause ends", func() bool { return len(f.recorded()) == 2 })
+	f.apply(leads("8", time.Minute))
+	f.ended(2)
+	if got := f.Status(); got != 3 {
+		t.Errorf("got status %d; want 3", got)
+	}
+}
+
+// Process signals of this process reach the command's group, but for those that end the sidecar.
+func TestSignalsAreForwarded(t *testing.T) {
+	f := run(t, `for s in HUP USR1 USR2 WINCH; do trap "echo $s >>\$DIR/signals" $s; done
+echo $$ >$DIR/main; while :; do sleep 0.02; done`)
+	f.apply(leads("7", time.Minute))
+	f.pid("main")
+	for i, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH} {
+		if err := syscall.Kill(os.Getpid(), s); err != nil {
+			t.Fatal(err)
+		}
+		f.within("the command gets "+s.String(), func() bool {
+			got, _ := os.ReadFile(filepath.Join(f.dir, "signals"))
+			return strings.Count(string(got), "\n") == i+1
+		})
+	}
+	for _, s := range forwarded() {
+		if s == syscall.SIGTERM || s == syscall.SIGINT {
+			t.Errorf("%s is forwarded, and ends the sidecar", s)
+		}
+	}
 }
 
 // The guard is lost: what it left is killed, the term given up, and the next term runs with another guard.
 func TestLostGuardIsReplaced(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
-			n := raise(t, stubborn)
-			n.apply(leads("7", time.Minute))
-			main, daemon := n.pid("7"), n.pid("daemon")
-			if err := syscall.Kill(n.guardPID(), sig); err != nil {
+			f := run(t, stubborn)
+			f.apply(leads("7", time.Minute))
+			main, daemon := f.pid("7"), f.pid("daemon")
+			if err := syscall.Kill(f.guardPID(), sig); err != nil {
 				t.Fatal(err)
 			}
 			if sig == syscall.SIGSTOP {
-				n.apply(leads("7", time.Minute)) // it does not hear of this renewal
+				f.apply(leads("7", time.Minute)) // it does not take this renewal
 			}
-			n.within("the loss is told", func() bool { return len(n.told()) == 1 })
-			if e := n.told()[0]; e.Token != "7" || e.Signal != syscall.SIGKILL || lives(main) || lives(daemon) {
-				t.Errorf("got %+v; main lives: %t, daemon lives: %t", e, lives(main), lives(daemon))
+			if got, want := f.ended(1), "healthy false: the command ended with status 137"; got != want || lives(main) || lives(daemon) {
+				t.Errorf("got %q; want %q; main lives: %t, daemon lives: %t", got, want, lives(main), lives(daemon))
 			}
-			if err := n.awaitStop(t.Context()); err != nil {
+			if err := f.awaitStop(t.Context()); err != nil {
 				t.Error(err)
 			}
-			n.within("another guard takes orders", func() bool { return n.Apply(t.Context(), leads("8", time.Minute)) == nil })
-			n.pid("8")
+			f.within("another guard takes orders", func() bool { return f.Apply(t.Context(), leads("8", time.Minute)) == nil })
+			f.pid("8")
 		})
 	}
 }
 
 // A guard that is frozen while its program is to stop does not save the program.
 func TestFrozenGuardDoesNotSaveTheProgram(t *testing.T) {
-	n := raise(t, stubborn)
+	f := run(t, stubborn)
 	l := leads("7", 500*time.Millisecond)
-	n.apply(l)
-	main, daemon := n.pid("7"), n.pid("daemon")
-	if err := syscall.Kill(n.guardPID(), syscall.SIGSTOP); err != nil {
+	f.apply(l)
+	main, daemon := f.pid("7"), f.pid("daemon")
+	if err := syscall.Kill(f.guardPID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	n.apply(leadership.Leadership{})
-	if err := n.awaitStop(t.Context()); err != nil {
+	f.apply(leadership.Leadership{})
+	if err := f.awaitStop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if gone := (bootclock.System{}).Now(); lives(main) || lives(daemon) || l.ValidUntil.Add(margin+400*time.Millisecond).Before(gone) {
@@ -364,21 +438,21 @@ func TestFrozenGuardDoesNotSaveTheProgram(t *testing.T) {
 	}
 }
 
-// An order that the guard has not heard yet tells nothing of what lives.
-func TestUnheardOrderIsNoProof(t *testing.T) {
-	n := raise(t, obedient)
-	if err := syscall.Kill(n.guardPID(), syscall.SIGSTOP); err != nil {
+// While the guard has not taken an order, its last report proves nothing.
+func TestOrderNotTakenIsNoProof(t *testing.T) {
+	f := run(t, obedient)
+	if err := syscall.Kill(f.guardPID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	n.apply(leads("7", time.Minute))
-	n.apply(leadership.Leadership{})
-	if n.State(false) != sight.Running {
+	f.apply(leads("7", time.Minute))
+	f.apply(leadership.Leadership{})
+	if f.State(false) != sight.Running {
 		t.Error("the program counts as gone, though the guard may have started it")
 	}
-	if err := syscall.Kill(n.guardPID(), syscall.SIGCONT); err != nil {
+	if err := syscall.Kill(f.guardPID(), syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.awaitStop(t.Context()); err != nil {
+	if err := f.awaitStop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -430,26 +504,6 @@ func TestFromDocument(t *testing.T) {
 	} {
 		if got := FromDocument(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
-		}
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	var b Backoff
-	for i, step := range []struct{ ran, want time.Duration }{
-		{0, time.Second},
-		{0, 2 * time.Second},
-		{time.Second, 4 * time.Second},
-		{0, 8 * time.Second},
-		{0, 16 * time.Second},
-		{0, 32 * time.Second},
-		{0, time.Minute},
-		{59 * time.Second, time.Minute},
-		{time.Minute, time.Second},
-		{0, 2 * time.Second},
-	} {
-		if got := b.Next(step.ran); got != step.want {
-			t.Errorf("step %d, after %s: got %s; want %s", i, step.ran, got, step.want)
 		}
 	}
 }

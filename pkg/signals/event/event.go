@@ -8,27 +8,27 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
 const (
-	// attemptTimeout bounds one Apply, both of its requests together.
+	// attemptTimeout bounds one Event, both of its requests together.
 	attemptTimeout = 3 * time.Second
-	// worth is how long an Event is tried for.
+	// worth is how long the Event of a transition is tried for.
 	worth = time.Minute
+	// queued bounds the warnings that wait: an API server that takes none of these would take no more.
+	queued = 8
+	// lastWarnings bounds the recording of the warnings that wait when Run ends.
+	lastWarnings = time.Second
 )
-
-// API sends one request to the API server and returns the answer's body. Errors of requests that the server answered
-// have a method HTTPStatus() int.
-type API interface {
-	Send(ctx context.Context, method, path string, body []byte) ([]byte, error)
-}
 
 // Config says who records; all of it but Host is needed.
 type Config struct {
 	// API is the way to the API server.
-	API API
+	API apiserver.Client
 	// Host is the node's name; "" where it is not known.
 	Host string
 	// Clock judges terms, and its wall clock dates the Events.
@@ -37,9 +37,10 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Signal records the beginning and the end of this replica's terms.
+// Signal records the beginning and the end of this replica's terms, and warnings.
 type Signal struct {
-	cfg Config
+	cfg      Config
+	warnings chan warning
 
 	recorded string            // the token whose beginning was recorded and whose end was not; "" for none
 	lease    reference         // as of that beginning
@@ -48,13 +49,21 @@ type Signal struct {
 	wall     time.Time
 }
 
+var _ signals.Signal = (*Signal)(nil)
+
+// warning is an Event that is no transition.
+type warning struct {
+	of              leadership.Leadership // names the Lease
+	reason, message string
+}
+
 // New returns the signal. It contacts nobody.
-func New(cfg Config) *Signal { return &Signal{cfg: cfg} }
+func New(cfg Config) *Signal { return &Signal{cfg: cfg, warnings: make(chan warning, queued)} }
 
 // Name returns "lease-events"; "events" is the stream over HTTP.
 func (s *Signal) Name() string { return "lease-events" }
 
-// Apply records the transition that leads to the level, if it is one. It takes 3 s at the most.
+// Apply records the transition that leads to l, if it is one. It takes 3 s at the most.
 func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	now := s.cfg.Clock.Now()
 	l = l.At(now)
@@ -71,20 +80,16 @@ func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	if err != nil && !refused(err) && s.cfg.Clock.Now().Sub(s.since) < worth {
 		return err
 	}
-	if err != nil { // handled here: nobody tries again
-		s.cfg.Log.Warn("event given up", "lease", l.Lease, "error", err)
+	if err != nil {
+		s.giveUp(l, err)
 	}
 	s.recorded, s.since = l.Token, 0
 	return nil
 }
 
-// refused reports whether the API server will not take it in another attempt either.
+// refused reports whether the API server would refuse another attempt too.
 func refused(err error) bool {
-	var answered interface{ HTTPStatus() int }
-	if !errors.As(err, &answered) {
-		return false
-	}
-	code := answered.HTTPStatus()
+	code := apiserver.Status(err)
 	return code >= 400 && code < 500 && code != http.StatusTooManyRequests && code != http.StatusRequestTimeout
 }
 
@@ -100,5 +105,50 @@ func (s *Signal) record(ctx context.Context, l leadership.Leadership) error {
 	if l.IsLeader {
 		what = "became leader"
 	}
-	return s.post(ctx, s.object(s.lease, s.wall, word{"Normal", "LeaderElection", l.Identity + " " + what}))
+	return s.post(ctx, s.object(s.lease, s.wall, text{"Normal", "LeaderElection", l.Identity + " " + what}))
+}
+
+// Warn queues one Event of the type Warning on the Lease that l names, for Run to record. It never blocks: where 8 wait
+// already, the Event is given up. It may be called from several goroutines at once.
+func (s *Signal) Warn(l leadership.Leadership, reason, message string) {
+	select {
+	case s.warnings <- warning{l, reason, message}:
+	default:
+		s.giveUp(l, errors.New("too many Events wait"))
+	}
+}
+
+// Run records the warnings until ctx ends, each in one attempt of at most 3 s; and then those that wait, for at most 1 s.
+func (s *Signal) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case w := <-s.warnings:
+			s.warn(ctx, w)
+		case <-ctx.Done():
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWarnings)
+	defer cancel()
+	for len(s.warnings) > 0 {
+		s.warn(last, <-s.warnings)
+	}
+}
+
+func (s *Signal) warn(ctx context.Context, w warning) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	lease, err := s.find(ctx, w.of)
+	if err != nil {
+		err = fmt.Errorf("read the Lease for an Event: %w", err)
+	} else {
+		err = s.post(ctx, s.object(lease, s.cfg.Clock.Wall(), text{"Warning", w.reason, w.message}))
+	}
+	if err != nil {
+		s.giveUp(w.of, err)
+	}
+}
+
+// giveUp logs that an Event is not recorded. Nobody tries it again.
+func (s *Signal) giveUp(l leadership.Leadership, err error) {
+	s.cfg.Log.Warn("event given up", "reason", "EventGivenUp", "lease", l.Lease, "error", err)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -14,25 +13,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// clock stands still unless it is set.
-type clock struct{ now bootclock.Instant }
-
-func (c *clock) Now() bootclock.Instant { return c.now }
-func (c *clock) Wall() time.Time        { return time.Unix(1_800_000_000, int64(c.now)).UTC() }
-
-// NewTimer returns a timer that looks at this clock.
-func (c *clock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
-
-type refusal int
-
-func (r refusal) Error() string   { return fmt.Sprintf("refused with %d", int(r)) }
-func (r refusal) HTTPStatus() int { return int(r) }
+func refusal(status int) error {
+	return &apiserver.StatusError{Status: status, Err: errors.New("refused")}
+}
 
 // script answers for the API server, whose own judgement of an Event is tested on the real one, in test/integration.
 type script struct {
@@ -56,28 +47,27 @@ func (s *script) Send(_ context.Context, method, path string, body []byte) ([]by
 }
 
 const (
-	get    = "GET /apis/coordination.k8s.io/v1/namespaces/default/leases/acme-1"
-	began  = "POST /api/v1/namespaces/default/events web-0_x became leader"
-	ending = "POST /api/v1/namespaces/default/events web-0_x stopped leading"
+	get    = "GET /apis/coordination.k8s.io/v1/namespaces/default/leases/acme-752b7817f6"
+	began  = "POST /api/v1/namespaces/default/events web-5d9_id became leader"
+	ending = "POST /api/v1/namespaces/default/events web-5d9_id stopped leading"
 )
 
-func level(c *clock, token string) leadership.Leadership {
-	l := leadership.Leadership{Lease: "acme-1", Namespace: "default", Identity: "web-0_x"}
-	if token != "" {
-		l.IsLeader, l.Token, l.ValidUntil = true, token, c.now.Add(10*time.Second)
+func known(c *clocktest.Hand, token string) leadership.Leadership {
+	if token == "" {
+		return leadershiptest.Standby("")
 	}
-	return l
+	return leadershiptest.Leading(c, token)
 }
 
-func newSignal() (*Signal, *script, *clock, *bytes.Buffer) {
-	api, c, log := &script{uid: "lease-uid"}, &clock{now: 1}, &bytes.Buffer{}
+func newSignal() (*Signal, *script, *clocktest.Hand, *bytes.Buffer) {
+	api, c, log := &script{uid: "lease-uid"}, clocktest.NewHand(), &bytes.Buffer{}
 	return New(Config{API: api, Host: "node-1", Clock: c, Log: slog.New(slog.NewTextHandler(log, nil))}), api, c, log
 }
 
 func TestTransitionsAreRecorded(t *testing.T) {
 	s, api, c, _ := newSignal()
 	for _, token := range []string{"", "", "48", "48", "50", "", ""} {
-		if err := s.Apply(t.Context(), level(c, token)); err != nil {
+		if err := s.Apply(t.Context(), known(c, token)); err != nil {
 			t.Errorf("Apply: %v", err)
 		}
 	}
@@ -85,10 +75,10 @@ func TestTransitionsAreRecorded(t *testing.T) {
 	if diff := cmp.Diff(want, api.sent); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
-	const event = `{"kind":"Event","apiVersion":"v1","metadata":{"name":"acme-1.18fae27693b40001","namespace":"default"},` +
-		`"involvedObject":{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","namespace":"default","name":"acme-1","uid":"lease-uid","resourceVersion":"9"},` +
-		`"reason":"LeaderElection","message":"web-0_x stopped leading","source":{"component":"lease-sidecar","host":"node-1"},` +
-		`"firstTimestamp":"2027-01-15T08:00:00Z","lastTimestamp":"2027-01-15T08:00:00Z","count":1,"type":"Normal","reportingComponent":"lease-sidecar"}`
+	const event = `{"kind":"Event","apiVersion":"v1","metadata":{"name":"acme-752b7817f6.18ea55ac4e7b4000","namespace":"default"},` +
+		`"involvedObject":{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","namespace":"default","name":"acme-752b7817f6","uid":"lease-uid","resourceVersion":"9"},` +
+		`"reason":"LeaderElection","message":"web-5d9_id stopped leading","source":{"component":"lease-sidecar","host":"node-1"},` +
+		`"firstTimestamp":"2026-11-22T10:00:00Z","lastTimestamp":"2026-11-22T10:00:00Z","count":1,"type":"Normal","reportingComponent":"lease-sidecar"}`
 	if diff := cmp.Diff(event, string(api.last)); diff != "" {
 		t.Errorf("Event (-want +got):\n%s", diff)
 	}
@@ -111,8 +101,8 @@ func TestBestEffort(t *testing.T) {
 			s, api, c, log := newSignal()
 			api.fault = tc.fault
 			for range 120 {
-				_ = s.Apply(t.Context(), level(c, "48"))
-				c.now = c.now.Add(time.Second)
+				_ = s.Apply(t.Context(), known(c, "48"))
+				c.Advance(time.Second)
 			}
 			if len(api.sent) != tc.tries {
 				t.Errorf("%d attempts, want %d", len(api.sent), tc.tries)
@@ -121,12 +111,40 @@ func TestBestEffort(t *testing.T) {
 				t.Errorf("the log says %d times that an event was given up, want once:\n%s", got, log)
 			}
 			api.fault, api.sent = nil, nil
-			if err := s.Apply(t.Context(), level(c, "")); err != nil {
+			if err := s.Apply(t.Context(), known(c, "")); err != nil {
 				t.Errorf("Apply: %v", err)
 			}
 			if diff := cmp.Diff([]string{get, ending}, api.sent); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Warnings are recorded in their order while Run runs, and those that wait at its end; a ninth that waits is given up.
+func TestWarnings(t *testing.T) {
+	s, api, c, log := newSignal()
+	s.Warn(known(c, "48"), "DrainAbandoned", "web-5d9_id gave up")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.Run(ctx)
+	if diff := cmp.Diff([]string{get, "POST /api/v1/namespaces/default/events web-5d9_id gave up"}, api.sent); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	for _, want := range []string{`"type":"Warning"`, `"reason":"DrainAbandoned"`} {
+		if !strings.Contains(string(api.last), want) {
+			t.Errorf("Event %s, want it to say %s", api.last, want)
+		}
+	}
+	api.fault = refusal(403)
+	for range queued + 1 {
+		s.Warn(known(c, ""), "DrainAbandoned", "one of many")
+	}
+	s.Run(ctx)
+	if got := strings.Count(log.String(), "event given up"); got != queued+1 {
+		t.Errorf("the log says %d times that an event was given up, want %d:\n%s", got, queued+1, log)
+	}
+	if !strings.Contains(log.String(), "too many Events wait") {
+		t.Errorf("the log does not say that too many wait:\n%s", log)
 	}
 }

@@ -61,14 +61,14 @@ func (s *Signal) find(ctx context.Context, l leadership.Leadership) (reference, 
 	return r, nil
 }
 
-// word is what an Event says.
-type word struct{ kind, reason, message string }
+// text is what an Event says.
+type text struct{ kind, reason, message string }
 
 // object makes the Event. Its name is the Lease's and the time in hexadecimal nanoseconds, as client-go's.
-func (s *Signal) object(lease reference, wall time.Time, w word) object {
+func (s *Signal) object(lease reference, wall time.Time, t text) object {
 	o := object{
-		Kind: "Event", APIVersion: "v1", InvolvedObject: lease, Reason: w.reason, Message: w.message, Count: 1,
-		Type: w.kind, ReportingComponent: component,
+		Kind: "Event", APIVersion: "v1", InvolvedObject: lease, Reason: t.reason, Message: t.message, Count: 1,
+		Type: t.kind, ReportingComponent: component,
 	}
 	at := wall.UTC().Truncate(time.Second) // the field's form has no more
 	o.FirstTimestamp, o.LastTimestamp = at, at
@@ -85,20 +85,8 @@ func (s *Signal) post(ctx context.Context, o object) error {
 		return fmt.Errorf("print the Event: %w", err)
 	}
 	if _, err := s.cfg.API.Send(ctx, http.MethodPost, "/api/v1/namespaces/"+o.Metadata.Namespace+"/events", body); err != nil {
-		return fmt.Errorf(`record an Event (--events needs this rule in the Role of the pod's ServiceAccount: `+
+		return fmt.Errorf(`record an Event (it needs this rule in the Role of the pod's ServiceAccount: `+
 			`{apiGroups: [""], resources: ["events"], verbs: ["create"]}): %w`, err)
 	}
 	return nil
-}
-
-// Warn records one Event of the type Warning on the Lease that l names. It takes 3 s at the most, and tries once. It may be
-// called while [Signal.Apply] runs.
-func (s *Signal) Warn(ctx context.Context, l leadership.Leadership, reason, message string) error {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
-	defer cancel()
-	lease, err := s.find(ctx, l)
-	if err != nil {
-		return fmt.Errorf("read the Lease for an Event: %w", err)
-	}
-	return s.post(ctx, s.object(lease, s.cfg.Clock.Wall(), word{"Warning", reason, message}))
 }

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
 const (
@@ -31,7 +33,7 @@ type misfit struct{ error }
 // Config says whose pod is labelled; all of it is needed.
 type Config struct {
 	// API is the way to the API server.
-	API API
+	API apiserver.Client
 	// Namespace, Pod and UID name this replica's own pod.
 	Namespace, Pod, UID string
 	// Label is what the leader's pod bears.
@@ -55,6 +57,8 @@ type Signal struct {
 	refused string
 	until   bootclock.Instant
 }
+
+var _ signals.Signal = (*Signal)(nil)
 
 // New returns the signal. It contacts nobody.
 func New(cfg Config) *Signal {
@@ -104,7 +108,7 @@ func lasting(err error) bool {
 	if never := (misfit{}); errors.As(err, &never) {
 		return true
 	}
-	switch code := status(err); code {
+	switch code := apiserver.Status(err); code {
 	case http.StatusNotFound, http.StatusConflict, http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return false
 	default:
@@ -135,7 +139,7 @@ func (s *Signal) inspect(ctx context.Context, leading bool) error {
 	pod, err := s.pods.get(ctx, s.cfg.Pod)
 	switch {
 	case err == nil && pod.UID == s.cfg.UID:
-	case !leading && (err == nil || status(err) == http.StatusNotFound):
+	case !leading && (err == nil || apiserver.Status(err) == http.StatusNotFound):
 		return nil // another pod, or none: nothing of ours bears the label
 	case err == nil:
 		return misfit{fmt.Errorf("label pod %s: it has UID %s, not %s: set POD_UID from the downward API's metadata.uid",
@@ -144,7 +148,7 @@ func (s *Signal) inspect(ctx context.Context, leading bool) error {
 		return err
 	}
 	if value, taken := pod.Labels[s.cfg.Label.Key]; taken && value != s.cfg.Label.Value {
-		return misfit{fmt.Errorf("label pod %s: it bears %s=%s already, which is not ours to change: give --label another key",
+		return misfit{fmt.Errorf("label pod %s: it bears %s=%s already, which is not ours to change: choose another key",
 			s.cfg.Pod, s.cfg.Label.Key, value)}
 	}
 	s.inspected = true
@@ -168,7 +172,7 @@ func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata
 			marked = pod.Annotations[key] == mark
 		case theirs == lease(l):
 			// On the version that was listed: should that pod lead by now, its new mark is not taken off.
-			if err := s.pods.patch(ctx, pod, key, nil, nil); err != nil && status(err) != http.StatusNotFound {
+			if err := s.pods.patch(ctx, pod, key, nil, nil); err != nil && apiserver.Status(err) != http.StatusNotFound {
 				faults = append(faults, err)
 			}
 		}

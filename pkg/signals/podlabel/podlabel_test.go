@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -27,10 +28,9 @@ func (c *clock) Wall() time.Time        { return time.Unix(0, int64(c.now)) }
 // NewTimer returns a timer that looks at this clock.
 func (c *clock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
 
-type refusal int
-
-func (r refusal) Error() string   { return fmt.Sprintf("refused with %d", int(r)) }
-func (r refusal) HTTPStatus() int { return int(r) }
+func refusal(status int) error {
+	return &apiserver.StatusError{Status: status, Err: fmt.Errorf("refused with %d", status)}
+}
 
 // script notes the requests and answers with pods, or with a fault. What the API server itself does with them is
 // tested on the real one, in test/integration.
@@ -272,7 +272,7 @@ func TestOneFaultDoesNotStopTheRest(t *testing.T) {
 		}
 		return nil
 	}
-	if err := newSignal(api, c).Apply(t.Context(), leads(c, "48")); status(err) != 409 {
+	if err := newSignal(api, c).Apply(t.Context(), leads(c, "48")); apiserver.Status(err) != 409 {
 		t.Errorf("Apply: %v, want the conflict", err)
 	}
 	api.want(t, get, list, other, on("48"))

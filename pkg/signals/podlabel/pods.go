@@ -3,17 +3,12 @@ package podlabel
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-)
 
-// API sends one request to the API server and returns the answer's body. A PATCH is a JSON merge patch. Errors of
-// requests that the server answered have a method HTTPStatus() int.
-type API interface {
-	Send(ctx context.Context, method, path string, body []byte) ([]byte, error)
-}
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
+)
 
 // metadata is what the signal reads of a pod.
 type metadata struct {
@@ -26,7 +21,7 @@ type metadata struct {
 
 // pods speaks of the pods of one namespace.
 type pods struct {
-	api       API
+	api       apiserver.Client
 	namespace string
 }
 
@@ -45,7 +40,7 @@ func (p pods) get(ctx context.Context, name string) (metadata, error) {
 		err = json.Unmarshal(answer, &pod)
 	}
 	if err != nil {
-		return metadata{}, fmt.Errorf("read pod %s: %w", name, mend(err))
+		return metadata{}, fmt.Errorf("read pod %s: %w", name, explain(err))
 	}
 	return pod.Metadata, nil
 }
@@ -58,7 +53,7 @@ func (p pods) list(ctx context.Context, label Label) ([]metadata, error) {
 		err = json.Unmarshal(answer, &list)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the pods with label %s: %w", label, mend(err))
+		return nil, fmt.Errorf("list the pods with label %s: %w", label, explain(err))
 	}
 	found := make([]metadata, 0, len(list.Items))
 	for _, item := range list.Items {
@@ -88,34 +83,25 @@ func (p pods) patch(ctx context.Context, pod metadata, key string, label, annota
 		return fmt.Errorf("print the patch: %w", err)
 	}
 	if _, err := p.api.Send(ctx, http.MethodPatch, p.path(pod.Name), body); err != nil {
-		return fmt.Errorf("label pod %s: %w", pod.Name, mend(err))
+		return fmt.Errorf("label pod %s: %w", pod.Name, explain(err))
 	}
 	return nil
 }
 
-// status returns the HTTP status that the API server answered with, or 0 where it did not.
-func status(err error) int {
-	var answered interface{ HTTPStatus() int }
-	if errors.As(err, &answered) {
-		return answered.HTTPStatus()
-	}
-	return 0
-}
-
 // gone reports whether the pod is not there any more, or is another one by now.
 func gone(err error) bool {
-	switch status(err) {
+	switch apiserver.Status(err) {
 	case http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
 		return true
 	}
 	return false
 }
 
-// mend says what to do about a refusal.
-func mend(err error) error {
-	if status(err) != http.StatusForbidden {
+// explain adds the missing rule to a refusal.
+func explain(err error) error {
+	if apiserver.Status(err) != http.StatusForbidden {
 		return err
 	}
-	return fmt.Errorf(`%w; --label needs this rule in the Role of the pod's ServiceAccount: `+
+	return fmt.Errorf(`%w; the label needs this rule in the Role of the pod's ServiceAccount: `+
 		`{apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "patch"]}, and an admission policy that lets the patch pass`, err)
 }

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -63,45 +63,9 @@ type Config struct {
 // Guard is another process that acts at a deadline which nobody has moved. Its methods must not block for long.
 type Guard interface {
 	// Arm replaces whatever order stands.
-	Arm(Order) error
+	Arm(procfs.Order) error
 	// Disarm takes the order back.
 	Disarm()
-}
-
-// Order is what a guard does unless it gets another order in time.
-type Order struct {
-	// Deadline is when to send Signal.
-	Deadline bootclock.Instant
-	// PID and StartTime (field 22 of /proc/PID/stat) say to whom.
-	PID       int
-	StartTime uint64
-	// Signal is sent at Deadline.
-	Signal Signo
-	// Gain is what Signal takes back: where the process has not taken it yet when Signal is sent, Signal follows once
-	// more; 0: nothing.
-	Gain Signo
-	// Kill is when to send SIGKILL after it, to the process, its descendants and Kin; zero: never.
-	Kill bootclock.Instant
-	// Kin are other processes of the workload that were seen.
-	Kin []Member
-}
-
-// Member is a process, named as Order does.
-type Member struct {
-	// PID is its number, StartTime field 22 of /proc/PID/stat: a number alone is given out again.
-	PID       int
-	StartTime uint64
-}
-
-// equal reports whether both orders are the same.
-func (o Order) equal(other Order) bool {
-	return o.Deadline == other.Deadline && o.PID == other.PID && o.StartTime == other.StartTime && o.Signal == other.Signal &&
-		o.Gain == other.Gain && o.Kill == other.Kill && slices.Equal(o.Kin, other.Kin)
-}
-
-// due reports whether the guard has acted, unless the order is nothing.
-func (o Order) due(now bootclock.Instant) bool {
-	return !o.Deadline.IsZero() && !now.Before(o.Deadline)
 }
 
 // Validate reports every fault of what the user chose at once, each with the flag, its value and the mend, as a

@@ -78,7 +78,7 @@ func TestGainIsForTheSuccessor(t *testing.T) {
 				if n := r.told("true"); n != 0 {
 					t.Fatalf("%d gains told to a process that was told to end\n%s", n, r.log)
 				}
-				if got := r.guard.last(); !got.equal(order) {
+				if got := r.guard.last(); !got.Equal(order) {
 					t.Errorf("the guard has %+v; want %+v: the kill deadline stands", got, order)
 				}
 				r.sees("it ends", sight.Running, sight.Running)
@@ -200,7 +200,7 @@ func TestGuardsStopHoldsAGainBack(t *testing.T) {
 	if n := r.told("true"); n != 1 {
 		t.Errorf("%d gains told; want the first alone", n)
 	}
-	if got := r.guard.last(); !got.equal(order) {
+	if got := r.guard.last(); !got.Equal(order) {
 		t.Errorf("the guard has %+v; want %+v", got, order)
 	}
 	r.looking()

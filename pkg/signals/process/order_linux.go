@@ -2,7 +2,9 @@ package process
 
 import (
 	"fmt"
+	"syscall"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -19,14 +21,14 @@ func (p *Process) arm(until bootclock.Instant) error {
 	if p.cfg.Guard == nil || p.cfg.OnLost == 0 {
 		return nil
 	}
-	order := Order{Deadline: until, PID: h.pid, StartTime: h.start, Signal: p.cfg.OnLost}
+	order := procfs.Order{ID: h.id(), Deadline: until, Signal: syscall.Signal(p.cfg.OnLost)}
 	if p.cfg.ordered() {
-		order.Gain = p.cfg.OnElected
+		order.Gain = syscall.Signal(p.cfg.OnElected)
 	}
 	if p.cfg.Fence {
 		order.Kill, order.Kin = until.Add(p.cfg.KillMargin/2), members(p.kin, h.pid)
 	}
-	if order.equal(p.order) {
+	if order.Equal(p.order) {
 		return nil
 	}
 	if err := p.cfg.Guard.Arm(order); err != nil {
@@ -53,10 +55,10 @@ func (p *Process) handFence() {
 		return
 	}
 	// A guard whose sidecar has died sends the signal at once: CONT does no harm.
-	order := Order{
-		Deadline: p.kill, PID: chief.pid, StartTime: chief.start, Signal: cont, Kill: p.kill, Kin: members(p.condemned(), chief.pid),
+	order := procfs.Order{
+		ID: chief.id(), Deadline: p.kill, Signal: syscall.SIGCONT, Kill: p.kill, Kin: members(p.condemned(), chief.pid),
 	}
-	if order.equal(p.order) {
+	if order.Equal(p.order) {
 		return
 	}
 	if err := p.cfg.Guard.Arm(order); err != nil { // the fence is ours too
@@ -77,11 +79,11 @@ func (p *Process) handRest() {
 }
 
 // members names the entries for the guard, but for the process with that pid.
-func members(entries []entry, but int) []Member {
-	var named []Member
+func members(entries []entry, but int) []procfs.ID {
+	var named []procfs.ID
 	for _, e := range entries[:min(len(entries), kinMax)] {
 		if e.pid != but {
-			named = append(named, Member{PID: e.pid, StartTime: e.start})
+			named = append(named, e.id())
 		}
 	}
 	return named
@@ -91,5 +93,12 @@ func (p *Process) disarm() {
 	if p.order.PID != 0 {
 		p.cfg.Guard.Disarm()
 	}
-	p.order = Order{}
+	p.order = procfs.Order{}
 }
+
+// due reports whether the guard has acted, unless the order is nothing.
+func due(o procfs.Order, now bootclock.Instant) bool {
+	return !o.Deadline.IsZero() && !now.Before(o.Deadline)
+}
+
+func (e entry) id() procfs.ID { return procfs.ID{PID: e.pid, Start: e.start} }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
@@ -28,7 +29,7 @@ type Process struct {
 	work    []entry           // kin at the end of the term, and what they have started since: the stop is that they are gone
 	awaits  bool              // this replica leads, and nobody is told before what was told to end is gone
 	strays  bool              // what an ended process left behind has been told
-	order   Order             // what the guard has; zero: nothing
+	order   procfs.Order      // what the guard has; zero: nothing
 	kill    bootclock.Instant // when the fence strikes; zero: not
 	stop    killtime.Stop     // of the last term's work, where there is a fence
 	drain   drain             // the newest, where the newest level is one's
@@ -81,7 +82,7 @@ func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
 
 // upToDate reports whether the process is there and has been told: then a level is but a renewal.
 func (p *Process) upToDate(now bootclock.Instant) bool {
-	if p.held != nil && p.held.told.leading && p.order.due(now) {
+	if p.held != nil && p.held.told.leading && due(p.order, now) {
 		// The guard was faster than the news, and has told it the loss.
 		p.held.told, p.held.handled = told{}, now.Add(gainAfterLoss)
 		p.dismissedByGuard(now)

@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
@@ -164,24 +165,24 @@ func (j *journal) String() string {
 // test/process.
 type book struct {
 	mu     sync.Mutex
-	orders []Order
+	orders []procfs.Order
 	err    error
 }
 
-func (b *book) Arm(o Order) error {
+func (b *book) Arm(o procfs.Order) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.orders = append(b.orders, o)
 	return b.err
 }
 
-func (b *book) Disarm() { _ = b.Arm(Order{}) }
+func (b *book) Disarm() { _ = b.Arm(procfs.Order{}) }
 
-func (b *book) last() Order {
+func (b *book) last() procfs.Order {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.orders) == 0 {
-		return Order{}
+		return procfs.Order{}
 	}
 	return b.orders[len(b.orders)-1]
 }
@@ -313,8 +314,8 @@ func TestLevelsReachTheProcessOnce(t *testing.T) {
 	a.says(t, "SIGUSR2")
 	until := r.lead("1", time.Minute)
 	a.says(t, "SIGUSR1")
-	want := Order{Deadline: until, PID: a.pid(), StartTime: state(t, a.pid()).start, Signal: usr2, Gain: usr1}
-	if got := r.guard.last(); !got.equal(want) {
+	want := procfs.Order{ID: state(t, a.pid()).id(), Deadline: until, Signal: syscall.Signal(usr2), Gain: syscall.Signal(usr1)}
+	if got := r.guard.last(); !got.Equal(want) {
 		t.Errorf("the guard has %+v; want %+v", got, want)
 	}
 	if until = r.lead("1", 2*time.Minute); r.guard.last().Deadline != until {
@@ -332,7 +333,7 @@ func TestLevelsReachTheProcessOnce(t *testing.T) {
 	r.lose()
 	r.lose()
 	hears("SIGUSR2")
-	if got := r.guard.last(); !got.equal(Order{}) {
+	if got := r.guard.last(); !got.Equal(procfs.Order{}) {
 		t.Errorf("the guard has %+v after the loss; want nothing", got)
 	}
 	r.lead("3", time.Minute)
@@ -501,7 +502,7 @@ time.sleep(0.2)`)
 		t.Errorf("the guard kills at %s; want %s", got, want)
 	}
 	r.lose()
-	if got := r.guard.last(); got.Kill != until.Add(500*time.Millisecond) || got.Signal != cont {
+	if got := r.guard.last(); got.Kill != until.Add(500*time.Millisecond) || got.Signal != syscall.SIGCONT {
 		t.Errorf("after the loss the guard has %+v; want the kill deadline and no signal that matters", got)
 	}
 	r.sees("a process that ignores its stop", sight.Running, sight.Running)

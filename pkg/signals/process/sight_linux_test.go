@@ -133,11 +133,11 @@ func TestFenceKillsWhatIsLeftBehind(t *testing.T) {
 	worker := r.worker(filepath.Join(dir, "worker"))
 	until := r.hold(1500 * time.Millisecond)
 	r.within(10*time.Second, "its process ends", func() bool { return state(t, a.pid()).over() })
-	want := Member{PID: worker, StartTime: state(t, worker).start}
+	want := state(t, worker).id()
 	r.within(5*time.Second, "the guard has the worker to kill", func() bool {
 		o := r.guard.last()
-		return o.Kill == until.Add(500*time.Millisecond) && o.Signal == cont &&
-			(slices.Contains(o.Kin, want) || o.PID == want.PID && o.StartTime == want.StartTime)
+		return o.Kill == until.Add(500*time.Millisecond) && o.Signal == syscall.SIGCONT &&
+			(slices.Contains(o.Kin, want) || o.ID == want)
 	})
 	r.sees("its worker works", sight.Running, sight.Running)
 	r.within(10*time.Second, "the worker is killed", func() bool { return state(t, worker).over() })

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -83,7 +84,7 @@ func TestLossIsTheLastWord(t *testing.T) {
 		if err := r.apply(leadership.Leadership{}); !errors.Is(err, errUntaken) {
 			t.Errorf("got %v of a loss that may be handled first; want to tell it again", err)
 		}
-		if got := r.guard.last(); !got.equal(armed) {
+		if got := r.guard.last(); !got.Equal(armed) {
 			t.Errorf("the guard has %+v; want %+v for as long as the loss is owed", got, armed)
 		}
 		wake()
@@ -93,7 +94,7 @@ func TestLossIsTheLastWord(t *testing.T) {
 		if after := a.heard(300 * time.Millisecond); len(after) > 0 && after[len(after)-1] != lost {
 			t.Errorf("heard %q last; want %s", after, lost)
 		}
-		if got := r.guard.last(); !got.equal(Order{}) {
+		if got := r.guard.last(); !got.Equal(procfs.Order{}) {
 			t.Errorf("the guard has %+v after the loss; want nothing", got)
 		}
 		if n := strings.Count(r.log.String(), "told the process"); n < 3 || n > 3+lossesMax {

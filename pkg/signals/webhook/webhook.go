@@ -13,6 +13,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
 const (
@@ -41,6 +42,8 @@ type Signal struct {
 	known bool // whether told is what the receiver has
 	told  leadership.Leadership
 }
+
+var _ signals.Signal = (*Signal)(nil)
 
 // New returns the signal. It contacts nobody.
 func New(cfg Config) *Signal {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/test/histories"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/histories"
 )
 
 const (

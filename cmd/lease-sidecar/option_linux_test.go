@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-multierror"
+	"github.com/urfave/cli/v2"
+)
+
+// The table says each flag once, and each is in use.
+func TestOptions(t *testing.T) {
+	used := map[string]bool{}
+	for _, command := range newApp(nil, nil, io.Discard, io.Discard).Commands {
+		for _, flag := range command.Flags {
+			used[flag.Names()[0]] = true
+		}
+	}
+	names := map[string]bool{}
+	for _, o := range options {
+		if names[o.name] || (o.alias != "" && names[o.alias]) {
+			t.Errorf("--%s is in the table twice", o.name)
+		}
+		names[o.name], names[o.alias] = true, true
+		if !used[o.name] {
+			t.Errorf("no command takes --%s", o.name)
+		}
+		if o.usage == "" || !strings.Contains(o.usage, "`") {
+			t.Errorf("--%s: the usage %q names no value in backquotes", o.name, o.usage)
+		}
+	}
+}
+
+// Kubernetes sets these for a Service named lease-sidecar (and LEASE_SIDECAR_PORT_4040_TCP_ADDR and the like).
+func TestNoOptionIsSetByAService(t *testing.T) {
+	service := regexp.MustCompile(`^LEASE_SIDECAR_(SERVICE_(HOST|PORT.*)|PORT.*)$`)
+	for _, o := range options {
+		if service.MatchString(o.env()) {
+			t.Errorf("--%s: a Service would set %s", o.name, o.env())
+		}
+	}
+}
+
+// asked runs an app whose one command takes all options, and hands what it was given to check.
+func asked(t *testing.T, check func(answers), args ...string) {
+	t.Helper()
+	var names []string
+	for _, o := range options {
+		names = append(names, o.name)
+	}
+	app := &cli.App{Flags: pick(names...), Action: func(c *cli.Context) error {
+		check(answers{&faults{}, c})
+		return nil
+	}}
+	if err := app.Run(append([]string{"test"}, args...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
+	want := func(want string, args ...string) {
+		t.Helper()
+		asked(t, func(a answers) {
+			if got := a.text("lease-duration"); got != want {
+				t.Errorf("got %q; want %q", got, want)
+			}
+		}, args...)
+	}
+	want("15s")
+	t.Setenv("LEASE_SIDECAR_LEASE_DURATION", "")
+	want("15s")
+	t.Setenv("LEASE_SIDECAR_LEASE_DURATION", "20s")
+	want("20s")
+	want("30s", "--lease-duration", "30s")
+	want("30s", "--lease-duration=30s")
+}
+
+func TestToggleNeedsNoValue(t *testing.T) {
+	for args, want := range map[string]bool{"": true, "--allow-step-down": true, "--allow-step-down=false": false} {
+		asked(t, func(a answers) {
+			if got := a.toggle("allow-step-down"); got != want || a.err() != nil {
+				t.Errorf("%q: got %v, %v; want %v", args, got, a.err(), want)
+			}
+		}, strings.Fields(args)...)
+	}
+}
+
+func TestAliasOfRenewInterval(t *testing.T) {
+	asked(t, func(a answers) {
+		if got := a.text("renew-interval"); got != "2s" {
+			t.Errorf("got %q; want 2s", got)
+		}
+	}, "--retry-period", "2s")
+}
+
+// A timing that follows from another is blamed only where no other is.
+func TestOnlyGivenTimingsAreBlamed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		want []string // how each fault begins
+	}{
+		"too short":               {[]string{"--lease-duration", "1.5s"}, []string{"--lease-duration 1.5s"}},
+		"deadline too small":      {[]string{"--renew-deadline", "1s"}, []string{"--renew-interval 3s"}},
+		"deadline past the lease": {[]string{"--renew-deadline", "15s"}, []string{"--renew-deadline 15s"}},
+		"all three": {
+			[]string{"--lease-duration", "2s", "--renew-deadline", "2s", "--renew-interval", "2s"},
+			[]string{"--lease-duration 2s", "--renew-deadline 2s", "--renew-interval 2s"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked(t, func(a answers) {
+				a.electorConfig("default")
+				var list *multierror.Error
+				if !errors.As(a.err(), &list) || len(list.Errors) != len(tc.want) {
+					t.Fatalf("got %v; want %d faults", a.err(), len(tc.want))
+				}
+				for i, want := range tc.want {
+					if got := list.Errors[i].Error(); !strings.HasPrefix(got, want+":") {
+						t.Errorf("got %q; want %q", got, want)
+					}
+				}
+			}, append([]string{"--workload", "deployment/web"}, tc.args...)...)
+		})
+	}
+}
+
+func TestSplitChild(t *testing.T) {
+	for name, tc := range map[string]struct{ args, own, child []string }{
+		"none":       {[]string{"x", "run"}, []string{"x", "run"}, nil},
+		"a command":  {[]string{"x", "run", "--", "sh", "--", "-c"}, []string{"x", "run"}, []string{"sh", "--", "-c"}},
+		"an empty":   {[]string{"x", "run", "--"}, []string{"x", "run"}, []string{}},
+		"help is it": {[]string{"x", "run", "--", "help"}, []string{"x", "run"}, []string{"help"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			own, child := splitChild(tc.args)
+			if diff := cmp.Diff([][]string{tc.own, tc.child}, [][]string{own, child}); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFlatten(t *testing.T) {
+	one, two, three := errors.New("one"), errors.New("two"), errors.New("three")
+	joined := multierror.Append(nil, one, errors.Join(two, three))
+	for name, tc := range map[string]struct {
+		err  error
+		want []error
+	}{
+		"none":           {nil, nil},
+		"one":            {one, []error{one}},
+		"joined, nested": {joined, []error{one, two, three}},
+	} {
+		got := flatten(tc.err)
+		if diff := cmp.Diff(tc.want, got, cmp.Comparer(errors.Is)); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+	}
+	if wrapped := errors.Join(one); len(flatten(wrapped)) != 1 {
+		t.Error("a join of one is not one")
+	}
+}
+
+// The exit codes are what scripts and probes rely on.
+func TestExitCodeOfNothingToDo(t *testing.T) {
+	if code := run(context.Background(), []string{"lease-sidecar", "no-such"}, nil, io.Discard, io.Discard); code != exitFault {
+		t.Errorf("got %d; want %d", code, exitFault)
+	}
+}
+
+// A workload that runs only while this replica leads is checked only then, and gets time to start.
+func TestHealthWhile(t *testing.T) {
+	for _, tc := range []struct {
+		args  []string
+		want  bool
+		grace string
+	}{
+		{nil, false, "0s"},
+		{[]string{"--on-lost", "TERM"}, false, "0s"},
+		{[]string{"--on-lost", "SIGSTOP"}, true, "30s"},
+		{[]string{"--on-lost", "tstp", "--health-start-grace", "5s"}, true, "5s"},
+		{[]string{"--on-lost", "STOP", "--health-while", "always"}, false, "0s"},
+		{[]string{"--health-while", "leading"}, true, "30s"},
+	} {
+		asked(t, func(a answers) {
+			check := a.health(a.startsLate())
+			if check.WhileLeading != tc.want || check.StartGrace.String() != tc.grace {
+				t.Errorf("%q: only while leading %v, grace %s; want %v, %s", tc.args, check.WhileLeading, check.StartGrace, tc.want, tc.grace)
+			}
+		}, tc.args...)
+	}
+}

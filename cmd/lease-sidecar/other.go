@@ -1,0 +1,23 @@
+//go:build !linux
+
+package main
+
+import (
+	"io"
+
+	"github.com/urfave/cli/v2"
+)
+
+// helper answers that this process is none: guards and run locks are on Linux only.
+func helper([]string) (code int, is bool) { return 0, false }
+
+func runSidecar(*cli.Context) error {
+	return faultf("run: the sidecar runs on Linux only, as it needs a boot clock that processes share; here there are name, wait and step-down")
+}
+
+func holdRunLock(string, []string, io.Writer) error {
+	return faultf("%s: there is a run lock on Linux only", withRunLock)
+}
+
+// isTerminal answers false: what draws on a terminal runs on Linux.
+func isTerminal(io.Writer) bool { return false }

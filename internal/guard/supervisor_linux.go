@@ -1,0 +1,247 @@
+package guard
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+const (
+	// killPause is the pause between rounds of killing.
+	killPause = 5 * time.Millisecond
+	// maxOrder bounds an order, in bytes.
+	maxOrder = 1 << 20
+)
+
+// supervisor is the guard process: it takes the sidecar's orders and enforces the deadlines in them.
+type supervisor struct {
+	argv    []string
+	clock   bootclock.System
+	reports *json.Encoder
+
+	taken    uint64   // the number of the last order
+	orphaned bool     // the sidecar is gone
+	want     *Term    // what is to run; nil: nothing
+	program  *program // what runs, or still lives; nil: nothing
+	ended    *End     // how the last program ended
+	armed    *armed   // the deadline of a process that is not the guard's own; nil: none
+	last     []byte   // the last report
+}
+
+// Main is the guard process: it takes orders until they end, and returns once nothing that it ran lives. argv is the
+// program with its arguments, as [Invoked] returns them. It must be called from the process's main goroutine, which stays on
+// its thread from then on.
+func Main(argv []string) error {
+	syscall.CloseOnExec(ordersFD)
+	syscall.CloseOnExec(reportsFD)
+	// The kernel kills the program when the thread that started it ends (PR_SET_PDEATHSIG), so that thread must live as
+	// long as the process.
+	runtime.LockOSThread()
+	if err := Subreaper(); err != nil {
+		return err
+	}
+	// These signals are caught and dropped. They are not ignored, because the program would inherit that. Whoever signals
+	// every process (a cgroup's manager, a session's end) means the workload; the guard ends last.
+	dropped := make(chan os.Signal, 1)
+	signal.Notify(dropped, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM)
+	defer signal.Stop(dropped)
+	// The program starts with the signals ignored that the sidecar was started with ignored (nohup).
+	if ignored := takeIgnored(); len(ignored) > 0 {
+		signal.Ignore(ignored...)
+	}
+	died := make(chan os.Signal, 1)
+	signal.Notify(died, syscall.SIGCHLD)
+	defer signal.Stop(died)
+	s := &supervisor{argv: argv, reports: json.NewEncoder(os.NewFile(reportsFD, "reports"))}
+	return s.run(read(os.NewFile(ordersFD, "orders")), died)
+}
+
+// read turns lines into orders. The channel closes at the end, and at a line that is not an order.
+func read(orders io.Reader) <-chan message {
+	read := make(chan message)
+	go func() {
+		defer close(read)
+		lines := bufio.NewScanner(orders)
+		lines.Buffer(nil, maxOrder)
+		for lines.Scan() {
+			var m message
+			if json.Unmarshal(lines.Bytes(), &m) != nil {
+				return
+			}
+			read <- m
+		}
+	}()
+	return read
+}
+
+// run returns once the sidecar is gone and nothing is left to do.
+func (s *supervisor) run(orders <-chan message, died <-chan os.Signal) error {
+	timer := s.clock.NewTimer()
+	defer timer.Stop()
+	for {
+		select {
+		case m, ok := <-orders:
+			if ok {
+				s.take(m)
+			} else {
+				s.orphaned, orders = true, nil
+			}
+		case <-died:
+		case <-timer.C():
+		}
+		s.step(s.clock.Now())
+		if s.orphaned && s.program == nil && s.armed == nil {
+			return nil
+		}
+		if err := s.report(); err != nil && !s.orphaned {
+			s.orphaned = true // nobody reads the reports: the sidecar is gone, and the orders end too
+			s.step(s.clock.Now())
+		}
+		timer.Reset(s.due(s.clock.Now()))
+	}
+}
+
+// take notes an order. step acts on it.
+func (s *supervisor) take(m message) {
+	s.taken = m.Number
+	switch {
+	case m.Run != nil:
+		s.want = m.Run
+	case m.Stop != nil:
+		s.want = nil
+		if s.program != nil {
+			s.program.order(*m.Stop)
+		}
+	case m.Forward != 0 && s.program != nil:
+		s.program.signal(m.Forward)
+	case m.Arm != nil:
+		if s.armed == nil || !s.armed.Equal(*m.Arm) {
+			s.armed = &armed{Order: *m.Arm}
+		}
+	case m.Disarm:
+		s.armed = nil
+	}
+}
+
+// step does all that is due now.
+func (s *supervisor) step(now bootclock.Instant) {
+	none := s.reap(now)
+	if s.armed != nil && s.armed.step(now, s.orphaned) {
+		s.armed = nil
+	}
+	if s.orphaned {
+		s.want = nil
+	}
+	if s.program != nil {
+		s.enforce(now)
+		if none && s.program.end != nil {
+			s.program = nil
+		}
+	}
+	if s.program == nil && s.startDue(now) {
+		s.program = start(s.argv, *s.want)
+		if s.program.end != nil {
+			s.ended, s.program = s.program.end, nil
+		}
+	}
+}
+
+// startDue reports whether the program is to be started. It is not started again in a term in which it has ended: the
+// replica gives that term up.
+func (s *supervisor) startDue(now bootclock.Instant) bool {
+	spent := s.ended != nil && s.want != nil && s.ended.Token == s.want.Token
+	return s.want != nil && !spent && now.Before(s.want.Until) && len(s.argv) > 0
+}
+
+// enforce stops the running program when its deadline has passed, and kills it when its kill deadline has.
+func (s *supervisor) enforce(now bootclock.Instant) {
+	p := s.program
+	switch wanted := s.want != nil && s.want.Token == p.token; {
+	case s.orphaned:
+		p.stopping, p.kill = true, 0
+	case wanted && !p.stopping && now.Before(s.want.Until):
+		p.kill = s.want.Kill
+	case wanted:
+		p.stop(s.want.Kill)
+	default: // the program of another term is wanted, or none
+		p.stop(p.kill)
+	}
+	if p.stopping && !now.Before(p.deadline()) {
+		p.killAll()
+	}
+}
+
+// reap collects the children that have ended. It reports whether no child is left: then no descendant is, because orphans
+// become children of this process.
+func (s *supervisor) reap(now bootclock.Instant) (none bool) {
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return true
+		case pid == 0:
+			return false
+		}
+		if p := s.program; p != nil && pid == p.pid && p.end == nil {
+			p.reaped(now, status)
+			s.ended = p.end
+		}
+	}
+}
+
+// due returns when something is to be done next by time alone; zero: never.
+func (s *supervisor) due(now bootclock.Instant) (next bootclock.Instant) {
+	sooner := func(i bootclock.Instant) {
+		if next.IsZero() || !i.IsZero() && i.Before(next) {
+			next = i
+		}
+	}
+	switch p := s.program; {
+	case p == nil:
+	case p.stopping && !now.Before(p.deadline()):
+		sooner(now.Add(killPause))
+	case p.stopping:
+		sooner(p.deadline())
+	case s.want != nil:
+		sooner(s.want.Until)
+	}
+	if s.armed != nil {
+		sooner(s.armed.due(now))
+	}
+	return next
+}
+
+// report sends the guard's state to the sidecar when it has changed.
+func (s *supervisor) report() error {
+	r := Report{Taken: s.taken, Ended: s.ended}
+	if p := s.program; p != nil {
+		r.Alive, r.Killed = true, p.killed
+		if p.end == nil {
+			r.PID = p.pid
+		}
+	}
+	line, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("report to the sidecar: %w", err)
+	}
+	if string(line) == string(s.last) {
+		return nil
+	}
+	s.last = line
+	return s.reports.Encode(json.RawMessage(line))
+}

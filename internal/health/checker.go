@@ -1,0 +1,111 @@
+package health
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// Candidate is the election, as far as health concerns it.
+type Candidate interface {
+	// SetHealthy says whether the workload is healthy, and why.
+	SetHealthy(healthy bool, why string)
+	// Leadership returns what is known now.
+	Leadership() leadership.Leadership
+}
+
+// Checker checks the workload again and again, and says to the candidate when its health changes. A workload of unknown
+// health is unhealthy: before the first check has passed, a replica does not campaign.
+type Checker struct {
+	cfg       Config
+	probe     probe
+	candidate Candidate
+	gate      gate
+	healthy   atomic.Bool
+	seen      atomic.Bool // the endpoint has answered once
+	trouble   string      // of the last check, "" for none
+}
+
+// New returns a check that has not looked yet, and says to the candidate what holds until the first check. Call it before
+// the candidate runs, else that may campaign with a workload of unknown health. An error is a [*field.Error] about URL or TCP.
+func New(cfg Config, candidate Candidate) (*Checker, error) {
+	probe, err := newProbe(cfg)
+	if err != nil {
+		return nil, err
+	}
+	h := &Checker{cfg: cfg, probe: probe, candidate: candidate, gate: newGate(cfg, cfg.Clock.Now())}
+	h.report()
+	return h, nil
+}
+
+// Healthy reports whether the workload is healthy, as the candidate last heard.
+func (h *Checker) Healthy() bool { return h.healthy.Load() }
+
+// Run checks at once, and then at each interval, until ctx ends.
+func (h *Checker) Run(ctx context.Context) {
+	again := time.NewTicker(h.cfg.Interval)
+	defer again.Stop()
+	for {
+		h.check(ctx)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// check looks once, and reports to the candidate where that changes the health.
+func (h *Checker) check(ctx context.Context) {
+	before := h.candidate.Leadership()
+	changed := false
+	if h.cfg.WhileLeading && !before.IsLeader {
+		changed = h.gate.skip(h.cfg.Clock.Now())
+	} else {
+		_, err := h.look(ctx)
+		if ctx.Err() != nil {
+			return // cut short, so it shows nothing
+		}
+		h.note(err)
+		changed = h.gate.count(h.cfg.Clock.Now(), before, err)
+	}
+	if changed {
+		h.report()
+	}
+}
+
+// look performs one check of the workload, which is healthy where the error is nil.
+func (h *Checker) look(ctx context.Context) (presence, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
+	defer cancel()
+	seen, err := h.probe.look(ctx)
+	if seen == there {
+		h.seen.Store(true)
+	}
+	return seen, err
+}
+
+// note logs a check when its outcome has changed.
+func (h *Checker) note(err error) {
+	trouble := ""
+	if err != nil {
+		trouble = err.Error()
+	}
+	if trouble == h.trouble {
+		return
+	}
+	h.trouble = trouble
+	if err != nil {
+		h.cfg.Log.Warn("the workload's health check failed", "reason", "HealthCheckFailed", "error", err)
+		return
+	}
+	h.cfg.Log.Info("the workload's health check passed", "reason", "HealthCheckPassed")
+}
+
+// report says the gate's verdict to the candidate.
+func (h *Checker) report() {
+	h.healthy.Store(h.gate.healthy)
+	h.candidate.SetHealthy(h.gate.healthy, h.gate.why)
+}

@@ -1,0 +1,160 @@
+package httpapi
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// Election is the elector, as far as it is asked and commanded over HTTP. Its methods may be called from several goroutines
+// at once.
+type Election interface {
+	// Leadership returns what is known now.
+	Leadership() leadership.Leadership
+	// StepDown asks for a handover and returns nil once the order is taken; [elector.ErrNotLeading] on a standby,
+	// [elector.ErrDraining] where a handover is under way.
+	StepDown(cause string) error
+	// Ready returns nil when the Lease has been read once and nothing would keep this replica from leading; else why not.
+	Ready() error
+	// Alive returns nil once the election's loop has turned, and an error when ctx ends first.
+	Alive(ctx context.Context) error
+}
+
+var _ Election = (*elector.Elector)(nil)
+
+// WorkloadConfig is what the workload's handler needs. All but Running and Pod is required.
+type WorkloadConfig struct {
+	// Election answers questions and takes orders.
+	Election Election
+	// Clock judges the answers.
+	Clock bootclock.Clock
+	// Feed serves GET /events.
+	Feed *Feed
+	// Drained takes POST /drained: the workload reports that its work of the term with that token ("": of the one that
+	// drains) has stopped. An error is the reason for refusing the report.
+	Drained func(l leadership.Leadership, token string) error
+	// Quit asks the process to end, as SIGTERM does. It must return at once.
+	Quit func()
+	// Running serves GET /running, whose answer stays open while the workload runs; nil: nothing does.
+	Running http.Handler
+	// AllowStepDown lets any container of the pod take leadership away.
+	AllowStepDown bool
+	// Compat is the sidecar whose answers are given; "" is CompatOff.
+	Compat Compat
+	// Pod is the sidecar's own, which every answer names but CompatClassic's.
+	Pod podid.Pod
+}
+
+// NewWorkloadHandler returns the handler for the workload's address. It takes orders only over a [Listener] whose address is
+// loopback.
+func NewWorkloadHandler(c WorkloadConfig) http.Handler {
+	mux := http.NewServeMux()
+	switch c.Compat {
+	case CompatClassic:
+		return http.HandlerFunc(c.classic) // a mux would redirect /a//b
+	case CompatNais:
+		mux.HandleFunc("GET /{$}", c.nais)
+		mux.HandleFunc("GET /sse", c.Feed.naisSSE)
+	default:
+		mux.HandleFunc("GET /{$}", c.name)
+	}
+	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
+	mux.Handle("GET /events", c.Feed)
+	if c.Running != nil {
+		mux.HandleFunc("GET /running", localStream(c.Running))
+	}
+	mux.HandleFunc("POST /step-down", localOnly(c.stepDown))
+	mux.HandleFunc("POST /drained", localOnly(c.drained))
+	mux.HandleFunc("POST /quitquitquit", localOnly(c.quit))
+	return withPod(c.Pod, plain(mux))
+}
+
+// name answers as the classic leader-elector sidecar did, to the byte.
+func (c WorkloadConfig) name(w http.ResponseWriter, _ *http.Request) {
+	body, err := json.Marshal(classicName{now(c.Election, c.Clock).Leader})
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	reply(w, http.StatusOK, contentJSON, body)
+}
+
+// stepDown answers 202 only where the election has taken the order.
+func (c WorkloadConfig) stepDown(w http.ResponseWriter, _ *http.Request) {
+	if !c.AllowStepDown {
+		fail(w, http.StatusForbidden, "step-down is switched off in the sidecar's configuration (allow-step-down)")
+		return
+	}
+	err := c.Election.StepDown("POST /step-down")
+	switch {
+	case err == nil:
+		done(w, "handing over")
+	case errors.Is(err, elector.ErrNotLeading):
+		fail(w, http.StatusConflict, "this replica does not lead: ask the one that does"+c.whoLeads())
+	case errors.Is(err, elector.ErrDraining):
+		fail(w, http.StatusConflict, "already handing over: the Lease is released once the workload has stopped")
+	default:
+		fail(w, http.StatusInternalServerError, err.Error())
+	}
+}
+
+func (c WorkloadConfig) whoLeads() string {
+	if name := now(c.Election, c.Clock).Leader; name != "" {
+		return ", " + name
+	}
+	return ""
+}
+
+// drained takes the token from the query (?token=) or from a JSON body; without either the report is for this drain.
+func (c WorkloadConfig) drained(w http.ResponseWriter, r *http.Request) {
+	token, err := tokenOf(r)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	if err := c.Drained(now(c.Election, c.Clock), token); err != nil {
+		fail(w, http.StatusConflict, err.Error())
+		return
+	}
+	done(w, "noted: the work has stopped")
+}
+
+func tokenOf(r *http.Request) (string, error) {
+	token := r.URL.Query().Get("token")
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", fmt.Errorf("read the report: %w", err)
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return token, nil
+	}
+	var report struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(body, &report); err != nil {
+		return "", errors.New(`the report's body cannot be read: want {"token":"<the token of the term that has stopped>"}, or no body`)
+	}
+	if token != "" && report.Token != "" && token != report.Token {
+		return "", errors.New("the report's body and its query name two tokens: name one")
+	}
+	return cmp.Or(report.Token, token), nil
+}
+
+func (c WorkloadConfig) quit(w http.ResponseWriter, _ *http.Request) {
+	if !c.AllowStepDown && now(c.Election, c.Clock).IsLeader {
+		fail(w, http.StatusForbidden, "this replica leads, and step-down is switched off in the sidecar's configuration (allow-step-down)")
+		return
+	}
+	done(w, "ending")
+	c.Quit()
+}

@@ -1,0 +1,135 @@
+package procfs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrOver is returned for a process that has ended.
+var ErrOver = errors.New("the process has ended")
+
+// Handle holds a process by its pidfd, which stands for that process even after the pid is another's. End it with
+// [Handle.Close]. Its methods may be called from several goroutines at once.
+type Handle struct {
+	// Process is the process as it was seen before.
+	Process
+	fd     *os.File
+	exited chan struct{}
+}
+
+// Open holds a process. It returns [ErrOver] where the process has ended, also where its pid is another's by now.
+func Open(p Process) (*Handle, error) {
+	fd, err := open(p.ID)
+	if errors.Is(err, ErrOver) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("hold %s: %w", p, err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // so that the Go runtime waits for it without a thread
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("hold %s: %w", p, err)
+	}
+	h := &Handle{Process: p, fd: os.NewFile(uintptr(fd), "pidfd"), exited: make(chan struct{})}
+	go h.wait()
+	return h, nil
+}
+
+// open returns a pidfd of the process.
+func open(id ID) (fd int, err error) {
+	fd, err = unix.PidfdOpen(id.PID, 0)
+	switch {
+	case errors.Is(err, unix.ESRCH):
+		return 0, ErrOver
+	case errors.Is(err, unix.ENOSYS):
+		return 0, fmt.Errorf("this kernel has no pidfd: Linux 5.3 or newer is needed: %w", err)
+	case err != nil:
+		return 0, err
+	}
+	// Compare only now: the pidfd keeps the process that had the pid when it was opened.
+	if _, alive := (Process{ID: id}).Alive(); !alive {
+		_ = unix.Close(fd)
+		return 0, ErrOver
+	}
+	return fd, nil
+}
+
+// wait waits for the process's end: its pidfd is readable from then on.
+func (h *Handle) wait() {
+	defer close(h.exited)
+	conn, err := h.fd.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = conn.Read(func(uintptr) bool { return h.Ended() }) // it fails when the file is closed
+}
+
+// Exited returns a channel that is closed once the process has ended, or the handle is closed.
+func (h *Handle) Exited() <-chan struct{} { return h.exited }
+
+// Ended asks the kernel whether the process has ended.
+func (h *Handle) Ended() bool {
+	ended := false
+	conn, err := h.fd.SyscallConn()
+	if err != nil {
+		return true
+	}
+	err = conn.Control(func(fd uintptr) {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, 0)
+		ended = err == nil && n > 0
+	})
+	return ended || err != nil
+}
+
+// Send sends a signal to this process; 0 only asks whether it may. It fails as [Send] does.
+func (h *Handle) Send(s syscall.Signal) error {
+	conn, err := h.fd.SyscallConn()
+	if err != nil {
+		return ErrOver
+	}
+	sent := error(nil)
+	if err := conn.Control(func(fd uintptr) { sent = send(int(fd), h.PID, s) }); err != nil {
+		return ErrOver
+	}
+	return sent
+}
+
+// Close lets go of the process, and joins what waited for its end.
+func (h *Handle) Close() {
+	_ = h.fd.Close()
+	<-h.exited
+}
+
+// Send sends one signal to a process that is not held. It returns [ErrOver] where the process has ended, and an error that names
+// both users where it is another user's.
+func Send(id ID, s syscall.Signal) error {
+	fd, err := open(id)
+	if errors.Is(err, ErrOver) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("send a signal to process %d: %w", id.PID, err)
+	}
+	defer unix.Close(fd)
+	return send(fd, id.PID, s)
+}
+
+// send sends a signal by a pidfd.
+func send(fd, pid int, s syscall.Signal) error {
+	err := unix.PidfdSendSignal(fd, s, nil, 0)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.ESRCH):
+		return ErrOver
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("it is of UID %s: %w for UID %d: both must run as the same UID: give the sidecar the same runAsUser as the workload's container",
+			Owner(pid), err, os.Getuid())
+	}
+	return err
+}

@@ -1,0 +1,157 @@
+//go:build linux
+
+package sidecar
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/podstatus"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/dir"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"
+)
+
+// Config says what a sidecar does. Clocks and logs of the nested configurations are set by [Sidecar.Run].
+type Config struct {
+	// Election says what to campaign for, and on which timings. Run sets its Identity.
+	Election elector.Config
+	// Candidate is who this replica is.
+	Candidate Candidate
+	// Pod is the pod that the HTTP API names in its answers; its fields may be empty outside Kubernetes.
+	Pod podid.Pod
+	// Node is the node's name, for logs and Events; "" where it is not known.
+	Node string
+	// Version is the program's, for logs and metrics.
+	Version string
+	// Log takes everything that is logged.
+	Log *slog.Logger
+
+	// Store is where the Lease is.
+	Store Store
+
+	// SignalDir is the directory shared with the workload; "" for no files, no run lock and no resumed terms.
+	SignalDir string
+	// HTTPAddress and ProbeAddress are where to listen: HOST:PORT, for HTTPAddress also unix:PATH; "" for nowhere.
+	HTTPAddress, ProbeAddress string
+	// Compat is whose answers the HTTP API gives.
+	Compat httpapi.Compat
+	// AllowStepDown lets any container of the pod ask for a handover.
+	AllowStepDown bool
+	// StopTimeout bounds how long a planned handover waits for a workload that is seen to run, at least 1 s.
+	StopTimeout time.Duration
+	// DrainTimeout is the time in which the workload always stops by the operator's promise; 0: there is no promise.
+	DrainTimeout time.Duration
+
+	// Health says how to check the workload; [health.Config.On] is false where it is not checked.
+	Health health.Config
+	// HealthProvesStop lets the end of the health endpoint count as the workload's end.
+	HealthProvesStop bool
+	// Command is the program, with its arguments, that runs only while this replica leads; nil for none.
+	Command []string
+	// ExitWithCommand ends the sidecar when the command ends, with the command's status.
+	ExitWithCommand bool
+	// Process is the process that gets process signals; its Target is empty where there is none.
+	Process process.Config
+	// Label is the label that the leader's pod has; nil for none.
+	Label *podlabel.Config
+	// Webhook is where each transition is sent; nil for nowhere.
+	Webhook *webhook.Config
+	// Events has Events recorded on the Lease.
+	Events bool
+
+	// WatchProcesses counts the end of the pod's other processes as the workload's end, but for programs of the names in
+	// WatchExcept.
+	WatchProcesses bool
+	WatchExcept    []string
+	// WatchPod is the pod whose status shows the workload's end; nil where it is not watched.
+	WatchPod *podstatus.Config
+}
+
+// Store is where the Lease is: in a directory, or else behind an API server.
+type Store struct {
+	// Dir is the directory; "" for none.
+	Dir string
+	// REST is the API server and the credentials.
+	REST *rest.Config
+}
+
+// Name says where that is, such as "kube:https://10.0.0.1" or "dir:/var/lib/leases". A hold file of another store is not believed.
+func (s Store) Name() string {
+	switch {
+	case s.REST != nil:
+		return "kube:" + s.REST.Host
+	case s.Dir == "":
+		return ""
+	}
+	path, err := filepath.Abs(s.Dir)
+	if err != nil {
+		path = s.Dir
+	}
+	return "dir:" + path
+}
+
+// open returns the Store of one Lease, and the client for the rest of the API; nil where the store is a directory. It contacts
+// nobody.
+func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, *kube.Client, error) {
+	if s.Dir != "" {
+		store, err := dir.New(s.Dir, namespace, name, log)
+		return store, nil, err
+	}
+	kube.RouteClientLogs(log)
+	api, err := kube.NewClient(s.REST, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return api.Lease(namespace, name), api, nil
+}
+
+// Candidate is who this replica is.
+type Candidate struct {
+	// Name is what people know it by, such as the pod's name.
+	Name string
+	// PodUID is its pod's UID; "" where it has none.
+	PodUID string
+}
+
+// Identity returns the candidate's identity: the pod's own where alone says that no other process has it, else a new random one.
+// It fails on a name that an identity cannot hold.
+func (c Candidate) Identity(alone bool) (naming.Identity, error) {
+	if alone && c.PodUID != "" {
+		return naming.NewIdentity(c.Name, c.PodUID)
+	}
+	return naming.RandomIdentity(c.Name)
+}
+
+// ResourceError is the error of a directory, a store or an address that a field of the [Config] names and that cannot be used.
+type ResourceError struct {
+	// Field is the Config's field, such as "SignalDir".
+	Field string
+	err   error
+}
+
+// Error names the field. A caller that knows the field by another name uses Unwrap.
+func (e *ResourceError) Error() string { return fmt.Sprintf("%s: %v", e.Field, e.err) }
+
+// Unwrap returns what is wrong.
+func (e *ResourceError) Unwrap() error { return e.err }
+
+// CommandStatus ends a sidecar that ends as its command did: it is the exit status.
+type CommandStatus int
+
+// Error names the status.
+func (s CommandStatus) Error() string {
+	return fmt.Sprintf("the command has ended with status %d", int(s))
+}

@@ -1,0 +1,75 @@
+//go:build linux
+
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+)
+
+const (
+	// firstLook bounds the look for another workload's Lease before anything starts: the election looks again.
+	firstLook = time.Second
+	// lockAgain is the pause between attempts at the signal directory's lock.
+	lockAgain = 200 * time.Millisecond
+)
+
+// refuseCollision ends a sidecar that was given another workload's Lease before it has touched anything. It says nothing about a
+// store that does not answer.
+func (s *Sidecar) refuseCollision(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	reply, err := s.store.Get(ctx)
+	e := s.cfg.Election
+	other, ours := reply.Record.Workload, e.Workload
+	if err != nil || other == "" || ours == "" || other == ours {
+		return nil //nolint:nilerr // the election reads again, and says what is wrong
+	}
+	return &elector.CollisionError{Lease: e.Lease, Namespace: e.Namespace, Workload: ours, Other: other}
+}
+
+// lock takes the signal directory's lock, which shows that no other process writes there for this candidate. It waits
+// for as long as another process has it, and logs that once. The hold is nil without a signal directory, or when ctx ends.
+func (s *Sidecar) lock(ctx context.Context) (hold *elector.Hold, waited bool, err error) {
+	if s.cfg.SignalDir == "" {
+		return nil, false, nil
+	}
+	for {
+		hold, err := elector.OpenHold(s.cfg.SignalDir, s.cfg.Election.Lease)
+		if err == nil {
+			return hold, waited, nil
+		}
+		if !errors.Is(err, elector.ErrHeld) {
+			return nil, false, &ResourceError{Field: "SignalDir", err: err}
+		}
+		if !waited {
+			s.cfg.Log.Warn("waiting for the sidecar that holds this signal directory to end: touching no file and binding no port until then",
+				"reason", "SignalDirHeld", "signal_dir", s.cfg.SignalDir, "error", err)
+		}
+		waited = true
+		timer := time.NewTimer(lockAgain)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, waited, nil
+		}
+	}
+}
+
+// resumable returns the token of the term that the process before has left in the hold file; "" where that is void, or its
+// term is over.
+func (s *Sidecar) resumable(hold *elector.Hold, identity naming.Identity) string {
+	config, now := s.cfg.Election, bootclock.System{}.Now()
+	config.Identity = identity
+	state, ok := hold.Load(config.HoldKey(), now, now.Add(config.RenewDeadline))
+	if !ok || !state.Leading {
+		return ""
+	}
+	return state.Token
+}

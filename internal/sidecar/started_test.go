@@ -1,0 +1,43 @@
+//go:build linux
+
+package sidecar
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+)
+
+// TestStartedWhileADocumentStands: the process before has left a document whose term runs, and the Lease cannot be read.
+// The election tells nothing then, and the workload may start all the same: the state is written.
+func TestStartedWhileADocumentStands(t *testing.T) {
+	for _, stands := range []bool{true, false} {
+		c := &candidate{
+			stands: stands, first: make(chan struct{}), log: slog.New(slog.DiscardHandler),
+			fanOut: signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil),
+			light:  footprint.New(bootclock.System{}),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			c.awaitStart(ctx)
+		}()
+		for end := time.Now().Add(10 * time.Second); stands && !c.started.Load() && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		if !stands {
+			time.Sleep(50 * time.Millisecond)
+		}
+		if c.started.Load() != stands {
+			t.Errorf("a document stands: %v; started: %v", stands, c.started.Load())
+		}
+		cancel()
+		<-ended
+	}
+}

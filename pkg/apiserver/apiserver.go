@@ -1,0 +1,40 @@
+// Package apiserver is the way to the Kubernetes API server for what is no Lease: pods and Events. Who asks depends on this
+// package alone; package kube answers, and has the client's code.
+//
+// It imports the standard library alone.
+package apiserver
+
+import (
+	"context"
+	"errors"
+)
+
+// Client sends requests to the API server. Its methods may be called from several goroutines at once.
+type Client interface {
+	// Send makes one attempt, and returns the answer's body. The method is GET, POST or PATCH (a JSON merge patch); the path
+	// is the resource's with its query, such as "/api/v1/namespaces/default/pods?labelSelector=a%3Db". Where the server
+	// answered with an error, the error wraps a [*StatusError]. Send returns soon after ctx ends.
+	Send(ctx context.Context, method, path string, body []byte) ([]byte, error)
+}
+
+// StatusError is the error of a request that the API server answered with an error.
+type StatusError struct {
+	// Status is the HTTP status, such as 403.
+	Status int
+	// Err says what the server answered.
+	Err error
+}
+
+// Error returns what the server answered.
+func (e *StatusError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *StatusError) Unwrap() error { return e.Err }
+
+// Status returns the HTTP status of a [*StatusError] in err; 0 where the API server did not answer.
+func Status(err error) int {
+	if refused, ok := errors.AsType[*StatusError](err); ok {
+		return refused.Status
+	}
+	return 0
+}

@@ -1,0 +1,230 @@
+package child
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+)
+
+// errNoGuard is why a command cannot be run now.
+var errNoGuard = errors.New("the guard process has ended: it is being started again")
+
+// Config says what to run. All fields but Exit are required.
+type Config struct {
+	// Command is the program and its arguments.
+	Command []string
+	// KillMargin is the election's: so long after validUntil the command must be dead. It is killed after half of it.
+	KillMargin time.Duration
+	// StopTimeout is how long the command gets to stop in a planned handover, for as long as the hold is renewed.
+	StopTimeout time.Duration
+	// Clock is the machine's own: the guard reads that one, too.
+	Clock bootclock.Clock
+	// Election is commanded when the command ends while this replica leads, or cannot be started.
+	Election Election
+	// Exit ends the sidecar in good order when the command has ended by itself. Nil: this replica hands over, stands by
+	// for a pause, and campaigns again.
+	Exit func(cause error)
+	// Log takes starts and ends.
+	Log *slog.Logger
+}
+
+// Child runs a command while this replica leads. Make it with [New], drive it with [Child.Run], end it with
+// [Child.Close].
+type Child struct {
+	cfg       Config
+	ends      chan end      // has room for one: a command that has ended in its term
+	attention chan struct{} // has room for one: there is something new to watch
+	abandoned chan struct{} // closed when Close is not to wait
+	abandon   func()
+	close     func() error
+
+	mu      sync.Mutex
+	guard   *guard.Guard // nil while there is none
+	report  guard.Report // the newest
+	changed chan struct{}
+	term    string            // what the command is to run for; "" for nothing
+	ran     string            // the newest term that it was to run for
+	ending  killtime.Stop     // of that term's command, once it is to stop
+	spent   string            // the term in which it has ended
+	until   bootclock.Instant // the newest validUntil while leading
+	order   uint64            // the number of the newest order
+	begun   bootclock.Instant // when the command was last seen to start
+	status  int               // of the last command that ended
+	swept   bool              // nothing lives that a lost guard has left
+}
+
+var _ signals.Signal = (*Child)(nil)
+
+// New starts the guard, which waits for orders.
+func New(cfg Config) (*Child, error) {
+	c := &Child{
+		cfg: cfg, ends: make(chan end, 1), attention: make(chan struct{}, 1), abandoned: make(chan struct{}),
+		changed: make(chan struct{}), swept: true,
+	}
+	c.abandon = sync.OnceFunc(func() { close(c.abandoned) })
+	c.close = sync.OnceValue(c.end)
+	if err := guard.Subreaper(); err != nil {
+		return nil, err
+	}
+	if err := c.open(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// open starts a guard.
+func (c *Child) open() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g, err := guard.Start(guard.Config{Command: c.cfg.Command, Report: c.reported})
+	if err != nil {
+		return fmt.Errorf("run %s: %w", c.cfg.Command[0], err)
+	}
+	c.guard, c.report, c.order, c.swept = g, guard.Report{}, 0, true
+	return nil
+}
+
+// Run forwards process signals, acts on the command's ends, and watches the guard, until ctx ends.
+func (c *Child) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() { c.forward(ctx) })
+	running.Go(func() { c.watchGuard(ctx) })
+	policy := endPolicy{election: c.cfg.Election, exit: c.cfg.Exit, log: c.cfg.Log}
+	timer := c.cfg.Clock.NewTimer()
+	defer timer.Stop()
+	for {
+		timer.Reset(policy.until)
+		select {
+		case e := <-c.ends:
+			policy.ended(c.cfg.Clock.Now(), e)
+		case <-timer.C():
+			policy.expire(c.cfg.Clock.Now())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Name returns "child".
+func (*Child) Name() string { return "child" }
+
+// Apply orders the guard to run the command for the term, or to stop it. It returns when the guard has the order; what
+// becomes of it shows in [Child.State].
+func (c *Child) Apply(_ context.Context, l leadership.Leadership) error {
+	l = l.At(c.cfg.Clock.Now())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !l.IsLeader:
+		return c.stop(l)
+	case l.Token == c.spent:
+		return nil // the term is being given up
+	}
+	return c.run(l)
+}
+
+func (c *Child) run(l leadership.Leadership) error {
+	if c.guard == nil {
+		return errNoGuard
+	}
+	c.until = max(c.until, l.ValidUntil)
+	c.term = l.Token
+	if c.ran != l.Token {
+		c.ran, c.ending = l.Token, killtime.Stop{}
+	}
+	return c.ordered(c.guard.Run(guard.Term{Token: l.Token, Env: environment(l), Until: l.ValidUntil, Kill: c.rule().After(l.ValidUntil)}))
+}
+
+// stop stops the command, if it runs. Each kill deadline goes to the guard; when no more come, the last one stands.
+func (c *Child) stop(l leadership.Leadership) error {
+	idle := c.term == "" && c.gone()
+	c.term = ""
+	switch {
+	case idle:
+		return nil
+	case c.guard == nil:
+		return errNoGuard // what it left is being killed
+	}
+	c.ending = c.rule().Next(c.ending, c.cfg.Clock.Now(), c.until, l)
+	return c.ordered(c.guard.Stop(c.ran, c.ending.At))
+}
+
+// ordered notes an order's number.
+func (c *Child) ordered(number uint64, err error) error {
+	if err == nil {
+		c.order = number
+	}
+	c.attend()
+	return err
+}
+
+// attend has watchGuard look at what there is to watch.
+func (c *Child) attend() {
+	select {
+	case c.attention <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Child) rule() killtime.Rule {
+	return killtime.Rule{StopTimeout: c.cfg.StopTimeout, KillMargin: c.cfg.KillMargin}
+}
+
+// gone reports whether nothing of the command lives, as of the newest order.
+func (c *Child) gone() bool {
+	if c.guard == nil {
+		return c.swept
+	}
+	return c.report.Taken >= c.order && !c.report.Alive
+}
+
+// reported takes the guard's reports.
+func (c *Child) reported(r guard.Report) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.cfg.Clock.Now()
+	if r.PID != 0 && r.PID != c.report.PID {
+		c.begun = now
+		c.cfg.Log.Info("the command runs", "reason", "CommandStarted", "pid", r.PID, "token", c.term)
+	}
+	if e := r.Ended; e != nil && (c.report.Ended == nil || *c.report.Ended != *e) {
+		c.status = e.Status
+		own := end{End: *e}
+		if e.Fault == "" {
+			own.ran = now.Sub(c.begun)
+		}
+		c.cfg.Log.Info("the command has ended", "reason", "CommandEnded", "status", e.Status, "signal", int(e.Signal),
+			"token", e.Token, "ordered", e.Ordered, "ran", own.ran.String(), "error", e.Fault)
+		if e.Token == c.term {
+			c.spent, c.term = e.Token, ""
+			c.endedInTerm(own)
+		}
+	}
+	c.report = r
+	c.progress()
+	c.attend()
+}
+
+// endedInTerm hands an end to the policy, which is its goroutine's.
+func (c *Child) endedInTerm(e end) {
+	select {
+	case c.ends <- e:
+	default: // one that has not been acted on is there: leadership is given up already
+	}
+}
+
+// progress wakes whoever waits for a change. The lock is held.
+func (c *Child) progress() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}

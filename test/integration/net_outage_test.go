@@ -1,0 +1,251 @@
+//go:build linux
+
+package integration
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
+
+// TestOutage takes the API server away at the default timings: for a time that a leader bridges, and for longer.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	cluster := harness.Start(t)
+	e := harness.NewElection(t, cluster, 15*time.Second)
+	e.Ship(t)
+	replicas := e.StartAll(t, 3)
+	witness := harness.Watch(t, replicas...)
+	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	_, token := leader.Told()
+
+	unchanged := func() bool {
+		told, same := leader.Told()
+		return told && same == token
+	}
+	t.Log("the API server hangs for 5 s")
+	awaitRenewal(t, leader)
+	cluster.FreezeAPI(t)
+	harness.Throughout(t, 5*time.Second, "the same leader while the API server hangs", unchanged)
+	cluster.WakeAPI(t)
+	harness.Throughout(t, 8*time.Second, "the same leader after a hang of 5 s", unchanged)
+
+	t.Log("the API server crashes and comes back")
+	awaitRenewal(t, leader)
+	gone := now()
+	cluster.KillAPI(t)
+	cluster.RestartAPI(t)
+	// It takes 2 to 4 s to come back. Where the machine is too slow for the premise, the next part must do.
+	if out := now().Sub(gone); out < e.RenewDeadline()-2*time.Second {
+		harness.Throughout(t, 5*time.Second, "the same leader after a crash of the API server", unchanged)
+	} else {
+		t.Logf("the API server took %v to come back", out)
+	}
+	leader = harness.AwaitLeader(t, 2*e.Duration+slack, replicas...)
+
+	t.Log("the API server is away for 20 s")
+	awaitRenewal(t, leader)
+	gone = now()
+	cluster.KillAPI(t)
+	checkLossByDeadline(t, leader, gone.Add(20*time.Second))
+	for _, s := range replicas {
+		for path, want := range map[string]int{"/livez": http.StatusOK, "/readyz": http.StatusOK, "/startupz": http.StatusOK} {
+			if got := s.ProbeStatus(path); got != want {
+				t.Errorf("%s in the outage: GET %s gives %d, want %d", s.Pod, path, got, want)
+			}
+		}
+	}
+	cluster.RestartAPI(t)
+	back := now()
+	leader = harness.AwaitLeader(t, 15*time.Second, replicas...)
+	t.Logf("a leader %v after the API server's return", now().Sub(back).Round(time.Millisecond))
+	harness.Eventually(t, slack, "all have rejoined and name the leader", func() bool {
+		for _, s := range replicas {
+			if _, told := s.Leader(); !s.Alive() || told.Leader != leader.Pod {
+				return false
+			}
+		}
+		return true
+	})
+	witness.Verdict(t)
+}
+
+// awaitRenewal waits until the leader has just renewed, so that the whole of its validity lies ahead.
+func awaitRenewal(t *testing.T, leader *harness.Sidecar) {
+	t.Helper()
+	before := leader.State().ValidUntil
+	harness.Eventually(t, slack, "the leader renews", func() bool { return before.Before(leader.State().ValidUntil) })
+}
+
+// checkLossByDeadline watches a leader that cannot renew, until the given instant: nothing says "leader" from its
+// validUntil on.
+func checkLossByDeadline(t *testing.T, leader *harness.Sidecar, until bootclock.Instant) {
+	t.Helper()
+	deadline := leader.State().ValidUntil
+	for ; now().Before(until); time.Sleep(5 * time.Millisecond) {
+		if state := leader.State(); state.IsLeader {
+			deadline = state.ValidUntil // a renewal that was under way as the API server died
+		}
+		look := now()
+		late := look.Sub(deadline)
+		if late < 0 {
+			continue
+		}
+		if status, _ := leader.Leader(); status != http.StatusServiceUnavailable {
+			t.Fatalf("GET /leader gives %d, %v past validUntil", status, late)
+		}
+		if told, _ := leader.Told(); told {
+			t.Fatalf("the document says leader %v past validUntil", late)
+		}
+		// Removing a file takes a moment; until then its time says that it is stale.
+		if leader.HasLeaderFile() && late > time.Second {
+			t.Fatalf("the leader file is still there %v past validUntil", late)
+		}
+	}
+	if !deadline.Before(until) {
+		t.Fatalf("validUntil was never reached: it is %v past the outage", deadline.Sub(until))
+	}
+}
+
+// TestAuthorityRotation gives the API server a certificate of a new authority under three replicas, twice. Where their
+// CA file follows before a term has run out, it goes on; where it follows later, the leader stops by its validUntil,
+// and all go on without a restart.
+func TestAuthorityRotation(t *testing.T) {
+	t.Parallel()
+	cluster := harness.Start(t)
+	e := harness.NewElection(t, cluster, 9*time.Second)
+	e.Ship(t)
+	replicas, lines := startVia(t, e, cluster.Proxy)
+	witness := harness.Watch(t, replicas...)
+	leader := awaitAgreement(t, e.Duration+slack, replicas)
+	since := time.Now()
+
+	t.Log("the CA file follows at once")
+	trust := cluster.RotateAuthority(t)
+	awaitRenewal(t, leader)
+	same := steady(leader)
+	resetAll(lines)
+	harness.Eventually(t, e.RenewDeadline(), "the leader refuses the new certificate", func() bool {
+		return len(linesWith(leader, "update", "certificate")) > 0
+	})
+	trust()
+	harness.Throughout(t, e.RenewDeadline()*5/4, "the same term over the rotation", same)
+	if !strings.Contains(leader.Log(), "certificate authority rotated") {
+		t.Error("the leader's log does not say that the certificate authority rotated")
+	}
+
+	t.Log("the CA file follows after the term")
+	_, before := leader.Told()
+	trust = cluster.RotateAuthority(t)
+	awaitRenewal(t, leader)
+	resetAll(lines)
+	checkLossByDeadline(t, leader, now().Add(e.Duration))
+	for _, s := range replicas {
+		if told, _ := s.Told(); told || !s.Alive() {
+			t.Errorf("%s without trust in the API server: leads %v, lives %v, want no and yes", s.Pod, told, s.Alive())
+		}
+	}
+	trust()
+	heir := awaitAgreement(t, 2*e.Duration+slack, replicas)
+	if _, after := heir.Told(); !greater(after, before) {
+		t.Errorf("token %s after token %s: want a greater one", after, before)
+	}
+	witness.Verdict(t)
+	checkNoTakeBeforeExpiry(t, e, since)
+}
+
+func resetAll(lines map[*harness.Sidecar]*harness.Proxy) {
+	for _, line := range lines {
+		line.Reset()
+	}
+}
+
+// TestNotReadyWithoutAWay starts replicas that could never lead, for want of a right or of the Lease: they are not ready, and
+// /readyz says why, until somebody has fixed it. An outage of the API server does not take readiness back.
+func TestNotReadyWithoutAWay(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name  string
+		begin func(t *testing.T, e *harness.Election) // before the start
+		words []string                                // of the reason
+		fix   func(t *testing.T, e *harness.Election)
+	}{
+		{
+			name: "no right to update",
+			begin: func(t *testing.T, e *harness.Election) {
+				e.ShipFree(t)
+				e.Access.SetRules(t, onlyVerbs("get", "watch")(e.Lease)...)
+			},
+			words: []string{"update"},
+			fix:   func(t *testing.T, e *harness.Election) { e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...) },
+		},
+		{
+			name:  "no right to read",
+			begin: func(t *testing.T, e *harness.Election) { e.ShipFree(t); e.Access.SetRules(t) },
+			words: []string{"get"},
+			fix:   func(t *testing.T, e *harness.Election) { e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...) },
+		},
+		{
+			name:  "no Lease, no right to create",
+			begin: func(*testing.T, *harness.Election) {},
+			words: []string{"create"},
+			fix:   func(t *testing.T, e *harness.Election) { e.Ship(t) },
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
+			tc.begin(t, e)
+			line := e.Cluster.Proxy(t)
+			s := e.Prepare(t, "web-0")
+			s.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
+			s.Start(t, e)
+			harness.Eventually(t, 2*e.Duration+slack, "/readyz says what is missing", func() bool {
+				status, body := readyz(t, s)
+				for _, word := range tc.words {
+					if !strings.Contains(body, word) {
+						return false
+					}
+				}
+				return status == http.StatusServiceUnavailable
+			})
+			_, body := readyz(t, s)
+			t.Logf("/readyz: %s", strings.TrimSpace(body))
+			harness.Throughout(t, 2*e.Duration, "it is not ready, started, and does not lead", func() bool {
+				status, _ := readyz(t, s)
+				told, _ := s.Told()
+				return status == http.StatusServiceUnavailable && s.ProbeStatus("/startupz") == http.StatusOK && !told
+			})
+			tc.fix(t, e)
+			harness.Eventually(t, time.Minute+slack, "it is ready once that is fixed", func() bool {
+				return s.ProbeStatus("/readyz") == http.StatusOK
+			})
+			harness.AwaitLeader(t, time.Minute+slack, s)
+
+			line.Cut()
+			harness.Throughout(t, 2*e.Duration, "an outage does not take readiness back", func() bool {
+				return s.ProbeStatus("/readyz") == http.StatusOK
+			})
+		})
+	}
+}
+
+// readyz returns the status and the body of GET /readyz; 0 and "" where there is no answer.
+func readyz(t *testing.T, s *harness.Sidecar) (int, string) {
+	t.Helper()
+	res, err := http.Get("http://" + s.Probe + "/readyz")
+	if err != nil {
+		return 0, ""
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, ""
+	}
+	return res.StatusCode, string(body)
+}

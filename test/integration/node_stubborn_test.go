@@ -1,0 +1,276 @@
+//go:build linux
+
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
+
+// TestStubbornApp is fault 15: the app ignores SIGTERM, in a handover on demand and at the sidecar's end. The Lease is
+// released only once the app has been killed, which is before the Lease could have run out.
+func TestStubbornApp(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		end  func(t *testing.T, p *pod)
+	}{
+		{name: "step-down", end: func(t *testing.T, p *pod) { checkDraining(t, p.Sidecar) }},
+		{name: "SIGTERM", end: func(t *testing.T, p *pod) { strike(t, syscall.SIGTERM, p.PID()) }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
+			e.Ship(t)
+			e.Flags = []string{"--stop-timeout", "3s"}
+			to := newGuarded(t)
+			pods := startPods(t, e, 2, to, stubborn)
+			witness := harness.Watch(t, sidecarsOf(pods)...)
+			leader, before := awaitPod(t, e.Duration+slack, to, pods...)
+			heir, app := heirOf(pods, leader), leader.app(t)
+			tc.end(t, leader)
+			checkHeldWhile(t, e, leader.Sidecar, app)
+			_, after := awaitPod(t, e.Duration+slack, to, heir)
+			if !greater(after, before) {
+				t.Errorf("token %s after token %s: want a greater one", after, before)
+			}
+			to.tell(witness)
+			witness.Verdict(t)
+		})
+	}
+}
+
+// TestStubbornProcess is fault 15 where the app is not the sidecar's to kill: a process that is told by a signal to end,
+// and does not. For as long as it is seen to live the Lease is kept, by renewals; its end releases it.
+func TestStubbornProcess(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
+	e.Ship(t)
+	leader := e.Prepare(t, "web-0")
+	app := startStubborn(t, leader)
+	leader.Start(t, e)
+	harness.AwaitLeader(t, e.Duration+slack, leader)
+	heir := e.Start(t, "web-1")
+	witness := harness.Watch(t, leader, heir)
+	if status := leader.Post("/step-down"); status != http.StatusAccepted {
+		t.Fatalf("POST /step-down: status %d, want %d", status, http.StatusAccepted)
+	}
+	harness.Throughout(t, 2*e.Duration, "the Lease is kept while the process lives", func() bool {
+		told, _ := heir.Told()
+		return !told && runs(app)
+	})
+	strike(t, syscall.SIGKILL, app)
+	checkHeldWhile(t, e, leader, app)
+	harness.AwaitLeader(t, slack, heir)
+	witness.Verdict(t)
+}
+
+// startStubborn starts a process that catches SIGTERM and lives on, and has the replica tell it.
+func startStubborn(t *testing.T, s *harness.Sidecar) int {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("sh", "-c", `trap : USR1 TERM; echo ready >"$0/ready"; while :; do sleep 0.05; done`, dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { // joined below
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	})
+	harness.Eventually(t, slack, "the process has set its traps", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "ready"))
+		return err == nil
+	})
+	pidFile := filepath.Join(dir, "pid")
+	if err := os.WriteFile(pidFile, fmt.Appendln(nil, cmd.Process.Pid), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.Args = append(s.Args, "--pid-file", pidFile, "--on-elected", "USR1", "--on-lost", "TERM")
+	return cmd.Process.Pid
+}
+
+// TestUnseenApp is fault 15 where nobody can see the app: the Lease is not released before the validUntil that it was
+// told last.
+func TestUnseenApp(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
+	e.Ship(t)
+	e.Flags = []string{"--placement", "classic"}
+	replicas := e.StartAll(t, 2)
+	witness := harness.Watch(t, replicas...)
+	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	heir := harness.Others(replicas, leader)[0]
+	awaitRenewal(t, leader)
+	told := leader.State()
+	strike(t, syscall.SIGTERM, leader.PID())
+	harness.AwaitLeader(t, 2*e.Duration+slack, heir)
+	if took := sent(e, heir); took.Before(told.ValidUntil) {
+		t.Errorf("the heir took the Lease %v before the app could no longer believe", told.ValidUntil.Sub(took))
+	}
+	leader.AwaitExit(t, slack, 0)
+	if !strings.Contains(leader.Log(), "validUntil has passed") {
+		t.Error("the log does not say why the app counts as stopped")
+	}
+	witness.Verdict(t)
+}
+
+// checkHeldWhile watches until the process has ended that the Lease is still the replica's.
+func checkHeldWhile(t *testing.T, e *harness.Election, s *harness.Sidecar, app int) {
+	t.Helper()
+	identity := s.Pod + "_" + s.UID
+	harness.Eventually(t, e.Duration+slack, "the app is killed", func() bool {
+		holder := e.Holder(t)
+		lives := runs(app) // looked at after the Lease: it lived then too
+		if lives && holder != identity {
+			t.Fatalf("the Lease is held by %q while the app of %s runs", holder, identity)
+		}
+		return !lives
+	})
+}
+
+// The tests below, and TestSIGTERMComesBeforeTheAppEnds, judge by what two workloads wrote down themselves, on the boot clock:
+// that of web-0, whose sidecar gives up leadership while it works on, and that of web-1, which works while it leads.
+
+// TestCreditComesLate lets a leader's renewals be applied without their replies coming back, has it hand over meanwhile, and
+// lets the replies through just after the term has run out. The term that is proven too late is drained like any other: its
+// workload, which ignores SIGTERM, lives until it is killed, and nobody else works before.
+func TestCreditComesLate(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		ends func(t *testing.T, s *harness.Sidecar, healthy string)
+	}{
+		{"unhealthy", func(t *testing.T, _ *harness.Sidecar, healthy string) {
+			if err := os.Remove(healthy); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"terminating", func(t *testing.T, s *harness.Sidecar, _ string) { strike(t, syscall.SIGTERM, s.PID()) }},
+		{"stepping down", func(t *testing.T, s *harness.Sidecar, _ string) {
+			if status := s.Post("/step-down"); status != http.StatusAccepted {
+				t.Fatalf("POST /step-down: status %d, want %d", status, http.StatusAccepted)
+			}
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			e := harness.NewElection(t, harness.Shared(t), 12*time.Second)
+			e.ShipFree(t)
+			work, healthy := harness.NewWork(t), filepath.Join(t.TempDir(), "healthy")
+			if err := os.WriteFile(healthy, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			line := e.Cluster.Proxy(t)
+			s := e.Prepare(t, "web-0")
+			s.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
+			s.Args = append(s.Args, "--health-file", healthy, "--health-interval", "100ms", "--health-threshold", "1", "--")
+			s.Args = append(s.Args, work.Command(s.Pod, "linger=60")...)
+			s.Start(t, e)
+			harness.AwaitLeader(t, e.Duration+slack, s)
+			work.Await(t, slack, s.Pod)
+			startHeir(t, e, work)
+
+			awaitRenewal(t, s)
+			line.CutWays(harness.Replies)
+			deadline, known := s.State().ValidUntil, version(t, e)
+			tc.ends(t, s, healthy)
+			harness.Eventually(t, deadline.Sub(now()), "a renewal is applied whose reply does not come", func() bool { return version(t, e) != known })
+			time.Sleep(deadline.Add(20 * time.Millisecond).Sub(now()))
+			line.Heal()
+			work.Await(t, 2*e.Duration+slack, "web-1")
+			work.Verdict(t)
+		})
+	}
+}
+
+// TestWorkersAreLeft lets a workload end at SIGTERM whose workers go on without it. They are the workload's, too: with a
+// fence they are killed before anybody else works; without one the Lease is not released while they live.
+func TestWorkersAreLeft(t *testing.T) {
+	t.Parallel()
+	for _, fence := range []string{"kill", "none"} {
+		t.Run("fence "+fence, func(t *testing.T) {
+			t.Parallel()
+			e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
+			e.ShipFree(t)
+			work := harness.NewWork(t)
+			flags := []string{"--fence", fence}
+			if fence == "kill" && knows(t, "--stop-timeout") {
+				flags = append(flags, "--stop-timeout", "8s")
+			}
+			s := startWithProcess(t, e, work, []string{"leave"}, flags...)
+			startHeir(t, e, work)
+			awaitRenewal(t, s)
+			checkDraining(t, s)
+			if fence == "kill" {
+				work.Await(t, 4*e.Duration+slack, "web-1")
+			} else {
+				harness.Throughout(t, e.RenewDeadline()+e.Duration/3, "the workers live", func() bool { return work.Works(t, "web-0") })
+			}
+			work.Verdict(t)
+		})
+	}
+}
+
+// TestEndpointEndsFirst lets a workload close its health endpoint at SIGTERM and work on for four seconds. Its process is
+// seen to live: that beats the endpoint's end.
+func TestEndpointEndsFirst(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
+	e.ShipFree(t)
+	work, port := harness.NewWork(t), harness.FreePort(t)
+	s := startWithProcess(t, e, work, []string{"listen=" + port, "linger=4"}, "--health-tcp", "127.0.0.1:"+port, "--health-while", "leading")
+	startHeir(t, e, work)
+	awaitRenewal(t, s)
+	if status := s.Post("/step-down"); status != http.StatusAccepted {
+		t.Fatalf("POST /step-down: status %d, want %d", status, http.StatusAccepted)
+	}
+	work.Await(t, e.Duration+slack, "web-1")
+	work.Verdict(t)
+}
+
+// knows reports whether the sidecar under test has a flag: one that was built before may not.
+func knows(t *testing.T, flag string) bool {
+	t.Helper()
+	help, _ := harness.RunCommand(t, harness.Binary(t), "run", "--help")
+	return strings.Contains(help, flag)
+}
+
+// startWithProcess starts replica web-0, which tells its workload by process signals, waits until it leads, and starts the
+// workload, which SIGTERM ends.
+func startWithProcess(t *testing.T, e *harness.Election, work *harness.Work, manner []string, flags ...string) *harness.Sidecar {
+	t.Helper()
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	s := e.Prepare(t, "web-0")
+	s.Args = append(append(s.Args, "--pid-file", pidFile, "--on-elected", "USR1", "--on-lost", "TERM"), flags...)
+	s.Start(t, e)
+	harness.AwaitLeader(t, e.Duration+slack, s)
+	app := work.Start(t, s.Pod, append(manner, "wait", "pid="+pidFile)...)
+	t.Cleanup(app.KillGroup)
+	work.Await(t, slack, s.Pod)
+	return s
+}
+
+// startHeir starts replica web-1, whose command works while it leads, and waits until it stands by.
+func startHeir(t *testing.T, e *harness.Election, work *harness.Work) *harness.Sidecar {
+	t.Helper()
+	heir := e.Prepare(t, "web-1")
+	heir.Args = append(append(heir.Args, "--"), work.Command(heir.Pod)...)
+	heir.Start(t, e)
+	harness.Eventually(t, slack, "the heir stands by", func() bool { return heir.ProbeStatus("/readyz") == http.StatusOK })
+	return heir
+}

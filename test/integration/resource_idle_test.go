@@ -1,0 +1,239 @@
+//go:build linux
+
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
+
+// The most that processes may go to sleep in ten seconds. A leader with its guard was seen to do so 90 to 230 times, a
+// standby with its guard 20 to 60 times.
+const (
+	leaderSleeps  = 400
+	standbySleeps = 120
+)
+
+// TestNothingTicks: an idle replica that runs a command sleeps until something happens, and so does its guard.
+func TestNothingTicks(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
+	e.Ship(t)
+	start := func(pod string) *harness.Sidecar {
+		s := e.Prepare(t, pod)
+		s.Binary = harness.ShippedBinary(t)
+		s.Args = append(s.Args, "--log-level", "info", "--", "sleep", "1000000")
+		s.Start(t, e)
+		return s
+	}
+	leader := start("web-0")
+	harness.AwaitLeader(t, e.Duration+slack, leader)
+	standby := start("web-1")
+	harness.Eventually(t, slack, "the other one knows the leader", func() bool { return standby.State().Leader == leader.Pod })
+	time.Sleep(15 * time.Second) // what the start needed is over, and the giving back of memory ten seconds after it
+	for _, c := range []struct {
+		role string
+		pids []int
+		most int
+	}{
+		{"leader", withGuard(t, leader.PID()), leaderSleeps},
+		{"standby", withGuard(t, standby.PID()), standbySleeps},
+	} {
+		from := sleeps(t, c.pids)
+		time.Sleep(10 * time.Second)
+		got := sleeps(t, c.pids) - from
+		t.Logf("the %s and its guard went to sleep %d times in 10 s", c.role, got)
+		if got > c.most || got == 0 {
+			t.Errorf("the %s and its guard went to sleep %d times in 10 s; want some, and at most %d", c.role, got, c.most)
+		}
+	}
+	if leaderNow, _ := leader.Told(); !leaderNow {
+		t.Error("the leader did not stay one")
+	}
+}
+
+// withGuard returns a sidecar's process and its guard, the only child that it has.
+func withGuard(t *testing.T, pid int) []int {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := []int{pid}
+	for _, task := range tasks {
+		text, _ := os.ReadFile(task) // a thread that has ended has none
+		for word := range strings.FieldsSeq(string(text)) {
+			var child int
+			if _, err := fmt.Sscan(word, &child); err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, child)
+		}
+	}
+	if len(pids) != 2 {
+		t.Fatalf("process %d has the children %v; want the guard alone", pid, pids[1:])
+	}
+	return pids
+}
+
+// sleeps returns how often the threads of processes have gone to sleep so far: their voluntary context switches.
+func sleeps(t *testing.T, pids []int) (n int) {
+	t.Helper()
+	for _, pid := range pids {
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+		if err != nil || len(tasks) == 0 {
+			t.Fatalf("process %d has no threads: it has ended: %v", pid, err)
+		}
+		for _, task := range tasks {
+			status, _ := os.ReadFile(task) // Go's threads do not end
+			_, rest, _ := strings.Cut(string(status), "\nvoluntary_ctxt_switches:")
+			var count int
+			if _, err := fmt.Sscan(rest, &count); err != nil {
+				t.Fatalf("read %s: %v", task, err)
+			}
+			n += count
+		}
+	}
+	return n
+}
+
+// The figures that the documentation names for the shipped binary.
+const (
+	maxBinaryBytes = 18_000_000
+	maxIdleKiB     = 16 << 10
+)
+
+// TestWeight measures the shipped binary and the memory of a sidecar that leads.
+func TestWeight(t *testing.T) {
+	t.Parallel()
+	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
+	e.Ship(t)
+	s := e.Prepare(t, "web-0")
+	s.Binary = harness.ShippedBinary(t)
+	s.Args = append(s.Args, "--log-level", "info") // the last one counts: the default, not the tests' own
+	info, err := os.Stat(s.Binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the shipped binary has %.1f MB (%s/%s)", float64(info.Size())/1e6, runtime.GOOS, runtime.GOARCH)
+	if info.Size() > maxBinaryBytes {
+		t.Errorf("the shipped binary has %d bytes, want at most %d", info.Size(), maxBinaryBytes)
+	}
+
+	s.Start(t, e)
+	harness.AwaitLeader(t, e.Duration+slack, s)
+	for _, path := range []string{"/livez", "/readyz", "/metrics", "/leader"} { // as the kubelet and Prometheus do
+		s.ProbeStatus(path)
+	}
+	time.Sleep(20 * time.Second)
+	s.ProbeStatus("/metrics")
+	resident := statusKiB(t, s.PID(), "VmRSS")
+	t.Logf("a leading sidecar, idle: RSS %.1f MiB, of it %.1f of its own and %.1f of the binary's file",
+		mib(resident), mib(statusKiB(t, s.PID(), "RssAnon")), mib(statusKiB(t, s.PID(), "RssFile")))
+	if resident > maxIdleKiB {
+		t.Errorf("a leading sidecar takes %d KiB, want at most %d", resident, maxIdleKiB)
+	}
+}
+
+func mib(kib int) float64 { return float64(kib) / 1024 }
+
+// statusKiB returns a figure of /proc/PID/status, such as VmRSS, in KiB.
+func statusKiB(t *testing.T, pid int, field string) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(status), field+":")
+	var kib int
+	if _, err := fmt.Sscanf(rest, "%d kB", &kib); !found || err != nil {
+		t.Fatalf("read %s of process %d: %v", field, pid, err)
+	}
+	return kib
+}
+
+// budget is the most that an election may ask of the API server, in requests a second, however many replicas.
+const budget = 0.36
+
+// TestRequestBudget counts what three idle replicas ask of the API server in a minute, by its own metrics, and
+// who asked, by its audit log. Each replica has an account of its own, on a cluster with nobody else.
+func TestRequestBudget(t *testing.T) {
+	t.Parallel()
+	const span = 60 * time.Second
+	cluster := harness.Start(t)
+	e := harness.NewElection(t, cluster, 15*time.Second)
+	e.Ship(t)
+	users := map[string]*harness.Sidecar{}
+	var replicas []*harness.Sidecar
+	for i := range 3 {
+		pod := fmt.Sprintf("web-%d", i)
+		s := e.Prepare(t, pod)
+		access := cluster.Grant(t, e.Namespace, pod, harness.DocumentedRules(e.Lease)...)
+		s.Kubeconfig = access.Kubeconfig(t, cluster.Host())
+		s.Start(t, e)
+		users[access.User] = s
+		replicas = append(replicas, s)
+	}
+	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	harness.Eventually(t, slack, "all name the leader", func() bool {
+		for _, s := range replicas {
+			if _, told := s.Leader(); told.Leader != leader.Pod {
+				return false
+			}
+		}
+		return true
+	})
+
+	leases := map[string]string{"resource": "leases"}
+	from, before := time.Now(), cluster.Metrics(t).Sum("apiserver_request_total", "verb", leases)
+	time.Sleep(span)
+	to, after := time.Now(), cluster.Metrics(t).Sum("apiserver_request_total", "verb", leases)
+
+	asked := map[string]map[string]int{} // replica → verb → count
+	opened := 0                          // watches that began
+	var others float64                   // the API server keeps Leases of its own
+	for _, r := range cluster.Audit.Requests(t, from, func(r harness.Request) bool { return r.Received.Before(to) }) {
+		s := users[r.User]
+		switch {
+		case s != nil && r.Watching:
+			opened++
+		case s != nil:
+			if asked[s.Pod] == nil {
+				asked[s.Pod] = map[string]int{}
+			}
+			asked[s.Pod][r.Verb]++
+		case !r.Watching:
+			others++
+		}
+	}
+	var counted float64
+	for verb, n := range after {
+		counted += n - before[verb]
+	}
+	rate := (counted - others) / to.Sub(from).Seconds()
+	t.Logf("%.0f requests in %v by the metrics, %.0f of them by others: ours are %.2f a second; by replica: %v", counted, span, others, rate, asked)
+	if rate > budget {
+		t.Errorf("three replicas make %.2f requests a second, want at most %.2f", rate, budget)
+	}
+	if opened != 0 {
+		t.Errorf("%d watches were opened in the minute, want none: they stand", opened)
+	}
+	if asked[leader.Pod]["update"] == 0 {
+		t.Error("the leader has not renewed: nothing was measured")
+	}
+	for _, s := range harness.Others(replicas, leader) {
+		if len(asked[s.Pod]) != 0 {
+			t.Errorf("the standby %s asked for %v, want nothing but its watch", s.Pod, asked[s.Pod])
+		}
+	}
+	if same, _ := leader.Told(); !same {
+		t.Error("the leader changed within the minute: it was not idle")
+	}
+}

@@ -1,0 +1,211 @@
+//go:build linux
+
+package integration
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	typedcoordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/storetest"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
+
+// TestEtcdCrashes kills etcd beneath the API server (fault 10): for a moment, which a leader bridges, and for longer than
+// its term, which it does not outlive.
+func TestEtcdCrashes(t *testing.T) {
+	t.Parallel()
+	cluster := harness.Start(t)
+	e := harness.NewElection(t, cluster, 9*time.Second)
+	e.Ship(t)
+	replicas := e.StartAll(t, 3)
+	witness := harness.Watch(t, replicas...)
+	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+
+	t.Log("etcd crashes and comes back")
+	unmoved := steady(leader)
+	awaitRenewal(t, leader)
+	gone := now()
+	cluster.KillEtcd(t)
+	cluster.RestartEtcd(t)
+	// It takes a second. Where the machine is too slow for the premise, the next part must do.
+	if out := now().Sub(gone); out < e.RenewDeadline()-2*time.Second {
+		harness.Throughout(t, e.RenewDeadline(), "the same leader after a crash of etcd", unmoved)
+	} else {
+		t.Logf("etcd took %v to come back", out)
+	}
+	leader = harness.AwaitLeader(t, 2*e.Duration+slack, replicas...)
+	_, before := leader.Told()
+
+	t.Log("etcd is away for longer than a term")
+	awaitRenewal(t, leader)
+	cluster.KillEtcd(t)
+	checkLossByDeadline(t, leader, now().Add(e.Duration))
+	cluster.RestartEtcd(t)
+	leader = awaitAgreement(t, 2*e.Duration+slack, replicas)
+	if _, after := leader.Told(); !greater(after, before) {
+		t.Errorf("token %s after token %s: want a greater one", after, before)
+	}
+	witness.Verdict(t)
+}
+
+// TestEtcdRestored puts etcd back to a snapshot under running replicas (fault 10), so that versions that stood for one
+// state come again and stand for another. All say so, and nobody leads, however the restored Lease looks, until it has
+// a version above all those seen. An operator does what the log says, raises the store's numbering and writes the Lease
+// once; the next term then has a greater token than any before.
+func TestEtcdRestored(t *testing.T) {
+	t.Parallel()
+	cluster := harness.Start(t)
+	e := harness.NewElection(t, cluster, 3*time.Second)
+	e.Ship(t)
+	replicas := e.StartAll(t, 3)
+	witness := harness.Watch(t, replicas...)
+	harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	snapshot := cluster.Snapshot(t)
+	first := harness.AwaitLeader(t, 2*e.Duration+slack, replicas...)
+	for range 3 {
+		awaitRenewal(t, first)
+	}
+	first.Stop(0) // the snapshot names a leader that is not there any more
+	others := harness.Others(replicas, first)
+	leader := harness.AwaitLeader(t, 2*e.Duration+slack, others...)
+	awaitRenewal(t, leader)
+	_, before := leader.Told()
+	seen := e.Read(t).ResourceVersion
+
+	cluster.Restore(t, snapshot)
+	for _, s := range others {
+		harness.Eventually(t, slack, s.Pod+" says that the store was restored, and what to do", func() bool {
+			return strings.Contains(s.Log(), "the store went back in time") && strings.Contains(s.Log(), "kubectl annotate")
+		})
+	}
+	leaderless := func() bool {
+		for _, s := range others {
+			if told, _ := s.Told(); told || !s.Alive() {
+				return false
+			}
+		}
+		return true
+	}
+	harness.Throughout(t, 3*e.Duration, "nobody leads on a restored store", leaderless)
+	if restored := e.Read(t).ResourceVersion; !greater(seen, restored) {
+		t.Fatalf("the restored Lease has version %s, want one below %s: nothing was shown", restored, seen)
+	}
+
+	t.Log("the store's numbering passes what was seen")
+	raiseNumbering(t, e, seen)
+	harness.Throughout(t, 2*e.Duration, "nobody leads on a Lease that nobody has written since", leaderless)
+	written := now()
+	e.Edit(t, func(l *coordinationv1.Lease) { l.Annotations["example.com/restored"] = "yes" })
+	leader = harness.AwaitLeader(t, 2*e.Duration+slack, others...)
+	if waited := sent(e, leader).Sub(written); waited < e.Duration {
+		t.Errorf("the Lease was taken %v after it was written, want at least %v", waited, e.Duration)
+	}
+	if _, after := leader.Told(); !greater(after, before) {
+		t.Errorf("token %s after token %s: want a greater one", after, before)
+	}
+	first.Start(t, e) // it saw nothing of all this
+	awaitAgreement(t, slack, replicas)
+	witness.Verdict(t)
+}
+
+// raiseNumbering writes other objects until the store's versions are above the given one, as a busy cluster does in
+// time, and "etcdutl snapshot restore --bump-revision" at once.
+func raiseNumbering(t *testing.T, e *harness.Election, above string) {
+	t.Helper()
+	filler := e.Cluster.Admin.CoreV1().ConfigMaps(e.Namespace)
+	object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("filler-%d", now())}}
+	object, err := filler.Create(t.Context(), object, metav1.CreateOptions{})
+	for n := 0; err == nil && !greater(object.ResourceVersion, above); n++ {
+		object.Data = map[string]string{"n": strconv.Itoa(n)}
+		object, err = filler.Update(t.Context(), object, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		t.Fatalf("write objects: %v", err)
+	}
+}
+
+// TestKubeStoreConformance runs the suite that every store passes on the real API server.
+func TestKubeStoreConformance(t *testing.T) {
+	t.Parallel()
+	cluster := harness.Shared(t)
+	namespace := cluster.Namespace(t, nil)
+	storetest.Run(t, func(t *testing.T) storetest.Fixture {
+		return storetest.Fixture{
+			Name: freshName(t, cluster, namespace),
+			Open: func(t *testing.T, name string) lease.Store {
+				client, err := kube.NewClient(cluster.AdminConfig(), slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return client.Lease(namespace, name)
+			},
+			Admin:                kubeAdmin{cluster.Admin.CoordinationV1().Leases(namespace)},
+			History:              true,
+			DropsPreferredHolder: true,
+		}
+	})
+}
+
+// freshName lets the API server pick a name that no other case has.
+func freshName(t *testing.T, c *harness.Cluster, namespace string) string {
+	t.Helper()
+	leases := c.Admin.CoordinationV1().Leases(namespace)
+	l, err := leases.Create(t.Context(), &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{GenerateName: "case-"}}, metav1.CreateOptions{})
+	if err == nil {
+		err = leases.Delete(t.Context(), l.Name, metav1.DeleteOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Name
+}
+
+// kubeAdmin does by hand what an administrator does with kubectl.
+type kubeAdmin struct {
+	leases typedcoordination.LeaseInterface
+}
+
+func (a kubeAdmin) Read(t *testing.T, name string) *coordinationv1.Lease {
+	t.Helper()
+	l, err := a.leases.Get(t.Context(), name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func (a kubeAdmin) Edit(t *testing.T, name string, edit func(*coordinationv1.Lease)) {
+	t.Helper()
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		l := a.Read(t, name)
+		edit(l)
+		_, err := a.leases.Update(t.Context(), l, metav1.UpdateOptions{})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a kubeAdmin) Delete(t *testing.T, name string) {
+	t.Helper()
+	if err := a.leases.Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,142 @@
+//go:build linux
+
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// What an administrator does to the Lease, or to the store. None of it is called under the world's lock.
+
+// edit changes the Lease unconditionally, if there is one.
+func (w *world) edit(what string, how func(*coordinationv1.Lease)) {
+	w.note("the administrator " + what)
+	w.backend.Edit(namespace, leaseName, how)
+}
+
+func (w *world) delete() {
+	w.note("the administrator deletes the Lease")
+	w.backend.Delete(namespace, leaseName)
+}
+
+// replace deletes the Lease and makes it anew with what it said, as "kubectl replace --force" does.
+func (w *world) replace() {
+	o := w.backend.Read(namespace, leaseName)
+	if o == nil || !w.backend.Delete(namespace, leaseName) {
+		return
+	}
+	w.note("the administrator replaces the Lease")
+	if r, err := lease.FromObject(o); err == nil {
+		_, _ = w.backend.Store(namespace, leaseName).Create(context.Background(), r)
+	}
+}
+
+// touch writes to the Lease's metadata all the while: no change of the spec, and a new version each time.
+func (w *world) touch(d time.Duration) {
+	end := w.now() + d
+	w.mu.Lock()
+	w.touched = max(w.touched, end)
+	w.mu.Unlock()
+	var again func()
+	touches := 0
+	again = func() {
+		if w.now() >= end {
+			return
+		}
+		touches++
+		w.edit("touches the metadata", func(o *coordinationv1.Lease) {
+			if o.Annotations == nil {
+				o.Annotations = map[string]string{}
+			}
+			o.Annotations["example.com/touched"] = fmt.Sprint(touches)
+		})
+		w.after(w.chance.span(0, "touch", w.now(), 600*time.Millisecond), again)
+	}
+	again()
+}
+
+// putBack writes an old state of the Lease over the present one. Only one that was held: a released record put back
+// byte for byte while a later leader is cut off is a known limit.
+func (w *world) putBack() {
+	w.mu.Lock()
+	var old *coordinationv1.Lease
+	if n := len(w.held); n > 0 {
+		old = w.held[int(w.chance.fraction(0, "put back", w.now())*float64(n))].Object(namespace, leaseName)
+	}
+	w.mu.Unlock()
+	if old == nil {
+		return
+	}
+	w.mu.Lock()
+	w.putBacks = true
+	w.mu.Unlock()
+	w.edit("puts an old held record back", func(o *coordinationv1.Lease) {
+		o.Annotations, o.Spec = old.Annotations, old.Spec
+	})
+}
+
+// restore puts the store back to a backup that was made d ago. Other objects are written all the while, so that the
+// versions of after the backup and those of after the restore are not the same numbers: two states of one Lease under
+// one number cannot be told apart, by anybody. The API is down for a lease duration before, as a restore stops every API
+// server: without that, a candidate that has seen nothing newer than the backup would take a Lease whose leader's term
+// still runs. For as long as the versions that the store gives out have been seen before, those who saw them may not
+// campaign; later other objects' writes have carried the numbering past them, and a write to the Lease shows it.
+func (w *world) restore(d time.Duration) {
+	down := w.cfg.Duration * 11 / 10
+	if w.now()+2*d+down+3*w.cfg.Duration > w.plan.End {
+		return // it would not be over in time
+	}
+	w.note("the administrator makes a backup")
+	back := w.backend.Backup()
+	w.backend.Advance(1000)
+	w.after(d, func() { w.apiDown(down) })
+	w.after(d+down, func() {
+		w.note("the administrator restores the backup")
+		w.mu.Lock()
+		w.restored, w.putBacks, w.disturbed = true, true, w.now()
+		seen := w.newest
+		w.newest = ""
+		clear(w.overwritten) // what came after the backup has never been
+		w.mu.Unlock()
+		back()
+		w.after(2*w.cfg.Duration+d, func() { w.pass(seen) })
+	})
+}
+
+// pass carries the numbering of a restored store past a version.
+func (w *world) pass(seen lease.Version) {
+	w.note("the numbering passes the versions of before")
+	w.backend.Advance(versionNumber(seen))
+	w.mu.Lock()
+	w.restored = false
+	w.mu.Unlock()
+	if !w.backend.Edit(namespace, leaseName, func(o *coordinationv1.Lease) {
+		o.Labels = map[string]string{"example.com/restored": "yes"}
+	}) {
+		_, _ = w.backend.Store(namespace, leaseName).Create(context.Background(), lease.Record{})
+	}
+}
+
+func versionNumber(v lease.Version) int {
+	n, _ := strconv.Atoi(string(v))
+	return n
+}
+
+// apiDown refuses every request for d, and breaks every watch.
+func (w *world) apiDown(d time.Duration) {
+	w.note("the API goes down for " + d.String())
+	w.mu.Lock()
+	w.outage = max(w.outage, w.now()+d)
+	w.disturbed = max(w.disturbed, w.outage)
+	w.mu.Unlock()
+	for _, c := range w.candidates {
+		c.breakWatch(errRefused)
+	}
+}

@@ -1,0 +1,244 @@
+//go:build linux
+
+package fleet
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+)
+
+// candidate is one place in the fleet: a machine with its clocks and its network, and the pods that run there, one
+// after the other.
+type candidate struct {
+	w      *world
+	number int
+	name   string
+	slot   Slot
+	clock  machineClock
+	net    network
+	store  *memory.Store
+	pod    *Pod  // the present one
+	peer   *peer // in place of pods, where client-go's elector campaigns here
+
+	// True times, guarded by the world's lock.
+	sick     time.Duration // the workload is unhealthy until then,
+	blind    time.Duration // nobody sees it until then, but by its lock
+	full     time.Duration // the document cannot be written until then,
+	holdFull time.Duration // nor the hold
+}
+
+// succession is who comes after a process.
+type succession string
+
+const (
+	samePod     succession = "same pod"
+	newPod      succession = "new pod"
+	orphanedApp succession = "new pod, the old app lives on"
+)
+
+func (c *candidate) trouble(until *time.Duration, d time.Duration) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	*until = max(*until, c.w.now()+d)
+}
+
+// running returns the sidecar that runs here, or nil.
+func (c *candidate) running() *process {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	if c.pod == nil || c.pod.process == nil || c.pod.process.dead || c.pod.process.ended {
+		return nil
+	}
+	return c.pod.process
+}
+
+func (c *candidate) currentIdentity() string {
+	if p := c.running(); p != nil {
+		return p.identity
+	}
+	return c.name
+}
+
+// kill ends the process without a word, and starts its successor after a pause.
+func (c *candidate) kill(next succession, pause time.Duration) {
+	if c.peer != nil {
+		c.peer.kill(pause)
+		return
+	}
+	p := c.running()
+	if p == nil {
+		return
+	}
+	p.kill()
+	c.succeed(p.pod, next, pause)
+}
+
+// terminate sends SIGTERM, and starts the successor a pause after the process has ended.
+func (c *candidate) terminate(next succession, pause time.Duration) {
+	if c.peer != nil {
+		c.peer.terminate(pause)
+		return
+	}
+	p := c.running()
+	if p == nil || p.leaves() {
+		return
+	}
+	c.w.spawn(func() {
+		p.terminate()
+		<-p.over
+		c.w.mu.Lock()
+		ours := !p.dead && c.pod == p.pod && p.pod.process == p // nobody has killed or replaced it meanwhile
+		c.w.mu.Unlock()
+		if ours {
+			c.succeed(p.pod, next, pause)
+		}
+	})
+}
+
+// succeed starts what comes after a process of the pod.
+func (c *candidate) succeed(old *Pod, next succession, pause time.Duration) {
+	if next == samePod {
+		c.w.after(pause, old.start)
+		return
+	}
+	c.w.mu.Lock()
+	if next == newPod { // its containers are gone, and nobody reads its volume
+		now := c.w.now()
+		old.document.end(now)
+		old.app.die(now)
+	}
+	c.w.mu.Unlock()
+	fresh := c.newPod(false)
+	c.w.after(pause, fresh.start)
+}
+
+func (c *candidate) stepDown(cause string) {
+	if p := c.running(); p != nil {
+		c.w.spawn(func() { p.stepDown(cause) })
+	}
+}
+
+func (c *candidate) freeze(d time.Duration) {
+	if p := c.running(); p != nil {
+		p.freeze(d)
+	}
+}
+
+func (c *candidate) freezeAtBoundary(d time.Duration) {
+	if p := c.running(); p != nil {
+		at := int(c.w.chance.fraction(c.number, "boundary", c.w.now()) * float64(len(boundaries)))
+		p.trapAt(boundaries[at], d, nil)
+	}
+}
+
+// freezeApp stops the app of the present pod, where there is one to stop.
+func (c *candidate) freezeApp(d time.Duration) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	if c.pod == nil || c.slot.work == noWork || c.slot.drain > 0 { // frozen, it would break the operator's promise
+		return
+	}
+	a := &c.pod.app
+	a.freeze(c.w.now())
+	c.w.after(d, func() {
+		c.w.mu.Lock()
+		defer c.w.mu.Unlock()
+		a.thaw(c.w.now())
+	})
+}
+
+// second freezes the sidecar and starts another on the same directory, which waits for the lock; then the first one is
+// killed, or ends in good order.
+func (c *candidate) second(d time.Duration) {
+	p := c.running()
+	if p == nil {
+		return
+	}
+	p.freeze(d)
+	c.w.after(d/4, p.pod.start)
+	c.w.after(d+c.w.chance.span(c.number, "second", c.w.now(), time.Second), func() {
+		if d%2 == 0 {
+			p.kill()
+		} else {
+			c.w.spawn(p.terminate)
+		}
+	})
+}
+
+// stranger freezes the sidecar and starts another without a signal directory beside it, for as long.
+func (c *candidate) stranger(d time.Duration) {
+	p := c.running()
+	if p == nil {
+		return
+	}
+	p.freeze(d)
+	other := c.newPod(true)
+	c.w.after(d/4, other.start)
+	c.w.after(2*d, func() {
+		c.w.mu.Lock()
+		other.retired = true
+		q := other.process
+		c.w.mu.Unlock()
+		if q != nil && !q.gone() {
+			c.w.spawn(q.terminate)
+		}
+	})
+}
+
+// twins starts a second sidecar with the pod's identity, on a copy of its directory, for as long: as "cp -a", two hosts
+// with one --identity, or a restored node do.
+func (c *candidate) twins(d time.Duration) {
+	p := c.running()
+	if p == nil || p.hold == nil || p.pod.dir == "" || p.identity != p.pod.identity {
+		return
+	}
+	b, err := os.ReadFile(p.pod.holdPath())
+	if err != nil {
+		return
+	}
+	c.w.mu.Lock()
+	other := c.newPodLocked(true)
+	other.identity, other.twin, other.spoilt = p.pod.identity, true, true
+	other.dir = filepath.Join(c.w.dir, other.name)
+	p.pod.twin = true
+	c.w.mu.Unlock()
+	if err := errors.Join(os.Mkdir(other.dir, 0o700), os.WriteFile(other.holdPath(), b, 0o600)); err != nil {
+		panic(err)
+	}
+	hold, err := elector.OpenHold(other.dir, leaseName)
+	if err != nil {
+		panic(err)
+	}
+	c.w.launch(other, hold, false)
+	c.w.after(min(d, c.w.plan.End-c.w.now()-time.Millisecond), func() {
+		c.w.mu.Lock()
+		other.retired = true
+		q := other.process
+		c.w.mu.Unlock()
+		if q != nil && !q.gone() {
+			c.w.spawn(q.terminate)
+		}
+	})
+}
+
+func (c *candidate) stepWall(by time.Duration) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.clock.wallStep += by
+}
+
+func (c *candidate) stopWall(d time.Duration) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.clock.wallStop = c.clock.boot(c.w.now())
+	c.w.after(d, func() {
+		c.w.mu.Lock()
+		defer c.w.mu.Unlock()
+		c.clock.wallStop = 0
+	})
+}

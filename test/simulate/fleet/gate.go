@@ -1,0 +1,141 @@
+//go:build linux
+
+package fleet
+
+import (
+	"context"
+	"time"
+)
+
+// boundary is a place at which a process of the world can be stopped: every call that the elector makes outwards.
+type boundary string
+
+const (
+	beforeClock  boundary = "before the clock is read"
+	afterClock   boundary = "after the clock was read"
+	beforeSend   boundary = "before a request is sent"
+	beforeReply  boundary = "before a reply is taken"
+	beforeEvent  boundary = "before a watch event is taken"
+	beforeWord   boundary = "before a word is published"
+	beforeStop   boundary = "before the workload's stop is reported"
+	beforeEnd    boundary = "before a watch's end is taken"
+	beforeOrder  boundary = "before an order is taken"
+	beforeSignal boundary = "before a signal is taken"
+	beforeLook   boundary = "before a signal or a sight looks at the clock"
+	beforeTold   boundary = "before a signal tells the workload"
+)
+
+// boundaries are those at which a fault may stop a process.
+var boundaries = []boundary{beforeClock, afterClock, beforeSend, beforeReply, beforeEvent, beforeWord, beforeTold, beforeStop}
+
+// gate stops a process at its boundaries, as SIGSTOP and the freezer do: nothing of it goes on until the thaw, while
+// its requests under way, its app and its deadlines do. Guarded by the world's lock.
+type gate struct {
+	thawed  chan struct{} // nil while the process runs
+	until   time.Duration
+	last    time.Duration // when it last thawed
+	trap    boundary      // freeze when this is reached,
+	trapFor time.Duration // for that long,
+	trapped func()        // and have this done meanwhile; nil: nothing
+}
+
+// freeze stops the process for d, or longer where it is stopped already.
+func (p *process) freeze(d time.Duration) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.freezeLocked(d)
+}
+
+func (p *process) freezeLocked(d time.Duration) {
+	if p.dead || p.ended {
+		return
+	}
+	now := p.w.now()
+	p.w.say(p.name, "life", "frozen for %v", d)
+	p.gate.until = max(p.gate.until, now+d)
+	if p.gate.thawed == nil {
+		p.gate.thawed = make(chan struct{})
+	}
+	p.w.after(d, p.thaw)
+}
+
+// thaw lets the process go on, once no freeze lasts any longer.
+func (p *process) thaw() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.gate.thawed != nil && p.w.now() >= p.gate.until {
+		p.openLocked()
+	}
+}
+
+func (p *process) openLocked() {
+	if p.gate.thawed == nil {
+		return
+	}
+	p.w.say(p.name, "life", "thawed")
+	close(p.gate.thawed)
+	p.gate.thawed, p.gate.last = nil, p.w.now()
+}
+
+// trapAt freezes the process for d when it next comes to b, and has do done half-way through; do may be nil.
+func (p *process) trapAt(b boundary, d time.Duration, do func()) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.gate.trap, p.gate.trapFor, p.gate.trapped = b, d, do
+}
+
+// pass returns once the process may go on over b. Of those that wait for a thaw the loop itself goes first and the
+// others follow one by one, so that the order is the same in every run.
+func (p *process) pass(b boundary) { p.passAs(b, "") }
+
+// passAs is pass for one of several that may wait at one boundary.
+func (p *process) passAs(b boundary, who string) {
+	for still := false; ; still = true {
+		p.w.mu.Lock()
+		if p.gate.trap == b && !p.dead && !still {
+			p.w.mu.Unlock()
+			time.Sleep(time.Nanosecond) // what runs at this instant comes to rest first, or it would race with the freeze
+			continue
+		}
+		if p.gate.trap == b && !p.dead {
+			p.gate.trap = ""
+			p.w.say(p.name, "life", "trapped %s", b)
+			p.freezeLocked(p.gate.trapFor)
+			if do := p.gate.trapped; do != nil {
+				p.gate.trapped = nil
+				p.w.after(p.gate.trapFor/2, do)
+			}
+		}
+		thawed := p.gate.thawed
+		p.w.mu.Unlock()
+		if thawed == nil {
+			return
+		}
+		<-thawed
+		if b != beforeClock && b != afterClock && b != beforeWord {
+			p.rest("thaw "+string(b)+who, 50*time.Microsecond)
+		}
+	}
+}
+
+// frozenSince reports whether the process was stopped at any time since at. The caller holds the world's lock.
+func (p *process) frozenSince(at time.Duration) bool {
+	return p.gate.thawed != nil || p.gate.last > 0 && p.gate.last >= at
+}
+
+// rest lets up to most of true time pass, as a scheduler does.
+func (p *process) rest(what string, most time.Duration) {
+	time.Sleep(p.w.chance.span(p.number, what, p.w.now(), most))
+}
+
+// restUnless is rest, but for the end of ctx: then it reports false, at once.
+func (p *process) restUnless(ctx context.Context, what string, most time.Duration) bool {
+	t := time.NewTimer(p.w.chance.span(p.number, what, p.w.now(), most))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}

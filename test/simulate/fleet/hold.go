@@ -1,0 +1,144 @@
+//go:build linux
+
+package fleet
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+)
+
+// holdPath is where the pod's hold lies.
+func (p *Pod) holdPath() string { return filepath.Join(p.dir, "."+leaseName+".hold") }
+
+// holdFile is a process's hold on the pod's volume: the real file, which may be full.
+type holdFile struct {
+	*elector.Hold
+	p *process
+}
+
+var _ elector.HoldFile = holdFile{}
+
+// Save implements [elector.HoldFile].
+func (h holdFile) Save(key elector.HoldKey, s elector.HoldState) error {
+	h.p.w.mu.Lock()
+	full := !h.p.dead && h.p.w.now() < h.p.c.holdFull
+	if full {
+		h.p.w.say(h.p.name, "hold", "cannot be written: leading %v", s.Leading)
+	}
+	h.p.w.mu.Unlock()
+	if full {
+		return errNoSpace
+	}
+	err := h.Hold.Save(key, s)
+	h.p.w.mu.Lock()
+	defer h.p.w.mu.Unlock()
+	if err == nil && !h.p.dead {
+		h.p.pod.heir = time.Time{}
+		if s.Leading {
+			h.p.pod.heir = s.AcquireTime
+		}
+	}
+	return err
+}
+
+// spoiling is what becomes of a hold while no process has it open.
+type spoiling string
+
+const (
+	torn      spoiling = "torn"                       // the first part of it alone was written
+	copied    spoiling = "copied"                     // the directory was copied, and the copy is used: other inodes
+	elsewhere spoiling = "of another namespace"       // the sidecar ran in it with another namespace
+	otherName spoiling = "of another identity"        // or as another pod
+	otherDisk spoiling = "of another store"           // or with another store
+	emptied   spoiling = "empty, as a full disk left" // a write that had emptied it first
+)
+
+var spoilings = []spoiling{torn, copied, elsewhere, otherName, otherDisk, emptied}
+
+// spoilHold kills the sidecar, spoils the hold that it leaves, and starts its successor.
+func (c *candidate) spoilHold(d time.Duration) {
+	p := c.running()
+	if p == nil || p.hold == nil || p.pod.dir == "" {
+		return
+	}
+	p.kill()
+	how := spoilings[int(c.w.chance.fraction(c.number, "spoiling", c.w.now())*float64(len(spoilings)))]
+	c.w.note("the hold of " + p.pod.name + " is " + string(how))
+	if err := p.pod.spoil(how, p.pod.w.chance.fraction(c.number, "torn at", c.w.now()), p); err != nil {
+		panic(err)
+	}
+	c.succeed(p.pod, samePod, d/20)
+}
+
+func (p *Pod) spoil(how spoiling, part float64, last *process) error {
+	b, err := os.ReadFile(p.holdPath())
+	if err != nil {
+		return err
+	}
+	p.w.mu.Lock()
+	p.spoilt = true
+	p.w.mu.Unlock()
+	switch how {
+	case torn:
+		return os.Truncate(p.holdPath(), int64(part*float64(len(b))))
+	case emptied:
+		return os.Truncate(p.holdPath(), 0)
+	case copied:
+		dir := p.dir + "'"
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
+		p.w.mu.Lock()
+		p.dir = dir
+		p.w.mu.Unlock()
+		return os.WriteFile(p.holdPath(), b, 0o600)
+	}
+	key := last.cfg.HoldKey()
+	switch how {
+	case elsewhere:
+		key.Namespace += "-other"
+	case otherDisk:
+		key.Store = "another"
+	case otherName:
+		key.Identity += "0"
+	}
+	return p.rewrite(key, b)
+}
+
+// rewrite has the hold say the same under another key.
+func (p *Pod) rewrite(key elector.HoldKey, b []byte) error {
+	_, doc, _ := bytes.Cut(b, []byte(" "))
+	var h elector.HoldState
+	if json.Unmarshal(doc, &h) != nil {
+		return nil // void as it is
+	}
+	hold, err := elector.OpenHold(p.dir, leaseName)
+	if err != nil {
+		return err
+	}
+	return errors.Join(hold.Save(key, h), hold.Close())
+}
+
+// judgeHoldOnDisk asks that no release is sent while the hold, as it lies on the disk, could make a restarted process
+// lead (I15). The caller holds the world's lock.
+func (p *process) judgeHoldOnDisk() {
+	if p.hold == nil {
+		return
+	}
+	b, err := os.ReadFile(p.pod.holdPath())
+	if err != nil {
+		return
+	}
+	_, doc, _ := bytes.Cut(b, []byte(" "))
+	var h elector.HoldState
+	if json.Unmarshal(doc, &h) != nil {
+		return // torn: void
+	}
+	p.w.must(!h.Leading || !p.boot().Before(h.ValidUntil), "I15", "%s releases while its hold says that it leads until %s", p.name, h.ValidUntil)
+}

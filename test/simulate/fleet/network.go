@@ -1,0 +1,205 @@
+//go:build linux
+
+package fleet
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+)
+
+var (
+	errRefused = errors.New("connection refused")
+	errStorm   = errors.New("429 Too Many Requests, 503 Service Unavailable")
+)
+
+// network is what stands between one candidate and the store: each field is the true time until which that trouble
+// lasts. Guarded by the world's lock.
+type network struct {
+	cutRequests, cutReplies  time.Duration
+	slow, lossy, late, twice time.Duration
+	stormy, lying            time.Duration // refused; refused and applied all the same
+	slowBy                   time.Duration
+	slowWrites               time.Duration // writes alone, as behind a webhook that is out or a slow disk,
+	slowWritesBy             time.Duration // each by so long, to half a second
+	stalled, lagging         time.Duration // the watch
+	watchTrouble             time.Duration // when the watch was last in any trouble but half open
+}
+
+const hop = 4 * time.Millisecond // one way through a healthy network takes up to this
+
+// fate decides what becomes of a request of this candidate.
+func (c *candidate) fate(q memory.Request) memory.Fate {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	now, n := c.w.now(), &c.net
+	span := func(what string, most time.Duration) time.Duration { return c.w.chance.span(c.number, what, now, most) }
+	odds := func(what string) float64 { return c.w.chance.fraction(c.number, what, now) }
+
+	f := memory.Fate{Delay: span("there", hop), ReplyDelay: span("back", hop)}
+	if now < c.w.outage {
+		f.Err = errRefused
+		return f
+	}
+	f.Lost = now < n.cutRequests || now < n.lossy && odds("lost") < 0.25
+	f.ReplyLost = now < n.cutReplies || now < n.lossy && odds("reply lost") < 0.25
+	if now < n.slow {
+		f.Delay += span("slow there", n.slowBy)
+		f.ReplyDelay += span("slow back", n.slowBy)
+	}
+	write := q.Verb == memory.Create || q.Verb == memory.Update
+	if now < n.slowWrites && write {
+		f.Delay += n.slowWritesBy + span("slow write", 500*time.Millisecond)
+	}
+	if now < n.late && write && odds("late") < 0.7 {
+		f.Delay += span("late by", 40*time.Second)
+	}
+	if now < n.twice && q.Verb != memory.Watch && odds("twice") < 0.6 {
+		f.Again = span("again after", 300*time.Millisecond)
+	}
+	if (now < n.stormy || now < n.lying) && odds("storm") < 0.7 {
+		f.Err, f.Applied = errStorm, now < n.lying && odds("lie") < 0.5
+	}
+	return f
+}
+
+// lag is how long a change takes to this candidate's watch.
+func (c *candidate) lag(most time.Duration) time.Duration {
+	return c.w.chance.span(c.number, "lag", c.w.now(), most)
+}
+
+// stall holds the watch's events back for d.
+func (c *candidate) stall(d time.Duration) {
+	c.w.mu.Lock()
+	c.net.stalled = max(c.net.stalled, c.w.now()+d)
+	c.net.watchTrouble = max(c.net.watchTrouble, c.net.stalled)
+	c.w.mu.Unlock()
+	c.store.StallWatches(true)
+	c.w.after(d, func() {
+		c.w.mu.Lock()
+		over := c.w.now() >= c.net.stalled
+		c.w.mu.Unlock()
+		if over {
+			c.store.StallWatches(false)
+		}
+	})
+}
+
+// lagBehind makes the watch's events come up to most late for d.
+func (c *candidate) lagBehind(most, d time.Duration) {
+	c.w.mu.Lock()
+	c.net.lagging = max(c.net.lagging, c.w.now()+d)
+	c.net.watchTrouble = max(c.net.watchTrouble, c.net.lagging+most)
+	c.w.mu.Unlock()
+	c.store.LagWatches(c.lag(most))
+	c.w.after(d, func() {
+		c.w.mu.Lock()
+		over := c.w.now() >= c.net.lagging
+		c.w.mu.Unlock()
+		if over {
+			c.store.LagWatches(c.lag(2 * hop))
+		}
+	})
+}
+
+// breakWatch ends the open watches with err.
+func (c *candidate) breakWatch(err error) {
+	c.w.mu.Lock()
+	c.net.watchTrouble = max(c.net.watchTrouble, c.w.now())
+	c.w.mu.Unlock()
+	c.store.BreakWatches(err)
+}
+
+// healAll ends every trouble of the network.
+func (c *candidate) healAll() {
+	c.w.mu.Lock()
+	now := c.w.now()
+	n := &c.net
+	for _, t := range []*time.Duration{
+		&n.cutRequests, &n.cutReplies, &n.slow, &n.lossy, &n.late, &n.slowWrites, &n.twice, &n.stormy, &n.lying, &n.stalled, &n.lagging,
+	} {
+		*t = min(*t, now)
+	}
+	c.w.mu.Unlock()
+	c.store.StallWatches(false)
+	c.store.LagWatches(c.lag(2 * hop))
+}
+
+// A process is its elector's store: it carries each call over the process's boundaries to the candidate's network, and
+// shows the rules what passes.
+var _ lease.Store = (*process)(nil)
+
+// Get implements [lease.Store].
+func (p *process) Get(ctx context.Context) (lease.Reply, error) {
+	return p.exchange(ctx, asking{verb: get}, p.c.store.Get)
+}
+
+// Create implements [lease.Store].
+func (p *process) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
+	return p.exchange(ctx, asking{verb: create, record: r}, func(ctx context.Context) (lease.Reply, error) {
+		return p.c.store.Create(ctx, r)
+	})
+}
+
+// Update implements [lease.Store].
+func (p *process) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
+	return p.exchange(ctx, asking{verb: verbOf(r), record: r}, func(ctx context.Context) (lease.Reply, error) {
+		return p.c.store.Update(ctx, r)
+	})
+}
+
+// Watch implements [lease.Store].
+func (p *process) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
+	p.rest("watch", 200*time.Microsecond)
+	p.pass(beforeSend)
+	if p.gone() {
+		return errKilled
+	}
+	err := p.c.store.Watch(ctx, from, func() {
+		p.pass(beforeEvent)
+		connected()
+	}, func(e lease.Event) {
+		p.rest("event", 50*time.Microsecond) // two of one instant come one after the other, or a freeze between them is a race
+		p.pass(beforeEvent)
+		if ctx.Err() != nil {
+			return // the elector may take it or leave it, and would toss a coin
+		}
+		p.sees(e.Record)
+		deliver(e)
+	})
+	p.rest("watch ended", 50*time.Microsecond)
+	p.pass(beforeEnd)
+	return err
+}
+
+// exchange is one request, as the process lives it. It is judged as of now, when the elector decided on it; it leaves
+// a moment later, and much later where the process stands still in between; and its end, too, takes a moment to get
+// through, so that it never falls on the very instant of a timer.
+func (p *process) exchange(ctx context.Context, a asking, call func(context.Context) (lease.Reply, error)) (lease.Reply, error) {
+	p.asks(&a)
+	p.rest("send", 200*time.Microsecond)
+	p.pass(beforeSend)
+	if p.gone() {
+		return lease.Reply{}, errKilled
+	}
+	if ctx.Err() != nil { // it stood still, and its bytes may leave before it finds that the time is over
+		if p.w.chance.fraction(p.number, "leaves late", p.w.now()) < 0.5 {
+			late, cancel := context.WithTimeout(context.Background(), time.Microsecond)
+			defer cancel()
+			_, _ = call(late)
+		}
+		p.answered(&a, lease.Reply{}, ctx.Err())
+		return lease.Reply{}, ctx.Err()
+	}
+	reply, err := call(ctx)
+	p.rest("reply", 50*time.Microsecond)
+	p.pass(beforeReply)
+	if p.gone() {
+		return lease.Reply{}, errKilled
+	}
+	p.answered(&a, reply, err)
+	return reply, err
+}

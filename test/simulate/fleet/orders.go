@@ -1,0 +1,163 @@
+//go:build linux
+
+package fleet
+
+import (
+	"time"
+)
+
+// What people, probes and the workload itself ask of a sidecar, at every phase of its life.
+
+// order is one of them, carried out at once: at whichever boundary the process stands.
+type order string
+
+const (
+	orderStepDown  order = "step down"
+	orderTerminate order = "SIGTERM"
+	orderSick      order = "unhealthy"
+	orderCrash     order = "the workload crashes"
+	orderKill      order = "SIGKILL"
+)
+
+var orders = []order{orderStepDown, orderStepDown, orderTerminate, orderSick, orderCrash, orderKill}
+
+// drawOrder draws one.
+func (c *candidate) drawOrder() order {
+	return orders[int(c.w.chance.fraction(c.number, "order", c.w.now())*float64(len(orders)))]
+}
+
+// give carries an order out, d being how long it lasts or what follows takes.
+func (c *candidate) give(o order, d time.Duration) {
+	p := c.running()
+	if p == nil {
+		return
+	}
+	c.w.note("ORDER " + string(o) + " at " + c.name)
+	switch o {
+	case orderStepDown:
+		c.w.spawn(func() { p.orderStepDown("asked at a boundary") })
+	case orderTerminate:
+		c.terminate(samePod, d/4)
+	case orderSick:
+		c.sicken(d)
+	case orderCrash:
+		c.crash()
+	case orderKill:
+		c.kill(samePod, d/8)
+	}
+}
+
+// orderAtBoundary has an order come in while the process stands at a boundary.
+func (c *candidate) orderAtBoundary(d time.Duration) {
+	p := c.running()
+	if p == nil {
+		return
+	}
+	o := c.drawOrder()
+	at := int(c.w.chance.fraction(c.number, "boundary", c.w.now()) * float64(len(boundaries)))
+	p.trapAt(boundaries[at], c.w.chance.span(c.number, "stands", c.w.now(), 40*time.Millisecond), func() { c.give(o, d) })
+}
+
+// orderInResume kills the sidecar, and gives its successor an order before it has taken its first breath, or its first
+// reply.
+func (c *candidate) orderInResume(d time.Duration) {
+	p := c.running()
+	if p == nil {
+		return
+	}
+	o := c.drawOrder()
+	pause := c.w.chance.span(c.number, "resume pause", c.w.now(), 300*time.Millisecond)
+	p.kill()
+	c.succeed(p.pod, samePod, pause)
+	c.w.after(pause+c.w.chance.span(c.number, "resume order", c.w.now(), 15*time.Millisecond), func() { c.give(o, d) })
+}
+
+// sicken makes the workload unhealthy for d.
+func (c *candidate) sicken(d time.Duration) {
+	c.w.mu.Lock()
+	c.sick = max(c.sick, c.w.now()+d)
+	c.w.mu.Unlock()
+	c.judgeHealth()
+	c.w.after(d, c.judgeHealth)
+}
+
+// judgeHealth has the running process's health check look.
+func (c *candidate) judgeHealth() {
+	p := c.running()
+	if p == nil {
+		return
+	}
+	c.w.spawn(func() {
+		p.passAs(beforeOrder, "health")
+		c.tellHealth(p)
+	})
+}
+
+// tellHealth tells a process how the workload is.
+func (c *candidate) tellHealth(p *process) {
+	c.w.mu.Lock()
+	sick := c.w.now() < c.sick
+	c.w.say(p.name, "life", "health: sick %v", sick)
+	c.w.mu.Unlock()
+	if sick {
+		p.elector.SetHealthy(false, "its health check fails")
+	} else {
+		p.elector.SetHealthy(true, "its health check passes")
+	}
+}
+
+// crash ends the workload, which the sidecar notices a moment later where it can see it.
+func (c *candidate) crash() {
+	c.w.mu.Lock()
+	p, now := c.pod, c.w.now()
+	if p == nil || !p.app.kind.crashes() || !p.app.lives(now) {
+		c.w.mu.Unlock()
+		return
+	}
+	p.app.die(now)
+	c.w.mu.Unlock()
+	if q := c.running(); q != nil && q.pod == p {
+		c.w.after(c.w.chance.span(c.number, "crash", c.w.now(), 5*time.Millisecond), func() {
+			c.w.spawn(func() { q.stepDown("the workload has ended") })
+		})
+	}
+}
+
+// crashes reports whether a sidecar sees such a workload end.
+func (k workload) crashes() bool { return k != noWork && k != unseenWork }
+
+// hang makes the workload deaf to its signals for d.
+func (c *candidate) hang(d time.Duration) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	if p := c.pod; p != nil && p.c.slot.drain == 0 && p.app.kind != unseenWork {
+		p.app.hangs = max(p.app.hangs, c.w.now()+d)
+		c.w.after(d, func() {
+			c.w.mu.Lock()
+			defer c.w.mu.Unlock()
+			if now := c.w.now(); now >= p.app.hangs {
+				p.app.unhang(now)
+			}
+		})
+	}
+}
+
+// sickWhileCut cuts the replies of a leader, makes its workload unhealthy, and heals the line just after its term is over:
+// a renewal that was answered late proves a term that nobody may begin again.
+func (c *candidate) sickWhileCut(time.Duration) {
+	cut := c.w.cfg.RenewDeadline + c.w.chance.span(c.number, "cut", c.w.now(), c.w.cfg.RenewDeadline)
+	c.trouble(&c.net.cutReplies, cut)
+	c.stall(cut)
+	c.w.after(cut/2, func() { c.sicken(cut) })
+}
+
+// mendWork ends what is wrong beside the network.
+func (c *candidate) mendWork() {
+	c.w.mu.Lock()
+	now := c.w.now()
+	for _, t := range []*time.Duration{&c.sick, &c.blind, &c.full, &c.holdFull} {
+		*t = min(*t, now)
+	}
+	c.clock.wallStop = 0
+	c.w.mu.Unlock()
+}

@@ -1,0 +1,224 @@
+//go:build linux
+
+package fleet
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	typed "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/klog/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// peer is a candidate that runs client-go's own elector, one process after the other: one that has lost leadership
+// exits, as programs do, and is started again.
+type peer struct {
+	w       *world
+	c       *candidate
+	process *peerProcess
+}
+
+// peerProcess is one run of client-go's elector. Its own fields are guarded by the world's lock.
+type peerProcess struct {
+	w        *world
+	c        *candidate
+	number   int
+	name     string
+	identity string
+	cancel   context.CancelFunc
+	pause    time.Duration // before the next one starts
+
+	dead, stopped bool
+	spans         []span // in which it was told to lead
+}
+
+func (p *peer) start() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.w.closing {
+		return
+	}
+	p.w.processes++
+	r := &peerProcess{w: p.w, c: p.c, number: 1000 + p.w.processes, identity: identityOf(p.c.name, p.w.processes), pause: p.w.cfg.Duration / 4}
+	r.name = p.c.name + "/" + r.identity[len(r.identity)-3:]
+	p.process = r
+	p.w.peers = append(p.w.peers, r)
+	p.w.say(r.name, "life", "client-go starts")
+	var ctx context.Context
+	ctx, r.cancel = context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
+	p.w.running.Go(func() {
+		r.run(ctx, p.c.slot.release)
+		p.w.after(r.pause, p.start)
+	})
+}
+
+func (p *peerProcess) run(ctx context.Context, release bool) {
+	t := p.w.plan.peerTimings()
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock: &resourcelock.LeaseLock{
+			LeaseMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName}, Client: peerClient{process: p},
+			LockConfig: resourcelock.ResourceLockConfig{Identity: p.identity},
+		},
+		LeaseDuration: t.lease, RenewDeadline: t.renew, RetryPeriod: t.retry, ReleaseOnCancel: release,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(context.Context) { p.tell(true) },
+			OnStoppedLeading: func() { p.tell(false) },
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	elector.Run(ctx)
+}
+
+// tell is the program being told to lead, or to stop. It stops once, and for good.
+func (p *peerProcess) tell(leads bool) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.stopped {
+		return
+	}
+	now := p.w.now()
+	p.w.say(p.name, "word", "client-go says: leads %v", leads)
+	if leads {
+		p.spans = append(p.spans, span{from: now, to: forever, who: p.name, theirs: true})
+		p.w.tally.peerTerms++
+		return
+	}
+	p.stopped = true
+	p.end(now)
+}
+
+func (p *peerProcess) end(now time.Duration) {
+	if n := len(p.spans); n > 0 && p.spans[n-1].to == forever {
+		p.spans[n-1].to = now
+	}
+}
+
+// leads reports whether the present process was told to lead. The caller holds the world's lock.
+func (p *peer) leads() bool {
+	r := p.process
+	return r != nil && len(r.spans) > 0 && r.spans[len(r.spans)-1].to == forever
+}
+
+// kill ends the program without a word: what it told itself ends with it.
+func (p *peer) kill(pause time.Duration) {
+	p.w.mu.Lock()
+	r := p.process
+	if r == nil || r.stopped {
+		p.w.mu.Unlock()
+		return
+	}
+	r.dead, r.stopped, r.pause = true, true, pause
+	r.end(p.w.now())
+	p.w.say(r.name, "life", "killed")
+	p.w.mu.Unlock()
+	r.cancel()
+}
+
+// terminate has the program end in good order.
+func (p *peer) terminate(pause time.Duration) {
+	p.w.mu.Lock()
+	r := p.process
+	if r == nil || r.stopped {
+		p.w.mu.Unlock()
+		return
+	}
+	r.pause = pause
+	p.w.say(r.name, "life", "SIGTERM")
+	p.w.mu.Unlock()
+	r.cancel()
+}
+
+func (p *peer) close() {
+	p.w.mu.Lock()
+	r := p.process
+	if r != nil {
+		r.dead = true
+		r.end(p.w.now())
+	}
+	p.w.mu.Unlock()
+	if r != nil {
+		r.cancel()
+	}
+}
+
+// peerClient is client-go's way to the store: the same network and the same faults as ours, and the timeout that
+// NewFromKubeconfig gives to an elector's client, half its renew deadline. What it does not override is never called.
+type peerClient struct {
+	typed.LeaseInterface
+	process *peerProcess
+}
+
+var leases = coordinationv1.Resource("leases")
+
+// Leases implements [typed.LeasesGetter].
+func (c peerClient) Leases(string) typed.LeaseInterface { return c }
+
+// Get implements [typed.LeaseInterface].
+func (c peerClient) Get(ctx context.Context, _ string, _ metav1.GetOptions) (*coordinationv1.Lease, error) {
+	return c.exchange(ctx, c.process.c.store.Get)
+}
+
+// Create implements [typed.LeaseInterface].
+func (c peerClient) Create(ctx context.Context, o *coordinationv1.Lease, _ metav1.CreateOptions) (*coordinationv1.Lease, error) {
+	o = o.DeepCopy()
+	o.ResourceVersion = "1" // a record has one; the store gives its own
+	r, err := lease.FromObject(o)
+	if err != nil {
+		return nil, err
+	}
+	return c.exchange(ctx, func(ctx context.Context) (lease.Reply, error) { return c.process.c.store.Create(ctx, r) })
+}
+
+// Update implements [typed.LeaseInterface].
+func (c peerClient) Update(ctx context.Context, o *coordinationv1.Lease, _ metav1.UpdateOptions) (*coordinationv1.Lease, error) {
+	r, err := lease.FromObject(o.DeepCopy())
+	if err != nil {
+		return nil, err
+	}
+	return c.exchange(ctx, func(ctx context.Context) (lease.Reply, error) { return c.process.c.store.Update(ctx, r) })
+}
+
+func (c peerClient) exchange(ctx context.Context, call func(context.Context) (lease.Reply, error)) (*coordinationv1.Lease, error) {
+	p := c.process
+	ctx, cancel := context.WithTimeout(ctx, p.w.plan.peerTimings().renew/2)
+	defer cancel()
+	p.rest("send", 200*time.Microsecond)
+	if p.gone() {
+		return nil, errKilled
+	}
+	reply, err := call(ctx)
+	p.rest("reply", 50*time.Microsecond)
+	switch {
+	case p.gone():
+		return nil, errKilled
+	case errors.Is(err, lease.ErrNotFound):
+		return nil, apierrors.NewNotFound(leases, leaseName)
+	case errors.Is(err, lease.ErrExists):
+		return nil, apierrors.NewAlreadyExists(leases, leaseName)
+	case errors.Is(err, lease.ErrConflict):
+		return nil, apierrors.NewConflict(leases, leaseName, err)
+	case err != nil:
+		return nil, err
+	}
+	return reply.Record.Object(namespace, leaseName), nil
+}
+
+func (p *peerProcess) gone() bool {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	return p.dead
+}
+
+func (p *peerProcess) rest(what string, most time.Duration) {
+	time.Sleep(p.w.chance.span(p.number, what, p.w.now(), most))
+}

@@ -1,0 +1,254 @@
+//go:build linux
+
+package fleet
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+)
+
+// asking is one request, as the rules see it.
+type asking struct {
+	verb   string
+	record lease.Record
+	boot   bootclock.Instant // when the elector decided on it
+	at     time.Duration
+}
+
+const (
+	get     = "get"
+	create  = "create"
+	take    = "take"
+	renew   = "renew"
+	release = "release"
+)
+
+// verbOf tells an update's purpose by what it writes.
+func verbOf(r lease.Record) string {
+	switch {
+	case r.Holder == "":
+		return release
+	case r.AcquireTime.Equal(r.RenewTime):
+		return take
+	}
+	return renew
+}
+
+// rules is what one process has done and seen, as anybody at its boundaries could tell. Guarded by the world's lock.
+type rules struct {
+	clockRead bootclock.Instant
+	sights    map[lease.Version]firstSight
+	newest    lease.Version // of all seen,
+	known     lease.Version // and as of the last take
+	failed    bool          // the last write's outcome is open or bad: a read must follow
+	ever      bool          // something was read
+	read      reading       // the last answer, where it was a read's
+	beaten    lease.Version // that a take of this process found overwritten
+	pending   int           // requests without an answer
+	trouble   time.Duration // true time of the last request that failed, or took long
+	raced     time.Duration // true time of the last write that somebody else's had overtaken
+	minute    time.Duration
+	asked     int // in this minute
+}
+
+type firstSight struct {
+	boot   bootclock.Instant
+	record lease.Record
+}
+
+type reading struct {
+	record lease.Record
+	asked  time.Duration
+	ok     bool
+}
+
+func newRules(p *process) rules {
+	return rules{sights: map[lease.Version]firstSight{}, minute: p.began, trouble: -time.Hour, raced: -time.Hour}
+}
+
+// mostAMinute bounds the requests of one process: a holder under a storm tries a write and a read every 0.2–0.5 s.
+const mostAMinute = 400
+
+// asks judges a request at the instant at which the elector sends it.
+func (p *process) asks(a *asking) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	a.at = p.w.now()
+	a.boot = p.c.clock.boot(a.at)
+	if p.dead {
+		return
+	}
+	r := &p.rules
+	if r.asked++; a.at-r.minute >= time.Minute {
+		r.minute, r.asked = a.at, 0
+	}
+	p.w.must(r.asked <= mostAMinute, "budget", "%s sent %d requests in a minute", p.name, r.asked)
+	r.pending++
+	p.w.tally.requests++
+	p.w.say(p.name, "asks", "%s %s", a.verb, a.record.Version)
+	p.w.must(!r.failed || a.verb == get, "read after a failed write", "%s sends %s instead", p.name, a.verb)
+	switch a.verb {
+	case get:
+	case create:
+		p.w.must(a.record.Holder == "", "I4", "%s creates a held Lease", p.name)
+	default:
+		p.judgeWrite(a)
+	}
+}
+
+func (p *process) judgeWrite(a *asking) {
+	w := a.record
+	p.w.must(w.UID != "" && w.Version != "", "I4", "%s writes without a condition: UID %q, version %q", p.name, w.UID, w.Version)
+	if w.Holder != "" {
+		p.goesBy(w.Holder)
+		other := p.w.writers[w.Holder]
+		p.w.must(other == nil || other == p || other.dead || other.ended || other.pod.twin && p.pod.twin, "I12", "%s writes as another live process does: %s", p.name, w.Holder)
+		p.w.writers[w.Holder] = p
+	}
+	switch a.verb {
+	case take:
+		p.rules.known = p.rules.newest
+		p.judgeTake(a)
+		p.pod.acquired = w.AcquireTime
+	case release:
+		p.judgeRelease(a)
+		clear(p.pod.sends)
+		return
+	}
+	p.pod.sends[w.RenewTime.UnixMicro()] = sending{w.Holder, a.boot}
+}
+
+// goesBy notes the identity that a process writes as: it takes a fresh one where it has found a twin, or what looks like
+// one, as an earlier process's record does that a hand puts back.
+func (p *process) goesBy(identity string) {
+	if identity == p.identity {
+		return
+	}
+	p.w.must((p.pod.twin || p.w.putBacks) && naming.Identity(identity).Name() == p.c.name && p.w.writers[identity] == nil, "I12",
+		"%s writes as %s", p.name, identity)
+	p.w.say(p.name, "life", "goes on as %s", identity)
+	p.identity = identity
+	p.w.tally.renamed++
+}
+
+// judgeTake holds a take against what this process has seen (I3).
+func (p *process) judgeTake(a *asking) {
+	seen, ok := p.rules.sights[a.record.Version]
+	if !ok {
+		p.w.must(false, "I3", "%s takes version %s, which it has never seen", p.name, a.record.Version)
+		return
+	}
+	base, waited := seen.record, a.boot.Sub(seen.boot)
+	wait := max(p.w.cfg.Duration, base.Validity())
+	if base.Foreign() {
+		wait += p.w.cfg.ForeignGrace
+	}
+	free := base.Released() || p.resumes(base, a.boot)
+	p.w.must(free || waited >= wait, "I3", "%s takes version %s of %q, first seen %v ago, want %v",
+		p.name, base.Version, base.Holder, waited, wait)
+	p.w.must(a.record.Version != p.rules.beaten, "one race a version", "%s takes version %s again, having lost it", p.name, base.Version)
+	p.judgeAge(a)
+}
+
+// resumes reports whether the record is an earlier process's of this pod, with a term still valid and not let go.
+func (p *process) resumes(base lease.Record, now bootclock.Instant) bool {
+	return base.Holder == p.identity && p.identity == p.pod.identity && base.AcquireTime.Equal(p.heirTo) &&
+		!p.pod.dropped[base.AcquireTime] && p.pod.supported(now)
+}
+
+// judgeAge asks that a standby which the network serves well knows what it takes: a version that somebody overwrote
+// longer ago than a silent watch is trusted means that the silence was not noticed.
+func (p *process) judgeAge(a *asking) {
+	over, old := p.w.overwritten[a.record.Version]
+	cfg := p.w.cfg
+	silence := 2*cfg.RenewInterval + time.Second
+	since := a.at - 2*cfg.Duration
+	if !old || p.c.net.watchTrouble > since || p.rules.trouble > since || p.frozenSince(since) || p.w.disturbed > since {
+		return
+	}
+	p.w.must(a.at-over <= silence+cfg.RenewDeadline/4-cfg.Duration/50, "silence", "%s takes version %s, overwritten %v ago", p.name, a.record.Version, a.at-over)
+}
+
+// judgeRelease asks for a read just before, made after the app had stopped, that showed the record as ours (I5). The
+// watch may have shown a later state of ours meanwhile, which is then what is blanked.
+func (p *process) judgeRelease(a *asking) {
+	r, base := p.rules.read, p.rules.sights[a.record.Version].record
+	now := a.at
+	ours := r.record.Holder == p.identity && base.Holder == p.identity
+	p.w.must(r.ok && ours && r.record.Version.Compare(a.record.Version) <= 0, "I5",
+		"%s blanks version %s without having read it as its own just before", p.name, a.record.Version)
+	p.w.must(!p.pod.app.lives(now), "I13", "%s releases while its app lives (%s)", p.name, p.pod.app.kind)
+	for _, s := range p.pod.app.spans {
+		p.w.must(r.asked >= s.to, "I5", "%s releases by a read from before its app had stopped", p.name)
+	}
+	p.judgeHoldOnDisk()
+}
+
+// answered notes how a request ended, before the elector hears of it.
+func (p *process) answered(a *asking, reply lease.Reply, err error) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.dead {
+		return
+	}
+	r, now := &p.rules, p.w.now()
+	r.pending--
+	r.read = reading{}
+	p.w.say(p.name, "asks", "%s %s: %s %s", a.verb, a.record.Version, reply.Record.Version, outcome(err))
+	raced := errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists)
+	if raced {
+		p.w.tally.conflicts++
+		r.raced = now
+		if a.verb == take {
+			r.beaten = a.record.Version
+		}
+	}
+	if err != nil && !raced && !errors.Is(err, lease.ErrNotFound) || now-a.at > 200*time.Millisecond {
+		r.trouble = now
+	}
+	switch {
+	case a.verb != get:
+		r.failed = err != nil
+	default:
+		r.failed = false
+		r.ever = r.ever || err == nil || errors.Is(err, lease.ErrNotFound)
+		r.read = reading{record: reply.Record, asked: a.at, ok: err == nil}
+	}
+	if err == nil {
+		p.seesLocked(reply.Record)
+	}
+}
+
+// sees notes a version's first sight.
+func (p *process) sees(r lease.Record) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.w.say(p.name, "event", "sees %s of %q", r.Version, nameOf(r.Holder))
+	p.seesLocked(r)
+}
+
+func (p *process) seesLocked(r lease.Record) {
+	if r.Version.Compare(p.rules.newest) > 0 {
+		p.rules.newest = r.Version
+	}
+	if _, old := p.rules.sights[r.Version]; !old {
+		p.rules.sights[r.Version] = firstSight{p.c.clock.boot(p.w.now()), r}
+	}
+}
+
+// outcome says how a request ended. That the time was over and that the process ended may fall on one instant, and are
+// the same to everybody.
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "well"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return "no answer"
+	}
+	return err.Error()
+}
