@@ -45,10 +45,10 @@ func (m *machine) judge(now moment, e health) {
 	}
 	m.unhealthy = !e.healthy
 	if e.healthy {
-		m.info(workloadHealthy, "the workload is healthy: this replica may lead", detail(e.why))
+		m.info("Healthy", "the workload is healthy: this replica may lead", detail(e.why))
 		return
 	}
-	m.warn(workloadUnhealthy, "the workload is unhealthy: this replica leaves the lead to others", detail(e.why))
+	m.warn("Unhealthy", "the workload is unhealthy: this replica leaves the lead to others", detail(e.why))
 	switch { // even where an unhealthy one may lead: perhaps a healthy one is there
 	case m.role == leading:
 		m.beginDrain(now, "unhealthy: "+e.why)
@@ -85,7 +85,7 @@ func (m *machine) creation() lease.Record {
 
 // takeover returns the write by which a standby begins a term.
 func (m *machine) takeover(now moment) lease.Record {
-	m.info(takingLease, "taking the Lease", detail(m.whyNow()), slog.String("version", string(m.know.version)))
+	m.info("TakingLease", "taking the Lease", detail(m.whyNow()), slog.String("version", string(m.know.version)))
 	m.resuming = m.resumable()
 	if !m.resuming { // a new term: what was ordered of the last one is done with
 		m.ending = ending{}
@@ -126,7 +126,7 @@ func (m *machine) explain(now moment) {
 		attrs = append(attrs, span("wait", at.Sub(now.boot)))
 	}
 	m.know.situation = situation
-	m.info(standingBy, "standing by", attrs...)
+	m.info("StandingBy", "standing by", attrs...)
 }
 
 // describe says what the Lease looks like to a standby.

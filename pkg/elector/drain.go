@@ -38,7 +38,7 @@ func (m *machine) stepDown(now moment, cause string) error {
 		return ErrDraining
 	case m.inherited != nil || m.resuming:
 		m.ending.cause = cause
-		m.info(handingOver, "asked to hand over the term of the process before: it is resumed for that alone", slog.String("cause", cause))
+		m.info("HandingOver", "asked to hand over the term of the process before: it is resumed for that alone", slog.String("cause", cause))
 	default:
 		return ErrNotLeading
 	}
@@ -53,11 +53,11 @@ func (m *machine) beginDrain(now moment, cause string) {
 	m.ending.cause = cause
 	m.drain = drain{began: now.boot}
 	if m.workload.until == 0 {
-		m.info(handingOver, "handing over: no workload was started for this term", slog.String("cause", cause))
+		m.info("HandingOver", "handing over: no workload was started for this term", slog.String("cause", cause))
 		m.workloadStopped(now)
 		return
 	}
-	m.info(handingOver, "handing over: waiting for the workload to stop", slog.String("cause", cause))
+	m.info("HandingOver", "handing over: waiting for the workload to stop", slog.String("cause", cause))
 	m.waitForStop()
 }
 
@@ -130,6 +130,6 @@ func (m *machine) abandonDrain(now moment) {
 	m.out.abandoned = true
 	waited := span("drained_for", now.boot.Sub(m.drain.began))
 	m.becomeStandby(now, drainAbandoned, "the handover was abandoned before the workload was seen to stop")
-	m.warn(leaseRunsOut, "the Lease is neither released nor renewed: the workload may still run when it has run out and the next leader starts",
+	m.warn("LeaseRunsOut", "the Lease is neither released nor renewed: the workload may still run when it has run out and the next leader starts",
 		slog.String("cause", m.ending.cause), waited, span("lease_runs_out_in", m.know.notBefore.Sub(now.boot)))
 }

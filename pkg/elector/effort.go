@@ -123,7 +123,7 @@ func (m *machine) complain(v verb, c class, err error) {
 	}
 	if text := err.Error(); text != m.effort.troubles[v] {
 		m.effort.troubles[v] = text
-		m.warn(requestFailed, "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("err", err))
+		m.warn("RequestFailed", "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("err", err))
 	}
 }
 
@@ -135,7 +135,7 @@ func (m *machine) recovered(v verb) {
 	m.rights.grant(v)
 	if m.effort.troubles[v] != "" {
 		delete(m.effort.troubles, v)
-		m.info(requestsRecovered, "requests for the Lease go well again", slog.String("verb", string(v)))
+		m.info("RequestsRecovered", "requests for the Lease go well again", slog.String("verb", string(v)))
 	}
 }
 

@@ -56,7 +56,7 @@ func (m *machine) disown(why string) {
 	}
 	m.disowned = m.inherited.ValidUntil
 	m.inherited = nil
-	m.info(termNotResumed, "not resuming the term of the process before", detail(why))
+	m.info("TermNotResumed", "not resuming the term of the process before", detail(why))
 	if !m.terminating {
 		m.lose(why)
 	}

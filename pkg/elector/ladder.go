@@ -55,11 +55,3 @@ func (m *machine) wake(now moment) bootclock.Instant {
 	}
 	return max(at, now.boot+1)
 }
-
-// orNever returns i, or [never] for zero.
-func orNever(i bootclock.Instant) bootclock.Instant {
-	if i.IsZero() {
-		return never
-	}
-	return i
-}

@@ -50,7 +50,13 @@ func (m *machine) leadershipDue(now moment) bootclock.Instant {
 	case differs(m.leadership(now), m.published):
 		return now.boot
 	}
-	return min(orNever(m.published.LeaderUntil), orNever(m.published.ValidUntil))
+	at := never
+	for _, end := range []bootclock.Instant{m.published.LeaderUntil, m.published.ValidUntil} {
+		if !end.IsZero() {
+			at = min(at, end)
+		}
+	}
+	return at
 }
 
 // publish hands out the leadership as it stands.

@@ -115,7 +115,7 @@ func (m *machine) credit(now moment, r lease.Record) {
 	}
 	if m.role == leading && !m.asWritten(r) {
 		m.term.renewAt = now.boot
-		m.warn(leaseEdited, "somebody edited the Lease under its holder: putting it right")
+		m.warn("LeaseEdited", "somebody edited the Lease under its holder: putting it right")
 	}
 }
 

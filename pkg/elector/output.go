@@ -87,10 +87,10 @@ func (r *request) perform(ctx context.Context, store lease.Store) (lease.Reply, 
 
 // note is a line for the log.
 type note struct {
-	level  slog.Level
-	reason reason
-	text   string
-	attrs  []slog.Attr
+	severity slog.Level
+	reason   reason
+	text     string
+	attrs    []slog.Attr
 }
 
 // all returns the record's attributes, its reason first.
@@ -117,29 +117,9 @@ const (
 	drainAbandoned        reason = "DrainAbandoned"
 )
 
-// What else is logged at level Info or above.
-const (
-	becameLeader      reason = "BecameLeader"
-	termResumed       reason = "TermResumed"
-	termNotResumed    reason = "TermNotResumed"
-	handingOver       reason = "HandingOver"
-	standingBy        reason = "StandingBy"
-	takingLease       reason = "TakingLease"
-	leaseEdited       reason = "LeaseEdited"
-	clocksMovedApart  reason = "ClocksMovedApart"
-	workloadHealthy   reason = "Healthy"
-	workloadUnhealthy reason = "Unhealthy"
-	requestFailed     reason = "RequestFailed"
-	requestsRecovered reason = "RequestsRecovered"
-	watchBroken       reason = "WatchBroken"
-	cannotLead        reason = "CannotLead"
-	holdNotWritten    reason = "HoldNotWritten"
-	leaseRunsOut      reason = "LeaseRunsOut"
-)
-
 // note adds a line for the log.
-func (m *machine) note(level slog.Level, r reason, text string, attrs ...slog.Attr) {
-	m.out.notes = append(m.out.notes, note{level, r, text, attrs})
+func (m *machine) note(severity slog.Level, r reason, text string, attrs ...slog.Attr) {
+	m.out.notes = append(m.out.notes, note{severity, r, text, attrs})
 }
 
 func (m *machine) info(r reason, text string, attrs ...slog.Attr) {

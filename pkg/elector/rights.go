@@ -99,5 +99,5 @@ func (m *machine) reminderDue(now moment) bootclock.Instant {
 func (m *machine) remind(now moment) {
 	names, texts := m.rights.refused()
 	m.rights.reminded, m.rights.remindAt = names, now.boot.Add(remindEvery)
-	m.warn(cannotLead, "this replica cannot lead", slog.String("refused", names), detail(texts))
+	m.warn("CannotLead", "this replica cannot lead", slog.String("refused", names), detail(texts))
 }

@@ -36,9 +36,9 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 	clear(m.effort.failures) // the store has taken a write, whatever it answered
 	m.effort.nextTry = 0     // a standby's pause must not hold up a renewal
 	m.know.situation = ""
-	why, text := becameLeader, "leading"
+	text, why := "leading", reason("BecameLeader")
 	if m.inherited != nil {
-		why, text = termResumed, "leading on: the term of the process before in this pod is resumed, under a new token"
+		text, why = "leading on: the term of the process before in this pod is resumed, under a new token", "TermResumed"
 	}
 	m.inherited, m.disowned = nil, 0
 	m.info(why, text, slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
@@ -56,11 +56,11 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 func (m *machine) becomeStandby(now moment, r reason, why string) {
 	lost := m.role == leading
 	m.stopWaiting()
-	level := slog.LevelWarn
+	severity := slog.LevelWarn
 	if r == released {
-		level = slog.LevelInfo
+		severity = slog.LevelInfo
 	}
-	m.note(level, r, "no longer leading", detail(why), slog.String("token", string(m.term.token)))
+	m.note(severity, r, "no longer leading", detail(why), slog.String("token", string(m.term.token)))
 	m.role = standby
 	m.reset()
 	if lost {
@@ -157,6 +157,6 @@ func (d *drift) moved(now moment) bool {
 func (m *machine) checkClocks(now moment) {
 	if m.drift.moved(now) && m.role != standby {
 		m.term.renewAt = now.boot
-		m.warn(clocksMovedApart, "wall clock and boot clock moved apart: renewing to see whether this machine was paused")
+		m.warn("ClocksMovedApart", "wall clock and boot clock moved apart: renewing to see whether this machine was paused")
 	}
 }

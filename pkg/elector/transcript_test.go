@@ -292,7 +292,7 @@ func (p *player) print(out output) {
 		say("publish leads=%v leader=%q token=%q until=%s", l.IsLeader, l.Leader, l.Token, since(l.ValidUntil))
 	}
 	for _, n := range out.notes {
-		say("%s %s %v", n.level, n.text, n.all())
+		say("%s %s %v", n.severity, n.text, n.all())
 	}
 	if d := out.stopWait; d != nil {
 		say("drain cause=%q terminating=%v until=%s token=%s", d.Cause, d.Terminating, since(d.Until), d.Token)
