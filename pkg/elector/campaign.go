@@ -52,7 +52,7 @@ func (m *machine) judge(now moment, e health) {
 	switch { // even where an unhealthy one may lead: perhaps a healthy one is there
 	case m.role == leading:
 		m.beginDrain(now, "unhealthy: "+e.why)
-	case m.resuming:
+	case m.inherited != nil || m.resuming: // resumed for that alone
 		m.ending.cause = "unhealthy: " + e.why
 	}
 }
@@ -61,18 +61,18 @@ func (m *machine) judge(now moment, e health) {
 func (m *machine) takeAt() bootclock.Instant {
 	k := &m.know
 	switch {
-	case m.terminating, m.over, !k.read:
+	case m.terminating && m.inherited == nil, m.over, !k.read:
 		return never
 	case k.present && k.version.Compare(k.floor) < 0:
 		return never // a token now would be lower than one already given out (I6)
+	case m.resumable(): // whoever ends or is unhealthy too, to hand it over
+		return max(k.seenAt, k.tryAt)
 	case m.unhealthy && k.present && !m.cfg.LeadUnhealthy:
 		return never
 	case m.unhealthy && k.present:
 		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt)
 	case m.ending.abandoned && k.present && k.record.Holder == string(m.cfg.Identity):
 		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt) // its workload may still run: the others go first
-	case m.resumable():
-		return max(k.seenAt, k.tryAt)
 	}
 	return max(k.readyAt, k.tryAt)
 }
@@ -111,7 +111,7 @@ func (m *machine) whyNow() string {
 
 // explain logs why the candidate waits, once for every kind of reason.
 func (m *machine) explain(now moment) {
-	if m.role != standby || m.over {
+	if m.role != standby || m.terminating || m.over {
 		return
 	}
 	situation := m.describe()

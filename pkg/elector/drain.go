@@ -111,13 +111,19 @@ func (m *machine) terminate(now moment) {
 		return
 	}
 	m.terminating = true
-	m.disown("the process is terminating")
 	switch {
 	case m.role == leading:
 		m.beginDrain(now, "terminating")
 	case m.role == draining && !m.drain.workloadStopped:
 		m.waitForStop() // again, as a process that ends may be waited for in another way
+	case m.inherited != nil: // resumed for that alone
+		m.ending.cause = "terminating"
 	}
+}
+
+// terminated reports whether a process that is to end may do so: nothing is held, and nothing under way could make it so.
+func (m *machine) terminated() bool {
+	return m.terminating && m.role == standby && !m.taking && m.inherited == nil
 }
 
 // abandonDrain gives up waiting for a workload that has not been seen to stop. The Lease is neither released nor renewed:

@@ -232,7 +232,7 @@ func (a *account) uid(v lease.Version) string {
 }
 
 func (a *account) judgeTake(now moment, rec lease.Record) {
-	if a.ending {
+	if a.ending && !a.m.resuming {
 		a.t.Fatal("it takes the Lease while terminating")
 	}
 	for _, s := range a.sighted[rec.Version] {

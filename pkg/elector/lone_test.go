@@ -9,27 +9,30 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// newest gives an event without a number that of the question which it answers, or the next order's.
-func newest(m *machine, e event) event {
+// newest gives an event the number of the newest question that it can answer, or the next order's.
+func newest(m *machine, e event) event { return answering(m, e, 0) }
+
+// answering gives an event a number; 0: that of newest.
+func answering(m *machine, e event, number int) event {
 	switch e := e.(type) {
 	case replied:
-		e.number = cmp.Or(e.number, m.requests.number)
+		e.number = cmp.Or(number, m.requests.number)
 		return e
 	case changed:
-		e.number = cmp.Or(e.number, m.watches.number)
+		e.number = cmp.Or(number, m.watches.number)
 		return e
 	case watchOpened:
-		return watchOpened{cmp.Or(e.number, m.watches.number)}
+		return watchOpened{cmp.Or(number, m.watches.number)}
 	case watchClosed:
-		e.number = cmp.Or(e.number, m.watches.number)
+		e.number = cmp.Or(number, m.watches.number)
 		return e
 	case stopWaited:
-		e.number = cmp.Or(e.number, m.waits.number)
+		e.number = cmp.Or(number, e.number, m.waits.number)
 		return e
 	case holdFailed:
-		return holdFailed{cmp.Or(e.number, m.saves.number)}
+		return holdFailed{cmp.Or(number, m.saves.number)}
 	case stepDown:
-		e.number = cmp.Or(e.number, m.orders+1)
+		e.number = cmp.Or(number, m.orders+1)
 		return e
 	}
 	return e

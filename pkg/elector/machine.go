@@ -119,9 +119,7 @@ func (m *machine) step(now moment, e event) (output, error) {
 		m.take(now, e)
 	}
 	m.climb(now, chores)
-	if m.terminating && m.role == standby && !m.taking {
-		m.over = true // nothing is held, and nothing under way could make it so
-	}
+	m.over = m.over || m.terminated()
 	m.out.done, m.out.err = m.over, m.overErr
 	m.out.unready = m.unready()
 	m.out.wake = m.wake(now)

@@ -12,8 +12,7 @@ import (
 // never waits for anything but the request in flight.
 func (m *machine) nextRequest(now moment) (verb, bootclock.Instant) {
 	switch {
-	case m.over, m.inflight != nil:
-	case m.terminating && m.role == standby && !m.taking:
+	case m.over, m.inflight != nil, m.terminated():
 	case m.getDue:
 		return verbGet, m.effort.nextTry
 	case m.role == standby && !m.know.present:

@@ -38,7 +38,7 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 	m.know.situation = ""
 	text, why := "leading", reason("BecameLeader")
 	if m.inherited != nil {
-		text, why = "leading on: the term of the process before in this pod is resumed, under a new token", "TermResumed"
+		text, why = "the term of the process before in this pod is resumed, under a new token", "TermResumed"
 	}
 	m.inherited, m.disowned = nil, 0
 	m.info(why, text, slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))

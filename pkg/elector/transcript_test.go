@@ -36,6 +36,7 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	5ms opened | closed [expired|forbidden]         the watch
 //	5ms stepdown | terminate | abandon | stopped | unhealthy | healthy
 //	5ms holdfail                                    the hold that was last wanted could not be written
+//	5ms reply of=N | opened of=N | stopped of=N …   the same as an answer to question N, instead of the newest of its kind
 //	config priority=N lead-unhealthy exit-on-loss       before start
 //	hold uid=U acquired=T until=T [leading]         before start: what a predecessor left
 //
@@ -117,11 +118,16 @@ func (p *player) line(words []string) {
 		cfg.ForeignGrace = 18 * time.Second
 		p.m = newMachine(cfg.WithDefaults(), "boot", p.hold, func() float64 { return 0.5 })
 	}
-	e := p.event(now, words[1], words[2:])
+	args, number := words[2:], 0
+	if n := len(args); n > 0 && strings.HasPrefix(args[n-1], "of=") {
+		number, _ = strconv.Atoi(args[n-1][len("of="):])
+		args = args[:n-1]
+	}
+	e := p.event(now, words[1], args)
 	if e == nil {
 		return
 	}
-	out, err := p.m.step(now, newest(p.m, e))
+	out, err := p.m.step(now, answering(p.m, e, number))
 	if err != nil {
 		fmt.Fprintf(&p.out, "> ERROR %v\n", err)
 		return
