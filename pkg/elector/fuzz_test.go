@@ -13,7 +13,7 @@ import (
 
 // FuzzMachine plays a program of bytes against one candidate: clocks that jump, requests that are answered, lost, kept
 // back and landed late, records that nobody sane would write, by the store and past it, watch events old and forged,
-// commands in any order. An account of its own judges every step by what the candidate was told and what it sent.
+// commands in any order. An account of its own judges every step by what the candidate was shown and what it sent.
 // Afterwards the world turns honest, and the candidate must lead: nothing that it heard may wedge it.
 func FuzzMachine(f *testing.F) {
 	for _, program := range programs {
@@ -51,7 +51,7 @@ var spans = [...]time.Duration{
 }
 
 // newOrdeal makes the candidate that the program's first byte asks for: with or without a predecessor's hold, to lead
-// unfit or not, and with a chance of its own.
+// unhealthy or not, and with a chance of its own.
 func newOrdeal(t *testing.T, program []byte) *ordeal {
 	o := &ordeal{t: t, program: program, now: moment{boot: bootclock.Instant(transcriptBoot), wall: transcriptEpoch}}
 	kind := o.byte()
@@ -275,7 +275,7 @@ func (o *ordeal) honest() {
 	}
 }
 
-// recover ends all faults, and sees the candidate lead. The store counts on from beyond all that was ever told of it.
+// recover ends all faults, and sees the candidate lead. The store counts on from beyond all that was ever shown of it.
 func (o *ordeal) recover() {
 	if o.m.terminating || o.m.over {
 		return

@@ -26,7 +26,7 @@ func TestStepDownIsAnswered(t *testing.T) {
 			t.Errorf("of a standby: %v, want ErrNotLeading", err)
 		}
 		f.leader(20 * time.Second)
-		for range 100 { // words of health must not crowd it out
+		for range 100 { // health must not crowd it out
 			m.SetHealthy(true, "well")
 		}
 		if err := m.StepDown("first"); err != nil || m.Leadership().IsLeader {
@@ -137,7 +137,7 @@ func TestAbandonedHandoverLeavesTheLeaseToRunOut(t *testing.T) {
 	}
 }
 
-// TestExitOnLoss: "not leading" is told first.
+// TestExitOnLoss: "not leading" is published first.
 func TestExitOnLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
@@ -153,8 +153,8 @@ func TestExitOnLoss(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Fatal("it runs on")
 		}
-		if told := m.told(); told[len(told)-1].IsLeader {
-			t.Error("it ended without having told that it does not lead")
+		if published := m.published(); published[len(published)-1].IsLeader {
+			t.Error("it ended without having published that it does not lead")
 		}
 	})
 }

@@ -91,39 +91,39 @@ func play(t *testing.T, script string) string {
 			continue
 		}
 		p.out.WriteString(line + "\n")
-		if words := strings.Fields(line); len(words) > 0 && !strings.HasPrefix(line, "#") {
-			p.line(words)
+		if fields := strings.Fields(line); len(fields) > 0 && !strings.HasPrefix(line, "#") {
+			p.line(fields)
 		}
 	}
 	return p.out.String()
 }
 
-func (p *player) line(words []string) {
-	if words[0] == "config" {
-		p.configure(words[1:])
+func (p *player) line(fields []string) {
+	if fields[0] == "config" {
+		p.configure(fields[1:])
 		return
 	}
-	if words[0] == "hold" {
-		p.hold = p.parseHold(words[1:])
+	if fields[0] == "hold" {
+		p.hold = p.parseHold(fields[1:])
 		return
 	}
-	at, err := time.ParseDuration(words[0])
-	if err != nil || len(words) < 2 {
-		p.t.Fatalf("line %q: want a time and an event", strings.Join(words, " "))
+	at, err := time.ParseDuration(fields[0])
+	if err != nil || len(fields) < 2 {
+		p.t.Fatalf("line %q: want a time and an event", strings.Join(fields, " "))
 	}
 	now := moment{boot: bootclock.Instant(transcriptBoot + at), wall: transcriptEpoch.Add(at)}
-	if words[1] == "start" {
+	if fields[1] == "start" {
 		cfg := p.cfg
 		cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", "web-0_pod"
 		cfg.ForeignGrace = 18 * time.Second
 		p.m = newMachine(cfg.WithDefaults(), "boot", p.hold, func() float64 { return 0.5 })
 	}
-	args, number := words[2:], 0
+	args, number := fields[2:], 0
 	if n := len(args); n > 0 && strings.HasPrefix(args[n-1], "of=") {
 		number, _ = strconv.Atoi(args[n-1][len("of="):])
 		args = args[:n-1]
 	}
-	e := p.event(now, words[1], args)
+	e := p.event(now, fields[1], args)
 	if e == nil {
 		return
 	}
