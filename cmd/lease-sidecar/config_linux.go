@@ -96,7 +96,14 @@ func (a answers) candidate() sidecar.Candidate {
 	}
 	_, err := c.Identity(true)
 	for _, single := range flatten(err) {
-		a.addf("%w (from %s)", single, source)
+		switch of, ok := errors.AsType[*field.Error](single); {
+		case ok && of.Field == "PodUID":
+			a.addf("POD_UID %s: want %s; set it from the downward API, or leave it unset", of.Value, of.Want)
+		case ok:
+			a.addf("identity %s: want %s (from %s)", of.Value, of.Want, source)
+		default:
+			a.addf("%w (from %s)", single, source)
+		}
 	}
 	return c
 }

@@ -90,7 +90,11 @@ func (a answers) workload() (naming.Workload, error) {
 		return naming.Workload{}, err
 	}
 	pod.Labels = labels
-	return naming.Derive(pod)
+	workload, err := naming.Derive(pod)
+	if err != nil {
+		err = fmt.Errorf("%w: set --workload KIND/NAME, such as deployment/web", err)
+	}
+	return workload, err
 }
 
 // labels reads the pod's labels: the file where there is one, and over it a variable each.

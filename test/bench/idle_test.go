@@ -110,7 +110,7 @@ func sidecars(t *testing.T, cluster *harness.Cluster, b build, child bool) (cont
 			role = "leader"
 		}
 		subjects = append(subjects, subject{name: c.name, role: role, pid: s.PID()})
-		for _, pid := range children(s.PID()) {
+		for _, pid := range harness.Children(s.PID()) {
 			subjects = append(subjects, subject{name: c.name, role: role + "'s guard", pid: pid})
 		}
 	}

@@ -54,19 +54,6 @@ func usageOf(t *testing.T, pid int) (u usage) {
 	return u
 }
 
-// children returns the processes that a process has started, by /proc.
-func children(pid int) (pids []int) {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, task := range tasks {
-		for _, field := range fields(task) {
-			if n, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, n)
-			}
-		}
-	}
-	return pids
-}
-
 // fields returns the words of a file; none where it has gone.
 func fields(path string) []string {
 	b, _ := os.ReadFile(path)

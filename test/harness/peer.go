@@ -5,7 +5,6 @@ package harness
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,7 +72,7 @@ func (p *Peer) Start(t testing.TB) {
 	run := &peerRun{journal: filepath.Join(p.dir, fmt.Sprintf("journal-%d", p.starts))}
 	args := append(slices.Clip(p.args), "--journal", run.journal)
 	var err error
-	if run.process, err = launch(p.Name, p.LogPath, p.binary, args, nil); err != nil {
+	if run.process, err = launch(p.Name, p.LogPath, nil, p.binary, args, nil); err != nil {
 		t.Fatal(err)
 	}
 	p.Process = run.process
@@ -136,21 +135,7 @@ func PeerBinary(t testing.TB, version string) string {
 	return must(t)(binary())
 }
 
-// buildPeer compiles the program of test/peer by one of its module files.
-func buildPeer(version, modfile string) (string, error) {
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
-	dir, err := runDir()
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "peer-"+version)
-	cmd := exec.Command("go", "build", "-modfile", modfile, "-ldflags", "-s -w", "-o", binary, ".")
-	cmd.Dir, cmd.Env = filepath.Join(root, "test", "peer"), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the peer with client-go %s: %w\n%s", version, err, out)
-	}
-	return binary, nil
+// peerProgram is the program of test/peer by one of its module files.
+func peerProgram(version, modfile string) program {
+	return program{name: "peer-" + version, from: filepath.Join("test", "peer"), env: static, args: []string{"-modfile", modfile, "-ldflags", "-s -w"}}
 }

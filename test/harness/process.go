@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -23,8 +24,19 @@ type Process struct {
 	exited chan struct{}
 }
 
-// launch starts binary with exactly the environment env and its output appended to logPath.
-func launch(name, logPath, binary string, args, env []string) (*Process, error) {
+// Launch starts binary with exactly the environment env and its output appended to logPath. It ends with the test.
+func Launch(t testing.TB, name, logPath, binary string, args, env []string) *Process {
+	t.Helper()
+	p, err := launch(name, logPath, nil, binary, args, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Stop(0) })
+	return p
+}
+
+// launch is Launch for a process that the caller ends. Where stdout is not nil, the standard output goes there.
+func launch(name, logPath string, stdout *os.File, binary string, args, env []string) (*Process, error) {
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", name, err)
@@ -34,6 +46,9 @@ func launch(name, logPath, binary string, args, env []string) (*Process, error) 
 	p.cmd, err = StartAgain(func() *exec.Cmd {
 		cmd := exec.Command(binary, args...)
 		cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
+		if stdout != nil {
+			cmd.Stdout = stdout
+		}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 		return cmd
 	})

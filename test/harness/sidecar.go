@@ -86,7 +86,7 @@ func (e *Election) StartAll(t testing.TB, n int) []*Sidecar {
 func (s *Sidecar) Start(t testing.TB, e *Election) {
 	t.Helper()
 	args := append([]string{s.Args[0], "--kubeconfig", s.Kubeconfig}, s.Args[1:]...)
-	p, err := launch(s.Pod, s.LogPath, s.Binary, args, s.env(e))
+	p, err := launch(s.Pod, s.LogPath, nil, s.Binary, args, s.env(e))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,12 +88,7 @@ func (w *Work) Command(pod string, options ...string) []string {
 func (w *Work) Start(t testing.TB, pod string, options ...string) *Process {
 	t.Helper()
 	command := w.Command(pod, options...)
-	p, err := launch(pod+"'s workload", filepath.Join(w.dir, "log-"+pod), command[0], command[1:], nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Stop(0) })
-	return p
+	return Launch(t, pod+"'s workload", filepath.Join(w.dir, "log-"+pod), command[0], command[1:], nil)
 }
 
 // Terms returns every span in which a process of a replica's workload worked, by its start.

@@ -16,7 +16,7 @@ var tellings = []mutant{
 		file:   "pkg/signals/file/file.go",
 		old:    "\tremoved := f.volume.remove(leadership.LeaderFile)\n\tif removed",
 		new:    "\tvar removed error\n\tif removed",
-		reds:   in("pkg/signals/file", "TestFileFollowsTheLevel", "TestOrderOfTheFiles"),
+		reds:   in("pkg/signals/file", "TestFilesFollowTheLeadership", "TestOrderOfTheFiles"),
 	},
 	{
 		name:   "a leader file that cannot be removed is left as it is",
@@ -53,7 +53,7 @@ var tellings = []mutant{
 	{
 		name:   "a dead sidecar's leader file is adopted whoever wrote it",
 		danger: "I1: another candidate's term is taken for our own",
-		file:   "pkg/signals/file/adopt.go",
+		file:   "pkg/signals/file/start.go",
 		old:    `ours := found.Lease == self.Lease && found.Namespace == self.Namespace && found.Identity == self.Identity`,
 		new:    `ours := found.Lease == self.Lease`,
 		reds:   in("pkg/signals/file", "TestAdopt"),
@@ -61,7 +61,7 @@ var tellings = []mutant{
 	{
 		name:   "a document that no hold speaks for is adopted",
 		danger: "I14: two are told, by a copy of the directory whose sidecar cannot read the Lease",
-		file:   "pkg/signals/file/adopt.go",
+		file:   "pkg/signals/file/start.go",
 		old:    `running && ours && found.Token == self.Token && f.says(found.Token)`,
 		new:    `running && ours && f.says(found.Token)`,
 		reds:   in("pkg/signals/file", "TestAdopt/a_term_that_no_hold_knows"),
@@ -153,6 +153,14 @@ var tellings = []mutant{
 		old:    `return e.Leadership().At(clock.Now())`,
 		new:    `return e.Leadership()`,
 		reds:   in("internal/httpapi", "TestLeaderIsJudgedAtTheRequest"),
+	},
+	{
+		name:   "an order that no election takes is answered 202",
+		danger: "the caller waits for a handover that nobody has begun",
+		file:   "internal/httpapi/workload.go",
+		old:    "\tcase err == nil:\n\t\tdone(w, \"handing over\")",
+		new:    "\tcase err == nil || errors.Is(err, elector.ErrNotRunning):\n\t\tdone(w, \"handing over\")",
+		reds:   in("internal/httpapi", "TestTerminationProvesNothing"),
 	},
 	{
 		name:   "a lapsed term labels the pod",

@@ -203,6 +203,14 @@ var stopping = []mutant{
 		reds:   in("internal/health", "TestFileIsNoSight"),
 	},
 	{
+		name:   "a voice that says healthy overrules another",
+		danger: "a replica whose command has just ended campaigns again, as its health check passes",
+		file:   "internal/health/board.go",
+		old:    `if len(b.unhealthy) > 0 {`,
+		new:    `if len(b.unhealthy) > 0 && !healthy {`,
+		reds:   in("internal/health", "TestBoard"),
+	},
+	{
 		name:   "the health endpoint's end overrules a process that is seen",
 		danger: "I13: released after milliseconds, with seconds of double work, had the process no say",
 		file:   "internal/sidecar/assemble.go",

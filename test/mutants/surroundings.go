@@ -101,7 +101,7 @@ var surroundings = []mutant{
 	{
 		name:   "long names make long file names",
 		danger: "a Lease's name that is valid cannot be campaigned for",
-		file:   "pkg/naming/file_name.go",
+		file:   "pkg/naming/lease.go",
 		old:    `if len(name) <= fileNameMax {`,
 		new:    `if len(name) <= 2*fileNameMax {`,
 		reds:   in("pkg/naming", "TestFileNamesOfLongNames"),

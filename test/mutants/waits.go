@@ -103,7 +103,7 @@ var waits = []mutant{
 	{
 		name:   "versions are ordered as text",
 		danger: "I6: 1000 comes before 999, so that the newest state is dropped for good",
-		file:   "pkg/lease/version.go",
+		file:   "pkg/lease/record.go",
 		old:    `cmp.Compare(len(v), len(w)); c != 0`,
 		new:    `cmp.Compare(len(v), len(w)); c != 0 && v == ""`,
 		reds:   in("pkg/lease", "TestCompare"),

@@ -162,7 +162,7 @@ func (j *journal) String() string {
 }
 
 // book is a Guard that writes down what it is told. The guard process itself is tested where it lives, and with it in
-// test/process.
+// test/workload.
 type book struct {
 	mu     sync.Mutex
 	orders []procfs.Order
