@@ -135,7 +135,7 @@ func (m *machine) abandonDrain(now moment) {
 	m.ending.abandoned = true
 	m.out.abandoned = true
 	waited := span("drained_for", now.boot.Sub(m.drain.began))
-	m.becomeStandby(now, drainAbandoned, "the handover was abandoned before the workload was seen to stop")
+	m.becomeStandby(drainAbandoned, "the handover was abandoned before the workload was seen to stop")
 	m.warn("LeaseRunsOut", "the Lease is neither released nor renewed: the workload may still run when it has run out and the next leader starts",
 		slog.String("cause", m.ending.cause), waited, span("lease_runs_out_in", m.know.notBefore.Sub(now.boot)))
 }

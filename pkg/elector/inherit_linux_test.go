@@ -11,6 +11,18 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
+// crash ends a candidate as SIGKILL does: what it still writes reaches nobody.
+func (m *member) crash(t *testing.T, hold *Hold) {
+	t.Helper()
+	m.store.Blackhole(true)
+	if err := hold.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.cancel()
+	m.Abandon()
+	<-m.ended
+}
+
 // restart ends a leader as SIGKILL does, and returns the hold that it left, locked anew, with its end.
 func restart(t *testing.T, f *fleet, dir string) (*Hold, bootclock.Instant) {
 	t.Helper()
@@ -23,13 +35,7 @@ func restart(t *testing.T, f *fleet, dir string) (*Hold, bootclock.Instant) {
 	if !ok || !left.Leading {
 		t.Fatalf("the leader's hold: %+v, %v", left, ok)
 	}
-	old.store.Blackhole(true)
-	if err := hold.Close(); err != nil { // what it still writes reaches nobody
-		t.Fatal(err)
-	}
-	old.cancel()
-	old.Abandon()
-	<-old.ended
+	old.crash(t, hold)
 	f.members = nil
 	next := openHold(t, dir)
 	next.bootID = "boot"

@@ -141,6 +141,7 @@ func (m *machine) take(now moment, e event) {
 	case stopWaited:
 		m.stopWaited(now, e.outcome)
 	case holdFailed:
+		m.saves.answered()
 		m.holding.failed(now, m.role)
 	case stepDown:
 		m.orders = e.number

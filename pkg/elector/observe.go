@@ -52,16 +52,16 @@ func (m *machine) observe(now moment, r lease.Record) {
 	k.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot
 	m.forbid(now, r)
 	if r.Workload != "" && m.cfg.Workload != "" && r.Workload != m.cfg.Workload {
-		m.collide(now, r)
+		m.collide(r)
 		return
 	}
 	m.rights.grant(verbCreate)
 	if m.betray(r) {
-		m.separate(now)
+		m.separate()
 	}
 	m.inherit(r)
 	if r.Holder != string(m.cfg.Identity) {
-		m.lost(now, r)
+		m.lost(r)
 	} else {
 		m.credit(now, r)
 	}
@@ -83,19 +83,19 @@ func (m *machine) forbid(now moment, r lease.Record) {
 }
 
 // lost takes a record that another holds, or nobody: whatever we had is over.
-func (m *machine) lost(now moment, r lease.Record) {
+func (m *machine) lost(r lease.Record) {
 	if m.role == standby {
 		return
 	}
 	switch {
 	case r.Holder != "" && m.inflight != nil && m.inflight.verb == verbRelease:
-		m.becomeStandby(now, released, "released, and taken by "+r.Holder+" before the answer came") // nothing else lets it in so early
+		m.becomeStandby(released, "released, and taken by "+r.Holder+" before the answer came") // nothing else lets it in so early
 	case r.Holder != "":
-		m.becomeStandby(now, holderChanged, "the Lease has another holder: "+r.Holder)
+		m.becomeStandby(holderChanged, "the Lease has another holder: "+r.Holder)
 	case m.role == draining && r.Released():
-		m.becomeStandby(now, released, "released")
+		m.becomeStandby(released, "released")
 	default:
-		m.becomeStandby(now, holderCleared, "somebody else cleared the Lease's holder")
+		m.becomeStandby(holderCleared, "somebody else cleared the Lease's holder")
 	}
 }
 
@@ -125,7 +125,7 @@ func (m *machine) absent(now moment) {
 	m.know.read, m.know.present, m.know.record = true, false, lease.Record{}
 	m.disown("the Lease does not exist")
 	if m.role != standby {
-		m.becomeStandby(now, leaseDeleted, "the Lease was deleted")
+		m.becomeStandby(leaseDeleted, "the Lease was deleted")
 	}
 	if first {
 		m.know.seenAt = now.boot
@@ -145,7 +145,7 @@ func (m *machine) restored(now moment, r lease.Record) {
 		"as kubectl annotate does; or restart all replicas once no workload runs)",
 		slog.String("version", string(r.Version)), slog.String("seen", string(m.know.floor)))
 	if m.role != standby {
-		m.becomeStandby(now, storeRestored, "the store was restored to an older state")
+		m.becomeStandby(storeRestored, "the store was restored to an older state")
 	}
 	m.disown("the store was restored to an older state")
 	clear(m.sent)
@@ -155,10 +155,10 @@ func (m *machine) restored(now moment, r lease.Record) {
 }
 
 // collide ends the election: the Lease is another workload's.
-func (m *machine) collide(now moment, r lease.Record) {
+func (m *machine) collide(r lease.Record) {
 	m.disown("the Lease is another workload's")
 	if m.role != standby {
-		m.becomeStandby(now, workloadCollision, "the Lease was annotated for another workload")
+		m.becomeStandby(workloadCollision, "the Lease was annotated for another workload")
 	}
 	m.over = true
 	m.overErr = &CollisionError{Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Workload: m.cfg.Workload, Other: r.Workload}

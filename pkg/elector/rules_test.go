@@ -85,6 +85,14 @@ func TestItSleepsUntilSomethingIsDue(t *testing.T) {
 	if want := l.at(10*time.Millisecond + 7*time.Second); l.out.wake != want {
 		t.Errorf("a standby wakes at %v, want %v: its first suspicion", since(l.out.wake), since(want))
 	}
+	l = newLone(t, 0.5)
+	l.lead()
+	l.step(time.Second, stepDown{})
+	l.step(time.Second, holdFailed{})
+	l.step(20*time.Second, tick{})
+	if soon := l.at(20*time.Second + time.Millisecond); l.out.wake != 0 && l.out.wake < soon {
+		t.Errorf("with an old hold that was never written over, and has run out, it wakes at %v: nothing is due", since(l.out.wake))
+	}
 }
 
 // TestRenewTimesOfAFrozenClock: who compares by the second sees every renewal, and no two processes write the same time.

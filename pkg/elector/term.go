@@ -53,7 +53,7 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 }
 
 // becomeStandby ends a term at once, released or not. It takes no network and waits for nobody (I7).
-func (m *machine) becomeStandby(now moment, r reason, why string) {
+func (m *machine) becomeStandby(r reason, why string) {
 	lost := m.role == leading
 	m.stopWaiting()
 	severity := slog.LevelWarn
@@ -76,8 +76,8 @@ func (m *machine) termEnds(moment) bootclock.Instant {
 	return m.term.validUntil
 }
 
-func (m *machine) endTerm(now moment) {
-	m.becomeStandby(now, renewDeadlineExceeded, "the term ran out: no renewal was answered in time")
+func (m *machine) endTerm(moment) {
+	m.becomeStandby(renewDeadlineExceeded, "the term ran out: no renewal was answered in time")
 }
 
 // renewal returns the write that keeps the term.
