@@ -82,9 +82,7 @@ func (a answers) processSignal(name string) process.Signo {
 // sights reads by what the workload is seen. The run lock and GET /running need no options.
 func (a answers) sights(c *sidecar.Config) {
 	except, err := processes.ParseNames(a.text("watch-processes-except"))
-	if err != nil {
-		a.addf("--watch-processes-except %q: %w", a.text("watch-processes-except"), err)
-	}
+	a.of("watch-processes-except", err)
 	c.WatchExcept = except
 	switch text := a.text("watch-processes"); text {
 	case "":

@@ -40,7 +40,7 @@ func (cfg Config) openSights(log *slog.Logger, clock bootclock.Clock, api *kube.
 	}
 	if cfg.WatchPod != nil && api != nil {
 		config := *cfg.WatchPod
-		config.API, config.Log = api, log
+		config.API, config.Clock, config.Log = api, clock, log
 		o.all = append(o.all, podstatus.New(config))
 	}
 	return o, nil
@@ -48,9 +48,9 @@ func (cfg Config) openSights(log *slog.Logger, clock bootclock.Clock, api *kube.
 
 // level takes note of what the workload is about to be told.
 func (o sights) level(l leadership.Leadership) {
-	o.running.Level(l)
+	o.running.Observe(l)
 	if o.lock != nil {
-		o.lock.Level(l)
+		o.lock.Observe(l)
 	}
 }
 

@@ -32,6 +32,8 @@ type Local struct {
 	Env []string
 	// Stdout takes its standard output, and that of its command; nil: the log does.
 	Stdout *os.File
+	// TCP has the sidecar listen for its workload on a loopback port, not on Socket.
+	TCP bool
 
 	t      testing.TB
 	client *http.Client
@@ -99,9 +101,13 @@ func (l *Local) Socket() string { return filepath.Join(l.Dir, "http.sock") }
 // Start starts the sidecar, the first time or again after it has ended.
 func (l *Local) Start() {
 	l.t.Helper()
+	listen := "unix:" + l.Socket()
+	if l.TCP {
+		listen = "127.0.0.1:0"
+	}
 	args := append([]string{
 		"run", "--store", "dir:" + filepath.Join(l.Dir, storeDir), "--workload", "deployment/web", "--identity", l.Name,
-		"--signal-dir", l.SignalDir(), "--http-address", "unix:" + l.Socket(), "--probe-address", "127.0.0.1:0", "--log-format", "text",
+		"--signal-dir", l.SignalDir(), "--http-address", listen, "--probe-address", "127.0.0.1:0", "--log-format", "text",
 	}, l.Flags...)
 	for i, arg := range args {
 		args[i] = strings.ReplaceAll(arg, Here, l.Dir+"/")
@@ -138,7 +144,16 @@ func (l *Local) StepDown() {
 
 // Ask sends a request to the sidecar's HTTP for its workload, and returns the answer; status 0 and why where there is none.
 func (l *Local) Ask(method, path string) (status int, body string) {
-	return l.do(method, "http://localhost"+path)
+	return l.do(method, l.URL()+path)
+}
+
+// URL is the sidecar's HTTP for its workload.
+func (l *Local) URL() string {
+	l.t.Helper()
+	if l.TCP {
+		return "http://" + l.Address("http-address")
+	}
+	return "http://localhost" // by way of the socket
 }
 
 func (l *Local) do(method, url string) (status int, body string) {

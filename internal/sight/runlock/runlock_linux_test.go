@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/sighttest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -74,15 +75,15 @@ func TestLifeOfAHolder(t *testing.T) {
 					if got := s.State(true); got != sight.Unknown {
 						t.Fatalf("never taken: got %s", got)
 					}
-					s.Level(leadership.Leadership{})
-					s.Level(leads())
+					s.Observe(leadership.Leadership{})
+					s.Observe(sighttest.Leads())
 					h := holds(t, p.how+how, dir, p.change)
 					s.wants(sight.Running, false)
 					began := time.Now()
 					h.kill()
 					s.wants(sight.Stopped, false)
 					t.Logf("seen %s after the kill", time.Since(began))
-					s.toldCrash()
+					s.WantsCrash(t)
 				})
 			}
 		}
@@ -110,7 +111,7 @@ func TestEndIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-// TestAHolderThatLetsGo does not end, and takes the lock again by the descriptor that it has: no opening tells of that.
+// TestAHolderThatLetsGo does not end, and takes the lock again by the descriptor that it has: no opening shows that.
 func TestAHolderThatLetsGo(t *testing.T) {
 	for _, how := range []string{"shared", "posix"} {
 		s := see(t, t.TempDir())
@@ -124,7 +125,7 @@ func TestAHolderThatLetsGo(t *testing.T) {
 				t.Fatalf("%s: taken again: got %s", how, got)
 			}
 		}
-		s.toldNoCrash()
+		s.WantsNoCrash(t)
 	}
 }
 
@@ -135,9 +136,9 @@ func TestSeveralHolders(t *testing.T) {
 		first, second := holds(t, kinds[0], s.cfg.Dir), holds(t, kinds[1], s.cfg.Dir)
 		s.wants(sight.Running, true)
 		first.kill()
-		// Nothing may be told: wait for an event that must not come, and for what a look says.
+		// Nothing may be reported: wait for an event that must not come, and for what a look says.
 		select {
-		case <-s.changed:
+		case <-s.Changes:
 			if got := s.presence.State(true); got != sight.Running {
 				t.Errorf("%v: one of two has gone: got %s", kinds, got)
 			}
@@ -155,10 +156,10 @@ func TestSeveralHolders(t *testing.T) {
 // program that takes long to stop looks no different from one that lives on as a standby. Its end while leading is a crash.
 func TestALockForLife(t *testing.T) {
 	s := see(t, t.TempDir())
-	s.Level(leadership.Leadership{})
+	s.Observe(leadership.Leadership{})
 	h := holds(t, "shared", s.cfg.Dir)
 	s.wants(sight.Running, true)
-	s.Level(leads())
+	s.Observe(sighttest.Leads())
 	for _, ending := range []bool{false, true} {
 		if got := s.State(ending); got != sight.Running {
 			t.Errorf("a handover, ending %v: got %s", ending, got)
@@ -166,7 +167,7 @@ func TestALockForLife(t *testing.T) {
 	}
 	h.kill()
 	s.wants(sight.Stopped, false)
-	s.toldCrash()
+	s.WantsCrash(t)
 }
 
 // TestTheFileIsReplaced by somebody else: who held the old one is seen no more, and the log says so.
@@ -231,6 +232,11 @@ func TestTheFileIsReplaced(t *testing.T) {
 // TestAttemptsDoNotFail has a workload take the lock without waiting, over and over, each time right after it has let go,
 // while it is looked at a thousand times a second. In a sidecar there are some looks after an opening, none while
 // somebody holds the lock, and one wait.
+//
+// A look holds the lock for a microsecond or two, between its two system calls: so long an attempt fails. On a busy machine the
+// kernel may take the CPU away right then, once in thousands of looks, and then every attempt of some milliseconds fails. So the
+// test counts the attempts in batches, and judges the median batch: it has some three looks, and every microsecond of a look
+// makes about one attempt in a thousand fail.
 func TestAttemptsDoNotFail(t *testing.T) {
 	for _, how := range []string{"shared", "posix"} {
 		s := see(t, t.TempDir())
@@ -251,14 +257,25 @@ func TestAttemptsDoNotFail(t *testing.T) {
 				}
 			}
 		})
-		const attempts = 200_000
-		fmt.Fprintln(h.orders, "attempts", attempts)
-		failed, err := strconv.Atoi(h.wants("failed"))
+		const attempts, batches = 2_000, 101
+		var failed []int
+		all := 0
+		for range batches {
+			fmt.Fprintln(h.orders, "attempts", attempts)
+			n, err := strconv.Atoi(h.wants("failed"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			failed = append(failed, n)
+			all += n
+		}
 		close(done)
 		looking.Wait()
-		t.Logf("%s: of %d attempts not to wait, under %d looks, %d failed", how, attempts, looks, failed)
-		if err != nil || failed > attempts/1000 {
-			t.Errorf("%s: %d of %d attempts failed, %v", how, failed, attempts, err)
+		slices.Sort(failed)
+		t.Logf("%s: of %d attempts not to wait, under %d looks, %d failed; by batch of %d: median %d, max %d",
+			how, attempts*batches, looks, all, attempts, failed[batches/2], failed[batches-1])
+		if median := failed[batches/2]; median > attempts/100 {
+			t.Errorf("%s: in the median batch %d of %d attempts failed", how, median, attempts)
 		}
 	}
 }

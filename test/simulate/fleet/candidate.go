@@ -12,7 +12,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 )
 
-// candidate is one place in the fleet: a machine with its clocks and its network, and the pods that run there, one
+// candidate is a machine with its clocks and its network, and the pods that run there, one
 // after the other.
 type candidate struct {
 	w      *world
@@ -23,16 +23,16 @@ type candidate struct {
 	net    network
 	store  *memory.Store
 	pod    *Pod  // the present one
-	peer   *peer // in place of pods, where client-go's elector campaigns here
+	peer   *peer // client-go's elector, in place of pods; or nil
 
-	// True times, guarded by the world's lock.
-	sick     time.Duration // the workload is unhealthy until then,
-	blind    time.Duration // nobody sees it until then, but by its lock
-	full     time.Duration // the document cannot be written until then,
-	holdFull time.Duration // nor the hold
+	// True times until which a fault lasts, guarded by the world's lock.
+	sick     time.Duration // the workload is unhealthy
+	blind    time.Duration // only the run lock shows the workload
+	full     time.Duration // the document cannot be written
+	holdFull time.Duration // the hold cannot be written
 }
 
-// succession is who comes after a process.
+// succession says what starts after a process.
 type succession string
 
 const (
@@ -41,6 +41,7 @@ const (
 	orphanedApp succession = "new pod, the old app lives on"
 )
 
+// trouble makes a fault last for d from now, or longer if it already does.
 func (c *candidate) trouble(until *time.Duration, d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
@@ -64,7 +65,7 @@ func (c *candidate) currentIdentity() string {
 	return c.name
 }
 
-// kill ends the process without a word, and starts its successor after a pause.
+// kill ends the process as SIGKILL does, and starts its successor after a pause.
 func (c *candidate) kill(next succession, pause time.Duration) {
 	if c.peer != nil {
 		c.peer.kill(pause)
@@ -92,7 +93,7 @@ func (c *candidate) terminate(next succession, pause time.Duration) {
 		p.terminate()
 		<-p.over
 		c.w.mu.Lock()
-		ours := !p.dead && c.pod == p.pod && p.pod.process == p // nobody has killed or replaced it meanwhile
+		ours := !p.dead && c.pod == p.pod && p.pod.process == p // it was not killed or replaced meanwhile
 		c.w.mu.Unlock()
 		if ours {
 			c.succeed(p.pod, next, pause)
@@ -100,17 +101,15 @@ func (c *candidate) terminate(next succession, pause time.Duration) {
 	})
 }
 
-// succeed starts what comes after a process of the pod.
+// succeed starts a process after one of the pod has ended.
 func (c *candidate) succeed(old *Pod, next succession, pause time.Duration) {
 	if next == samePod {
 		c.w.after(pause, old.start)
 		return
 	}
 	c.w.mu.Lock()
-	if next == newPod { // its containers are gone, and nobody reads its volume
-		now := c.w.now()
-		old.document.end(now)
-		old.app.die(now)
+	if next == newPod { // its containers and its volume are gone
+		old.end()
 	}
 	c.w.mu.Unlock()
 	fresh := c.newPod(false)
@@ -136,11 +135,11 @@ func (c *candidate) freezeAtBoundary(d time.Duration) {
 	}
 }
 
-// freezeApp stops the app of the present pod, where there is one to stop.
+// freezeApp freezes the app of the present pod, if there is one.
 func (c *candidate) freezeApp(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	if c.pod == nil || c.slot.work == noWork || c.slot.drain > 0 { // frozen, it would break the operator's promise
+	if c.pod == nil || !c.slot.work.simulated() || c.slot.drain > 0 { // an app that is frozen beyond its drain timeout would break the operator's promise
 		return
 	}
 	a := &c.pod.app
@@ -152,8 +151,8 @@ func (c *candidate) freezeApp(d time.Duration) {
 	})
 }
 
-// second freezes the sidecar and starts another on the same directory, which waits for the lock; then the first one is
-// killed, or ends in good order.
+// second freezes the sidecar and starts another on the same directory, which waits for the lock. Then the first one is
+// killed, or gets SIGTERM.
 func (c *candidate) second(d time.Duration) {
 	p := c.running()
 	if p == nil {
@@ -170,7 +169,7 @@ func (c *candidate) second(d time.Duration) {
 	})
 }
 
-// stranger freezes the sidecar and starts another without a signal directory beside it, for as long.
+// stranger freezes the sidecar and runs another without a signal directory beside it.
 func (c *candidate) stranger(d time.Duration) {
 	p := c.running()
 	if p == nil {
@@ -190,8 +189,8 @@ func (c *candidate) stranger(d time.Duration) {
 	})
 }
 
-// twins starts a second sidecar with the pod's identity, on a copy of its directory, for as long: as "cp -a", two hosts
-// with one --identity, or a restored node do.
+// twins runs a second sidecar with the pod's identity on a copy of its directory for d, as after "cp -a", with two hosts
+// of one --identity, or on a restored node.
 func (c *candidate) twins(d time.Duration) {
 	p := c.running()
 	if p == nil || p.hold == nil || p.pod.dir == "" || p.identity != p.pod.identity {

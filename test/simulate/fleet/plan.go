@@ -30,6 +30,8 @@ type Plan struct {
 	Faults []Fault
 	// End is when nothing more happens to the fleet. Then all faults are healed.
 	End time.Duration
+
+	workers func(*Pod) Worker // nil: none
 }
 
 // Slot describes one candidate.

@@ -6,12 +6,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // language is one of those the workers are written in.
 type language struct {
 	name    string
-	program string // what runs it, on the PATH; "" for the binary that TestMain built
+	program string // what runs it, on the PATH; "" for what harness.ExampleProgram builds
 	file    string // below examples/
 	// bootClock says that the language reads CLOCK_BOOTTIME itself. The others take /proc/uptime, and ask the
 	// leader file's time as well.
@@ -35,9 +37,9 @@ var golang = languages[4]
 func (l language) command(t *testing.T) *exec.Cmd {
 	t.Helper()
 	if l.program == "" {
-		return exec.Command(filepath.Join(built, l.name))
+		return exec.Command(harness.ExampleProgram(t))
 	}
-	return exec.Command(lookUp(t, l.program), filepath.Join("..", "..", "examples", l.file))
+	return exec.Command(lookUp(t, l.program), filepath.Join(harness.ModuleRoot(t), "examples", l.file))
 }
 
 func lookUp(t *testing.T, program string) string {

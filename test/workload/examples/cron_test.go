@@ -12,6 +12,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestCronExample runs the one-shot job in the states of a sidecar: with the files alone, with the binary, over HTTP.
@@ -82,12 +83,12 @@ func runJob(t *testing.T, m *mock, way string, between func()) (out string, code
 	t.Helper()
 	folder := t.TempDir()
 	begun, goOn := filepath.Join(folder, "begun"), filepath.Join(folder, "go-on")
-	command := exec.Command(lookUp(t, "sh"), filepath.Join("..", "..", "examples", "cron", "if-leader.sh"),
+	command := exec.Command(lookUp(t, "sh"), filepath.Join(harness.ModuleRoot(t), "examples", "cron", "if-leader.sh"),
 		`echo one; echo "token is $TOKEN"; touch `+begun+`; until [ -e `+goOn+` ]; do sleep 0.02; done`, "echo two")
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "SIDECAR_URL=" + m.url, "SIGNAL_DIR=" + m.dir}
 	switch way {
 	case "binary":
-		command.Env[0] = "PATH=" + built + ":" + os.Getenv("PATH")
+		command.Env[0] = "PATH=" + filepath.Dir(harness.ShippedBinary(t)) + ":" + os.Getenv("PATH")
 	case "http":
 		command.Env[2] = "SIGNAL_DIR="
 	}

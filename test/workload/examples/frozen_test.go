@@ -16,11 +16,11 @@ import (
 func TestFrozenSidecar(t *testing.T) {
 	bothWays(t, func(t *testing.T, _ way, script *transcript, replicas []*replica) {
 		frozen, _ := awaitLeader(t, script, replicas...)
-		frozen.sidecar.signal(syscall.SIGSTOP)
+		send(t, syscall.SIGSTOP, frozen.PID())
 		wantEndOfWork(t, script, frozen)
 		awaitLeader(t, script, other(frozen, replicas))
-		frozen.sidecar.signal(syscall.SIGCONT)
-		frozen.awaitLog("standing by")
+		send(t, syscall.SIGCONT, frozen.PID())
+		frozen.AwaitLog("standing by")
 		wantStays(t, script, other(frozen, replicas))
 	})
 }
@@ -37,8 +37,8 @@ func TestFrozenApp(t *testing.T) {
 		frozen, before := awaitLeader(t, script, replicas...)
 		wantWork(t, script, script.len(), before.Token) // it sleeps in that piece now
 		frozen.worker.signal(syscall.SIGSTOP)
-		frozen.stepDown()
-		if because := frozen.awaitLog("the workload counts as stopped"); !strings.Contains(because, "validUntil has passed") {
+		frozen.StepDown()
+		if because := frozen.AwaitLog("the workload counts as stopped"); !strings.Contains(because, "validUntil has passed") {
 			t.Errorf("a frozen worker counts as stopped: %s", because)
 		}
 		awaitLeader(t, script, other(frozen, replicas))
@@ -52,15 +52,15 @@ func frozenUnderLock(t *testing.T, script *transcript, replicas []*replica) {
 	heir := other(frozen, replicas)
 	wantWork(t, script, script.len(), before.Token)
 	frozen.worker.signal(syscall.SIGSTOP)
-	frozen.stepDown()
+	frozen.StepDown()
 	eventually(t, "the term is over", func() bool { return !bootclock.System{}.Now().Before(before.ValidUntil) })
 	for deadline := time.Now().Add(2 * leaseDuration); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if heir.state().IsLeader {
+		if heir.Leadership().IsLeader {
 			t.Fatal("another replica leads while the frozen worker holds the run lock")
 		}
 	}
 	frozen.worker.signal(syscall.SIGKILL)
-	if because := frozen.awaitLog("the workload counts as stopped"); !strings.Contains(because, "run-lock") {
+	if because := frozen.AwaitLog("the workload counts as stopped"); !strings.Contains(because, "run-lock") {
 		t.Errorf("the killed worker was not seen to stop: %s", because)
 	}
 	awaitLeader(t, script, heir)
@@ -74,10 +74,10 @@ func TestFrozenNode(t *testing.T) {
 		frozen, before := awaitLeader(t, script, replicas...)
 		wantWork(t, script, script.len(), before.Token) // it sleeps in that piece now
 		frozen.worker.signal(syscall.SIGSTOP)
-		frozen.sidecar.signal(syscall.SIGSTOP)
+		send(t, syscall.SIGSTOP, frozen.PID())
 		awaitLeader(t, script, other(frozen, replicas))
 		frozen.worker.signal(syscall.SIGCONT)
-		frozen.sidecar.signal(syscall.SIGCONT)
+		send(t, syscall.SIGCONT, frozen.PID())
 		wantStays(t, script, other(frozen, replicas))
 	})
 }
@@ -96,7 +96,7 @@ func bothWays(t *testing.T, test func(*testing.T, way, *transcript, []*replica))
 // wantStays has the leader's worker go on alone, after the other one has said that it stands by.
 func wantStays(t *testing.T, script *transcript, leader *replica) {
 	t.Helper()
-	token := leader.token(leader.state())
+	token := leader.token(leader.Leadership())
 	from := script.len()
 	script.await(t, patience, 0, "the other worker stands by", func() func(string) bool {
 		count := 0

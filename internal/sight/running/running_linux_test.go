@@ -19,8 +19,9 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/sighttest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
 // clientEnv makes this test binary a workload that holds GET /running of the address open.
@@ -37,8 +38,8 @@ func TestMain(m *testing.M) {
 		fmt.Print(line)
 		select {}
 	}
-	if words := strings.Fields(os.Getenv(halfClosedEnv)); len(words) == 3 {
-		beHalfClosed(words[0], words[1], words[2])
+	if args := strings.Fields(os.Getenv(halfClosedEnv)); len(args) == 3 {
+		beHalfClosed(args[0], args[1], args[2])
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -46,10 +47,9 @@ func TestMain(m *testing.M) {
 // served is a Running behind a real listener.
 type served struct {
 	*Running
+	*sighttest.Events
 	t       *testing.T
 	address string
-	ended   chan struct{}
-	changed chan struct{}
 }
 
 func serve(t *testing.T, heartbeat time.Duration) *served {
@@ -59,8 +59,8 @@ func serve(t *testing.T, heartbeat time.Duration) *served {
 
 func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 	t.Helper()
-	s := &served{t: t, ended: make(chan struct{}, 10), changed: make(chan struct{}, 1)}
-	s.Running = New(Config{Clock: bootclock.System{}, Ended: func() { s.ended <- struct{}{} }, Log: slog.New(slog.DiscardHandler)})
+	s := &served{t: t, Events: sighttest.NewEvents()}
+	s.Running = New(Config{Clock: bootclock.System{}, Ended: s.Ended, Log: slog.New(slog.DiscardHandler)})
 	s.heartbeat = heartbeat
 	listener, err := httpapi.Listen(address, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -74,14 +74,7 @@ func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 			t.Error(err)
 		}
 	})
-	serving.Go(func() {
-		s.Watch(ctx, func() {
-			select {
-			case s.changed <- struct{}{}:
-			default:
-			}
-		})
-	})
+	serving.Go(func() { s.Watch(ctx, s.Changed) })
 	t.Cleanup(func() {
 		cancel()
 		serving.Wait()
@@ -99,24 +92,7 @@ func (s *served) late(w http.ResponseWriter, request *http.Request) {
 
 func (s *served) wants(want sight.State, ending bool) {
 	s.t.Helper()
-	overdue := time.After(10 * time.Second)
-	for s.State(ending) != want {
-		select {
-		case <-s.changed:
-		case <-overdue:
-			s.t.Fatalf("not within 10 s: %s; it is %s", want, s.State(ending))
-		}
-	}
-}
-
-// toldCrash waits until a crash is told.
-func (s *served) toldCrash() {
-	s.t.Helper()
-	select {
-	case <-s.ended:
-	case <-time.After(5 * time.Second):
-		s.t.Fatal("its end while leading was not told as a crash")
-	}
+	s.Wants(s.t, want, func() sight.State { return s.State(ending) })
 }
 
 // ask opens an answer.
@@ -139,7 +115,7 @@ func TestEndOfAProcess(t *testing.T) {
 	if got := s.State(true); got != sight.Unknown {
 		t.Fatalf("never asked: got %s", got)
 	}
-	s.Level(leadership.Leadership{IsLeader: true, Token: "5", ValidUntil: bootclock.System{}.Now().Add(time.Minute)})
+	s.Observe(sighttest.Leads())
 	client := exec.Command("/proc/self/exe")
 	client.Env = append(os.Environ(), clientEnv+"="+s.address)
 	out, err := client.StdoutPipe()
@@ -158,14 +134,14 @@ func TestEndOfAProcess(t *testing.T) {
 	_ = client.Process.Kill()
 	s.wants(sight.Stopped, false)
 	t.Logf("seen %s after the kill", time.Since(began))
-	s.toldCrash()
+	s.WantsCrash(t)
 }
 
 // What a client sends after its request does not hide its end, and it is Running until the last one ends, also where it was
 // asked for while this replica stood by.
 func TestSeveralAnswers(t *testing.T) {
 	s := serve(t, time.Hour)
-	s.Level(leadership.Leadership{})
+	s.Observe(leadershiptest.Standby(""))
 	first, lines := s.ask()
 	s.wants(sight.Running, true)
 	if _, err := io.WriteString(first, strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100)); err != nil {
@@ -176,7 +152,7 @@ func TestSeveralAnswers(t *testing.T) {
 	}
 	second, _ := s.ask()
 	_ = first.Close()
-	s.Level(leadership.Leadership{IsLeader: true, Token: "5", ValidUntil: bootclock.System{}.Now().Add(time.Minute)})
+	s.Observe(sighttest.Leads())
 	if got := s.State(false); got != sight.Running {
 		t.Errorf("asked for before the term: got %s", got)
 	}
@@ -184,7 +160,7 @@ func TestSeveralAnswers(t *testing.T) {
 	s.wants(sight.Running, true)
 	_ = second.Close()
 	s.wants(sight.Stopped, true)
-	s.toldCrash()
+	s.WantsCrash(t)
 }
 
 // The seventeenth is refused, and one that has ended makes room.
@@ -231,8 +207,8 @@ func TestHeartbeats(t *testing.T) {
 
 // The sidecar's own end says nothing about the workload.
 func TestTheServingEnds(t *testing.T) {
-	s := New(Config{Clock: bootclock.System{}, Ended: func() { t.Error("told as a crash") }, Log: slog.New(slog.DiscardHandler)})
-	s.Level(leadership.Leadership{IsLeader: true, Token: "5", ValidUntil: bootclock.System{}.Now().Add(time.Minute)})
+	s := New(Config{Clock: bootclock.System{}, Ended: func() { t.Error("reported as a crash") }, Log: slog.New(slog.DiscardHandler)})
+	s.Observe(sighttest.Leads())
 	listener, err := httpapi.Listen("127.0.0.1:0", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -9,9 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // mute is a pair of replicas whose workloads cannot ask: what a fault does to the one that leads.
@@ -29,33 +30,33 @@ var faults = []struct {
 	befall func(m mute, leader, heir *replica)
 }{
 	{"planned handover", func(m mute, leader, heir *replica) {
-		leader.stepDown()
+		leader.StepDown()
 		awaitLeader(m.t, m.script, heir)
 	}},
 	{"sidecar killed", func(m mute, leader, heir *replica) {
-		send(m.t, syscall.SIGKILL, leader.pid())
+		send(m.t, syscall.SIGKILL, leader.PID())
 		wantEndOfWork(m.t, m.script, leader)
 		awaitLeader(m.t, m.script, heir)
 	}},
 	{"sidecar frozen", func(m mute, leader, heir *replica) {
-		send(m.t, syscall.SIGSTOP, leader.pid())
+		send(m.t, syscall.SIGSTOP, leader.PID())
 		wantEndOfWork(m.t, m.script, leader)
 		awaitLeader(m.t, m.script, heir)
-		send(m.t, syscall.SIGCONT, leader.pid())
+		send(m.t, syscall.SIGCONT, leader.PID())
 	}},
 	{"app frozen", func(m mute, leader, heir *replica) {
 		send(m.t, syscall.SIGSTOP, m.apps(leader)...)
-		leader.stepDown()
+		leader.StepDown()
 		awaitLeader(m.t, m.script, heir)
 		for _, app := range m.apps(leader) {
-			if state := stateOf(app); m.killed && state != 'Z' && state != 0 {
+			if state := harness.State(app); m.killed && state != 'Z' && state != 0 {
 				m.t.Errorf("the frozen workload is in state %c when another replica works; want it killed", state)
 			}
 			send(m.t, syscall.SIGCONT, app)
 		}
 		from := m.script.len()
 		for range 10 {
-			from = wantWork(m.t, m.script, from, heir.token(heir.state()))
+			from = wantWork(m.t, m.script, from, heir.token(heir.Leadership()))
 		}
 	}},
 	{"API partition", func(m mute, leader, heir *replica) {
@@ -63,23 +64,23 @@ var faults = []struct {
 		rename(m.t, leader.store, away)
 		wantEndOfWork(m.t, m.script, leader)
 		rename(m.t, away, leader.store)
-		eventually(m.t, "a replica leads again", func() bool { return leader.state().IsLeader || heir.state().IsLeader })
+		eventually(m.t, "a replica leads again", func() bool { return leader.Leadership().IsLeader || heir.Leadership().IsLeader })
 	}},
 	{"node frozen", func(m mute, leader, heir *replica) {
-		node := append(family(m.t, leader.pid()), m.apps(leader)...)
+		node := append(family(leader.PID()), m.apps(leader)...)
 		send(m.t, syscall.SIGSTOP, node...)
 		awaitLeader(m.t, m.script, heir)
 		from := m.script.len()
 		send(m.t, syscall.SIGCONT, node...)
 		// What keeps the deadline wakes together with the workload: no clock can stop a piece that is begun before.
-		wantWork(m.t, m.script, wantWork(m.t, m.script, from, heir.token(heir.state())), heir.token(heir.state()))
+		wantWork(m.t, m.script, wantWork(m.t, m.script, from, heir.token(heir.Leadership())), heir.token(heir.Leadership()))
 		from = m.script.len()
 		for range 10 {
-			from = wantWork(m.t, m.script, from, heir.token(heir.state()))
+			from = wantWork(m.t, m.script, from, heir.token(heir.Leadership()))
 		}
 		old := 0
 		for _, l := range m.script.from(from - 10) {
-			if !change(l.text) && tokenOf(l.text) != heir.token(heir.state()) {
+			if !change(l.text) && tokenOf(l.text) != heir.token(heir.Leadership()) {
 				old++
 			}
 		}
@@ -113,7 +114,7 @@ func TestChildUnderFaults(t *testing.T) {
 	underFaults(t, func(t *testing.T, m *mute) {
 		m.killed = true
 		m.apps = func(r *replica) (apps []int) {
-			for _, pid := range family(t, r.pid()) {
+			for _, pid := range family(r.PID()) {
 				if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) == "sh\n" {
 					apps = append(apps, pid)
 				}
@@ -132,8 +133,8 @@ func underFaults(t *testing.T, begin func(*testing.T, *mute)) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
 			t.Parallel()
-			store := filepath.Join(t.TempDir(), "store")
-			m := mute{t: t, script: newTranscript(t), replicas: []*replica{newReplica(t, 0, store), newReplica(t, 1, store)}}
+			root := harness.LocalRoot(t)
+			m := mute{t: t, script: newTranscript(t), replicas: []*replica{newReplica(t, 0, root), newReplica(t, 1, root)}}
 			begin(t, &m)
 			leader, _ := awaitLeader(t, m.script, m.replicas...)
 			fault.befall(m, leader, other(leader, m.replicas))
@@ -143,8 +144,6 @@ func underFaults(t *testing.T, begin func(*testing.T, *mute)) {
 		})
 	}
 }
-
-func (r *replica) pid() int { return r.sidecar.command.Process.Pid }
 
 func send(t *testing.T, sig syscall.Signal, pids ...int) {
 	t.Helper()
@@ -163,36 +162,10 @@ func rename(t *testing.T, from, to string) {
 }
 
 // family returns a process and its descendants, it first.
-func family(t *testing.T, pid int) []int {
-	t.Helper()
-	entries, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
+func family(pid int) []int {
 	all := []int{pid}
-	for _, entry := range entries {
-		child, _ := strconv.Atoi(strings.Split(entry, "/")[2])
-		if fields := stat(child); len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
-			all = append(all, family(t, child)...)
-		}
+	for _, child := range harness.Children(pid) {
+		all = append(all, family(child)...)
 	}
 	return all
-}
-
-// stat returns the fields of /proc/PID/stat from the state on; none when the process has gone.
-func stat(pid int) []string {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil
-	}
-	_, fields, _ := strings.Cut(string(content), ") ")
-	return strings.Fields(fields)
-}
-
-// stateOf returns the letter of a process's state; 0 when it has gone.
-func stateOf(pid int) byte {
-	if fields := stat(pid); len(fields) > 0 {
-		return fields[0][0]
-	}
-	return 0
 }

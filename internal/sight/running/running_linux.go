@@ -2,7 +2,7 @@
 // with the process that has it, however that ends. It is for languages that cannot lock a file, such as Node.
 //
 // It promises to notice the end at once where client and sidecar share a kernel. It does not see that a process has
-// handed its connection to another one, nor that a library has closed it early while the work goes on: that is a stop.
+// handed its connection to another one, nor that a library has closed it early while the work goes on: that counts as a stop. The package is for Linux.
 package running
 
 import (
@@ -16,7 +16,10 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -34,11 +37,11 @@ const (
 	writeTimeout = 5 * time.Second
 )
 
-// Config says who is told; all of it is required.
+// Config says who is notified; all of it is required.
 type Config struct {
-	// Clock judges levels.
+	// Clock judges whether this replica leads.
 	Clock bootclock.Clock
-	// Ended is told that the last answer's connection has ended while this replica leads. It may block for a while.
+	// Ended is called when the last answer's connection has ended while this replica leads. It may block for a while.
 	Ended func()
 	// Log takes who came and went, for Debug, and the first of each for Info.
 	Log *slog.Logger
@@ -76,8 +79,8 @@ func (r *Running) State(ending bool) sight.State { return r.presence.State(endin
 // Watch calls changed when the last answer's connection has ended, or a first one has come.
 func (r *Running) Watch(ctx context.Context, changed func()) { r.presence.Watch(ctx, changed) }
 
-// Level takes note of what the workload is told; call it before the workload is told. It does not block.
-func (r *Running) Level(l leadership.Leadership) { r.presence.Level(l) }
+// Observe notes the newest leadership. Call it before any signal applies the leadership. It does not block.
+func (r *Running) Observe(l leadership.Leadership) { r.presence.Observe(l) }
 
 // ServeHTTP answers with a line, and another one now and then, until the client's connection ends or the listener's
 // serving does. Let only requests of this machine through: an open answer holds the lead.
@@ -87,7 +90,7 @@ func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d answers are open already: one for each program is enough; close some", Most))
 		return
 	}
-	// Not net/http's own watch for the client's end: a byte from the client would end that.
+	// net/http's own watch for the end of the client would end at a byte from the client, so hijack the connection.
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		r.leave()
@@ -132,7 +135,7 @@ func (r *Running) follow(conn net.Conn) {
 			return
 		}
 		if _, err := conn.Write([]byte("running\n")); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			return // else it reads nothing, and lives: what is under way when it ends makes that known
+			return // a client that reads nothing lives: when it ends, the unread bytes reset the connection
 		}
 		next := time.Now().Add(r.heartbeat)
 		for {
@@ -154,30 +157,30 @@ func (r *Running) follow(conn net.Conn) {
 // enter notes one more; false where there are too many.
 func (r *Running) enter() bool {
 	r.mu.Lock()
-	tell := func() {}
+	notify := func() {}
 	free := r.open < Most
 	if free {
 		r.open++
 		if r.open == 1 {
 			r.note(true)
-			tell = r.presence.Set(true)
+			notify = r.presence.Set(true)
 		}
 	}
 	r.mu.Unlock()
-	tell()
+	notify()
 	return free
 }
 
 // leave notes that one has ended.
 func (r *Running) leave() {
 	r.mu.Lock()
-	tell := func() {}
+	notify := func() {}
 	if r.open--; r.open == 0 {
 		r.note(false)
-		tell = r.presence.Set(false)
+		notify = r.presence.Set(false)
 	}
 	r.mu.Unlock()
-	tell()
+	notify()
 }
 
 // forget notes that one is seen no more, as the sidecar's own serving has ended: the client may live.
@@ -189,14 +192,48 @@ func (r *Running) forget() {
 	}
 }
 
+// note logs that somebody came, or went: as Info the first time, as Debug later.
 func (r *Running) note(came bool) {
-	level := slog.LevelDebug
+	severity := slog.LevelDebug
 	if !r.noted[came] {
-		level, r.noted[came] = slog.LevelInfo, true
+		severity, r.noted[came] = slog.LevelInfo, true
 	}
 	if came {
-		r.cfg.Log.Log(context.Background(), level, "the workload holds GET /running open")
+		r.cfg.Log.Log(context.Background(), severity, "the workload holds GET /running open", "reason", "RunningHeld")
 	} else {
-		r.cfg.Log.Log(context.Background(), level, "the last GET /running has ended")
+		r.cfg.Log.Log(context.Background(), severity, "the last GET /running has ended", "reason", "RunningEnded")
 	}
+}
+
+// awaitGone returns once the client of a connection whose sending side has ended is gone altogether, or conn is closed. A unix
+// socket shows that by itself. Over TCP a client that has gone and one that is half-closed look alike, until something is
+// written: the kernel of one that has gone resets the connection then.
+func awaitGone(conn net.Conn) {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return
+	}
+	for gone := false; !gone; {
+		if err := raw.Control(func(fd uintptr) { gone = isGone(int(fd)) }); err != nil {
+			return
+		}
+	}
+}
+
+// isGone writes an empty line and looks at the socket for a while. A line that finds no room is left out: the client lives
+// then, or leaves what it has not read, which resets the connection too.
+func isGone(fd int) bool {
+	switch _, err := unix.Write(fd, []byte("\n")); {
+	case err == nil, errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+	default:
+		return true
+	}
+	// An end is reported though no event is asked for.
+	seen := []unix.PollFd{{Fd: int32(fd)}}
+	_, err := unix.Poll(seen, int(askHalfClosed.Milliseconds()))
+	return err == nil && seen[0].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0
 }

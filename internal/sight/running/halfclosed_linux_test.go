@@ -13,13 +13,15 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/sighttest"
 )
 
 // halfClosedEnv makes this test binary a client that closes its sending side, as `nc -N` does, and lives on. Its value is how it
 // goes on: "reads", "ignores", or "early" where it closes with the request; then the network and the address, after spaces.
 const halfClosedEnv = "RUNNING_HALF_CLOSED"
+
+// closeWriter is a TCP or unix connection.
+type closeWriter interface{ CloseWrite() error }
 
 func beHalfClosed(how, network, address string) {
 	fail := func(err error) {
@@ -36,7 +38,7 @@ func beHalfClosed(how, network, address string) {
 	}
 	_, err = io.WriteString(conn, "GET /running HTTP/1.1\r\nHost: localhost\r\n"+early+"\r\n")
 	fail(err)
-	end := conn.(interface{ CloseWrite() error }).CloseWrite
+	end := conn.(closeWriter).CloseWrite
 	if how == "early" {
 		fail(end())
 	}
@@ -66,7 +68,7 @@ func TestHalfClosed(t *testing.T) {
 					address = "unix:" + filepath.Join(t.TempDir(), "s")
 				}
 				s := serveAt(t, address, time.Hour)
-				s.Level(leadership.Leadership{IsLeader: true, Token: "5", ValidUntil: bootclock.System{}.Now().Add(time.Minute)})
+				s.Observe(sighttest.Leads())
 				client := exec.Command("/proc/self/exe")
 				client.Env = append(os.Environ(), halfClosedEnv+"="+how+" "+network+" "+strings.TrimPrefix(s.address, "unix:"))
 				out, err := client.StdoutPipe()
@@ -96,13 +98,13 @@ func TestHalfClosed(t *testing.T) {
 				if took > 2*time.Second {
 					t.Errorf("seen %s after the kill: want about %s", took, askHalfClosed)
 				}
-				s.toldCrash()
+				s.WantsCrash(t)
 			})
 		}
 	}
 }
 
-// A client that reads nothing does not end by that, once no more fits into its socket.
+// A client that reads nothing does not end by that, once its socket is full.
 func TestHalfClosedAndFull(t *testing.T) {
 	ours, theirs, err := pair(t)
 	if err != nil {

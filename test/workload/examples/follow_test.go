@@ -20,8 +20,8 @@ func TestExamplesFollowTheSidecar(t *testing.T) {
 		first, before := awaitLeader(t, script, replicas...)
 		heir := other(first, replicas)
 
-		first.stepDown()
-		because := first.awaitLog("the workload counts as stopped")
+		first.StepDown()
+		because := first.AwaitLog("the workload counts as stopped")
 		if l.seenBy(w) == "" {
 			if !strings.Contains(because, "it reported so") {
 				t.Errorf("the worker did not report that its work has stopped: %s", because)
@@ -34,7 +34,7 @@ func TestExamplesFollowTheSidecar(t *testing.T) {
 			t.Errorf("token %s after token %s; want a greater one", state.Token, before.Token)
 		}
 
-		heir.sidecar.signal(syscall.SIGKILL)
+		send(t, syscall.SIGKILL, heir.PID())
 		wantEndOfWork(t, script, heir)
 		wantOneAtWork(t, script)
 	})
@@ -50,11 +50,11 @@ func TestKilledWorkers(t *testing.T) {
 			replicas := startReplicas(t, 2, l, byFile, script)
 			first, before := awaitLeader(t, script, replicas...)
 			wantWork(t, script, script.len(), before.Token) // it has shown that it works before
-			first.awaitLog("the workload holds")            // and the sidecar has seen it
+			first.AwaitLog("the workload holds")            // and the sidecar has seen it
 			first.worker.signal(syscall.SIGKILL)
 			killed := bootclock.System{}.Now()
-			first.awaitLog("the workload has ended while this replica leads")
-			if because := first.awaitLog("the workload counts as stopped"); !strings.Contains(because, l.seenBy(byFile)) {
+			first.AwaitLog("the workload has ended while this replica leads")
+			if because := first.AwaitLog("the workload counts as stopped"); !strings.Contains(because, l.seenBy(byFile)) {
 				t.Errorf("its end was not seen: %s", because)
 			}
 			released := bootclock.System{}.Now().Sub(killed)
@@ -69,11 +69,11 @@ func TestKilledWorkers(t *testing.T) {
 func wantEndOfWork(t *testing.T, script *transcript, r *replica) {
 	t.Helper()
 	time.Sleep(50 * time.Millisecond) // what was written before the signal arrived
-	last := r.state()
+	last := r.Leadership()
 	if last.Token == "" {
 		t.Fatal("the term was over before the fault: the machine is too slow for this test")
 	}
-	eventually(t, "the term is over", func() bool { return !r.state().IsLeader })
+	eventually(t, "the term is over", func() bool { return !r.Leadership().IsLeader })
 	time.Sleep(killMargin + 500*time.Millisecond)
 	for _, l := range script.from(0) {
 		if late := l.at.Sub(last.ValidUntil); tokenOf(l.text) == r.token(last) && !change(l.text) && late > killMargin {
