@@ -41,7 +41,7 @@ func runError(err error, config sidecar.Config) error {
 	var resource *sidecar.ResourceError
 	switch {
 	case errors.As(err, &collision):
-		return exit{exitCollision, err}
+		return exit{exitCollision, fmt.Errorf("%w; --prefix or --lease-name sets it", err)}
 	case errors.Is(err, elector.ErrLeadershipLost):
 		return exit{exitLost, err}
 	case errors.As(err, &resource):
