@@ -37,16 +37,16 @@ func demoCommand() *cli.Command {
 func toyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "toy", Hidden: true, Usage: "the demo's workload",
-		Flags: pick("signal-dir", "http-address"),
+		Flags: flags(signalDirFlag, httpAddressFlag),
 		Action: func(c *cli.Context) error {
-			a := answers{&faults{}, c}
+			a := answersOf(c)
 			sidecar := a.local()
 			if err := a.err(); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			toy := demo.Toy{Dir: a.text("signal-dir"), Out: c.App.Writer, Drained: func(ctx context.Context) error {
+			toy := demo.Toy{Dir: a.text(signalDirFlag), Out: c.App.Writer, Drained: func(ctx context.Context) error {
 				return sidecar.Order(ctx, "/drained")
 			}}
 			return toy.Run(ctx)

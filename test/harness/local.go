@@ -248,7 +248,7 @@ func (l *Local) Guard() (pid int) {
 	Eventually(l.t, logBound, l.Name+" has a guard", func() bool {
 		for _, child := range Children(l.PID()) {
 			command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", child))
-			if words := strings.Split(string(command), "\x00"); len(words) > 1 && words[1] == "guard" {
+			if args := strings.Split(string(command), "\x00"); len(args) > 1 && args[1] == "guard" {
 				pid = child
 			}
 		}

@@ -89,11 +89,11 @@ func (p *Peer) end(t testing.TB) {
 	}
 }
 
-// Told reports whether its work was told to start and not to stop, by its journal. A dead process leads nothing. The
+// Leads reports whether its work was asked to start and not to stop, by its journal. A dead process leads nothing. The
 // token is "": client-go has none.
-func (p *Peer) Told() (bool, string) { return p.run.Load().told(), "" }
+func (p *Peer) Leads() (bool, string) { return p.run.Load().leads(), "" }
 
-func (r *peerRun) told() bool {
+func (r *peerRun) leads() bool {
 	b, err := os.ReadFile(r.journal)
 	return err == nil && strings.HasSuffix(string(b), " started\n") && r.process.Alive()
 }
@@ -107,7 +107,7 @@ func (p *Peer) Freeze(t testing.TB) {
 	}
 }
 
-// Wake lets a frozen process go on. Told is what it believes.
+// Wake lets a frozen process go on. Leads is what it believes.
 func (p *Peer) Wake(t testing.TB) {
 	t.Helper()
 	if err := p.Signal(syscall.SIGCONT); err != nil {
@@ -117,11 +117,11 @@ func (p *Peer) Wake(t testing.TB) {
 
 // AddPeer watches a candidate of client-go's. All of theirs have one name, as whether they overlap among themselves is
 // not ours to judge. Nor is what one believes after it was frozen, until its next start: client-go's elector looks at
-// no clock before its work goes on, and no grace of others can mend that.
+// no clock before its work goes on, and no grace of others can prevent that.
 func (w *Witness) AddPeer(p *Peer) {
 	w.look("client-go", p.Name, fileLook, func() (bool, string) {
 		run := p.run.Load()
-		return run.told() && !run.frozen.Load(), ""
+		return run.leads() && !run.frozen.Load(), ""
 	})
 }
 

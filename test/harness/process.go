@@ -4,10 +4,13 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -134,4 +137,51 @@ func (p *Process) Tail(lines int) string {
 	b := []byte(p.Log())
 	all := bytes.Split(bytes.TrimRight(b, "\n"), []byte("\n"))
 	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
+}
+
+// commandBound is how long a command may take that answers and ends.
+const commandBound = time.Minute
+
+// RunCommand runs a command to its end and returns its output, both streams together, and its exit status.
+func RunCommand(t testing.TB, binary string, args ...string) (string, int) {
+	t.Helper()
+	return RunCommandWith(t, nil, binary, args...)
+}
+
+// RunCommandWith is RunCommand with more environment variables.
+func RunCommandWith(t testing.TB, env []string, binary string, args ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), commandBound)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("run %s: %v", cmd, err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("run %s: not done within %v\n%s", cmd, commandBound, out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// CPUTime is the processor time that a process has used, in steps of 10 ms.
+func CPUTime(t testing.TB, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatalf("read the processor time of %d: %v", pid, err)
+	}
+	_, after, _ := bytes.Cut(stat, []byte(") "))
+	var ticks int
+	for _, field := range strings.Fields(string(after))[11:13] { // utime and stime
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatalf("read the processor time of %d: %v", pid, err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }

@@ -64,7 +64,7 @@ while time.clock_gettime(time.CLOCK_BOOTTIME) < until[0]:
 `
 
 // Work is what the workloads of a test did, by journals that they wrote themselves on the boot clock. It is judged
-// without regard to what any sidecar told them.
+// without regard to what any sidecar published.
 type Work struct{ dir string }
 
 // NewWork returns work that nobody has done yet.

@@ -49,7 +49,7 @@ func TestStubbornApp(t *testing.T) {
 	}
 }
 
-// TestStubbornProcess is fault 15 where the app is not the sidecar's to kill: a process that is told by a signal to end,
+// TestStubbornProcess is fault 15 where the app is not the sidecar's to kill: a process that a signal asks to end,
 // and does not. For as long as it is seen to live the Lease is kept, by renewals; its end releases it.
 func TestStubbornProcess(t *testing.T) {
 	t.Parallel()
@@ -65,8 +65,8 @@ func TestStubbornProcess(t *testing.T) {
 		t.Fatalf("POST /step-down: status %d, want %d", status, http.StatusAccepted)
 	}
 	harness.Throughout(t, 2*e.Duration, "the Lease is kept while the process lives", func() bool {
-		told, _ := heir.Told()
-		return !told && runs(app)
+		leads, _ := heir.Leads()
+		return !leads && runs(app)
 	})
 	strike(t, syscall.SIGKILL, app)
 	checkHeldWhile(t, e, leader, app)
@@ -104,8 +104,8 @@ func startStubborn(t *testing.T, s *harness.Sidecar) int {
 	return cmd.Process.Pid
 }
 
-// TestUnseenApp is fault 15 where nobody can see the app: the Lease is not released before the validUntil that it was
-// told last.
+// TestUnseenApp is fault 15 where nobody can see the app: the Lease is not released before the validUntil that was
+// published last.
 func TestUnseenApp(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
@@ -116,11 +116,11 @@ func TestUnseenApp(t *testing.T) {
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	heir := harness.Others(replicas, leader)[0]
 	awaitRenewal(t, leader)
-	told := leader.State()
+	document := leader.State()
 	strike(t, syscall.SIGTERM, leader.PID())
 	harness.AwaitLeader(t, 2*e.Duration+slack, heir)
-	if took := sent(e, heir); took.Before(told.ValidUntil) {
-		t.Errorf("the heir took the Lease %v before the app could no longer believe", told.ValidUntil.Sub(took))
+	if took := sent(e, heir); took.Before(document.ValidUntil) {
+		t.Errorf("the heir took the Lease %v before the app could no longer believe", document.ValidUntil.Sub(took))
 	}
 	leader.AwaitExit(t, slack, 0)
 	if !strings.Contains(leader.Log(), "validUntil has passed") {

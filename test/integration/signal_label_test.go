@@ -161,7 +161,7 @@ func TestLabelOfTwoWorkloads(t *testing.T) {
 		want := []string{second.Pod, "stranger", first.Pod}
 		harness.Eventually(t, slack, fmt.Sprintf("%v bear the label", want), func() bool { return slices.Equal(bearers(t, e), want) })
 		first.Post("/step-down")
-		harness.Eventually(t, slack, first.Pod+" has stepped down", func() bool { told, _ := first.Told(); return !told })
+		harness.Eventually(t, slack, first.Pod+" has stepped down", func() bool { leads, _ := first.Leads(); return !leads })
 		harness.AwaitLeader(t, slack, harness.Others(web, first)...)
 	}
 }

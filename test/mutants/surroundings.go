@@ -21,7 +21,7 @@ var surroundings = []mutant{
 	{
 		name:   "the log is written by whoever has something to say",
 		danger: "I7: a pipe that nobody reads stands between the deadline and the stop",
-		file:   "cmd/lease-sidecar/logging.go",
+		file:   "cmd/lease-sidecar/run_linux.go",
 		old:    `return c.to(out), func()`,
 		new:    `return c.to(w), func()`,
 		reds:   in("cmd/lease-sidecar", "TestAFullLogHoldsUpNothing"),

@@ -89,7 +89,7 @@ func TestWhenAllAreUnhealthy(t *testing.T) {
 		t.Run(choice, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
-			pods := s.startChecked(2, "--when-all-unfit", choice)
+			pods := s.startChecked(2, "--when-all-unhealthy", choice)
 			s.awaitWork()
 			for _, p := range pods {
 				p.sicken()

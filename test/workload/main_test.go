@@ -17,7 +17,7 @@ import (
 const atOnce = "4"
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("test.parallel", atOnce) // the command line, parsed after it, has the last word
+	_ = flag.Set("test.parallel", atOnce) // the command line, parsed after it, wins
 	code := harness.Main(m)
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)

@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
@@ -150,4 +153,16 @@ func (f *field) tellEachMinute(t *testing.T) (stop func()) {
 		}
 	}()
 	return func() { close(quit); <-done }
+}
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+// knows reports whether the sidecar under test has a flag of run.
+func knows(t *testing.T, flag string) bool {
+	t.Helper()
+	out, err := exec.Command(harness.Binary(t), "run", "--help").CombinedOutput()
+	if err != nil {
+		t.Fatalf("ask for the flags of run: %v\n%s", err, out)
+	}
+	return strings.Contains(string(out), flag+" ")
 }

@@ -61,7 +61,7 @@ func (f *field) killMargin() time.Duration {
 // bound is how long a program that nothing kills works on after its signal: less than the kill margin.
 func (f *field) bound() time.Duration { return f.killMargin() * 4 / 10 }
 
-// leader returns the replica that is told that it leads, nil where none is.
+// leader returns the replica that publishes that it leads, nil where none is.
 func (f *field) leader() *replica {
 	for _, r := range f.replicas {
 		if r.leads() {

@@ -185,7 +185,7 @@ func TestTheJudge(t *testing.T) {
 		{name: "one within the other", a: []journal.Process{works(journal.Command, 1, 5)}, b: []journal.Process{works(journal.Command, 2, 3)}, overlaps: []time.Duration{time.Second}},
 		{name: "a worker is left", a: []journal.Process{works(journal.Command, 1, 5), works(journal.Worker, 1, 7)}, b: []journal.Process{works(journal.Command, 6, 9)}, overlaps: []time.Duration{time.Second}},
 		{name: "a single mark", a: []journal.Process{works(journal.Command, 1, 5)}, b: []journal.Process{works(journal.Command, 4, 4)}, overlaps: []time.Duration{0}},
-		{name: "two that are close are told as one", a: []journal.Process{works(journal.Command, 1, 2, 2.5, 3)}, b: []journal.Process{works(journal.Command, 1.5, 3)}, overlaps: []time.Duration{time.Second}},
+		{name: "two that are close are reported as one", a: []journal.Process{works(journal.Command, 1, 2, 2.5, 3)}, b: []journal.Process{works(journal.Command, 1.5, 3)}, overlaps: []time.Duration{time.Second}},
 		{name: "released under the worker", a: []journal.Process{works(journal.Command, 1, 5), works(journal.Worker, 1, 7)}, releases: []bootclock.Instant{at(6)}, early: []time.Duration{time.Second}},
 		{name: "released while the process could not go on", a: []journal.Process{works(journal.Command, 1, 5, 7, 8)}, releases: []bootclock.Instant{at(6)}, early: []time.Duration{2 * time.Second}},
 		{name: "released between two terms of one process", a: []journal.Process{rests(works(journal.Command, 1, 5, 5.5, 8))}, releases: []bootclock.Instant{at(5.2)}},

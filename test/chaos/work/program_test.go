@@ -111,8 +111,8 @@ func TestProgramThatIgnoresItsEnd(t *testing.T) {
 	}
 }
 
-// TestProgramThatIsToldToRest works after SIGUSR1 only, and says after SIGUSR2 that its work is over.
-func TestProgramThatIsToldToRest(t *testing.T) {
+// TestProgramThatRests works after SIGUSR1 only, and says after SIGUSR2 that its work is over.
+func TestProgramThatRests(t *testing.T) {
 	var drained atomic.Int32
 	sidecar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && r.URL.Path == "/drained" {
@@ -129,7 +129,7 @@ func TestProgramThatIsToldToRest(t *testing.T) {
 	})
 	for round := int32(1); round <= 2; round++ {
 		if r.works(journal.Command) || r.works(journal.Worker) {
-			t.Error("it works without being told")
+			t.Error("it works without a signal")
 		}
 		r.signal(syscall.SIGUSR1)
 		harness.Eventually(t, slack, "it works", func() bool { return r.works(journal.Command) && r.works(journal.Worker) })

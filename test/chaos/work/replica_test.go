@@ -215,10 +215,10 @@ func (r *replica) sicken(t *testing.T) {
 
 func (r *replica) heal() { _ = os.Remove(filepath.Join(r.folder, "sick")) }
 
-// leads reports whether the replica is told now that it leads.
+// leads reports whether the replica publishes now that it leads.
 func (r *replica) leads() bool {
-	told, _ := r.sidecar.Told()
-	return told
+	leads, _ := r.sidecar.Leads()
+	return leads
 }
 
 // signalGuard sends a process signal to the guards, of which there is one or none, and returns what sends them another.

@@ -184,10 +184,10 @@ func (f *field) lines(path string, s span) []string {
 	var found []string
 	for line := range strings.Lines(string(text)) {
 		var entry struct {
-			Time  time.Time
-			Level string
+			Time     time.Time
+			Severity string `json:"level"`
 		}
-		if json.Unmarshal([]byte(line), &entry) != nil || entry.Level == "DEBUG" {
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.Severity == "DEBUG" {
 			continue
 		}
 		at := bootclock.Instant(entry.Time.Sub(boot))

@@ -104,7 +104,7 @@ func bad(l language, w way) []state {
 		shown("a standby's document", func(_ *testing.T, p *picture) {
 			p.document = strings.Replace(p.document, `"isLeader":true`, `"isLeader":false`, 1)
 		}),
-		shown("leadership told inside a string", func(t *testing.T, p *picture) {
+		shown("leadership inside a string", func(t *testing.T, p *picture) {
 			said := strings.Replace(p.document, `"isLeader":true`, `"isLeader":false`, 1)
 			lie, err := json.Marshal(`","isLeader":true,"lease":"`)
 			if err != nil {

@@ -90,7 +90,7 @@ var faults = []struct {
 	}},
 }
 
-// TestProcessSignalsUnderFaults has each workload told by a process signal to begin, and by another one to stop.
+// TestProcessSignalsUnderFaults has a process signal begin each workload, and another one stop it.
 func TestProcessSignalsUnderFaults(t *testing.T) {
 	underFaults(t, func(t *testing.T, m *mute) {
 		m.apps = func(r *replica) []int { return []int{r.worker.command.Process.Pid} }

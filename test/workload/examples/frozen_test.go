@@ -12,7 +12,7 @@ import (
 )
 
 // TestFrozenSidecar stops the leader's sidecar alone, for longer than its Lease: the worker stops by validUntil without
-// a word from it, the other replica takes over, and what the sidecar says on waking starts nobody.
+// a signal from it, the other replica takes over, and what the sidecar says on waking starts nobody.
 func TestFrozenSidecar(t *testing.T) {
 	bothWays(t, func(t *testing.T, _ way, script *transcript, replicas []*replica) {
 		frozen, _ := awaitLeader(t, script, replicas...)

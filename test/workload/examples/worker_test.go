@@ -71,8 +71,8 @@ func change(line string) bool { return !strings.HasPrefix(line, "working ") }
 
 // tokenOf returns the token that a line names, or "".
 func tokenOf(line string) string {
-	for word := range strings.FieldsSeq(line) {
-		if token, ok := strings.CutPrefix(word, "token="); ok {
+	for field := range strings.FieldsSeq(line) {
+		if token, ok := strings.CutPrefix(field, "token="); ok {
 			return token
 		}
 	}
