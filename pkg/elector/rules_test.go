@@ -85,14 +85,6 @@ func TestItSleepsUntilSomethingIsDue(t *testing.T) {
 	if want := l.at(10*time.Millisecond + 7*time.Second); l.out.wake != want {
 		t.Errorf("a standby wakes at %v, want %v: its first suspicion", since(l.out.wake), since(want))
 	}
-	l = newLone(t, 0.5)
-	l.lead()
-	l.step(time.Second, stepDown{})
-	l.step(time.Second, holdFailed{})
-	l.step(20*time.Second, tick{})
-	if soon := l.at(20*time.Second + time.Millisecond); l.out.wake != 0 && l.out.wake < soon {
-		t.Errorf("with an old hold that was never written over, and has run out, it wakes at %v: nothing is due", since(l.out.wake))
-	}
 }
 
 // TestRenewTimesOfAFrozenClock: who compares by the second sees every renewal, and no two processes write the same time.
@@ -238,4 +230,19 @@ func TestTokensRiseOverADeletion(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestHoldThatNobodyCanBelieveIsNotWrittenAgain: a candidate that was frozen while its hold could not be written does not turn
+// without a pause.
+func TestHoldThatNobodyCanBelieveIsNotWrittenAgain(t *testing.T) {
+	l := newLone(t, 0.5)
+	l.lead()
+	l.step(time.Second, stepDown{cause: "test"})
+	l.step(time.Second, holdFailed{})
+	for _, at := range []time.Duration{12 * time.Second, 13 * time.Second} {
+		l.step(at, tick{})
+		if l.out.hold != nil || l.out.wake <= l.at(at+time.Millisecond) {
+			t.Errorf("%v, after the term: hold %+v, next turn %v later; want no write and a later turn", at, l.out.hold, l.out.wake.Sub(l.at(at)))
+		}
+	}
 }
