@@ -1,3 +1,5 @@
+//go:build linux
+
 package process
 
 import (
@@ -12,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 const (
@@ -24,65 +28,65 @@ const (
 var errNone = errors.New("no such process in this pid namespace: check its name or pid file, and that the pod has shareProcessNamespace: true")
 
 // find returns the one process that the target stands for, and all processes that bear its name.
-func (t Target) find(all table) (found entry, namesakes []entry, err error) {
+func (t Target) find(all procfs.Table) (found procfs.Process, namesakes []procfs.Process, err error) {
 	if t.PIDFile != "" {
 		found, err = t.byFile(all)
-		namesakes = []entry{found}
+		namesakes = []procfs.Process{found}
 	} else {
 		found, namesakes, err = t.byName(all)
 	}
 	if err != nil {
-		return entry{}, namesakes, err
+		return procfs.Process{}, namesakes, err
 	}
 	return found, namesakes, refuse(all, found)
 }
 
-func (t Target) byName(all table) (entry, []entry, error) {
-	var namesakes, heads []entry
+func (t Target) byName(all procfs.Table) (procfs.Process, []procfs.Process, error) {
+	var namesakes, heads []procfs.Process
 	for _, e := range all {
 		if t.matches(e) {
 			namesakes = append(namesakes, e)
 		}
 	}
 	for _, e := range namesakes { // a master's workers bear its name
-		if !slices.ContainsFunc(namesakes, func(other entry) bool { return other.pid == e.parent }) {
+		if !slices.ContainsFunc(namesakes, func(other procfs.Process) bool { return other.PID == e.Parent }) {
 			heads = append(heads, e)
 		}
 	}
 	switch len(heads) {
 	case 0:
-		return entry{}, namesakes, errNone
+		return procfs.Process{}, namesakes, errNone
 	case 1:
 		return heads[0], namesakes, nil
 	}
-	return entry{}, namesakes, fmt.Errorf("%d processes match, none the parent of the others (%s): choose one by --pid-file", len(heads), list(heads))
+	return procfs.Process{}, namesakes, fmt.Errorf("%d processes match, none the parent of the others (%s): choose one by its pid file", len(heads), list(heads))
 }
 
 // matches compares the name with comm, which even a process that rewrites its arguments keeps, and with argv[0], which
 // has all of a long name.
-func (t Target) matches(e entry) bool {
-	if len(t.Name) <= commMax && e.comm == t.Name {
+func (t Target) matches(e procfs.Process) bool {
+	if len(t.Name) <= commMax && e.Comm == t.Name {
 		return true
 	}
-	base := program(e.pid)
+	base := e.Program()
 	if base == t.Name {
 		return true
 	}
 	// A comm that is cut counts, unless argv[0] tells of another program that merely begins alike.
-	return len(t.Name) > commMax && e.comm == t.Name[:commMax] && !strings.HasPrefix(base, e.comm)
+	return len(t.Name) > commMax && e.Comm == t.Name[:commMax] && !strings.HasPrefix(base, e.Comm)
 }
 
-func (t Target) byFile(all table) (entry, error) {
+func (t Target) byFile(all procfs.Table) (procfs.Process, error) {
 	pid, err := readPIDFile(t.PIDFile)
 	if err != nil {
-		return entry{}, err
+		return procfs.Process{}, err
 	}
 	e, ok := all[pid]
 	switch {
 	case !ok:
-		return entry{}, errNone // left by one that has ended, or not written anew yet
+		return procfs.Process{}, errNone // left by one that has ended, or not written anew yet
 	case t.Name != "" && !t.matches(e):
-		return entry{}, fmt.Errorf("%s, which the pid file %s names, is not named %q: remove the file before the program starts, or mend --process-name", e, t.PIDFile, t.Name)
+		return procfs.Process{}, fmt.Errorf("%s, which the pid file %s names, is not named %q: remove the file before the program starts, or correct the name", e, t.PIDFile, t.Name)
 	}
 	return e, nil
 }
@@ -119,27 +123,27 @@ func readPIDFile(name string) (int, error) {
 }
 
 // refuse says what is never signalled, whatever it is called.
-func refuse(all table, e entry) error {
+func refuse(all procfs.Table, e procfs.Process) error {
 	self := os.Getpid()
 	switch {
-	case e.pid == self:
+	case e.PID == self:
 		return fmt.Errorf("%s is the sidecar itself: name the workload's process", e)
-	case all.ancestors(self)[e.pid]:
+	case all.Ancestors(self)[e.PID]:
 		return fmt.Errorf("%s is the sidecar's own parent or an ancestor: name the workload's process", e)
-	case e.comm == "pause":
+	case e.Comm == "pause":
 		return fmt.Errorf("%s is the pod's pause process, which holds the pod together: name the workload's process", e)
 	}
 	return nil
 }
 
-func list(entries []entry) string {
-	slices.SortFunc(entries, func(a, b entry) int { return a.pid - b.pid })
-	var words []string
+func list(entries []procfs.Process) string {
+	slices.SortFunc(entries, func(a, b procfs.Process) int { return a.PID - b.PID })
+	var names []string
 	for _, e := range entries[:min(len(entries), listMax)] {
-		words = append(words, e.String())
+		names = append(names, e.String())
 	}
 	if len(entries) > listMax {
-		words = append(words, "…")
+		names = append(names, "…")
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(names, ", ")
 }
