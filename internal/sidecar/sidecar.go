@@ -94,8 +94,11 @@ func (s *Sidecar) adopt(c *candidate, hold *elector.Hold, identity naming.Identi
 	if err != nil {
 		s.log.Warn("the signal directory cannot be put right", "reason", "SignalDirUnusable", "error", err)
 	}
-	if !adopted.IsLeader {
+	switch {
+	case !adopted.IsLeader:
 		c.outputs.Publish(c.elector.Leadership()) // a reader must find a document, also while there is a term to resume
+	case c.parts.events != nil:
+		c.parts.events.Resume(adopted)
 	}
 	return adopted.IsLeader
 }
