@@ -96,7 +96,7 @@ func (a answers) derivedWorkload() (naming.Workload, error) {
 	}
 	pod.Labels = labels
 	workload, err := naming.Derive(pod)
-	if err != nil {
+	if errors.Is(err, naming.ErrUnproven) {
 		err = fmt.Errorf("%w: set --workload KIND/NAME, such as deployment/web", err)
 	}
 	return workload, err

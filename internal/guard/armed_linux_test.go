@@ -11,8 +11,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
-// newsreader runs a python3 program that writes 1 at SIGUSR1 and 2 at SIGUSR2; waiting together, 1 comes first.
-func newsreader(t *testing.T) (*exec.Cmd, chan string, procfs.Order) {
+// signalLog runs a python3 program that writes 1 at SIGUSR1 and 2 at SIGUSR2; waiting together, 1 comes first.
+func signalLog(t *testing.T) (*exec.Cmd, chan string, procfs.Order) {
 	t.Helper()
 	cmd := exec.Command("python3", "-c", `import os, signal, time
 for n, s in (b"1\n", signal.SIGUSR1), (b"2\n", signal.SIGUSR2): signal.signal(s, lambda *_, n=n: os.write(1, n))
@@ -25,43 +25,43 @@ while True: time.sleep(0.02)`)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	heard, over := make(chan string, 100), make(chan struct{})
+	handled, over := make(chan string, 100), make(chan struct{})
 	go func() {
 		defer close(over)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			heard <- lines.Text()
+			handled <- lines.Text()
 		}
 	}()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-over; _ = cmd.Wait() })
-	says(t, heard, "ready")
+	wants(t, handled, "ready")
 	p, err := procfs.ReadProcess(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cmd, heard, procfs.Order{
+	return cmd, handled, procfs.Order{
 		ID: p.ID, Gain: syscall.SIGUSR2, Signal: syscall.SIGUSR1, Deadline: now().Add(time.Minute),
 	}
 }
 
-func says(t *testing.T, heard chan string, want string) {
+func wants(t *testing.T, handled chan string, want string) {
 	t.Helper()
 	select {
-	case got := <-heard:
+	case got := <-handled:
 		if got != want {
-			t.Fatalf("heard %q; want %q", got, want)
+			t.Fatalf("handled %q; want %q", got, want)
 		}
 	case <-time.After(10 * time.Second):
-		t.Fatalf("not heard in 10 s: %q", want)
+		t.Fatalf("not handled in 10 s: %q", want)
 	}
 }
 
 // A process that is frozen across its gain and the guard's loss ends up as a standby, though it handles the gain after
 // the loss: with a frozen sidecar, and with one that has died.
-func TestArmedLossIsTheLastWord(t *testing.T) {
+func TestArmedLossComesLast(t *testing.T) {
 	for name, dies := range map[string]bool{"sidecar frozen": false, "sidecar killed": true} {
 		t.Run(name, func(t *testing.T) {
 			g := guardCommand(t)
-			cmd, heard, o := newsreader(t)
+			cmd, handled, o := signalLog(t)
 			signal := func(s syscall.Signal) {
 				if err := cmd.Process.Signal(s); err != nil {
 					t.Fatal(err)
@@ -81,9 +81,9 @@ func TestArmedLossIsTheLastWord(t *testing.T) {
 			}
 			within(t, 5*time.Second, "the loss is sent", func() bool { return pending(o.PID, o.Signal) })
 			signal(syscall.SIGCONT)
-			says(t, heard, "1")
-			says(t, heard, "2")
-			says(t, heard, "1")
+			wants(t, handled, "1")
+			wants(t, handled, "2")
+			wants(t, handled, "1")
 			if dies {
 				<-g.Done()
 			}
@@ -91,18 +91,18 @@ func TestArmedLossIsTheLastWord(t *testing.T) {
 	}
 }
 
-// A process that takes its signals is told once.
-func TestArmedLossIsToldOnce(t *testing.T) {
+// A process that takes its signals gets the loss once.
+func TestArmedLossIsSentOnce(t *testing.T) {
 	g := guardCommand(t)
-	_, heard, o := newsreader(t)
+	_, handled, o := signalLog(t)
 	o.Deadline = now()
 	if err := g.Arm(o); err != nil {
 		t.Fatal(err)
 	}
-	says(t, heard, "1")
+	wants(t, handled, "1")
 	select {
-	case again := <-heard:
-		t.Errorf("heard %s after that", again)
+	case again := <-handled:
+		t.Errorf("handled %s after that", again)
 	case <-time.After(300 * time.Millisecond):
 	}
 }

@@ -304,9 +304,9 @@ while :; do sleep 0.02; done`)
 	}
 }
 
-// What a program leaves behind is told to stop, and killed if it does not.
+// What a program leaves behind gets SIGTERM, and is killed if it does not stop.
 func TestLeftoversFollowTheProgram(t *testing.T) {
-	g := guardShell(t, `setsid sh -c 'trap "echo told >$DIR/told" TERM; echo $$ >$DIR/daemon; while :; do sleep 0.02; done' &
+	g := guardShell(t, `setsid sh -c 'trap "echo 1 >$DIR/term" TERM; echo $$ >$DIR/daemon; while :; do sleep 0.02; done' &
 while ! [ -s $DIR/daemon ]; do sleep 0.02; done; exit 3`)
 	g.term("7", time.Minute, time.Minute)
 	daemon := g.pid("daemon")
@@ -317,8 +317,8 @@ while ! [ -s $DIR/daemon ]; do sleep 0.02; done; exit 3`)
 	if r = g.gone(); lives(daemon) || !r.Killed && r.Alive {
 		t.Errorf("the daemon lives: %+v", r)
 	}
-	if _, err := os.Stat(filepath.Join(g.dir, "told")); err != nil {
-		t.Errorf("it was not told before: %v", err)
+	if _, err := os.Stat(filepath.Join(g.dir, "term")); err != nil {
+		t.Errorf("it got no SIGTERM before: %v", err)
 	}
 }
 
@@ -392,7 +392,7 @@ func TestZombiesAreReaped(t *testing.T) {
 	})
 }
 
-// victim is a process of somebody else; its end is known by its zombie being collected.
+// victim starts a process that is not the guard's own.
 func victim(t *testing.T, script string) (cmd *exec.Cmd, o procfs.Order) {
 	t.Helper()
 	cmd = exec.Command("sh", "-c", script)
@@ -427,7 +427,7 @@ func TestArmed(t *testing.T) {
 	t.Run("fires at the deadline, and kills later", func(t *testing.T) {
 		g := guardCommand(t)
 		dir := t.TempDir()
-		cmd, o := victim(t, `trap 'echo 1 >`+dir+`/told' TERM; echo 1 >`+dir+`/ready; while :; do sleep 0.02; done`)
+		cmd, o := victim(t, `trap 'echo 1 >`+dir+`/term' TERM; echo 1 >`+dir+`/ready; while :; do sleep 0.02; done`)
 		within(t, 5*time.Second, "it is ready", func() bool { _, err := os.Stat(dir + "/ready"); return err == nil })
 		o.Deadline = now().Add(300 * time.Millisecond)
 		o.Kill = o.Deadline.Add(300 * time.Millisecond)
@@ -435,8 +435,8 @@ func TestArmed(t *testing.T) {
 		if got := endOf(t, cmd); got != syscall.SIGKILL || now().Before(o.Kill) {
 			t.Errorf("got %s %s after the kill deadline", got, now().Sub(o.Kill))
 		}
-		if _, err := os.Stat(dir + "/told"); err != nil {
-			t.Errorf("it was not told before: %v", err)
+		if _, err := os.Stat(dir + "/term"); err != nil {
+			t.Errorf("it got no SIGTERM before: %v", err)
 		}
 	})
 	t.Run("moved, then taken away", func(t *testing.T) {

@@ -44,7 +44,7 @@ func TestReapTakesOrphansOnly(t *testing.T) {
 	})
 }
 
-// Nobody's zombie is told from somebody's by a second look.
+// A zombie that nobody waits for is known by a second look.
 func TestReapLooksTwice(t *testing.T) {
 	cmd := exec.Command("true")
 	if err := cmd.Start(); err != nil {

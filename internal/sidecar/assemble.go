@@ -17,6 +17,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
 // assemble puts the parts together, and binds the addresses. quit ends the sidecar as SIGTERM does.
@@ -102,10 +103,13 @@ func (cfg Config) openOutlets(c *candidate, quit func(error), log *slog.Logger, 
 			o.sights = append(o.sights, c.health.Endpoint())
 		}
 	}
-	if c.process, err = openProcess(cfg.Process, clock, log, func() { _ = c.elector.StepDown("the process has ended") }); err != nil {
-		return o, err
-	}
-	if c.process != nil {
+	if cfg.Process.Target.Given() {
+		target := cfg.Process
+		target.Clock, target.Log = clock, log
+		target.Crashed = func() { _ = c.elector.StepDown("the process has ended") } // an error: it leads no more
+		if c.process, err = process.New(target); err != nil {
+			return o, err
+		}
 		o.signals, o.sights = append(o.signals, c.process), append(o.sights, c.process)
 	}
 	if cfg.Command != nil {

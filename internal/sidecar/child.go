@@ -71,7 +71,7 @@ func (c *candidate) abandon() {
 		c.command.Abandon()
 	}
 	if c.process != nil {
-		c.process.abandon()
+		c.process.Abandon()
 	}
 }
 

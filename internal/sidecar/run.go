@@ -23,6 +23,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/event"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
 // lastPublish bounds the wait for the signals to apply the last leadership, once the election is over.
@@ -34,11 +35,11 @@ type candidate struct {
 	elector *elector.Elector
 	outputs elector.Outputs
 	fanOut  *signals.FanOut
-	events  *event.Signal   // nil without Events
-	file    *file.Signal    // nil without a signal directory
-	health  *health.Checker // nil without a health check
-	process *processTarget  // nil without a process to signal
-	command *command        // nil without a command to run
+	events  *event.Signal    // nil without Events
+	file    *file.Signal     // nil without a signal directory
+	health  *health.Checker  // nil without a health check
+	process *process.Process // nil without a process to signal
+	command *command         // nil without a command to run
 	sights  sights
 	board   *health.Board
 	light   *footprint.Light
@@ -65,7 +66,7 @@ func (c *candidate) publisher(metrics *metrics.Metrics, waiter *stopwait.Waiter)
 			c.light.Changed()
 		}
 		last = l
-		waiter.Heard(l)
+		waiter.Observe(l)
 		c.sights.level(l)
 		c.fanOut.Publish(l)
 		metrics.Published(l)
@@ -124,7 +125,7 @@ func (c *candidate) run(ctx context.Context, again <-chan struct{}) error {
 	}
 	running.Go(func() { c.sights.run(signalling) })
 	if c.process != nil {
-		running.Go(func() { c.process.run(signalling) })
+		running.Go(func() { _ = c.process.Run(signalling) }) // it returns nil
 	}
 	running.Go(func() { c.awaitStart(signalling) })
 	if c.health != nil {
@@ -155,7 +156,7 @@ func (c *candidate) run(ctx context.Context, again <-chan struct{}) error {
 		c.log.Warn("not every signal has applied the last leadership", "reason", "SignalsLate", "error", late)
 	}
 	if c.process != nil {
-		c.process.finish() // its Run strikes at the kill deadline
+		c.process.Finish(context.WithoutCancel(ctx)) // its Run kills at the kill deadline
 	}
 	endSignalling()
 	running.Wait()

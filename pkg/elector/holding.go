@@ -44,9 +44,13 @@ func (h *holding) failed(now moment, r role) {
 	h.retryAt = now.boot.Add(pause)
 }
 
-// retryDue reports whether the hold is to be written again now: only while somebody could believe the old one.
+// retryDue reports whether the hold is to be written again now: only while somebody could believe the old one. After that it is
+// never due.
 func (h *holding) retryDue(now moment) bool {
-	return !h.retryAt.IsZero() && !now.boot.Before(h.retryAt) && !h.clear(now)
+	if h.clear(now) {
+		h.retryAt = 0
+	}
+	return !h.retryAt.IsZero() && !now.boot.Before(h.retryAt)
 }
 
 // dueAt returns when retryDue may become true; zero for never.

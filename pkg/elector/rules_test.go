@@ -231,3 +231,18 @@ func TestTokensRiseOverADeletion(t *testing.T) {
 		}
 	})
 }
+
+// TestHoldThatNobodyCanBelieveIsNotWrittenAgain: a candidate that was frozen while its hold could not be written does not turn
+// without a pause.
+func TestHoldThatNobodyCanBelieveIsNotWrittenAgain(t *testing.T) {
+	l := newLone(t, 0.5)
+	l.lead()
+	l.step(time.Second, stepDown{cause: "test"})
+	l.step(time.Second, holdFailed{})
+	for _, at := range []time.Duration{12 * time.Second, 13 * time.Second} {
+		l.step(at, tick{})
+		if l.out.hold != nil || l.out.wake <= l.at(at+time.Millisecond) {
+			t.Errorf("%v, after the term: hold %+v, next turn %v later; want no write and a later turn", at, l.out.hold, l.out.wake.Sub(l.at(at)))
+		}
+	}
+}

@@ -207,7 +207,7 @@ func TestLabelCleansUp(t *testing.T) {
 	other := startIn(t, e, namesake)
 	taken := startIn(t, e, podOf(t, e, "web-9", map[string]string{roleLabel: "reader"}))
 	harness.Eventually(t, slack, "the sidecar says that the key is taken", func() bool {
-		return strings.Contains(taken.Log(), "bears "+roleLabel+"=reader already")
+		return strings.Contains(taken.Log(), "has "+roleLabel+"=reader already")
 	})
 	web[0].Terminate(t)
 	harness.AwaitLeader(t, slack, taken, other, standby) // whoever it is, it has nothing to do with these

@@ -115,6 +115,14 @@ var core = []mutant{
 		reds:   in(elector, "TestTranscripts/hold_not_written"),
 	},
 	{
+		name:   "a hold that nobody can believe any more stays due",
+		danger: "a candidate that was frozen while its volume was full turns without a pause, on a whole core",
+		file:   "pkg/elector/holding.go",
+		old:    "\t\th.retryAt = 0\n\t}\n\treturn",
+		new:    "\t\treturn false\n\t}\n\treturn",
+		reds:   in(elector, "TestHoldThatNobodyCanBelieveIsNotWrittenAgain"),
+	},
+	{
 		name:   "a hold that cannot be written over is left as it is",
 		danger: "I15: it reads as the leading one",
 		file:   "pkg/elector/hold_linux.go",

@@ -1,6 +1,6 @@
 package main
 
-// What the stores owe the election: compare and swap, and words that can be told apart.
+// What the stores owe the election: compare and swap, and answers that can be distinguished.
 var stores = []mutant{
 	{
 		name:   "a write does not depend on the version",

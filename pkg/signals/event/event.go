@@ -1,3 +1,14 @@
+// Package event is the signal by Events on the Lease, in the form of client-go's leader election: reason
+// LeaderElection, "X became leader" and "X stopped leading", so that what watches for those goes on working, and
+// kubectl describe lease shows them. Warnings, such as a handover that was given up, are Events of the type Warning.
+//
+// It promises to be best effort, and no more: an Event that the API server refuses, or does not take within a minute,
+// is given up and logged; transitions that follow each other faster than Events can be sent become one. A leader that
+// dies records nothing.
+//
+//	leadership ── a new token ──▶ GET the Lease (its UID) ──▶ POST "became leader"
+//	          └── no more ───────────────────────────────▶ POST "stopped leading"
+//	Warn ──▶ a queue of 8 ── Run ──▶ GET the Lease ──▶ POST
 package event
 
 import (
