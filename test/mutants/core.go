@@ -318,8 +318,8 @@ var core = []mutant{
 		name:   "an unhealthy candidate leaves the term of the process before to run out",
 		danger: "the same, where the workload is found unhealthy in those moments",
 		file:   "pkg/elector/campaign.go",
-		old:    "\tcase m.resumable(): // whoever",
-		new:    "\tcase m.resumable() && !m.unhealthy: // whoever",
+		old:    "\tcase m.resumable(): // also",
+		new:    "\tcase m.resumable() && !m.unhealthy: // also",
 		reds:   in(elector, "TestTranscripts/resume_unhealthy"),
 	},
 	{
