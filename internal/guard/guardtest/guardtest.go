@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 // DefaultSignals makes a test independent of its caller's signal dispositions. nohup and the background jobs of a shell start
@@ -73,6 +71,6 @@ func PID(t testing.TB, path string) (pid int) {
 
 // Lives reports whether a process has not ended: a zombie has.
 func Lives(pid int) bool {
-	p, err := procfs.ReadProcess(pid)
-	return err == nil && !p.Over()
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
