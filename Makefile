@@ -84,11 +84,11 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (five minutes)
-	$(GO) test ./test/handover -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 10 -handovers 200 -stop 2s
+	$(GO) test ./test/workload -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 10 -handovers 200 -stop 2s
 
 .PHONY: bench-idle
 bench-idle: cluster ## idle cost and planned handovers, client-go's elector beside it (IDLE=5m BEFORE=path/of/another/build)
-	$(GO) test ./test/bench -v -count=1 -timeout 2h -for $(IDLE) $(if $(BEFORE),-before $(abspath $(BEFORE)))
+	$(if $(BEFORE),SIDECAR_BEFORE=$(abspath $(BEFORE))) $(GO) test ./test/bench -v -count=1 -timeout 2h -for $(IDLE)
 
 .PHONY: cluster
 cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache, and client-go's peers (once; minutes)
@@ -111,7 +111,7 @@ chaos: cluster ## random faults on a real API server, client-go's elector beside
 
 .PHONY: chaos-work
 chaos-work: cluster ## random faults on replicas with real workloads, judged by what those wrote down (CHAOS=10m WORK_SEEDS=3)
-	$(GO) test ./test/chaos/workload -run '^TestChaosOfWork$$' -v -count=1 -timeout 24h -duration $(CHAOS) -seed $(SEED) -seeds $(WORK_SEEDS) $(if $(REPORT),-report $(abspath $(REPORT)))
+	$(GO) test ./test/chaos/work -run '^TestChaosOfWork$$' -v -count=1 -timeout 24h -duration $(CHAOS) -seed $(SEED) -seeds $(WORK_SEEDS) $(if $(REPORT),-report $(abspath $(REPORT)))
 
 .PHONY: soak
 soak: cluster ## the same for long, gently, with an eye on memory, descriptors and requests (DURATION=1h)

@@ -11,8 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const description = `Each replica's sidecar campaigns for one Lease (coordination.k8s.io/v1) and tells the workload beside it whether it
-leads: by files in a shared directory, and over HTTP. Every flag has an environment twin, LEASE_SIDECAR_ and its name in
+const description = `Each replica's sidecar campaigns for one Lease (coordination.k8s.io/v1) and signals to the workload beside it whether
+it leads: by files in a shared directory, and over HTTP. Every flag has an environment twin, LEASE_SIDECAR_ and its name in
 capitals (LEASE_SIDECAR_SIGNAL_DIR for --signal-dir); an empty variable counts as unset. Exit codes: 0 well, 1 a
 negative answer or a failure, 2 a configuration fault, 3 the Lease belongs to another workload, 4 leadership lost (--on-loss exit).`
 
@@ -35,7 +35,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 	app := &cli.App{
 		Name:        "lease-sidecar",
 		HelpName:    "lease-sidecar",
-		Usage:       "exactly one active replica of any workload",
+		Usage:       "at most one active replica of any workload",
 		Description: description,
 		HideVersion: true, // there is a command for it
 		Reader:      stdin,
@@ -123,7 +123,7 @@ func toggleBefore(c *cli.Context, stray string) string {
 		return ""
 	}
 	for _, o := range options {
-		if o.toggle && c.IsSet(o.name) && (answers{&faults{}, c}).text(o.name) == "true" {
+		if o.toggle && c.IsSet(o.name) && answersOf(c).given(o) == "true" {
 			return o.name
 		}
 	}

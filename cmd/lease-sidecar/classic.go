@@ -9,20 +9,28 @@ import (
 	"time"
 )
 
-// classicFlags are the flags of the classic leader-elector sidecar, with its defaults, and the option of `run` that
-// each stands for; "" for none.
-var classicFlags = []struct{ name, value, stands string }{
-	{"election", "", "lease-name"},
-	{"election-namespace", "default", "namespace"},
-	{"id", "", "identity"},
-	{"http", "off", "http-address"},
-	{"ttl", "10s", "lease-duration"},
-	{"use-cluster-credentials", "false", ""}, // without a kubeconfig we use them anyway
+// classicFlag is a flag of the classic leader-elector sidecar with its default, and the option of `run` that it stands for; nil
+// for none.
+type classicFlag struct {
+	name, value string
+	stands      *option
 }
 
-// classicDefaults are the options of `run` that fit a pod made for the classic sidecar: an ordinary container, which
+var classicFlags = []classicFlag{
+	{"election", "", leaseNameFlag.option},
+	{"election-namespace", "default", namespaceFlag.option},
+	{"id", "", identityFlag.option},
+	{"http", "off", httpAddressFlag.option},
+	{"ttl", "10s", leaseDurationFlag.option},
+	{"use-cluster-credentials", "false", nil}, // without a kubeconfig we use them anyway
+}
+
+// classicDefaults are the options of `run` that suit a pod made for the classic sidecar: an ordinary container, which
 // opened one port. A variable or a flag overrides them.
-var classicDefaults = []struct{ name, value string }{{"placement", "classic"}, {"probe-address", "off"}}
+var classicDefaults = []struct {
+	*option
+	value string
+}{{placementFlag.option, "classic"}, {probeAddressFlag.option, "off"}}
 
 // classicLine is a command line of the classic sidecar, taken apart.
 type classicLine struct {
@@ -47,7 +55,7 @@ func fromClassic(args []string) ([]string, error) {
 
 func isClassicFlag(arg string) bool {
 	name, _, _ := splitFlag(arg)
-	return slices.ContainsFunc(classicFlags, func(f struct{ name, value, stands string }) bool { return f.name == name })
+	return slices.ContainsFunc(classicFlags, func(f classicFlag) bool { return f.name == name })
 }
 
 // splitFlag takes -name, --name, -name=value or --name=value apart; name is "" where arg is no flag.
@@ -103,12 +111,12 @@ func (l classicLine) check(list *faults) {
 func (l classicLine) options() []string {
 	options := []string{"--compat=classic"}
 	for _, f := range classicFlags {
-		if value := cmp.Or(l.given[f.name], f.value); f.stands != "" && value != "" {
-			options = append(options, "--"+f.stands+"="+value)
+		if value := cmp.Or(l.given[f.name], f.value); f.stands != nil && value != "" {
+			options = append(options, "--"+f.stands.name+"="+value)
 		}
 	}
 	for _, d := range classicDefaults {
-		if os.Getenv(option{name: d.name}.env()) == "" {
+		if os.Getenv(d.env()) == "" {
 			options = append(options, "--"+d.name+"="+d.value)
 		}
 	}

@@ -1,37 +1,21 @@
 package main
 
 import (
+	_ "embed" // for the scripts
+	"fmt"
 	"io"
+	"runtime"
+	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 )
 
-// The scripts ask the program itself for the words that fit, as urfave answers --generate-bash-completion.
-const (
-	bashScript = `_lease_sidecar() {
-  local current="${COMP_WORDS[COMP_CWORD]}" before=("${COMP_WORDS[@]:0:COMP_CWORD}") words
-  case "$current" in
-    -*) words="$("${before[@]}" "$current" --generate-bash-completion 2>/dev/null)" ;;
-    *) words="$("${before[@]}" --generate-bash-completion 2>/dev/null)" ;;
-  esac
-  COMPREPLY=($(compgen -W "${words}" -- "$current"))
-}
-complete -o default -F _lease_sidecar lease-sidecar
-`
-	zshScript = `#compdef lease-sidecar
-_lease_sidecar() {
-  local -a found
-  local current="${words[CURRENT]}" before=("${(@)words[1,CURRENT-1]}")
-  [[ "$current" == -* ]] && before+=("$current")
-  found=("${(@f)$("${before[@]}" --generate-bash-completion 2>/dev/null)}")
-  if [[ -n "${found[1]}" ]]; then
-    compadd -- "${found[@]%%:*}"
-  else
-    _files
-  fi
-}
-compdef _lease_sidecar lease-sidecar
-`
+// The scripts ask the program itself for what may follow, as urfave answers --generate-bash-completion.
+var (
+	//go:embed completion.bash
+	bashScript string
+	//go:embed completion.zsh
+	zshScript string
 )
 
 func completionCommand() *cli.Command {
@@ -59,4 +43,27 @@ func completionCommand() *cli.Command {
 func writeText(w io.Writer, text string) error {
 	_, err := io.WriteString(w, text)
 	return err
+}
+
+func versionCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "version",
+		Usage: "print the version of this program and what built it",
+		Action: func(c *cli.Context) error {
+			_, err := fmt.Fprintf(c.App.Writer, "lease-sidecar %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// versionText returns the linker's version, else the module's, else the commit that was built.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return info.Main.Version
 }

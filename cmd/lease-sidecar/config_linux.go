@@ -1,57 +1,63 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/address"
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/podstatus"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/processes"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
-	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"
 )
 
-// config reads all options of `run`, so that every fault is reported at once.
+// config reads all options of `run`, and notes every fault.
 func (a answers) config() (sidecar.Config, logChoice) {
 	c := sidecar.Config{
 		Candidate:        a.candidate(),
 		Pod:              thisPod(),
 		Node:             os.Getenv("NODE_NAME"),
 		Version:          versionText(),
-		SignalDir:        a.text("signal-dir"),
-		HTTPAddress:      a.listen("http-address"),
-		Compat:           httpapi.Compat(a.choice("compat", "off", "classic", "nais")),
-		ProbeAddress:     a.listen("probe-address"),
-		AllowStepDown:    a.toggle("allow-step-down"),
-		StopTimeout:      a.stopTimeout(),
-		DrainTimeout:     a.duration("drain-timeout"),
+		SignalDir:        a.text(signalDirFlag),
+		HTTPAddress:      a.address(httpAddressFlag),
+		Compat:           httpapi.Compat(a.choice(compatFlag)),
+		ProbeAddress:     a.address(probeAddressFlag),
+		AllowStepDown:    a.toggle(allowStepDownFlag),
+		StopTimeout:      a.duration(stopTimeoutFlag),
+		DrainTimeout:     a.duration(drainTimeoutFlag),
 		Command:          a.givenCommand(),
-		ExitWithCommand:  a.choice("on-child-exit", "standby", "exit") == "exit",
-		Health:           a.health(a.startsLate()),
-		HealthProvesStop: a.toggle("health-proves-stop"),
+		ExitWithCommand:  a.is(onChildExitFlag, "exit"),
+		HealthProvesStop: a.toggle(healthStopFlag),
+		WatchProcesses:   a.is(watchProcessesFlag, "all"),
+		WatchExcept:      a.watchExcept(),
+		Webhook:          a.webhook(),
+		Events:           a.toggle(eventsFlag),
 	}
-	log := logChoice{format: a.choice("log-format", "json", "text"), level: a.level("log-level")}
-	a.choice("placement", "native", "classic") // it says where the sidecar runs, and decides nothing
+	a.choice(placementFlag) // it says where the sidecar runs, and decides nothing
 	var namespace string
 	c.Store, namespace = a.store()
 	c.Election = a.electorConfig(a.namespace(namespace))
 	c.Election.Store = c.Store.Name()
-	c.Election.ExitOnLoss = a.choice("on-loss", "stand-by", "exit") == "exit"
-	a.remote(&c)
-	a.sights(&c)
 	c.Process = a.process(c.Election, c.StopTimeout)
-	if c.SignalDir != "" {
-		a.of("signal-dir", file.CheckDir(c.SignalDir))
-	}
+	c.Health = a.health(c.Command != nil || c.Process.OnLost.Parks())
+	c.Label = a.label(c.Election.Namespace)
+	c.WatchPod = a.watchPod(c.Election.Namespace)
+	log := logChoice{format: a.choice(logFormatFlag)}
+	_ = log.level.UnmarshalText([]byte(a.choice(logLevelFlag))) // a wrong one is noted already
+	a.fields(c.Validate())
 	return c, log
 }
 
@@ -70,22 +76,10 @@ func (a answers) givenCommand() []string {
 	return command
 }
 
-// shortestStop is the least stop timeout: below it every handover would abandon, or kill, a workload that is just ending.
-const shortestStop = time.Second
-
-// stopTimeout reads how long a workload that is seen to run is waited for in a planned stop.
-func (a answers) stopTimeout() time.Duration {
-	d, ok := a.readDuration("stop-timeout")
-	if ok && d < shortestStop {
-		a.addf("--stop-timeout %q: want %s or more; 30s is usual, and no more than the pod's terminationGracePeriodSeconds", a.text("stop-timeout"), shortestStop)
-	}
-	return d
-}
-
 // candidate reads the identity's parts. A host's name is folded to lower case, as machines outside Kubernetes have
 // all sorts.
 func (a answers) candidate() sidecar.Candidate {
-	c := sidecar.Candidate{Name: a.text("identity"), PodUID: os.Getenv("POD_UID")}
+	c := sidecar.Candidate{Name: a.text(identityFlag), PodUID: os.Getenv("POD_UID")}
 	source := "--identity"
 	if c.Name == "" {
 		c.Name, source = os.Getenv("POD_NAME"), "POD_NAME"
@@ -96,61 +90,35 @@ func (a answers) candidate() sidecar.Candidate {
 	}
 	_, err := c.Identity(true)
 	for _, single := range flatten(err) {
-		a.addf("%w (from %s)", single, source)
+		one, ok := errors.AsType[*field.Error](single)
+		switch {
+		case ok && one.Field == "PodUID":
+			a.addf("POD_UID %s: want %s; set it from the downward API, or leave it unset", one.Value, one.Want)
+		case ok:
+			a.addf("identity %s: want %s (from %s)", one.Value, one.Want, source)
+		}
 	}
 	return c
 }
 
-// electorConfig reads what to campaign for and on which timings, and has the elector judge it.
+// electorConfig reads what to campaign for and on which timings.
 func (a answers) electorConfig(namespace string) elector.Config {
 	e := a.election()
-	config := elector.Config{
+	return elector.Config{
 		Lease: string(e.lease), Namespace: namespace, Workload: e.workload,
-		Duration: a.duration("lease-duration"), RenewDeadline: a.duration("renew-deadline"),
-		RenewInterval: a.duration("renew-interval"), ForeignGrace: a.duration("foreign-grace"),
-		Priority: a.number("priority", 0, elector.MaxPriority), LeadUnhealthy: a.choice("when-all-unfit", "wait", "lead") == "lead",
+		Duration: a.duration(leaseDurationFlag), RenewDeadline: a.duration(renewDeadlineFlag),
+		RenewInterval: a.duration(renewIntervalFlag), ForeignGrace: a.duration(foreignGraceFlag),
+		Priority: a.number(priorityFlag), LeadUnhealthy: a.is(allUnhealthyFlag, "lead"), ExitOnLoss: a.is(onLossFlag, "exit"),
 	}.WithDefaults()
-	judged := config
-	judged.Lease, judged.Identity = "noted-already", "noted-already" // what is wrong with them
-	a.timingFaults(judged.Validate())
-	return config
 }
 
-// electionFlags maps the fields of an [elector.Config] to the flags that set them.
-var electionFlags = map[string]string{
-	"Duration": "lease-duration", "RenewDeadline": "renew-deadline", "RenewInterval": "renew-interval",
-	"ForeignGrace": "foreign-grace", "Priority": "priority",
-}
-
-// timingFaults notes what the elector finds wrong. A timing that was not given, but follows from another one, is
-// only blamed where nothing else is.
-func (a answers) timingFaults(err error) {
-	var given, all []error
-	for _, single := range flatten(err) {
-		var fault *field.Error
-		if !errors.As(single, &fault) {
-			all = append(all, single)
-			continue
-		}
-		flag := electionFlags[fault.Field]
-		all = append(all, fmt.Errorf("--%s %s: want %s", flag, fault.Value, fault.Want))
-		if a.text(flag) != "" {
-			given = append(given, all[len(all)-1])
-		}
-	}
-	if len(given) == 0 {
-		given = all
-	}
-	a.add(errors.Join(given...))
-}
-
-// store reads where the Lease is kept, and the namespace that goes with the credentials.
+// store reads where the Lease is, and the namespace that goes with the credentials.
 func (a answers) store() (store sidecar.Store, namespace string) {
-	text := a.text("store")
+	text := a.text(storeFlag)
 	path, isDir := strings.CutPrefix(text, "dir:")
 	switch {
 	case text == "kube":
-		config, namespace, err := kube.LoadConfig(a.text("kubeconfig"), a.text("context"))
+		config, namespace, err := kube.LoadConfig(a.text(kubeconfigFlag), a.text(contextFlag))
 		if errors.Is(err, kube.ErrNoCluster) {
 			err = fmt.Errorf("%w: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount token", err)
 		}
@@ -164,45 +132,104 @@ func (a answers) store() (store sidecar.Store, namespace string) {
 		}
 		return sidecar.Store{Dir: path}, "default"
 	}
-	a.addf("--store %q: want kube, or dir:PATH", text)
+	a.refuse(storeFlag, "kube, or dir:PATH")
 	return sidecar.Store{}, "default"
 }
 
 // namespace returns the Lease's namespace; fallback is the credentials'.
 func (a answers) namespace(fallback string) string {
-	namespace := a.text("namespace")
-	if namespace == "" {
-		namespace = os.Getenv("POD_NAMESPACE")
-	}
-	if namespace == "" {
-		namespace = fallback
-	}
+	namespace := cmp.Or(a.text(namespaceFlag), os.Getenv("POD_NAMESPACE"), fallback)
 	switch {
 	case namespace != "":
-		a.of("namespace", naming.ValidateNamespace(namespace))
+		a.of(namespaceFlag, naming.ValidateNamespace(namespace))
 	case a.list == nil: // else it may be missing because of what is wrong already
 		a.addf("no namespace: set --namespace, or POD_NAMESPACE from the downward API")
 	}
 	return namespace
 }
 
-// listen reads an address to listen at; "" where that is off.
-func (a answers) listen(name string) string {
-	text := a.address(name)
-	switch {
-	case text == "":
-	case name == "probe-address" && strings.HasPrefix(text, "unix:"):
-		a.addf("--%s %q: want HOST:PORT or off, as the kubelet asks over the network", name, text)
-	default:
-		_, err := address.Parse(text)
-		a.of(name, err)
+// label reads which label the leader's pod has.
+func (a answers) label(namespace string) *podlabel.Config {
+	text := a.text(labelFlag)
+	if text == "" {
+		return nil
 	}
-	return text
+	label, err := podlabel.ParseLabel(text)
+	a.of(labelFlag, err)
+	pod := thisPod()
+	return &podlabel.Config{Label: label, Pod: pod.Name, UID: pod.UID, Namespace: cmp.Or(pod.Namespace, namespace)}
 }
 
-func (a answers) level(name string) slog.Level {
-	var level slog.Level
-	text := a.choice(name, "debug", "info", "warn", "error")
-	_ = level.UnmarshalText([]byte(text)) // of one of these words it cannot fail
-	return level
+// webhook reads where the document is sent.
+func (a answers) webhook() *webhook.Config {
+	w := &webhook.Config{Timeout: a.duration(webhookTimeoutFlag)}
+	if w.Timeout == 0 {
+		a.refuse(webhookTimeoutFlag, "more than 0s, such as 3s")
+	}
+	var err error
+	w.Success, err = webhook.ParseStatuses(a.text(webhookStatusesFlag))
+	a.of(webhookStatusesFlag, err)
+	text := a.text(webhookURLFlag)
+	if text == "" {
+		return nil
+	}
+	w.URL, err = webhook.ParseURL(text)
+	a.of(webhookURLFlag, err)
+	return w
+}
+
+// process reads which process gets process signals; its Target is not given where there is none.
+func (a answers) process(election elector.Config, stopTimeout time.Duration) process.Config {
+	return process.Config{
+		Target:    process.Target{Name: a.text(processNameFlag), PIDFile: a.text(pidFileFlag)},
+		OnElected: a.processSignal(onElectedFlag), OnLost: a.processSignal(onLostFlag),
+		Fence: a.is(fenceFlag, "kill"), KillMargin: election.KillMargin(), StopTimeout: stopTimeout,
+	}
+}
+
+func (a answers) processSignal(o textOption) process.Signo {
+	s, err := process.ParseSignal(a.text(o))
+	a.unreadable(o, err)
+	return s
+}
+
+// watchExcept reads which programs are not watched.
+func (a answers) watchExcept() []string {
+	names, err := processes.ParseNames(a.text(watchExceptFlag))
+	a.of(watchExceptFlag, err)
+	return names
+}
+
+// watchPod reads whether the pod's own status is watched.
+func (a answers) watchPod(namespace string) *podstatus.Config {
+	if !a.toggle(watchPodFlag) {
+		return nil
+	}
+	pod := thisPod()
+	return &podstatus.Config{Pod: pod.Name, UID: pod.UID, Namespace: cmp.Or(pod.Namespace, namespace), Container: a.text(watchContainerFlag)}
+}
+
+// ownStartGrace is the default grace of a workload that only starts once this replica leads.
+const ownStartGrace = 30 * time.Second
+
+// health reads the health options. startsLate says that the workload runs only while this replica leads, as far as the options
+// show: a process that is parked runs as little as one that has not been started.
+func (a answers) health(startsLate bool) health.Config {
+	c := health.Config{
+		URL: a.text(healthURLFlag), TCP: a.text(healthTCPFlag), File: a.text(healthFileFlag),
+		FileMaxAge: a.duration(healthMaxAgeFlag), Interval: a.duration(healthIntervalFlag), Timeout: a.duration(healthTimeoutFlag),
+		Threshold: a.number(healthThresholdFlag), SuccessThreshold: a.number(healthSuccessesFlag),
+		StartGrace: a.duration(healthGraceFlag), Cooldown: a.duration(healthCooldownFlag),
+		WhileLeading: startsLate,
+	}
+	if a.choice(healthWhileFlag) != "" {
+		c.WhileLeading = a.is(healthWhileFlag, "leading")
+	}
+	if c.Timeout == 0 {
+		c.Timeout = min(c.Interval, time.Second)
+	}
+	if c.WhileLeading && a.given(healthGraceFlag.option) == "" {
+		c.StartGrace = ownStartGrace
+	}
+	return c
 }

@@ -3,9 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
-
-	"github.com/hashicorp/go-multierror"
+	"unicode"
 )
 
 // Exit codes that scripts and probes rely on.
@@ -17,7 +17,7 @@ const (
 	exitLost      = 4 // leadership was lost, and --on-loss says exit
 )
 
-// errNo is a negative answer that needs no words.
+// errNo is a negative answer that needs no message.
 var errNo = errors.New("no")
 
 // fault marks an error as one of configuration (or, of is-leader, as "cannot tell").
@@ -57,60 +57,23 @@ func complaint(err error) string {
 	return visible(err.Error())
 }
 
-// faults gathers faults of configuration, so that all are reported at once.
-type faults struct{ list *multierror.Error }
-
-// add takes an error apart into its faults; nil adds none.
-func (f *faults) add(err error) {
-	for _, single := range flatten(err) {
-		f.list = multierror.Append(f.list, single)
-	}
-}
-
-func (f *faults) addf(format string, args ...any) { f.add(fmt.Errorf(format, args...)) }
-
-// err returns all faults as one error with exit code 2, or nil where there are none.
-func (f *faults) err() error {
-	if f.list == nil {
-		return nil
-	}
-	f.list.ErrorFormat = listFaults
-	return fault{f.list}
-}
-
-// flatten returns the errors that errors.Join or multierror put together, wherever they nest. An error that merely
-// wraps two others is one.
-func flatten(err error) []error {
-	if err == nil {
-		return nil
-	}
-	var list []error
-	switch joined := err.(type) { //nolint:errorlint // the very value is taken apart, not what it wraps
-	case *multierror.Error:
-		list = joined.Errors
-	case interface{ Unwrap() []error }:
-		if strings.Contains(err.Error(), "\n") {
-			list = joined.Unwrap()
-		}
-	}
-	if list == nil {
-		return []error{err}
-	}
-	var flat []error
-	for _, single := range list {
-		flat = append(flat, flatten(single)...)
-	}
-	return flat
-}
-
-func listFaults(list []error) string {
-	if len(list) == 1 {
-		return list[0].Error()
+// visible returns text with what a person cannot see written out, such as \u00a0 for a no-break space and \r for a carriage
+// return: pasted names and paths carry them. Line breaks of our own lists stay.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, invisible) {
+		return text
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d configuration faults:", len(list))
-	for _, err := range list {
-		fmt.Fprintf(&b, "\n  * %v", err)
+	for _, r := range text {
+		if !invisible(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRuneToASCII(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
 	}
 	return b.String()
 }
+
+// invisible reports whether nobody sees a character, or takes it for another one.
+func invisible(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }

@@ -95,7 +95,7 @@ func configure(args string, classic bool) (s sidecar.Config, read bool, shown st
 	app := newApp(child, strings.NewReader(""), &out, io.Discard)
 	app.Command("run").Action = onlyOwnArguments(func(c *cli.Context) error {
 		read = true
-		a := answers{&faults{}, c}
+		a := answersOf(c)
 		s, _ = a.config()
 		err = a.err()
 		return err

@@ -14,13 +14,13 @@ func isLeaderCommand() *cli.Command {
 		Usage: "exit 0 when this replica leads now, 1 when not, 2 when that cannot be told",
 		Description: "With --signal-dir it reads the directory, which also tells when the sidecar is frozen or dead; else it asks the sidecar\n" +
 			"at --http-address. It prints nothing but the reason for a 2.",
-		Flags:  pick("signal-dir", "http-address"),
+		Flags:  flags(signalDirFlag, httpAddressFlag),
 		Action: isLeader,
 	}
 }
 
 func isLeader(c *cli.Context) error {
-	a := answers{&faults{}, c}
+	a := answersOf(c)
 	l, err := a.leadership()
 	if faults := a.err(); faults != nil {
 		return faults
@@ -35,7 +35,7 @@ func isLeader(c *cli.Context) error {
 }
 
 func (a answers) leadership() (leadership.Leadership, error) {
-	if dir := a.text("signal-dir"); dir != "" {
+	if dir := a.text(signalDirFlag); dir != "" {
 		return leadership.Read(dir)
 	}
 	sidecar := a.local()

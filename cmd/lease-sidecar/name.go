@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 func nameCommand() *cli.Command {
@@ -12,17 +17,117 @@ func nameCommand() *cli.Command {
 		Usage: "print the name of the Lease for a prefix and a workload",
 		Description: "The name is the prefix, a hyphen, and the first 10 hexadecimal digits of SHA-256 of KIND/NAME. In a pod the\n" +
 			"workload is derived as run derives it; --workload gives it.",
-		Flags:  pick("prefix", "workload", "lease-name", "labels-file"),
+		Flags:  flags(prefixFlag, workloadFlag, leaseNameFlag, labelsFileFlag),
 		Action: printName,
 	}
 }
 
 func printName(c *cli.Context) error {
-	a := answers{&faults{}, c}
+	a := answersOf(c)
 	e := a.election()
 	if err := a.err(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(c.App.Writer, e.lease)
 	return err
+}
+
+// election is what the replicas of a workload agree on: the Lease's name, and the workload that it is for, which
+// is empty where the name was given outright.
+type election struct {
+	lease    naming.LeaseName
+	workload string
+}
+
+// election works out the Lease's name from the flags and from what the pod knows of itself, and notes what is wrong.
+func (a answers) election() election {
+	if text := a.text(leaseNameFlag); text != "" {
+		return a.namedElection(text)
+	}
+	a.wrong[leaseNameFlag.option] = true // without a name, another option is to blame, or the pod: that is noted here
+	prefix := a.text(prefixFlag)
+	a.of(prefixFlag, naming.ValidatePrefix(prefix))
+	workload, ok := a.workload()
+	if !ok {
+		return election{}
+	}
+	name, err := naming.NewLeaseName(prefix, workload)
+	if err != nil {
+		return election{} // the prefix, and that is noted
+	}
+	return election{lease: name, workload: workload.String()}
+}
+
+// namedElection takes the Lease's name as given. Without --workload no workload is claimed: whoever names a Lease
+// may want several workloads to share it.
+func (a answers) namedElection(text string) election {
+	name, err := naming.ParseLeaseName(text)
+	a.of(leaseNameFlag, err)
+	e := election{lease: name}
+	if text := a.text(workloadFlag); text != "" {
+		workload, err := naming.ParseWorkload(text)
+		a.of(workloadFlag, err)
+		e.workload = workload.String()
+	}
+	return e
+}
+
+// workload returns the given workload, or the one that the pod's labels prove; not ok where what is wrong has been noted.
+func (a answers) workload() (workload naming.Workload, ok bool) {
+	if text := a.text(workloadFlag); text != "" {
+		workload, err := naming.ParseWorkload(text)
+		a.of(workloadFlag, err)
+		return workload, err == nil
+	}
+	workload, err := a.derivedWorkload()
+	a.add(err)
+	return workload, err == nil
+}
+
+func (a answers) derivedWorkload() (naming.Workload, error) {
+	pod := naming.Pod{Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
+	if pod.Name == "" {
+		return naming.Workload{}, errors.New("no workload: set --workload KIND/NAME, such as deployment/web; or, in a pod, " +
+			"POD_NAME and the labels from the downward API")
+	}
+	labels, err := a.labels()
+	if err != nil {
+		return naming.Workload{}, err
+	}
+	pod.Labels = labels
+	workload, err := naming.Derive(pod)
+	if errors.Is(err, naming.ErrUnproven) {
+		err = fmt.Errorf("%w: set --workload KIND/NAME, such as deployment/web", err)
+	}
+	return workload, err
+}
+
+// labels reads the pod's labels: the file where there is one, and over it a variable each.
+func (a answers) labels() (map[string]string, error) {
+	labels, err := readLabels(a.text(labelsFileFlag))
+	if errors.Is(err, fs.ErrNotExist) && !a.c.IsSet(labelsFileFlag.name) {
+		labels, err = map[string]string{}, nil // the default place is looked at, not asked for
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w (--labels-file): mount the downward API's metadata.labels there, or set --workload", err)
+	}
+	for _, key := range naming.DerivationLabels() {
+		if value := os.Getenv(naming.LabelEnv(key)); value != "" {
+			labels[key] = value
+		}
+	}
+	return labels, nil
+}
+
+func readLabels(path string) (map[string]string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	labels, err := naming.ParseLabels(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return labels, nil
 }

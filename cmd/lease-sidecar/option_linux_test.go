@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
 // The table says each flag once, and each is in use.
@@ -23,10 +29,12 @@ func TestOptions(t *testing.T) {
 	}
 	names := map[string]bool{}
 	for _, o := range options {
-		if names[o.name] || (o.alias != "" && names[o.alias]) {
-			t.Errorf("--%s is in the table twice", o.name)
+		for _, name := range []string{o.name, o.alias, o.former} {
+			if name != "" && names[name] {
+				t.Errorf("--%s is in the table twice", name)
+			}
+			names[name] = true
 		}
-		names[o.name], names[o.alias] = true, true
 		if !used[o.name] {
 			t.Errorf("no command takes --%s", o.name)
 		}
@@ -40,8 +48,10 @@ func TestOptions(t *testing.T) {
 func TestNoOptionIsSetByAService(t *testing.T) {
 	service := regexp.MustCompile(`^LEASE_SIDECAR_(SERVICE_(HOST|PORT.*)|PORT.*)$`)
 	for _, o := range options {
-		if service.MatchString(o.env()) {
-			t.Errorf("--%s: a Service would set %s", o.name, o.env())
+		for _, variable := range o.variables() {
+			if service.MatchString(variable) {
+				t.Errorf("--%s: a Service would set %s", o.name, variable)
+			}
 		}
 	}
 }
@@ -49,12 +59,12 @@ func TestNoOptionIsSetByAService(t *testing.T) {
 // asked runs an app whose one command takes all options, and hands what it was given to check.
 func asked(t *testing.T, check func(answers), args ...string) {
 	t.Helper()
-	var names []string
+	var all []handle
 	for _, o := range options {
-		names = append(names, o.name)
+		all = append(all, o)
 	}
-	app := &cli.App{Flags: pick(names...), Action: func(c *cli.Context) error {
-		check(answers{&faults{}, c})
+	app := &cli.App{Flags: flags(all...), Action: func(c *cli.Context) error {
+		check(answersOf(c))
 		return nil
 	}}
 	if err := app.Run(append([]string{"test"}, args...)); err != nil {
@@ -66,7 +76,7 @@ func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
 	want := func(want string, args ...string) {
 		t.Helper()
 		asked(t, func(a answers) {
-			if got := a.text("lease-duration"); got != want {
+			if got := a.given(leaseDurationFlag.option); got != want {
 				t.Errorf("got %q; want %q", got, want)
 			}
 		}, args...)
@@ -83,19 +93,76 @@ func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
 func TestToggleNeedsNoValue(t *testing.T) {
 	for args, want := range map[string]bool{"": true, "--allow-step-down": true, "--allow-step-down=false": false} {
 		asked(t, func(a answers) {
-			if got := a.toggle("allow-step-down"); got != want || a.err() != nil {
+			if got := a.toggle(allowStepDownFlag); got != want || a.err() != nil {
 				t.Errorf("%q: got %v, %v; want %v", args, got, a.err(), want)
 			}
 		}, strings.Fields(args)...)
 	}
 }
 
+// TestFormerName: the name until this release still works, as a flag and as a variable.
+func TestFormerName(t *testing.T) {
+	want := func(lead bool, args ...string) {
+		t.Helper()
+		asked(t, func(a answers) {
+			if got := a.is(allUnhealthyFlag, "lead"); got != lead || a.err() != nil {
+				t.Errorf("%q: got %v, %v; want %v", args, got, a.err(), lead)
+			}
+		}, args...)
+	}
+	want(false)
+	want(true, "--when-all-unfit", "lead")
+	want(true, "--when-all-unhealthy", "lead")
+	t.Setenv("LEASE_SIDECAR_WHEN_ALL_UNFIT", "lead")
+	want(true)
+	t.Setenv("LEASE_SIDECAR_WHEN_ALL_UNHEALTHY", "wait")
+	want(false)
+}
+
+// TestEveryFieldIsOne: a row names a field of the configuration that is there, so that a fault of it finds its flag.
+func TestEveryFieldIsOne(t *testing.T) {
+	seen := map[string]bool{}
+	for _, o := range options {
+		if o.field == "" {
+			continue
+		}
+		if seen[o.field] {
+			t.Errorf("two options set %s", o.field)
+		}
+		seen[o.field] = true
+		of := reflect.TypeFor[sidecar.Config]()
+		for name := range strings.SplitSeq(o.field, ".") {
+			if of.Kind() == reflect.Pointer {
+				of = of.Elem()
+			}
+			field, ok := of.FieldByName(name)
+			if target, nested := of.FieldByName("Target"); !ok && nested {
+				field, ok = target.Type.FieldByName(name)
+			}
+			if !ok {
+				t.Errorf("--%s sets %s: %s has no field %s", o.name, o.field, of, name)
+				break
+			}
+			of = field.Type
+		}
+	}
+}
+
 func TestAliasOfRenewInterval(t *testing.T) {
 	asked(t, func(a answers) {
-		if got := a.text("renew-interval"); got != "2s" {
+		if got := a.given(renewIntervalFlag.option); got != "2s" {
 			t.Errorf("got %q; want 2s", got)
 		}
 	}, "--retry-period", "2s")
+}
+
+// validConfig is a configuration without faults.
+func validConfig() sidecar.Config {
+	return sidecar.Config{
+		Election:    elector.Config{Lease: "web", Namespace: "default"}.WithDefaults(),
+		Health:      health.Config{Interval: time.Second, Threshold: 1, SuccessThreshold: 1},
+		StopTimeout: time.Second,
+	}
 }
 
 // A timing that follows from another is blamed only where no other is.
@@ -114,7 +181,9 @@ func TestOnlyGivenTimingsAreBlamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked(t, func(a answers) {
-				a.electorConfig("default")
+				c := validConfig()
+				c.Election = a.electorConfig("default")
+				a.fields(c.Validate())
 				var list *multierror.Error
 				if !errors.As(a.err(), &list) || len(list.Errors) != len(tc.want) {
 					t.Fatalf("got %v; want %d faults", a.err(), len(tc.want))
@@ -188,7 +257,7 @@ func TestHealthWhile(t *testing.T) {
 		{[]string{"--health-while", "leading"}, true, "30s"},
 	} {
 		asked(t, func(a answers) {
-			check := a.health(a.startsLate())
+			check := a.health(a.processSignal(onLostFlag).Parks())
 			if check.WhileLeading != tc.want || check.StartGrace.String() != tc.grace {
 				t.Errorf("%q: only while leading %v, grace %s; want %v, %s", tc.args, check.WhileLeading, check.StartGrace, tc.want, tc.grace)
 			}

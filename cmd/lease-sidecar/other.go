@@ -19,5 +19,8 @@ func holdRunLock(string, []string, io.Writer) error {
 	return faultf("%s: there is a run lock on Linux only", withRunLock)
 }
 
-// isTerminal answers false: what draws on a terminal runs on Linux.
-func isTerminal(io.Writer) bool { return false }
+func runDemo(*cli.Context) error {
+	return faultf("demo: it needs Linux, for a boot clock that processes share")
+}
+
+func runToy(c *cli.Context) error { return runDemo(c) }

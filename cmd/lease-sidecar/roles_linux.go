@@ -47,7 +47,7 @@ func keepsRunLock(args []string) (dir string, command []string, plain bool) {
 		return "", nil, false
 	}
 	own, command := splitChild(args[2:])
-	dir = os.Getenv(option{name: "signal-dir"}.env())
+	dir = os.Getenv(signalDirFlag.env())
 	for len(own) > 0 {
 		value, assigned := strings.CutPrefix(own[0], "--signal-dir=")
 		switch {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -11,13 +14,14 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/logwriter"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
 // runSidecar is the action of `run`.
 func runSidecar(c *cli.Context) error {
-	a := answers{&faults{}, c}
+	a := answersOf(c)
 	config, choice := a.config()
 	if err := a.err(); err != nil {
 		return err
@@ -31,31 +35,25 @@ func runSidecar(c *cli.Context) error {
 	if err == nil {
 		err = s.Run(c.Context)
 	}
-	return runError(err, config)
+	return runError(err)
 }
 
 // runError gives a sidecar's error its exit code, and names the flag of a field.
-func runError(err error, config sidecar.Config) error {
-	var collision *elector.CollisionError
-	var status sidecar.CommandStatus
-	var resource *sidecar.ResourceError
-	switch {
-	case errors.As(err, &collision):
-		return exit{exitCollision, err}
-	case errors.Is(err, elector.ErrLeadershipLost):
+func runError(err error) error {
+	if collision, ok := errors.AsType[*elector.CollisionError](err); ok {
+		return exit{exitCollision, fmt.Errorf("%w; --prefix or --lease-name sets it", collision)}
+	}
+	if errors.Is(err, elector.ErrLeadershipLost) {
 		return exit{exitLost, err}
-	case errors.As(err, &resource):
-		switch inner := resource.Unwrap(); resource.Field {
-		case "Store":
-			return faultf("--store: %w", inner)
-		case "SignalDir":
-			return faultf("--signal-dir %s: %w", config.SignalDir, inner)
-		case "HTTPAddress":
-			return fmt.Errorf("--http-address: %w", inner)
-		default:
-			return fmt.Errorf("--probe-address: %w", inner)
+	}
+	if resource, ok := errors.AsType[*sidecar.ResourceError](err); ok {
+		code := exitFault
+		if resource.Field == "HTTPAddress" || resource.Field == "ProbeAddress" {
+			code = exitNo // another process has it
 		}
-	case errors.As(err, &status):
+		return exit{code, fmt.Errorf("--%s: %w", optionOf(resource.Field).name, resource.Unwrap())}
+	}
+	if status, ok := errors.AsType[sidecar.CommandStatus](err); ok {
 		return exit{int(status), err}
 	}
 	return err
@@ -69,4 +67,33 @@ func keepDispositions() {
 	if slices.Contains(guard.Ignored(), syscall.SIGQUIT) {
 		signal.Ignore(syscall.SIGQUIT)
 	}
+}
+
+// logChoice is how the log is written.
+type logChoice struct {
+	format string // json or text
+	level  slog.Level
+}
+
+// open returns the log on w, which holds up nobody: where w takes no more, lines are lost, and counted. Call end when done:
+// it waits for the last lines for a moment.
+func (c logChoice) open(w io.Writer) (log *slog.Logger, end func()) {
+	out := logwriter.New(w, c.lost)
+	return c.to(out), func() { out.Close(lastLine) }
+}
+
+// to returns a log that writes to w itself.
+func (c logChoice) to(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.level}
+	if c.format == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// lost returns the line that says how many were lost.
+func (c logChoice) lost(lines int) []byte {
+	var line bytes.Buffer
+	c.to(&line).Error("log lines were lost: nobody read the log, or it could not be written", "lines", lines)
+	return line.Bytes()
 }

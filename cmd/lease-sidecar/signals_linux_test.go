@@ -9,14 +9,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
-	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 )
 
 // readRemote reads the options of the signals that go over the network, for a Lease in the namespace default.
 func readRemote(a answers) sidecar.Config {
-	c := sidecar.Config{Election: elector.Config{Namespace: "default"}}
-	a.remote(&c)
+	c := validConfig()
+	c.Pod, c.Label, c.Webhook, c.Events = thisPod(), a.label("default"), a.webhook(), a.toggle(eventsFlag)
+	if strings.HasPrefix(a.text(storeFlag), "dir:") {
+		c.Store, _ = a.store()
+	}
+	a.fields(c.Validate())
 	return c
 }
 
@@ -55,7 +58,7 @@ func TestRemoteFaults(t *testing.T) {
 	}{
 		"all at once": {
 			[]string{"--label", "a/b/c", "--webhook-url", "ftp://x", "--webhook-timeout", "0s", "--webhook-success-status", "3xx", "--store", "dir:/x"},
-			[]string{"--label)", "POD_NAME and POD_UID", "--webhook-url)", "--webhook-timeout", "--webhook-success-status)", "--store dir:/x"},
+			[]string{"--label \"a/b/c\"", "POD_NAME and POD_UID", "--webhook-url \"ftp://x\"", "--webhook-timeout", "--webhook-success-status \"3xx\"", "--store dir:/x: want kube, as there is no API server for a label"},
 		},
 		"Events without an API server": {[]string{"--events", "--store", "dir:/x"}, []string{"--store dir:/x"}},
 		"a toggle":                     {[]string{"--events=yes"}, []string{"--events"}},

@@ -16,7 +16,7 @@ var ofService = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PO
 const mostMisspelt = 3
 
 // warnOfUnknown warns about each variable of the environment that is named as an option's is, and belongs to none: it was
-// most likely meant for one. Its value is not told.
+// most likely meant for one. Its value is not logged.
 func warnOfUnknown(log *slog.Logger, environment []string) {
 	for _, variable := range environment {
 		name, value, _ := strings.Cut(variable, "=")
@@ -34,7 +34,7 @@ func warnOfUnknown(log *slog.Logger, environment []string) {
 
 // isOption reports whether any command has an option with that variable.
 func isOption(name string) bool {
-	return slices.ContainsFunc(options, func(o option) bool { return o.env() == name })
+	return slices.ContainsFunc(options, func(o *option) bool { return slices.Contains(o.variables(), name) })
 }
 
 // nearest returns the option's variable that is the least number of edits away from name; "" where none is near.

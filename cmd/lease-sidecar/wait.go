@@ -27,15 +27,15 @@ func waitCommand() *cli.Command {
 		Usage: "block until this replica leads, or until any does",
 		Description: "Asks the sidecar of this pod, and waits for it where it is not up yet. Exit code 0 once it is so, 1 when the time is\n" +
 			"over. What was true then may end at any time: watch the signal, or guard your writes with the token.",
-		Flags:  pick("for", "timeout", "http-address"),
+		Flags:  flags(forFlag, timeoutFlag, httpAddressFlag),
 		Action: wait,
 	}
 }
 
 func wait(c *cli.Context) error {
-	a := answers{&faults{}, c}
-	what := a.choice("for", "leader", "elected")
-	timeout := a.duration("timeout")
+	a := answersOf(c)
+	what := a.choice(forFlag)
+	timeout := a.duration(timeoutFlag)
 	sidecar := a.local()
 	if err := a.err(); err != nil {
 		return err

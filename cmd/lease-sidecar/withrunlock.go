@@ -14,10 +14,10 @@ func withRunLockCommand() *cli.Command {
 		Description: "For a workload that closes all descriptors, or leaves processes behind that do: they would lose a lock of their own. It runs\n" +
 			"in the workload's container, as the parent of the command: it passes process signals on and ends with the command's\n" +
 			"status. The sidecar must have started, as it makes the lock's file.",
-		Flags: pick("signal-dir"),
+		Flags: flags(signalDirFlag),
 		Action: func(c *cli.Context) error {
-			a := answers{&faults{}, c}
-			dir, command := a.text("signal-dir"), a.command()
+			a := answersOf(c)
+			dir, command := a.text(signalDirFlag), a.command()
 			if dir == "" {
 				a.addf("--signal-dir \"\": where is the run lock? Give the directory that the sidecar has as its --signal-dir")
 			}

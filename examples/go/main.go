@@ -52,12 +52,12 @@ func main() {
 }
 
 func (w *worker) run(ctx context.Context) {
-	told := "unknown"
+	last := "unknown"
 	for unit := 1; ctx.Err() == nil; {
 		token := w.term(ctx)
-		if token != told {
-			w.tell(ctx, token)
-			told = token
+		if token != last {
+			w.change(ctx, token)
+			last = token
 		}
 		if token != "" {
 			work(token, unit)
@@ -72,7 +72,8 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-func (w *worker) tell(ctx context.Context, token string) {
+// change begins or ends a term.
+func (w *worker) change(ctx context.Context, token string) {
 	if token != "" {
 		w.hold()
 		fmt.Println("leading token=" + token)
@@ -88,7 +89,7 @@ func (w *worker) tell(ctx context.Context, token string) {
 }
 
 // hold takes the run lock, by which the sidecar sees this worker at work, and its end, however it ends. Without it the
-// sidecar goes by what it is told.
+// sidecar relies on POST /drained.
 func (w *worker) hold() {
 	if w.dir == "" || w.lock != nil {
 		return
@@ -154,7 +155,7 @@ func (w *worker) ask(ctx context.Context, method, path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(answer.Body, leadership.DocumentMax))
 }
 
-// follow calls for a look at each event, until ctx ends. Events only hasten: without them the loop looks by itself.
+// follow asks for a look at each event, until ctx ends. Events only make it faster: without them the loop looks by itself.
 func (w *worker) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		w.stream(ctx)
@@ -181,7 +182,7 @@ func (w *worker) stream(ctx context.Context) {
 		}
 		select {
 		case w.news <- struct{}{}:
-		default: // a look is called for already
+		default: // a look has been asked for already
 		}
 	}
 }

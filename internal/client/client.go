@@ -33,7 +33,7 @@ const eventMax = 2 * leadership.DocumentMax
 var ErrOtherPod = errors.New("the sidecar of another pod answered")
 
 // Sidecar is the sidecar at one address. Its methods may be called from several goroutines at once. Their errors name the
-// address, and say what to do.
+// address, and say what to do where that is known.
 type Sidecar struct {
 	http    *http.Client
 	base    string
@@ -196,7 +196,7 @@ func (s *Sidecar) Follow(ctx context.Context, each func(leadership.Leadership) e
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return s.strange(fmt.Errorf("status %d to a request for events", response.StatusCode))
+		return fmt.Errorf("ask the sidecar at %s for events: status %d", s.address, response.StatusCode)
 	}
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(nil, eventMax)

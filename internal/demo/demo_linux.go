@@ -1,3 +1,13 @@
+// Package demo runs an election on this machine with no cluster: three real sidecars, each beside a toy workload, on
+// one directory store. It moves leadership in several ways, planned and by faults, and a witness with one clock watches
+// what every workload sees.
+//
+// It promises a verdict that rests on what was seen: the time during which two replicas saw "leader", or were at work, at
+// once. A look each few milliseconds can miss an overlap shorter than that; what it counts did happen.
+//
+//	steps ──signals, step-down──▶ replica (sidecar + toy) ──files, HTTP, work──▶ witness ──▶ view, verdict
+//
+// The package is for Linux.
 package demo
 
 import (
@@ -14,46 +24,67 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// Config says how to show the play.
+// Config says how to show the demo.
 type Config struct {
 	// Self is the program to run as sidecar and as toy: this one.
 	Self string
-	// Out takes the show: a live table where Live is set, else plain lines.
+	// Out takes the output: a live table where Live is set, else plain lines.
 	Out  io.Writer
 	Live bool
 	// Colour allows colours in the live table.
 	Colour bool
 
-	patience time.Duration // with a move that does not come; 0 is enough for a slow machine
+	moveTimeout time.Duration // how long a move is waited for; 0: long enough for a slow machine
 }
 
 // replicaNames are three, as many as a workload that matters has.
 var replicaNames = []string{"toy-a", "toy-b", "toy-c"}
 
-// play is one performance.
-type play struct {
-	replicas []*replica
-	witness  *witness
-	clock    bootclock.System
-	show     show
-	moves    []move
-	patience time.Duration
+// demo is one run.
+type demo struct {
+	replicas    []*replica
+	witness     *witness
+	clock       bootclock.System
+	view        view
+	moves       []move
+	moveTimeout time.Duration
 }
 
-// show is how the audience sees the play.
-type show interface {
+// view shows the user what happens.
+type view interface {
 	// announce says what is about to be done, to whom.
 	announce(how, whom string)
 	// moved shows a move that has happened.
 	moved(move)
-	// run keeps the show going until ctx ends; it may do nothing.
+	// run keeps the view up to date until ctx ends; it may do nothing.
 	run(ctx context.Context, w *witness)
-	// end closes the show with the verdict.
+	// end closes the view with the verdict.
 	end(verdict, []move)
 }
 
-// Run plays all scenes. It returns an error where two replicas were told that they lead, or were at work, at once,
-// where a move did not happen, and where ctx ended the play early. Every process that it started has been reaped,
+// lines is the view for logs and pipes: a line at a time.
+type lines struct{ out io.Writer }
+
+func (v lines) announce(how, whom string) {
+	fmt.Fprintf(v.out, "now: %s (%s)\n", how, whom)
+}
+
+func (v lines) moved(m move) {
+	fmt.Fprintf(v.out, "  %s -> %s in %s; no leader for %s", m.from, m.to, rounded(m.took), rounded(m.alone))
+	if m.remark != "" {
+		fmt.Fprintf(v.out, "; %s", m.remark)
+	}
+	fmt.Fprintln(v.out)
+}
+
+func (v lines) run(context.Context, *witness) {}
+
+func (v lines) end(result verdict, moves []move) {
+	fmt.Fprintln(v.out, result.sentence(len(moves)))
+}
+
+// Run runs all steps. It returns an error where two replicas saw that they lead, or were at work, at once, where a move did
+// not happen, and where ctx ended the run early. Every process that it started has been reaped,
 // and its directory is gone, when it returns.
 func Run(ctx context.Context, cfg Config) (err error) {
 	root, err := os.MkdirTemp("", "lease-sidecar-demo-")
@@ -64,95 +95,95 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := os.Mkdir(filepath.Join(root, "store"), 0o755); err != nil {
 		return fmt.Errorf("make the demo's store: %w", err)
 	}
-	p, err := newPlay(cfg, root)
+	d, err := newDemo(cfg, root)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		failed := err != nil && ctx.Err() == nil
-		err = errors.Join(err, p.close())
+		err = errors.Join(err, d.close())
 		if failed {
-			p.showLogs(cfg.Out)
+			d.showLogs(cfg.Out)
 		}
 	}()
-	return p.run(ctx)
+	return d.run(ctx)
 }
 
-func newPlay(cfg Config, root string) (*play, error) {
-	p := &play{show: plain{out: cfg.Out}, patience: cmp.Or(cfg.patience, moveTime)}
+func newDemo(cfg Config, root string) (*demo, error) {
+	d := &demo{view: lines{out: cfg.Out}, moveTimeout: cmp.Or(cfg.moveTimeout, moveTime)}
 	for _, name := range replicaNames {
 		r, err := newReplica(name, root, cfg.Self)
 		if err != nil {
-			return nil, errors.Join(err, p.close())
+			return nil, errors.Join(err, d.close())
 		}
-		p.replicas = append(p.replicas, r)
+		d.replicas = append(d.replicas, r)
 	}
-	p.witness = newWitness(p.replicas)
+	d.witness = newWitness(d.replicas)
 	if cfg.Live {
-		p.show = newScreen(cfg.Out, cfg.Colour, replicaNames)
+		d.view = newScreen(cfg.Out, cfg.Colour, replicaNames)
 	}
-	return p, nil
+	return d, nil
 }
 
-// run plays beside the witness and the show, and joins both.
-func (p *play) run(ctx context.Context) error {
+// run runs the steps beside the witness and the view, and joins both.
+func (d *demo) run(ctx context.Context) error {
 	watching, done := context.WithCancel(ctx)
 	var others sync.WaitGroup
-	others.Go(func() { p.witness.watch(watching) })
-	others.Go(func() { p.show.run(watching, p.witness) })
-	err := p.performAll(ctx)
+	others.Go(func() { d.witness.watch(watching) })
+	others.Go(func() { d.view.run(watching, d.witness) })
+	err := d.runSteps(ctx)
 	done()
 	others.Wait()
 
-	v := p.witness.verdict()
-	p.show.end(v, p.moves)
+	v := d.witness.verdict()
+	d.view.end(v, d.moves)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return errors.Join(err, v.err())
 }
 
-func (p *play) performAll(ctx context.Context) error {
-	began := p.clock.Now()
-	for _, r := range p.replicas {
+func (d *demo) runSteps(ctx context.Context) error {
+	began := d.clock.Now()
+	for _, r := range d.replicas {
 		if err := r.start(); err != nil {
 			return err
 		}
 	}
-	p.announce("three replicas start", "all")
-	if err := p.first(ctx, began); err != nil {
+	d.announce("three replicas start", "all")
+	if err := d.first(ctx, began); err != nil {
 		return fmt.Errorf("first election: %w", err)
 	}
-	for _, s := range scenes {
-		p.awaitAll(ctx)
-		pause(ctx, breath)
-		if err := p.perform(ctx, s); err != nil {
+	for _, s := range steps {
+		d.awaitAll(ctx)
+		_ = bootclock.Sleep(ctx, d.clock, stepPause) // an error shows below
+		if err := d.runStep(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.how, err)
 		}
 	}
-	pause(ctx, breath)
+	_ = bootclock.Sleep(ctx, d.clock, stepPause) // an error shows below
 	return ctx.Err()
 }
 
-func (p *play) announce(how, whom string) { p.show.announce(how, whom) }
+func (d *demo) announce(how, whom string) { d.view.announce(how, whom) }
 
-func (p *play) moved(m move) {
-	p.moves = append(p.moves, m)
-	p.show.moved(m)
+func (d *demo) moved(m move) {
+	d.moves = append(d.moves, m)
+	d.view.moved(m)
 }
 
-func (p *play) close() error {
+func (d *demo) close() error {
 	var faults []error
-	for _, r := range p.replicas {
+	for _, r := range d.replicas {
 		faults = append(faults, r.close())
 	}
 	return errors.Join(faults...)
 }
 
-// showLogs prints the end of each sidecar's log, for a play that went wrong.
-func (p *play) showLogs(out io.Writer) {
+// showLogs prints the end of each sidecar's log, for a run that went wrong.
+func (d *demo) showLogs(out io.Writer) {
 	const tail = 2000
-	for _, r := range p.replicas {
+	for _, r := range d.replicas {
 		text, err := os.ReadFile(r.log.Name())
 		if err != nil {
 			continue
@@ -161,7 +192,7 @@ func (p *play) showLogs(out io.Writer) {
 	}
 }
 
-// rounded makes a time pleasant to read: milliseconds below a second, hundredths above.
+// rounded makes a time easy to read: milliseconds below a second, hundredths above.
 func rounded(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())

@@ -18,7 +18,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// condition is what the audience is told of a sidecar.
+// condition is what the user sees of a sidecar.
 type condition string
 
 const (
@@ -52,7 +52,7 @@ type replica struct {
 	work      track
 }
 
-// process is a child and the word that it has been reaped.
+// process is a child process; done is closed once it has been reaped.
 type process struct {
 	command *exec.Cmd
 	done    chan struct{}
@@ -87,7 +87,7 @@ func (r *replica) start() error {
 }
 
 func (r *replica) startSidecar() error {
-	// Only what is named here reaches the sidecar: no variable of the audience's shell may change the play.
+	// Only what is named here reaches the sidecar: no variable of the user's shell may change the demo.
 	p, err := r.spawn(nil, "run", "--store", "dir:"+r.store, "--namespace", "demo", "--prefix", "demo",
 		"--workload", "deployment/toy", "--identity", r.name, "--lease-duration", leaseDuration.String(),
 		"--signal-dir", r.dir, "--http-address", r.address, "--probe-address", "off", "--log-format", "text")
@@ -131,7 +131,7 @@ func (r *replica) spawn(stdout *os.File, args ...string) (*process, error) {
 	if stdout == nil {
 		command.Stdout = r.log
 	}
-	// A group of its own keeps the audience's Ctrl-C from it; and nothing outlives the play.
+	// A group of its own keeps the user's Ctrl-C from it, and the kernel kills it when the demo ends.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		return nil, err
@@ -180,10 +180,10 @@ func (r *replica) signal(sig syscall.Signal, becomes condition) error {
 // stopToy ends the toy in good order and waits for it.
 func (r *replica) stopToy() { r.toyProcess().stop() }
 
-// stopSidecar tells the sidecar to end, and returns when it was told so: the handover counts from there.
-func (r *replica) stopSidecar() (told bootclock.Instant, err error) {
-	told = bootclock.System{}.Now()
-	return told, r.signal(syscall.SIGTERM, stopped)
+// stopSidecar sends SIGTERM to the sidecar, and returns when: the handover counts from there.
+func (r *replica) stopSidecar() (at bootclock.Instant, err error) {
+	at = bootclock.System{}.Now()
+	return at, r.signal(syscall.SIGTERM, stopped)
 }
 
 // awaitSidecar waits for the sidecar's end.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 const (
@@ -16,7 +18,8 @@ const (
 	cells = 56
 )
 
-// screen is the live table. It draws over itself from where the cursor stood, and leaves the last picture there.
+// screen is the view for a terminal: a live table. It draws over itself from where the cursor stood, and leaves the last
+// picture there.
 type screen struct {
 	out    io.Writer
 	colour bool
@@ -64,7 +67,7 @@ func (s *screen) run(ctx context.Context, w *witness) {
 		s.advance(turn%int(cell/redrawEvery) == 0)
 		s.draw()
 		s.mu.Unlock()
-		pause(ctx, redrawEvery)
+		_ = bootclock.Sleep(ctx, bootclock.System{}, redrawEvery) // an error ends the loop
 	}
 }
 
@@ -74,7 +77,7 @@ func (s *screen) end(v verdict, moves []move) {
 	s.now = "the end"
 	s.draw()
 	style := green
-	if v.told > 0 || v.work > 0 || len(moves) != len(scenes)+1 {
+	if v.led > 0 || v.work > 0 || len(moves) != len(steps)+1 {
 		style = red
 	}
 	fmt.Fprintf(s.out, "\n  %s\n", s.paint(style, v.sentence(len(moves))))
@@ -135,7 +138,7 @@ func (s *screen) picture() []string {
 		fmt.Sprintf("  %s   three replicas, one Lease of %s, no cluster%*s",
 			s.paint(bold, "lease-sidecar demo"), leaseDuration, 14, clock(time.Since(s.began))),
 		"",
-		s.paint(dim, fmt.Sprintf("  %-8s %-9s %-9s %7s %9s %9s", "REPLICA", "SIDECAR", "TOLD", "TOKEN", "VALID FOR", "WORK")),
+		s.paint(dim, fmt.Sprintf("  %-8s %-9s %-9s %7s %9s %9s", "REPLICA", "SIDECAR", "ROLE", "TOKEN", "VALID FOR", "WORK")),
 	}
 	for i, name := range s.names {
 		lines = append(lines, s.row(name, s.sights[i]))
@@ -145,7 +148,7 @@ func (s *screen) picture() []string {
 		lines = append(lines, fmt.Sprintf("  %-8s %s", name, s.timeline(s.timelines[i])))
 	}
 	lines = append(lines, "", "  "+s.paint(bold, "now: "+s.now), "",
-		s.paint(dim, fmt.Sprintf("  %-31s %-15s %8s  %s", "MOVE", "", "TOOK", "NOBODY WAS TOLD FOR")))
+		s.paint(dim, fmt.Sprintf("  %-31s %-15s %8s  %s", "MOVE", "", "TOOK", "NO LEADER FOR")))
 	for _, m := range s.moves {
 		lines = append(lines, fmt.Sprintf("  %-31s %-15s %8s  %s", m.how, m.from+" → "+m.to, rounded(m.took), rounded(m.alone)))
 		if m.remark != "" {
@@ -156,11 +159,11 @@ func (s *screen) picture() []string {
 }
 
 func (s *screen) row(name string, v sight) string {
-	told, left := "standby", ""
+	role, left := "standby", ""
 	style := plainStyle
 	switch {
 	case v.leads:
-		told, left, style = "leader", fmt.Sprintf("%.1f s", v.left.Seconds()), green
+		role, left, style = "leader", fmt.Sprintf("%.1f s", v.left.Seconds()), green
 	case v.condition == frozen || v.condition == killed:
 		style = red
 	}
@@ -168,7 +171,7 @@ func (s *screen) row(name string, v sight) string {
 	if v.work.Working {
 		work = "» " + work
 	}
-	return s.paint(style, fmt.Sprintf("  %-8s %-9s %-9s %7s %9s %9s", name, v.condition, told, v.token, left, work))
+	return s.paint(style, fmt.Sprintf("  %-8s %-9s %-9s %7s %9s %9s", name, v.condition, role, v.token, left, work))
 }
 
 // timeline paints runs of one mark at a time.

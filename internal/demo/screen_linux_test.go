@@ -81,7 +81,7 @@ func TestColourOnlyWhereWanted(t *testing.T) {
 }
 
 func TestVerdict(t *testing.T) {
-	for _, v := range []verdict{{told: 1}, {work: 1}} {
+	for _, v := range []verdict{{led: 1}, {work: 1}} {
 		if v.err() == nil {
 			t.Errorf("%+v passes", v)
 		}

@@ -16,7 +16,7 @@ const (
 	workUnit = 5 * time.Millisecond
 	// idleLook is how often it looks while it has nothing to do.
 	idleLook = 2 * time.Millisecond
-	// drainedTime bounds the telling that it has stopped.
+	// drainedTime bounds the report that it has stopped.
 	drainedTime = time.Second
 )
 
@@ -33,7 +33,7 @@ type workReport struct {
 type Toy struct {
 	// Dir is the signal directory.
 	Dir string
-	// Drained tells the sidecar that the work has stopped.
+	// Drained reports to the sidecar that the work has stopped.
 	Drained func(context.Context) error
 	// Out takes a report, a line each.
 	Out io.Writer
@@ -48,19 +48,19 @@ func (t Toy) Run(ctx context.Context) error {
 			if err := t.rest(ctx, &r); err != nil {
 				return err
 			}
-			pause(ctx, idleLook)
+			_ = bootclock.Sleep(ctx, bootclock.System{}, idleLook) // an error ends the loop
 			continue
 		}
 		r.At, r.Working, r.Token, r.Units = bootclock.System{}.Now(), true, l.Token, r.Units+1
 		if err := t.report(r); err != nil {
 			return err
 		}
-		pause(ctx, workUnit) // the work itself
+		_ = bootclock.Sleep(ctx, bootclock.System{}, workUnit) // the work itself
 	}
 	return t.rest(context.WithoutCancel(ctx), &r)
 }
 
-// rest stops the work, if there is any, and then says so: in this order, as the sidecar may let go at once.
+// rest stops the work, if there is any, and then reports it: in this order, because the sidecar may release at once.
 func (t Toy) rest(ctx context.Context, r *workReport) error {
 	if !r.Working {
 		return nil
@@ -84,14 +84,4 @@ func (t Toy) report(r workReport) error {
 		return fmt.Errorf("report the toy's work: %w", err)
 	}
 	return nil
-}
-
-// pause sleeps for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

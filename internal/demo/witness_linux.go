@@ -22,8 +22,8 @@ type sight struct {
 	condition
 }
 
-// witness looks at what every workload is told, by its file and over HTTP, as a reader who honours the deadline
-// would take it, all on one clock.
+// witness looks at what every workload sees, by its file and over HTTP, as a reader that honours the deadline, all on one
+// clock.
 type witness struct {
 	replicas []*replica
 	clock    bootclock.System
@@ -68,7 +68,7 @@ func (w *witness) watch(ctx context.Context) {
 func (w *witness) each(ctx context.Context, look func()) {
 	for ctx.Err() == nil {
 		look()
-		pause(ctx, lookEvery)
+		_ = bootclock.Sleep(ctx, w.clock, lookEvery) // an error ends the loop
 	}
 }
 
@@ -121,8 +121,8 @@ func (w *witness) leader() (int, span) {
 	return -1, span{}
 }
 
-// toldLast returns when replica i was last told that it leads, by any reader.
-func (w *witness) toldLast(i int) bootclock.Instant {
+// lastLed returns when replica i last saw that it leads, by any reader.
+func (w *witness) lastLed(i int) bootclock.Instant {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	file, _ := w.file[i].last()
@@ -130,31 +130,37 @@ func (w *witness) toldLast(i int) bootclock.Instant {
 	return max(file.to, overHTTP.to)
 }
 
-// verdict is what the witness has to say in the end.
+// verdict is what the witness has found in the end.
 type verdict struct {
 	looks int
-	// told and work are for how long two replicas at once were told "leader", and were at work.
-	told, work time.Duration
+	// led and work are for how long two replicas at once saw "leader", and were at work.
+	led, work time.Duration
 }
 
-// err returns what was seen and must never be.
+// sentence is the verdict in plain text.
+func (v verdict) sentence(moves int) string {
+	return fmt.Sprintf("%d of %d moves, %d looks: two led at once for %s, two worked at once for %s",
+		moves, len(steps)+1, v.looks, rounded(v.led), rounded(v.work))
+}
+
+// err returns an error for what must never be seen.
 func (v verdict) err() error {
-	if v.told == 0 && v.work == 0 {
+	if v.led == 0 && v.work == 0 {
 		return nil
 	}
-	return fmt.Errorf("two led at once: told for %s, at work for %s", v.told, v.work)
+	return fmt.Errorf("two led at once for %s, and worked at once for %s", v.led, v.work)
 }
 
 func (w *witness) verdict() verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	told, work := make([][]*track, len(w.replicas)), make([][]*track, len(w.replicas))
+	led, work := make([][]*track, len(w.replicas)), make([][]*track, len(w.replicas))
 	for i, r := range w.replicas {
-		told[i] = []*track{&w.file[i], &w.http[i]}
+		led[i] = []*track{&w.file[i], &w.http[i]}
 		r.mu.Lock()
 		worked := track{spans: append([]span(nil), r.work.spans...)}
 		r.mu.Unlock()
 		work[i] = []*track{&worked}
 	}
-	return verdict{looks: w.looks, told: overlap(told), work: overlap(work)}
+	return verdict{looks: w.looks, led: overlap(led), work: overlap(work)}
 }

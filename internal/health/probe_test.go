@@ -124,7 +124,7 @@ func TestConfigFaults(t *testing.T) {
 			var got []string
 			if all, ok := errors.AsType[*multierror.Error](quickConfig(c.change).Validate()); ok {
 				for _, err := range all.Errors {
-					if _, ok := err.(*field.Error); !ok {
+					if _, ok := errors.AsType[*field.Error](err); !ok {
 						t.Errorf("%v is no field error", err)
 					}
 					got = append(got, err.Error())

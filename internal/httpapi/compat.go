@@ -42,12 +42,7 @@ type naisName struct {
 }
 
 func (c WorkloadConfig) nais(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.Marshal(c.Feed.nais(now(c.Election, c.Clock)))
-	if err != nil {
-		fail(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	reply(w, http.StatusOK, contentJSON, body)
+	replyExact(w, c.Feed.nais(now(c.Election, c.Clock)))
 }
 
 // nais returns the document of nais's elector for l: its last update is when the leader's name last changed here.

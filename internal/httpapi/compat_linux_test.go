@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -28,22 +27,11 @@ func reference(name string) http.Handler {
 	})
 }
 
-// served serves a handler by a Listener until the test ends.
-func served(t *testing.T, h http.Handler) (address string) {
+// served serves a handler until the test ends, and returns its address.
+func served(t *testing.T, h http.Handler) string {
 	t.Helper()
-	l, err := Listen("127.0.0.1:0", quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- l.Serve(ctx, h) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	l := listen(t, "127.0.0.1:0")
+	serve(t, l, h)
 	return l.Addrs()[0]
 }
 

@@ -62,15 +62,15 @@ func TestOrdersComeFromThisMachineOnly(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, path := range []string{"/step-down", "/drained", "/quitquitquit"} {
-				d := newFixture(true)
-				if d.election.now = leadershiptest.Leading(d.clock, "5"); path == "/drained" {
-					d.election.now = leadershiptest.Draining(d.clock)
+				f := newFixture(true)
+				if f.election.now = leadershiptest.Leading(f.clock, "5"); path == "/drained" {
+					f.election.now = leadershiptest.Draining(f.clock)
 				}
-				w := d.ask(t, "POST", path, c.change)
+				w := f.ask(t, "POST", path, c.change)
 				if w.Code != c.want {
 					t.Errorf("POST %s: %d %s, want %d", path, w.Code, w.Body, c.want)
 				}
-				if acted := len(d.election.ordered) + d.quits + len(d.reports); c.want != 202 && acted != 0 {
+				if acted := len(f.election.ordered) + f.quits + len(f.reports); c.want != 202 && acted != 0 {
 					t.Errorf("POST %s was refused and done", path)
 				}
 			}
@@ -93,13 +93,13 @@ func TestHostOfAnOrder(t *testing.T) {
 		"localhost.evil.example": false, "127.0.0.1.evil.example:4040": false, "evil.example:127": false,
 		"localhost@evil.example": false, "[2001:db8::1]": false, "2130706433": false, "169.254.169.254": false,
 	} {
-		d := newFixture(true)
-		d.election.now = leadershiptest.Leading(d.clock, "5")
-		w := d.ask(t, "POST", "/step-down", func(r *http.Request) { r.Host = host })
+		f := newFixture(true)
+		f.election.now = leadershiptest.Leading(f.clock, "5")
+		w := f.ask(t, "POST", "/step-down", func(r *http.Request) { r.Host = host })
 		if got := w.Code == 202; got != want {
 			t.Errorf("Host %q: %d %s, want it taken: %v", host, w.Code, w.Body, want)
 		}
-		if read := d.ask(t, "GET", "/leader", func(r *http.Request) { r.Host = host }); read.Code != 200 {
+		if read := f.ask(t, "GET", "/leader", func(r *http.Request) { r.Host = host }); read.Code != 200 {
 			t.Errorf("Host %q: GET /leader answers %d, want 200: reading is open", host, read.Code)
 		}
 	}

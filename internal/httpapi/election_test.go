@@ -1,3 +1,5 @@
+//go:build linux
+
 package httpapi
 
 import (
@@ -65,7 +67,7 @@ func start(t *testing.T, backend *memory.Backend, name string) *replica {
 	running.Go(func() {
 		defer close(r.ended)
 		err := r.elector.Run(ctx, elector.Outputs{
-			Publish:  func(l leadership.Leadership) { waiter.Heard(l); fanOut.Publish(l) },
+			Publish:  func(l leadership.Leadership) { waiter.Observe(l); fanOut.Publish(l) },
 			StopWait: waiter.Wait,
 		})
 		if err != nil {

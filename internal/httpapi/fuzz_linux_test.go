@@ -34,27 +34,27 @@ type sentConn struct {
 	closed   chan struct{}
 }
 
-func (l *sentConn) Read(b []byte) (int, error) { return l.sends.Read(b) }
+func (c *sentConn) Read(b []byte) (int, error) { return c.sends.Read(b) }
 
-func (l *sentConn) Write(b []byte) (int, error) {
-	if l.gone.Load() {
+func (c *sentConn) Write(b []byte) (int, error) {
+	if c.gone.Load() {
 		return 0, net.ErrClosed
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.answered.Write(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answered.Write(b)
 }
 
-func (l *sentConn) Close() error {
-	l.once.Do(func() { close(l.closed) })
+func (c *sentConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
 	return nil
 }
 
-func (l *sentConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
-func (l *sentConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
-func (l *sentConn) SetDeadline(time.Time) error      { return nil }
-func (l *sentConn) SetReadDeadline(time.Time) error  { return nil }
-func (l *sentConn) SetWriteDeadline(time.Time) error { return nil }
+func (c *sentConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (c *sentConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (c *sentConn) SetDeadline(time.Time) error      { return nil }
+func (c *sentConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *sentConn) SetWriteDeadline(time.Time) error { return nil }
 
 // surface is a handler behind the server that the sidecar runs, and what that server logs.
 type surface struct {

@@ -58,6 +58,16 @@ func reply(w http.ResponseWriter, status int, contentType string, body []byte) {
 	_, _ = w.Write(body) // a client that has gone needs no answer
 }
 
+// replyExact sends a document as another sidecar prints it: status 200, and no byte more than the JSON.
+func replyExact(w http.ResponseWriter, document any) {
+	body, err := json.Marshal(document)
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	reply(w, http.StatusOK, contentJSON, body)
+}
+
 func replyJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {

@@ -81,12 +81,7 @@ func NewWorkloadHandler(c WorkloadConfig) http.Handler {
 
 // name answers as the classic leader-elector sidecar did, to the byte.
 func (c WorkloadConfig) name(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.Marshal(classicName{now(c.Election, c.Clock).Leader})
-	if err != nil {
-		fail(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	reply(w, http.StatusOK, contentJSON, body)
+	replyExact(w, classicName{now(c.Election, c.Clock).Leader})
 }
 
 // stepDown answers 202 only where the election has taken the order.

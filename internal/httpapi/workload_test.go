@@ -16,7 +16,7 @@ import (
 )
 
 func TestLeaderIsJudgedAtTheRequest(t *testing.T) {
-	d := newFixture(true)
+	f := newFixture(true)
 	for _, c := range []struct {
 		name   string
 		now    leadership.Leadership
@@ -24,23 +24,23 @@ func TestLeaderIsJudgedAtTheRequest(t *testing.T) {
 		status int
 		body   string
 	}{
-		{"leading", leadershiptest.Leading(d.clock, "48213"), 0, 200, `{"lease":"acme-752b7817f6","namespace":"default","identity":"web-5d9_id",` +
+		{"leading", leadershiptest.Leading(f.clock, "48213"), 0, 200, `{"lease":"acme-752b7817f6","namespace":"default","identity":"web-5d9_id",` +
 			`"isLeader":true,"leader":"web-5d9","token":"48213","transitions":7,"since":"2026-11-22T10:00:00.000Z",` +
 			`"validUntil":"2026-11-22T10:00:10.000Z","validUntilBoottimeNs":"822000000000","bootID":"boot"}`},
-		{"leading for a last nanosecond", leadershiptest.Leading(d.clock, "48213"), 10*time.Second - 1, 200, ""},
-		{"its term over, its loop stuck", leadershiptest.Leading(d.clock, "48213"), 10 * time.Second, 503, `{"lease":"acme-752b7817f6",` +
+		{"leading for a last nanosecond", leadershiptest.Leading(f.clock, "48213"), 10*time.Second - 1, 200, ""},
+		{"its term over, its loop stuck", leadershiptest.Leading(f.clock, "48213"), 10 * time.Second, 503, `{"lease":"acme-752b7817f6",` +
 			`"namespace":"default","identity":"web-5d9_id","isLeader":false,"leader":"","token":"","transitions":7,` +
 			`"since":null,"validUntil":null,"validUntilBoottimeNs":null,"bootID":"boot"}`},
 		{"standing by", leadershiptest.Standby("web-x"), 0, 503, `{"lease":"acme-752b7817f6","namespace":"default",` +
 			`"identity":"web-5d9_id","isLeader":false,"leader":"web-x","token":"","transitions":8,"since":null,` +
 			`"validUntil":null,"validUntilBoottimeNs":null,"bootID":"boot"}`},
-		{"draining", leadershiptest.Draining(d.clock), 0, 503, ""},
+		{"draining", leadershiptest.Draining(f.clock), 0, 503, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d.election.now = c.now
-			d.clock.Advance(c.after)
-			defer d.clock.Advance(-c.after)
-			get, head := d.ask(t, "GET", "/leader"), d.ask(t, "HEAD", "/leader")
+			f.election.now = c.now
+			f.clock.Advance(c.after)
+			defer f.clock.Advance(-c.after)
+			get, head := f.ask(t, "GET", "/leader"), f.ask(t, "HEAD", "/leader")
 			if get.Code != c.status || head.Code != c.status {
 				t.Errorf("GET %d, HEAD %d, want %d", get.Code, head.Code, c.status)
 			}
@@ -59,22 +59,22 @@ func TestLeaderIsJudgedAtTheRequest(t *testing.T) {
 }
 
 func TestClassicAnswerIsTheSameToTheByte(t *testing.T) {
-	d := newFixture(true)
+	f := newFixture(true)
 	for _, c := range []struct {
 		now   leadership.Leadership
 		after time.Duration
 		want  string
 	}{
-		{leadershiptest.Leading(d.clock, "5"), 0, `{"name":"web-5d9"}`},
+		{leadershiptest.Leading(f.clock, "5"), 0, `{"name":"web-5d9"}`},
 		{leadershiptest.Standby("web-x"), 0, `{"name":"web-x"}`},
 		{leadershiptest.Standby(""), 0, `{"name":""}`},
 		{leadershiptest.Standby("a\"b\n"), 0, `{"name":"a\"b\n"}`},
-		{leadershiptest.Leading(d.clock, "5"), 10 * time.Second, `{"name":""}`},
+		{leadershiptest.Leading(f.clock, "5"), 10 * time.Second, `{"name":""}`},
 	} {
-		d.election.now = c.now
-		d.clock.Advance(c.after)
-		w := d.ask(t, "GET", "/")
-		d.clock.Advance(-c.after)
+		f.election.now = c.now
+		f.clock.Advance(c.after)
+		w := f.ask(t, "GET", "/")
+		f.clock.Advance(-c.after)
 		if w.Code != 200 || w.Body.String() != c.want || w.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("GET / with leader %q: %d %q %q, want 200 application/json %q",
 				c.now.Leader, w.Code, w.Header().Get("Content-Type"), w.Body, c.want)
@@ -106,9 +106,9 @@ func TestOrders(t *testing.T) {
 		{"quit, standing by, no step-down", "/quitquitquit", standby, true, 202, "ending"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newFixture(!c.forbidden)
-			d.election.now = c.now
-			w := d.ask(t, "POST", c.path)
+			f := newFixture(!c.forbidden)
+			f.election.now = c.now
+			w := f.ask(t, "POST", c.path)
 			var body map[string]string
 			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
 				t.Errorf("body %q: %v", w.Body, err)
@@ -116,10 +116,10 @@ func TestOrders(t *testing.T) {
 			if w.Code != c.want || !strings.Contains(body["error"]+body["status"], c.says) {
 				t.Errorf("%d %v, want %d and %q", w.Code, body, c.want, c.says)
 			}
-			if got, want := len(d.election.ordered) > 0, c.path == "/step-down" && c.want == 202; got != want {
+			if got, want := len(f.election.ordered) > 0, c.path == "/step-down" && c.want == 202; got != want {
 				t.Errorf("stepped down: %v, want %v", got, want)
 			}
-			if got, want := d.quits > 0, c.path == "/quitquitquit" && c.want == 202; got != want {
+			if got, want := f.quits > 0, c.path == "/quitquitquit" && c.want == 202; got != want {
 				t.Errorf("quit: %v, want %v", got, want)
 			}
 		})
@@ -127,7 +127,7 @@ func TestOrders(t *testing.T) {
 }
 
 func TestUnknownPathsAndMethods(t *testing.T) {
-	d := newFixture(true)
+	f := newFixture(true)
 	for _, c := range []struct {
 		method, path string
 		want         int
@@ -143,7 +143,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"PUT", "/quitquitquit", 405, "POST"},
 		{"GET", "/metrics", 404, ""},
 	} {
-		w := d.ask(t, c.method, c.path)
+		w := f.ask(t, c.method, c.path)
 		if w.Code != c.want || w.Header().Get("Allow") != c.allow {
 			t.Errorf("%s %s: %d, Allow %q, want %d, %q", c.method, c.path, w.Code, w.Header().Get("Allow"), c.want, c.allow)
 		}
@@ -169,15 +169,15 @@ func TestReportNamesItsTerm(t *testing.T) {
 		{"", `token=7`, 400, ""},
 		{"", `{"token":"7"`, 400, ""},
 	} {
-		d := newFixture(true)
-		d.election.now = leadershiptest.Draining(d.clock)
-		w := d.ask(t, "POST", "/drained"+c.query, func(r *http.Request) { setBody(r, c.body) })
+		f := newFixture(true)
+		f.election.now = leadershiptest.Draining(f.clock)
+		w := f.ask(t, "POST", "/drained"+c.query, func(r *http.Request) { setBody(r, c.body) })
 		var want []string
 		if c.want == 202 {
 			want = []string{c.token}
 		}
-		if w.Code != c.want || !slices.Equal(d.reports, want) {
-			t.Errorf("query %q, body %q: %d %s, reported %q; want %d, %q", c.query, c.body, w.Code, w.Body, d.reports, c.want, want)
+		if w.Code != c.want || !slices.Equal(f.reports, want) {
+			t.Errorf("query %q, body %q: %d %s, reported %q; want %d, %q", c.query, c.body, w.Code, w.Body, f.reports, c.want, want)
 		}
 	}
 }

@@ -1,8 +1,11 @@
-// Package killtime says when a workload that was told to stop is killed, where something kills it.
+// Package killtime computes when a workload that has to stop is killed, where something kills it.
 //
 // It promises that a workload of a term dies early enough for no other replica to work beside it: half a kill margin after the
 // last instant until which this replica may hold the Lease (I11). In a planned stop it also has no longer than the stop
-// timeout. It does not promise that what kills is quick: that is what the other half of the margin is for.
+// timeout. It does not promise that the killing is quick: the other half of the margin is for that.
+//
+//	a loss:      last validUntil ── half a margin ──▶ killed
+//	a handover:  begin ── the hold's validUntil + half a margin, at most the stop timeout ──▶ killed
 package killtime
 
 import (
@@ -23,7 +26,7 @@ type Rule struct {
 // After returns when a workload is killed that may work until the instant until.
 func (r Rule) After(until bootclock.Instant) bootclock.Instant { return until.Add(r.KillMargin / 2) }
 
-// Stop is the end of one term's workload. The zero Stop is that of a workload that has not been told to stop.
+// Stop is the end of one term's workload. The zero Stop is that of a workload that does not stop yet.
 type Stop struct {
 	// Began is when it was first to stop; zero: not yet.
 	Began bootclock.Instant
@@ -33,8 +36,8 @@ type Stop struct {
 	planned bool // it stops for a handover, and the hold may still be renewed
 }
 
-// Next returns the stop s as it stands after the level l, which is no leader's, at the instant now. Until is the last
-// validUntil of the term.
+// Next returns the stop that follows s when the leadership l, which is not that of a leader, is published at the instant now.
+// until is the last validUntil of the term.
 //
 // In a planned stop the replica hands over and holds the Lease meanwhile: l carries the hold's validUntil. Each renewal moves
 // the deadline, and when renewals fail the last one stands. A term that was lost without a handover ends by its own last

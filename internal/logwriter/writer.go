@@ -1,7 +1,7 @@
 // Package logwriter keeps a log that nobody reads from stopping the program that writes it.
 //
 // It promises that [Writer.Write] never waits and never fails, whatever becomes of the reader: a full pipe, a closed one, a
-// full disk. It does not promise that every line is read: lines are lost where too many wait, and the reader is told how
+// full disk. It does not promise that every line is read: lines are lost where too many wait, and a line says how
 // many.
 //
 //	slog ──Write──▶ queue (bounded) ──one goroutine──▶ standard error
@@ -35,12 +35,12 @@ type Writer struct {
 	mu     sync.Mutex
 	lines  [][]byte
 	size   int // of lines, in bytes
-	lost   int // lines that the reader has not been told of
+	lost   int // lines that no note has reported yet
 	closed bool
 }
 
-// New returns a Writer to the given one. Note returns the line that tells the reader how many lines were lost; nil: nobody
-// is told.
+// New returns a Writer to the given one. note returns the line that says how many lines were lost; nil: none is
+// written.
 func New(to io.Writer, note func(lines int) []byte) *Writer {
 	w := &Writer{to: to, note: note, wake: make(chan struct{}, 1), last: make(chan struct{}), done: make(chan struct{})}
 	go w.run()
@@ -87,9 +87,9 @@ func (w *Writer) run() {
 		line, lost, closed := w.next()
 		switch {
 		case lost > 0 && w.note != nil && w.write(w.note(lost)):
-			w.told(lost)
+			w.reported(lost)
 		case lost > 0 && w.note != nil && line == nil && closed:
-			return // nobody is there to be told
+			return // nobody reads
 		}
 		if line != nil {
 			if !w.write(line) {
@@ -107,7 +107,7 @@ func (w *Writer) run() {
 	}
 }
 
-// next takes the oldest line, nil where none waits. Lost is the number of lines to tell of before it.
+// next takes the oldest line, nil where none waits. lost is the number of lines to report before it.
 func (w *Writer) next() (line []byte, lost int, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -119,7 +119,8 @@ func (w *Writer) next() (line []byte, lost int, closed bool) {
 	return line, w.lost, w.closed
 }
 
-func (w *Writer) told(lost int) {
+// reported notes that a line has reported so many lost ones.
+func (w *Writer) reported(lost int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lost -= lost
@@ -145,11 +146,6 @@ func (w *Writer) write(line []byte) bool {
 		if n > 0 {
 			pause = firstTry
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-w.last: // one attempt more, with the rest of the time
-			<-timer.C
-		}
+		<-time.After(pause) // Close does not wait for this
 	}
 }

@@ -10,42 +10,42 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Presence is what a sight knows that sees something of the workload come and go: a lock that it holds, a connection that
-// it keeps open. It says Running while that is there, Stopped once it has been there and is gone, and Unknown before.
+// Presence is the state of a sight that sees something of the workload come and go: a lock that the workload holds, a
+// connection that it keeps open. It says Running while that is there, Stopped once it has been there and is gone, and Unknown
+// before.
 //
-// It is there while the workload works, by the workload's own word: so a program that keeps it for its whole life and lives
-// on as a standby is waited for until the stop timeout. Nobody else could tell that from work that takes long to end.
+// By definition the workload has it while it works. A program that keeps it for its whole life and lives on as a standby is
+// waited for until the stop timeout: nothing shows the difference between that and work that takes long to end.
 type Presence struct {
 	clock bootclock.Clock
 	ended func()
 
-	mu       sync.Mutex
-	there    bool
-	seen     bool // it has been there once
-	told     bool // there has been a level
-	level    leadership.Leadership
-	watchers map[int]func()
-	next     int
+	mu         sync.Mutex
+	there      bool
+	seen       bool                   // it has been there once
+	leadership *leadership.Leadership // the newest; nil before the first
+	watchers   map[int]func()
+	next       int
 }
 
-// NewPresence returns a presence of nothing. Ended is called when what was there goes while this replica leads: the
-// workload has crashed. It may be nil.
+// NewPresence returns a presence of nothing. It calls ended when what was there goes while this replica leads: the workload
+// has crashed. ended may be nil.
 func NewPresence(clock bootclock.Clock, ended func()) *Presence {
 	return &Presence{clock: clock, ended: ended, watchers: map[int]func(){}}
 }
 
-// Level takes note of what the workload is told, and reports whether that is news and no mere renewal. Call it before the
-// workload is told. It does not block.
-func (p *Presence) Level(l leadership.Leadership) (news bool) {
+// Observe notes the newest leadership, and reports whether it begins or ends a term, or is the first; a renewal does not. Call
+// it before any signal applies the leadership. It does not block.
+func (p *Presence) Observe(l leadership.Leadership) (transition bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	news = !p.told || !p.level.SameTerm(l)
-	p.told, p.level = true, l
-	return news
+	transition = p.leadership == nil || !p.leadership.SameTerm(l)
+	p.leadership = &l
+	return transition
 }
 
-// Set takes note of what is there now. The caller calls tell, which is never nil, once it holds no lock of its own.
-func (p *Presence) Set(there bool) (tell func()) {
+// Set notes whether it is there now. The caller must call notify, which is never nil, once it holds no lock of its own.
+func (p *Presence) Set(there bool) (notify func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if there == p.there {
@@ -56,7 +56,7 @@ func (p *Presence) Set(there bool) (tell func()) {
 		p.seen = true
 	}
 	concerned := slices.Collect(maps.Values(p.watchers))
-	if !there && p.ended != nil && p.level.At(p.clock.Now()).IsLeader {
+	if !there && p.ended != nil && p.leadership != nil && p.leadership.At(p.clock.Now()).IsLeader {
 		concerned = append(concerned, p.ended)
 	}
 	return func() {
@@ -66,8 +66,7 @@ func (p *Presence) Set(there bool) (tell func()) {
 	}
 }
 
-// Forget takes note that what was there can be seen no more, and may go on: the state is Unknown until [Presence.Set]
-// says more.
+// Forget notes that what was there can be seen no more, and may go on: the state is Unknown until the next [Presence.Set].
 func (p *Presence) Forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +80,7 @@ func (p *Presence) There() bool {
 	return p.there
 }
 
-// State answers as [Sight] wants it.
+// State implements [Sight].
 func (p *Presence) State(bool) State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,13 +93,14 @@ func (p *Presence) State(bool) State {
 	return Unknown
 }
 
-// Watch calls changed after each change, until ctx ends.
+// Watch calls changed at first, as a change just before it has been missed, and after each change, until ctx ends.
 func (p *Presence) Watch(ctx context.Context, changed func()) {
 	p.mu.Lock()
 	mine := p.next
 	p.next++
 	p.watchers[mine] = changed
 	p.mu.Unlock()
+	changed()
 	<-ctx.Done()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,9 +1,13 @@
-// Package sight says what it means to see a workload: running, stopped, or unknown. Whatever can see it (a child process,
+// Package sight defines what it means to see a workload: running, stopped, or unknown. Whatever can see it (a child process,
 // a process by its pidfd, the run lock, a health endpoint, the pod's status) implements [Sight], and package stopwait
 // decides by all of them when a Lease may be released.
 //
 // It promises nothing itself. A [Sight] promises that it says Running only while work may go on, and Stopped only when
 // none can: where it cannot know, it says Unknown, which decides nothing.
+//
+//	child ─┐
+//	run lock ─┼─ Sight: State, Watch ──▶ stopwait ──▶ may the Lease be released?
+//	pod ───┘
 package sight
 
 import (
@@ -41,14 +45,14 @@ func (s State) String() string {
 type Sight interface {
 	// Name is a short constant for the log and the metrics, such as "child".
 	Name() string
-	// State returns what is seen at this moment. It does not block. Ending says that the pod is to end: a process that
-	// would otherwise live on as a standby, and so says nothing while it lives (Unknown), must be gone then (Running until
-	// it is).
+	// State returns what is seen at this moment. It does not block. ending says that the pod is about to end. A sight that
+	// cannot tell a working process from a standby says Unknown while the process lives, but Running if the pod is about
+	// to end: then every process must be gone.
 	State(ending bool) State
 	// Kills reports whether something kills the workload at its deadline. Where it does, a workload that nobody sees
 	// counts as stopped only a kill margin after the deadline.
 	Kills() bool
-	// Watch looks closely until ctx ends, as a handover waits, and calls changed, which does not block, soon after each
-	// change of State. Calls may overlap.
+	// Watch looks closely until ctx ends, while a handover waits, and calls changed, which does not block, soon after each
+	// change of State; it may call it without a change. Calls may overlap.
 	Watch(ctx context.Context, changed func())
 }

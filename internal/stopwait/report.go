@@ -24,15 +24,15 @@ func (e *OtherTermError) Error() string {
 		e.Named, e.Draining)
 }
 
-// reports is what the workload said of its own stop.
+// reports is what the workload reported of its own stop.
 type reports struct {
 	until bootclock.Instant // the latest deadline of a drain in which it reported without naming a term
 	token string            // the term that it named last; "" for none
 }
 
-// Heard takes every level that is published, in order: a report may come before [Waiter.Wait] does, and names the term that
-// was led last.
-func (w *Waiter) Heard(l leadership.Leadership) {
+// Observe takes every leadership that is published, in order. A report may come before [Waiter.Wait] is called, and may name the
+// term that was led last.
+func (w *Waiter) Observe(l leadership.Leadership) {
 	if !l.IsLeader {
 		return
 	}
@@ -41,8 +41,8 @@ func (w *Waiter) Heard(l leadership.Leadership) {
 	w.token, w.fenced = l.Token, false
 }
 
-// Drained takes the workload's word that its work of the term with that token has stopped; "" stands for the term that
-// drains now. l is the leadership at this moment. It returns [ErrNotDraining] when l does not stand in a drain, and an
+// Drained takes the workload's report that its work of the term with that token has stopped; "" stands for the term that
+// drains now. l is the leadership at this moment. It returns [ErrNotDraining] when l is not that of a drain, and an
 // [*OtherTermError] for another term's token: a late report must not count for a later term.
 func (w *Waiter) Drained(l leadership.Leadership, token string) error {
 	if l.IsLeader || l.ValidUntil.IsZero() {
@@ -58,27 +58,28 @@ func (w *Waiter) Drained(l leadership.Leadership, token string) error {
 	default:
 		w.reports.token = token
 	}
-	close(w.news)
-	w.news = make(chan struct{})
+	close(w.reported)
+	w.reported = make(chan struct{})
 	return nil
 }
 
-// heard returns a channel that closes at the next report.
-func (w *Waiter) heard() <-chan struct{} {
+// nextReport returns a channel that closes at the next report.
+func (w *Waiter) nextReport() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.news
+	return w.reported
 }
 
-// word returns when the workload had been told to stop in this drain (zero: not yet), and whether it has reported its stop.
-func (w *Waiter) word(d elector.Drain) (told bootclock.Instant, reported bool) {
+// progress returns when the signals had been applied in this drain (zero: not yet), and whether the workload has reported its
+// stop.
+func (w *Waiter) progress(d elector.Drain) (applied bootclock.Instant, reported bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.applied.token == d.Token {
-		told = w.applied.at
+		applied = w.applied.at
 	}
 	// The deadlines of one candidate rise from term to term, and a drain's are never before the last of its term: a report
 	// without a token, with this drain's deadline or a later one, was made in this drain.
 	unnamed := !d.Until.IsZero() && !w.reports.until.Before(d.Until)
-	return told, unnamed || d.Token != "" && w.reports.token == d.Token
+	return applied, unnamed || d.Token != "" && w.reports.token == d.Token
 }

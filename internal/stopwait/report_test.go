@@ -2,56 +2,21 @@ package stopwait
 
 import (
 	"errors"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
-// handClock is a clock that a test moves by hand.
-type handClock struct {
-	mu  sync.Mutex
-	now bootclock.Instant
-}
-
-func newClock() *handClock { return &handClock{now: 812e9} }
-
-func (c *handClock) Now() bootclock.Instant {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (*handClock) Wall() time.Time { return time.Now() }
-
-func (c *handClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
-
-func (c *handClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// leads is a level of a term that ends 10 s after the clock's time.
-func leads(c bootclock.Clock, token string) leadership.Leadership {
-	return leadership.Leadership{IsLeader: true, Leader: "web-a", Token: token, ValidUntil: c.Now().Add(10 * time.Second)}
-}
-
-// drains is what a level says in a handover whose hold ends 10 s after the clock's time.
-func drains(c bootclock.Clock) leadership.Leadership {
-	l := leads(c, "")
-	l.IsLeader = false
-	return l
-}
-
 func TestReportIsRefusedOutsideADrain(t *testing.T) {
-	clock := newClock()
+	clock := clocktest.NewHand()
 	w := New(Config{Clock: clock, Applied: applyAtOnce, Log: quiet})
-	for name, l := range map[string]leadership.Leadership{"leading": leads(clock, "5"), "standing by": {Leader: "web-x"}} {
+	for name, l := range map[string]leadership.Leadership{"leading": leadershiptest.Leading(clock, "5"), "standing by": leadershiptest.Standby("web-x")} {
 		for _, token := range []string{"", "5"} {
 			if err := w.Drained(l, token); !errors.Is(err, ErrNotDraining) {
 				t.Errorf("%s, token %q: %v, want %v", name, token, err, ErrNotDraining)
@@ -69,20 +34,20 @@ func TestReportBelongsToItsDrain(t *testing.T) {
 	for _, token := range []string{"", "5"} {
 		t.Run("token "+token, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := New(Config{Clock: bubbleClock{}, Applied: applyAtOnce, StopTimeout: 30 * time.Second, Log: quiet})
+				w := New(Config{Clock: clocktest.Bubble{}, Applied: applyAtOnce, StopTimeout: 30 * time.Second, Log: quiet})
 				wait := func(token string, until bootclock.Instant) time.Duration {
 					start := time.Now()
-					w.Wait(t.Context(), elector.Drain{Cause: "test", Began: bubbleClock{}.Now(), Until: until, Token: token})
+					w.Wait(t.Context(), elector.Drain{Cause: "test", Began: clocktest.Bubble{}.Now(), Until: until, Token: token})
 					return time.Since(start)
 				}
 				report := func() {
 					t.Helper()
-					if err := w.Drained(drains(bubbleClock{}), token); err != nil {
+					if err := w.Drained(leadershiptest.Draining(clocktest.Bubble{}), token); err != nil {
 						t.Fatal(err)
 					}
 				}
-				w.Heard(leads(bubbleClock{}, "5"))
-				until := bubbleClock{}.Now().Add(10 * time.Second)
+				w.Observe(leadershiptest.Leading(clocktest.Bubble{}, "5"))
+				until := clocktest.Bubble{}.Now().Add(10 * time.Second)
 				report()
 				for range 2 {
 					if got := wait("5", until); got != 0 {
@@ -92,8 +57,8 @@ func TestReportBelongsToItsDrain(t *testing.T) {
 				time.Sleep(time.Second) // the hold is renewed while the drain goes on, and the workload repeats itself
 				report()
 				time.Sleep(time.Second)
-				w.Heard(leads(bubbleClock{}, "6"))
-				if got := wait("6", bubbleClock{}.Now().Add(10*time.Second)); got != 10*time.Second {
+				w.Observe(leadershiptest.Leading(clocktest.Bubble{}, "6"))
+				if got := wait("6", clocktest.Bubble{}.Now().Add(10*time.Second)); got != 10*time.Second {
 					t.Errorf("waited %s in the next term's drain, want 10s: the report was for the term before", got)
 				}
 			})
@@ -104,10 +69,10 @@ func TestReportBelongsToItsDrain(t *testing.T) {
 // TestLateReportIsForItsOwnTerm: a retry of the last term's report comes in the next term's drain.
 func TestLateReportIsForItsOwnTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := New(Config{Clock: bubbleClock{}, Applied: applyAtOnce, StopTimeout: 30 * time.Second, Log: quiet})
-		w.Heard(leads(bubbleClock{}, "5"))
-		w.Heard(leads(bubbleClock{}, "6"))
-		l := drains(bubbleClock{})
+		w := New(Config{Clock: clocktest.Bubble{}, Applied: applyAtOnce, StopTimeout: 30 * time.Second, Log: quiet})
+		w.Observe(leadershiptest.Leading(clocktest.Bubble{}, "5"))
+		w.Observe(leadershiptest.Leading(clocktest.Bubble{}, "6"))
+		l := leadershiptest.Draining(clocktest.Bubble{})
 		var other *OtherTermError
 		if err := w.Drained(l, "5"); !errors.As(err, &other) || *other != (OtherTermError{"5", "6"}) {
 			t.Errorf("got %v, want that the term 5 is another one than 6", err)
@@ -123,7 +88,7 @@ func TestLateReportIsForItsOwnTerm(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		w.Wait(t.Context(), elector.Drain{Began: bubbleClock{}.Now(), Until: l.ValidUntil, Token: "6"})
+		w.Wait(t.Context(), elector.Drain{Began: clocktest.Bubble{}.Now(), Until: l.ValidUntil, Token: "6"})
 		if got := time.Since(start); got != 2*time.Second {
 			t.Errorf("waited %s, want 2s, to the report for this term", got)
 		}

@@ -42,38 +42,38 @@ func (w *Waiter) look(ending bool) seen {
 	return s
 }
 
-// judge is the rule: running beats everything, then whoever says that it has stopped counts, and the last validUntil that a
-// reader could honour where nobody says anything.
+// judge is the rule. A sight that sees the workload run beats everything. Then a sight, a report or the drain timeout that says it
+// has stopped counts. If nothing does, the last validUntil that a reader could honour counts.
 func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 	s := w.look(d.Terminating)
-	told, reported := w.word(d)
+	applied, reported := w.progress(d)
 	limit, until := d.Began.Add(w.cfg.StopTimeout), d.Until
 	if s.kills {
 		if w.fencedRuns(s) { // each renewal of the hold has moved its kill deadline, up to the stop timeout
-			until = max(until, max(d.Began, told).Add(w.cfg.StopTimeout))
+			until = max(until, max(d.Began, applied).Add(w.cfg.StopTimeout))
 		}
 		limit, until = limit.Add(w.cfg.KillMargin), until.Add(w.cfg.KillMargin)
 	}
-	if len(s.running) > 0 { // nothing below counts against the sight of it
+	if len(s.running) > 0 { // nothing below counts while it is seen to run
 		if !now.Before(limit) {
 			return verdict{outcome: elector.Abandoned, running: s.running}
 		}
 		return verdict{running: s.running, next: limit}
 	}
-	promised := told.Add(w.cfg.DrainTimeout)
+	promised := applied.Add(w.cfg.DrainTimeout)
 	v := verdict{next: until}
 	switch {
-	case !told.IsZero() && s.stopped != "":
+	case !applied.IsZero() && s.stopped != "":
 		v.because = "it was seen to stop (" + s.stopped + ")"
-	case !told.IsZero() && reported:
+	case !applied.IsZero() && reported:
 		v.because = "it reported so"
-	case !told.IsZero() && w.cfg.DrainTimeout > 0 && !now.Before(promised):
+	case !applied.IsZero() && w.cfg.DrainTimeout > 0 && !now.Before(promised):
 		v.because = "the drain timeout is over"
 	case !now.Before(until) && s.kills:
 		v.because = "validUntil and its kill deadline have passed"
 	case !now.Before(until):
 		v.because = "validUntil has passed"
-	case !told.IsZero() && w.cfg.DrainTimeout > 0:
+	case !applied.IsZero() && w.cfg.DrainTimeout > 0:
 		v.next = min(v.next, promised)
 	}
 	if v.because != "" {
@@ -82,9 +82,9 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 	return v
 }
 
-// fencedRuns reports whether the workload that was last led was seen to run, in a drain, by a sight of what kills it, and not
-// seen to have stopped since. Where it was not seen, there is none whose kill deadline a drain could have moved. It holds for
-// the drain of a term that follows without the workload being led anew.
+// fencedRuns reports whether the workload that was last led was seen to run, in a drain, by a sight of what kills it, and has not
+// been seen to stop since. Only then may a drain have moved its kill deadline. The answer also holds for the drain of a further
+// term, if the workload has not been led in between.
 func (w *Waiter) fencedRuns(s seen) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

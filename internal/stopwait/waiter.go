@@ -1,3 +1,14 @@
+// Package stopwait decides when the workload of a leader that hands over counts as stopped, so that its Lease may be
+// released, and when waiting for that is given up.
+//
+// It promises that no release follows while a sight says that the workload runs, nor before the signals that a handover
+// depends on say "not leading", unless the last validUntil that a reader could honour has passed. It does not promise that a
+// workload which nobody sees has stopped: it relies on what the workload reports, on the operator's drain timeout, or on
+// readers that honour validUntil.
+//
+//	elector ── Drain ──▶ Waiter ◀── running, stopped, unknown ── sights
+//	        ◀─ Outcome ──┘   ▲
+//	                         └── POST /drained
 package stopwait
 
 import (
@@ -12,8 +23,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
-// lookAgain is the longest time between two looks at the workload in a drain. Sights say when they change; this is for a
-// change that fell between the first look and the begin of their watch.
+// lookAgain is the longest time between two looks at the workload in a drain. Sights report their changes; this is for a change
+// between the first look and the begin of their watch.
 const lookAgain = time.Second
 
 // Config says what counts as the workload's stop. Clock, Applied and Log are required.
@@ -25,13 +36,13 @@ type Config struct {
 	Applied func(ctx context.Context) error
 	// StopTimeout is how long a workload that is seen to run is waited for, from the begin of the drain.
 	StopTimeout time.Duration
-	// DrainTimeout is the operator's promise that the workload stops within that time of being told; 0: no promise.
+	// DrainTimeout is the operator's promise that the workload stops within that time of the signals; 0: no promise.
 	DrainTimeout time.Duration
 	// KillMargin is the election's: where something kills the workload, it is dead by so long after its deadline.
 	KillMargin time.Duration
 	// Sights are all that can see the workload.
 	Sights []sight.Sight
-	// Abandoned is told of each wait that was given up while the sights with those names saw the workload run. It must
+	// Abandoned is called for each wait that was given up while the sights with those names saw the workload run. It must
 	// not block. May be nil.
 	Abandoned func(d elector.Drain, running []string)
 	// Log takes why a handover went on, or did not.
@@ -42,23 +53,23 @@ type Config struct {
 type Waiter struct {
 	cfg Config
 
-	mu      sync.Mutex
-	token   string        // of the term that drains, or that was led last; "" when neither is known
-	fenced  bool          // something kills the workload, and it was seen to run in a drain since it was last led
-	applied applied       // when the signals of the newest drain were
-	reports reports       // what the workload reported
-	news    chan struct{} // closed, and replaced, at each report
+	mu       sync.Mutex
+	token    string        // of the term that drains, or that was led last; "" when neither is known
+	fenced   bool          // something kills the workload, and it was seen to run in a drain since it was last led
+	applied  applied       // when the signals of the newest drain were
+	reports  reports       // what the workload reported
+	reported chan struct{} // closed, and replaced, at each report
 }
 
-// applied is when the workload of a term had been told to stop.
+// applied is when the signals of a term's drain had been applied.
 type applied struct {
 	token string
 	at    bootclock.Instant // zero: not yet
 }
 
-// New returns a waiter that has heard of nothing yet.
+// New returns a waiter of no term.
 func New(cfg Config) *Waiter {
-	return &Waiter{cfg: cfg, news: make(chan struct{})}
+	return &Waiter{cfg: cfg, reported: make(chan struct{})}
 }
 
 // Wait returns [elector.WorkloadStopped] once the workload counts as stopped, [elector.Abandoned] once a workload that is
@@ -102,12 +113,12 @@ func (w *Waiter) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
 	timer := w.cfg.Clock.NewTimer()
 	defer timer.Stop()
 	for {
-		news := w.heard()
+		reported := w.nextReport()
 		now := w.cfg.Clock.Now()
 		v := w.judge(now, d)
 		switch v.outcome {
 		case elector.WorkloadStopped:
-			w.cfg.Log.Info("the workload counts as stopped", "cause", d.Cause, "because", v.because,
+			w.cfg.Log.Info("the workload counts as stopped", "reason", "WorkloadStopped", "cause", d.Cause, "because", v.because,
 				"waited", now.Sub(d.Began).String())
 			return v.outcome
 		case elector.Abandoned:
@@ -121,15 +132,15 @@ func (w *Waiter) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
 		select {
 		case <-timer.C():
 		case <-changed:
-		case <-news:
+		case <-reported:
 		case <-ctx.Done():
 			return 0
 		}
 	}
 }
 
-// noteApplied notes that the workload of a term has been told to stop. The first time counts: a wait that takes the place
-// of another must not prolong what the operator has promised.
+// noteApplied notes that the signals of a term's drain have been applied. The first time counts: a wait that takes the place of
+// another must not prolong the drain timeout.
 func (w *Waiter) noteApplied(token string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,7 +149,7 @@ func (w *Waiter) noteApplied(token string) {
 	}
 }
 
-// abandon says that a workload which still runs is not waited for any longer.
+// abandon reports that a workload which still runs is not waited for any longer.
 func (w *Waiter) abandon(now bootclock.Instant, d elector.Drain, running []string) {
 	w.cfg.Log.Warn("the workload still runs at the end of the stop timeout: the Lease is neither released nor renewed, and "+
 		"its work may overlap with the next leader's",

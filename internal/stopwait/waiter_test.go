@@ -14,21 +14,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
-
-// bubbleClock is the clock of a synctest bubble.
-type bubbleClock struct{}
-
-func (bubbleClock) Now() bootclock.Instant { return bootclock.Instant(time.Now().UnixNano()) }
-func (bubbleClock) Wall() time.Time        { return time.Now() }
-
-func (c bubbleClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, time.Hour) }
 
 // eye is a sight that sees what its script says: the state from each time after the test's begin on.
 type eye struct {
@@ -85,7 +78,7 @@ func TestRule(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		sights       []*eye
-		applied      time.Duration // when the signals are; never: only when told to end
+		applied      time.Duration // when the signals are; never: only when the wait ends
 		reported     time.Duration // when the workload reports; 0: it does not
 		drainTimeout time.Duration
 		terminating  bool
@@ -120,7 +113,7 @@ func TestRule(t *testing.T) {
 		{name: "reported", reported: 1050 * time.Millisecond, want: 1050 * time.Millisecond, because: "reported"},
 		{name: "reported before the signals are applied", applied: 2 * time.Second, reported: time.Second, want: 2 * time.Second, because: "reported"},
 		{name: "the drain timeout", drainTimeout: 3 * time.Second, want: 3 * time.Second, because: "drain timeout"},
-		{name: "the drain timeout counts from the telling", applied: 4 * time.Second, drainTimeout: 3 * time.Second, want: 7 * time.Second, because: "drain timeout"},
+		{name: "the drain timeout counts from the signals", applied: 4 * time.Second, drainTimeout: 3 * time.Second, want: 7 * time.Second, because: "drain timeout"},
 		{name: "a drain timeout past validUntil", drainTimeout: time.Minute, want: 10 * time.Second, because: "validUntil"},
 		{
 			name:   "a process that lives on as a standby",
@@ -143,7 +136,7 @@ func TestRule(t *testing.T) {
 				}
 				var abandoned [][]string
 				w := New(Config{
-					Clock: bubbleClock{}, StopTimeout: 30 * time.Second, DrainTimeout: c.drainTimeout, KillMargin: 3 * time.Second,
+					Clock: clocktest.Bubble{}, StopTimeout: 30 * time.Second, DrainTimeout: c.drainTimeout, KillMargin: 3 * time.Second,
 					Sights: sights, Log: slog.New(slog.NewTextHandler(&log, nil)),
 					Abandoned: func(_ elector.Drain, running []string) { abandoned = append(abandoned, running) },
 					Applied: func(ctx context.Context) error {
@@ -159,7 +152,7 @@ func TestRule(t *testing.T) {
 						}
 					},
 				})
-				l := drains(bubbleClock{})
+				l := leadershiptest.Draining(clocktest.Bubble{})
 				if c.reported > 0 {
 					time.AfterFunc(c.reported, func() {
 						if err := w.Drained(l, ""); err != nil {
@@ -168,7 +161,7 @@ func TestRule(t *testing.T) {
 					})
 				}
 				got := w.Wait(t.Context(), elector.Drain{
-					Cause: "test", Terminating: c.terminating, Began: bubbleClock{}.Now(), Until: l.ValidUntil, Token: "7",
+					Cause: "test", Terminating: c.terminating, Began: clocktest.Bubble{}.Now(), Until: l.ValidUntil, Token: "7",
 				})
 				want := c.outcome
 				if want == 0 {
@@ -177,11 +170,11 @@ func TestRule(t *testing.T) {
 				if took := time.Since(begin).Truncate(time.Millisecond); got != want || took != c.want {
 					t.Errorf("outcome %d after %s, want %d after %s", got, took, want, c.want)
 				}
-				if words := log.String(); !strings.Contains(words, c.because) || (want == elector.Abandoned) != strings.Contains(words, "reason=DrainAbandoned") {
-					t.Errorf("logged %q, want %q", words, c.because)
+				if got := log.String(); !strings.Contains(got, c.because) || (want == elector.Abandoned) != strings.Contains(got, "reason=DrainAbandoned") {
+					t.Errorf("logged %q, want %q", got, c.because)
 				}
 				if (want == elector.Abandoned) != (len(abandoned) == 1) {
-					t.Errorf("abandoned was told %v", abandoned)
+					t.Errorf("abandoned was called with %v", abandoned)
 				}
 			})
 		})
@@ -190,8 +183,8 @@ func TestRule(t *testing.T) {
 
 func applyAtOnce(context.Context) error { return nil }
 
-// TestWaitIsAskedAnew: when the process is told to terminate, another wait takes the place of the first. The time of the
-// drain's begin stands, and so do the report and the time of the telling.
+// TestWaitIsAskedAnew: when the process is to terminate, another wait takes the place of the first. The time of the drain's
+// begin stands, and so do the report and the time of the signals.
 func TestWaitIsAskedAnew(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -213,14 +206,14 @@ func TestWaitIsAskedAnew(t *testing.T) {
 					e.script[0].sees = running
 				}
 				w := New(Config{
-					Clock: bubbleClock{}, StopTimeout: 30 * time.Second, DrainTimeout: c.drainTimeout, Applied: applyAtOnce,
+					Clock: clocktest.Bubble{}, StopTimeout: 30 * time.Second, DrainTimeout: c.drainTimeout, Applied: applyAtOnce,
 					Sights: []sight.Sight{e}, Log: quiet,
 				})
-				d := elector.Drain{Began: bubbleClock{}.Now(), Until: bubbleClock{}.Now().Add(10 * time.Second), Token: "7"}
+				d := elector.Drain{Began: clocktest.Bubble{}.Now(), Until: clocktest.Bubble{}.Now().Add(10 * time.Second), Token: "7"}
 				first, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				defer cancel()
 				if c.reported {
-					time.AfterFunc(5*time.Second-1, func() { cancel(); _ = w.Drained(drains(bubbleClock{}), "7") })
+					time.AfterFunc(5*time.Second-1, func() { cancel(); _ = w.Drained(leadershiptest.Draining(clocktest.Bubble{}), "7") })
 				}
 				if got := w.Wait(first, d); got != 0 {
 					t.Fatalf("outcome %d of a wait that was called off, want 0", got)
@@ -237,24 +230,24 @@ func TestWaitIsAskedAnew(t *testing.T) {
 
 // TestWaitSeesAJumpOfTheClock: after a suspend the boot clock is far ahead.
 func TestWaitSeesAJumpOfTheClock(t *testing.T) {
-	clock := newClock()
+	clock := clocktest.NewHand()
 	w := New(Config{Clock: clock, Applied: applyAtOnce, StopTimeout: 30 * time.Second, Log: quiet})
-	time.AfterFunc(50*time.Millisecond, func() { clock.advance(time.Hour) })
+	time.AfterFunc(50*time.Millisecond, func() { clock.Advance(time.Hour) })
 	if got := w.Wait(t.Context(), elector.Drain{Began: clock.Now(), Until: clock.Now().Add(time.Minute)}); got != elector.WorkloadStopped {
 		t.Errorf("outcome %d", got)
 	}
 }
 
-// TestSignalsThatFailAreNotApplied: some reader may still be told "leader".
+// TestSignalsThatFailAreNotApplied: some reader may still see "leader".
 func TestSignalsThatFailAreNotApplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		w := New(Config{
-			Clock: bubbleClock{}, StopTimeout: 30 * time.Second, Log: quiet, DrainTimeout: time.Second,
+			Clock: clocktest.Bubble{}, StopTimeout: 30 * time.Second, Log: quiet, DrainTimeout: time.Second,
 			Sights:  []sight.Sight{&eye{name: "child", begin: begin, script: []step{{0, stopped}}}},
 			Applied: func(context.Context) error { return errors.New("the fan-out has ended") },
 		})
-		w.Wait(t.Context(), elector.Drain{Began: bubbleClock{}.Now(), Until: bubbleClock{}.Now().Add(10 * time.Second)})
+		w.Wait(t.Context(), elector.Drain{Began: clocktest.Bubble{}.Now(), Until: clocktest.Bubble{}.Now().Add(10 * time.Second)})
 		if took := time.Since(begin); took != 10*time.Second {
 			t.Errorf("waited %s, want 10s, to the last validUntil", took)
 		}
@@ -277,8 +270,8 @@ func (l *lingering) Watch(ctx context.Context, changed func()) {
 func TestWaitJoinsItsSights(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &lingering{eye: eye{name: "slow", begin: time.Now(), script: []step{{0, stopped}}}}
-		w := New(Config{Clock: bubbleClock{}, Applied: applyAtOnce, Sights: []sight.Sight{slow}, Log: quiet})
-		w.Wait(t.Context(), elector.Drain{Began: bubbleClock{}.Now(), Until: bubbleClock{}.Now().Add(time.Minute)})
+		w := New(Config{Clock: clocktest.Bubble{}, Applied: applyAtOnce, Sights: []sight.Sight{slow}, Log: quiet})
+		w.Wait(t.Context(), elector.Drain{Began: clocktest.Bubble{}.Now(), Until: clocktest.Bubble{}.Now().Add(time.Minute)})
 		if !slow.left {
 			t.Error("the wait has returned, and a sight still looks")
 		}
@@ -299,22 +292,22 @@ func TestBlindInTheDrainThatFollows(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &eye{name: "process", script: []step{{0, running}, {2 * time.Second, unknown}}, kills: true, begin: time.Now()}
 				w := New(Config{
-					Clock: bubbleClock{}, Applied: applyAtOnce, StopTimeout: 30 * time.Second, KillMargin: 3 * time.Second,
+					Clock: clocktest.Bubble{}, Applied: applyAtOnce, StopTimeout: 30 * time.Second, KillMargin: 3 * time.Second,
 					Sights: []sight.Sight{s}, Log: quiet,
 				})
-				l := drains(bubbleClock{})
+				l := leadershiptest.Draining(clocktest.Bubble{})
 				first, end := context.WithTimeout(t.Context(), time.Second)
 				defer end()
-				w.Wait(first, elector.Drain{Began: bubbleClock{}.Now(), Until: l.ValidUntil, Token: "7"})
+				w.Wait(first, elector.Drain{Began: clocktest.Bubble{}.Now(), Until: l.ValidUntil, Token: "7"})
 				time.Sleep(2 * time.Second)
 				if c.led {
 					led := l
 					led.IsLeader, led.Token = true, "8"
-					w.Heard(led)
+					w.Observe(led)
 				}
 				begin := time.Now()
 				w.Wait(t.Context(), elector.Drain{
-					Began: bubbleClock{}.Now(), Until: bubbleClock{}.Now().Add(10 * time.Second), Token: "8",
+					Began: clocktest.Bubble{}.Now(), Until: clocktest.Bubble{}.Now().Add(10 * time.Second), Token: "8",
 				})
 				if took := time.Since(begin).Truncate(time.Millisecond); took != c.want {
 					t.Errorf("waited %s, want %s", took, c.want)

@@ -14,7 +14,7 @@ import (
 const DocumentMax = 16 << 10
 
 // document is the JSON form of a [Leadership]: the same in the file, over HTTP, in events and webhooks. The order
-// of its fields is part of the contract. Pointers tell an absent field from an empty one.
+// of its fields is part of the contract. Pointers distinguish an absent field from an empty one.
 type document struct {
 	Lease       *string `json:"lease"`
 	Namespace   *string `json:"namespace"`
@@ -47,8 +47,7 @@ func (s *stamp) UnmarshalText(b []byte) error {
 	return err
 }
 
-// MarshalJSON prints the leadership document, on one line, as it stands: judge the value with [Leadership.At]
-// first.
+// MarshalJSON prints the leadership document on one line, without judging it: use [Leadership.At] first.
 func (l Leadership) MarshalJSON() ([]byte, error) {
 	d := document{
 		Lease: &l.Lease, Namespace: &l.Namespace, Identity: &l.Identity,
@@ -112,7 +111,7 @@ func (d document) leadership() (Leadership, error) {
 	return l, l.consistent()
 }
 
-// consistent checks what a document of ours can never say.
+// consistent refuses what no sidecar writes.
 func (l Leadership) consistent() error {
 	switch {
 	case strings.Trim(l.Token, "0123456789") != "":

@@ -37,7 +37,7 @@ func standby() Leadership {
 	return l
 }
 
-// The documents that design.md promises, to the letter.
+// The documents that are promised to readers, to the letter.
 var documents = map[string]struct {
 	value Leadership
 	text  string
@@ -76,7 +76,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// A deadline is rounded down and told in UTC, whatever zone it was made in.
+// A deadline is rounded down and printed in UTC, whatever zone it was made in.
 func TestDocumentRoundsDown(t *testing.T) {
 	l := leading()
 	l.ValidUntilWall = time.Date(2026, 11, 22, 11, 0, 10, 120_999_999, time.FixedZone("one", 3600))

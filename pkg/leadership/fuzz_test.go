@@ -8,24 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// stopped is a clock that stands.
-type stopped bootclock.Instant
-
-func (s stopped) Now() bootclock.Instant { return bootclock.Instant(s) }
-func (s stopped) Wall() time.Time        { return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC) }
-
-// NewTimer returns a timer that looks at this clock.
-func (s stopped) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(s.Now, 0) }
-
 // FuzzRead lays bytes into a signal directory, as a file, behind a link, or beside a pipe of that name, and reads them as
-// a workload does: it is told that it leads only by a whole document of this boot, before its end, in a plain file.
+// a workload does: it leads only by a whole document of this boot, before its end, in a plain file.
 func FuzzRead(f *testing.F) {
 	const now = int64(812345678900)
 	for _, tc := range documents {
@@ -45,7 +35,7 @@ func FuzzRead(f *testing.F) {
 		if known && l.At(l.ValidUntil).IsLeader {
 			t.Fatalf("%s leads at its end", content)
 		}
-		got, err := read(lay(t, content, kind), stopped(now), boot)
+		got, err := read(lay(t, content, kind), stopped(bootclock.Instant(now)), boot)
 		if err != nil {
 			if got != (Leadership{}) {
 				t.Fatalf("%v, and yet %+v", err, got)

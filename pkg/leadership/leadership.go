@@ -1,3 +1,11 @@
+// Package leadership holds what a candidate knows of its election at one instant, the JSON document that carries it to the
+// workload, and a reader of the signal directory that fails closed.
+//
+// It promises that a [Leadership] judged at an instant ([Leadership.At]) leads only before its validUntil, and that [Read]
+// returns one that leads only from a whole document of this boot. It does not promise that a caller who acts later still
+// leads: guard writes with the token.
+//
+// It imports nothing but the standard library and the boot clock, so that workloads in Go may use it too.
 package leadership
 
 import (
@@ -6,15 +14,15 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// Leadership is what one candidate knows of its election at one instant. It is a level, not an edge: the
-// newest value replaces all older ones, and whoever missed some has missed nothing.
+// Leadership is what one candidate knows of its election at one instant. It is a state, not a change: the newest value
+// replaces all older ones, and a reader who missed some has missed nothing.
 type Leadership struct {
 	// Lease and Namespace name the Lease object.
 	Lease, Namespace string
 	// Identity is this candidate's own, as it writes it into the Lease: name, "_", UUID.
 	Identity string
-	// IsLeader says that this candidate holds the Lease and its term ran when the value was made.
-	// Judge it with At before acting on it.
+	// IsLeader says that this candidate holds the Lease and that its term ran when the value was made. Judge it with At
+	// before acting on it.
 	IsLeader bool
 	// Leader is the name part of the last observed holder whose term has not expired, else "".
 	Leader string
@@ -30,7 +38,7 @@ type Leadership struct {
 	// ValidUntil is the instant at which the term ends unless it is renewed. While draining (IsLeader false)
 	// it is the hold's: the workload must have stopped by then. Zero: none.
 	ValidUntil bootclock.Instant
-	// ValidUntilWall is ValidUntil on the wall clock, as reckoned when the value was made. Approximate: the
+	// ValidUntilWall is ValidUntil on the wall clock, as computed when the value was made. Approximate: the
 	// wall clock can be stepped.
 	ValidUntilWall time.Time
 	// BootID names the boot whose clock ValidUntil is on.
@@ -40,8 +48,8 @@ type Leadership struct {
 	Observed bootclock.Instant
 }
 
-// At returns l as it stands at now: a term that has run out is no leadership, and a holder whose term has run
-// out is not the leader.
+// At returns l as it is at now, an instant of this boot's clock: a term that has run out is no leadership, and a holder
+// whose term has run out is not the leader. A term without an end is none either.
 func (l Leadership) At(now bootclock.Instant) Leadership {
 	if !l.ValidUntil.IsZero() && !now.Before(l.ValidUntil) {
 		if l.IsLeader {
@@ -60,8 +68,8 @@ func (l Leadership) At(now bootclock.Instant) Leadership {
 	return l
 }
 
-// SameTerm reports whether l and m tell the workload the same thing but for the validity: the same leadership,
-// leader and term. Renewals of one term are the same; transitions are not.
+// SameTerm reports whether l and m differ in their validity alone, and not in the leadership, the leader or the term.
+// Renewals of one term are the same term; transitions are not.
 func (l Leadership) SameTerm(m Leadership) bool {
 	return l.IsLeader == m.IsLeader && l.Token == m.Token && l.Leader == m.Leader &&
 		l.Transitions == m.Transitions && l.Lease == m.Lease && l.Namespace == m.Namespace && l.Identity == m.Identity

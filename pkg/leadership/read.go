@@ -18,10 +18,9 @@ const (
 	LeaderFile = "leader"
 )
 
-// Read returns what the sidecar's signal directory says of this replica now, judged by the boot clock: leadership
-// is told only from a whole document of this boot, before its deadline. A document of another boot says "not
-// leading". Any error (no file, an unreadable, half or foreign one, no boot clock on this system) means that
-// nothing is known: take it for "not leading".
+// Read returns what the sidecar's signal directory says of this replica now, judged by the boot clock. It leads only by a
+// whole document of this boot, before its deadline; by a document of another boot it does not lead. Any error (no file, an
+// unreadable, half or foreign one, no boot clock on this system) means that nothing is known: take it for "not leading".
 //
 // The Leader of a standby is as old as the document.
 func Read(dir string) (Leadership, error) {
@@ -44,7 +43,7 @@ func read(dir string, clock bootclock.Clock, bootID string) (Leadership, error) 
 	if l.BootID != bootID {
 		return l.otherBoot(), nil
 	}
-	// The clock is read last: whatever the reading took counts against the term.
+	// The clock is read last: the time that the reading took counts against the term.
 	return l.At(clock.Now()), nil
 }
 

@@ -14,16 +14,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 )
 
-// at is a clock that stands still.
-type at bootclock.Instant
-
-func (a at) Now() bootclock.Instant { return bootclock.Instant(a) }
-func (a at) Wall() time.Time        { return time.Time{} }
-
-// NewTimer returns a timer that looks at this clock.
-func (a at) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(a.Now, 0) }
+// stopped is a clock that stands still.
+func stopped(now bootclock.Instant) bootclock.Clock {
+	c := clocktest.NewHand()
+	c.Set(now)
+	return c
+}
 
 func writeState(t *testing.T, dir string, b []byte) {
 	t.Helper()
@@ -57,7 +56,7 @@ func TestRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			writeState(t, dir, b)
-			got, err := read(dir, at(tc.now), tc.bootID)
+			got, err := read(dir, stopped(tc.now), tc.bootID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +122,7 @@ func TestReadFailsClosed(t *testing.T) {
 			if err := errors.Join(os.Mkdir(dir, 0o755), tc.prepare(dir)); err != nil {
 				t.Fatal(err)
 			}
-			got, err := read(dir, at(1), boot)
+			got, err := read(dir, stopped(1), boot)
 			if err == nil || (tc.is != nil && !errors.Is(err, tc.is)) {
 				t.Errorf("got error %v; want %v", err, tc.is)
 			}

@@ -1,3 +1,10 @@
+// Package lease holds the record that an election turns on, and the [Store] that keeps it.
+//
+// A Store promises compare-and-swap: an Update succeeds only on the very version it was made from, of the very
+// object (UID). It does not promise that a failed or timed-out write was not applied: only a later read shows.
+//
+//	elector → lease.Store ← lease/kube (the Kubernetes API)
+//	                      ← lease/dir  (a directory on one machine)
 package lease
 
 import (
@@ -5,7 +12,7 @@ import (
 	"errors"
 )
 
-// What a [Store] answers where a caller must tell cases apart. Any other error leaves open whether the request
+// What a [Store] answers where a caller must distinguish cases. Any other error leaves open whether the request
 // was applied.
 var (
 	// ErrNotFound: there is no such Lease now.
@@ -14,7 +21,7 @@ var (
 	ErrExists = errors.New("the Lease exists already")
 	// ErrConflict: an Update was refused because the Lease has changed (or was replaced) since its version.
 	ErrConflict = errors.New("the Lease has changed since it was read")
-	// ErrForbidden: the credentials do not allow the verb. Wrapping errors name the verb, the resource and the mend.
+	// ErrForbidden: the credentials do not allow the verb. Wrapping errors name the verb, the resource and the missing rule.
 	ErrForbidden = errors.New("not allowed")
 	// ErrExpired: a Watch can no longer start from the version asked for (HTTP 410): read again first.
 	ErrExpired = errors.New("the watch's start version is too old")

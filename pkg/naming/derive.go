@@ -17,11 +17,11 @@ type Pod struct {
 	Labels map[string]string
 }
 
-// ErrUnproven is wrapped by every refusal of [Derive]: the workload has to be given.
-var ErrUnproven = errors.New("the workload cannot be derived: set --workload KIND/NAME, such as deployment/web")
+// ErrUnproven is wrapped by every refusal of [Derive]: somebody has to name the workload.
+var ErrUnproven = errors.New("the workload cannot be derived")
 
 // proof is how the pods of one kind are known: any of its labels speaks for the kind, and find reads the
-// workload's name from a pod that carries one, or says what does not fit.
+// workload's name from a pod that carries one, or says what does not match.
 type proof struct {
 	kind   string
 	labels []string
@@ -37,7 +37,7 @@ var proofs = []proof{
 
 // Derive returns the workload that the pod's labels and name prove. It refuses, wrapping [ErrUnproven], what they
 // leave open: a bare Pod or ReplicaSet, a name that Kubernetes cut short, labels of two kinds, labels that do not
-// fit the name. Two replicas of one workload never derive two names.
+// match the name. Two replicas of one workload never derive two names.
 func Derive(pod Pod) (Workload, error) {
 	var found []proof
 	for _, p := range proofs {
@@ -109,18 +109,18 @@ func statefulSetName(pod Pod) (string, error) {
 	}
 	name, ordinal := pod.Name[:i], pod.Name[i+1:]
 	if index := pod.Labels[labelPodIndex]; index != "" && index != ordinal {
-		return "", fmt.Errorf("%s=%q does not fit the name", labelPodIndex, clip(index))
+		return "", fmt.Errorf("%s=%q does not match the name", labelPodIndex, clip(index))
 	}
 	if podName := pod.Labels[labelPodName]; podName != "" && podName != pod.Name {
-		return "", fmt.Errorf("%s=%q does not fit the name", labelPodName, clip(podName))
+		return "", fmt.Errorf("%s=%q does not match the name", labelPodName, clip(podName))
 	}
 	if revision := pod.Labels[labelRevisionHash]; revision != "" && !strings.HasPrefix(revision, name+"-") {
-		return "", fmt.Errorf("%s=%q does not fit the name", labelRevisionHash, clip(revision))
+		return "", fmt.Errorf("%s=%q does not match the name", labelRevisionHash, clip(revision))
 	}
 	return name, nil
 }
 
-// daemonSetName reads <name>-<random>. Nothing else tells the name, so one that may have been cut is refused.
+// daemonSetName reads <name>-<random>. Nothing else shows the name, so one that may have been cut is refused.
 func daemonSetName(pod Pod) (string, error) {
 	if strings.Trim(pod.Labels[labelRevisionHash], suffixLetters) != "" {
 		return "", errors.New("the hash is not one that a DaemonSet writes")
@@ -164,3 +164,28 @@ func isOrdinal(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 31)
 	return err == nil && strconv.FormatUint(n, 10) == s
 }
+
+// How Kubernetes names the pods of a controller (metadata.generateName): the base, cut to 58 characters, then 5
+// letters of an alphabet without vowels, which the hashes in labels are written in too.
+const (
+	suffixLetters    = "bcdfghjklmnpqrstvwxz2456789"
+	suffixLength     = 5
+	generatedBaseMax = labelMax - suffixLength
+)
+
+var (
+	errNoSuffix  = errors.New("the name does not end in a random suffix of five")
+	errTruncated = errors.New("the pod's name has 63 characters and may have been cut short")
+)
+
+// cutSuffix splits a generated name into its base and the random suffix, which it drops.
+func cutSuffix(podName string) (base string, ok bool) {
+	at := len(podName) - suffixLength
+	if at <= 0 || strings.Trim(podName[at:], suffixLetters) != "" {
+		return "", false
+	}
+	return podName[:at], true
+}
+
+// cutBase shortens a base as Kubernetes does.
+func cutBase(base string) string { return base[:min(len(base), generatedBaseMax)] }

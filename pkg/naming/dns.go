@@ -2,7 +2,10 @@ package naming
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 // Lengths that Kubernetes sets for names (RFC 1123).
@@ -11,40 +14,45 @@ const (
 	subdomainMax = 253
 )
 
-// ValidateNamespace checks that s can name a namespace: a DNS-1123 label of at most 63 characters.
-func ValidateNamespace(s string) error { return label("namespace", s, labelMax) }
+// ValidateNamespace checks that s can name a namespace: a DNS-1123 label of at most 63 characters. The error is a
+// [*field.Error].
+func ValidateNamespace(s string) error { return fault("Namespace", s, wantLabel(s, labelMax)) }
 
-// ValidatePrefix checks that s can start a Lease name: a DNS-1123 label, short enough (52 characters) that the
-// whole name fits a label too.
-func ValidatePrefix(s string) error { return label("prefix", s, prefixMax) }
+// ValidatePrefix checks that s can start a Lease name: a DNS-1123 label of at most 52 characters, so that the whole name is
+// a label too. The error is a [*field.Error].
+func ValidatePrefix(s string) error { return fault("Prefix", s, wantLabel(s, prefixMax)) }
 
-// label checks that s is a DNS-1123 label of at most limit characters; what is its role in the message.
-func label(what, s string, limit int) error {
-	switch {
-	case s == "":
-		return fmt.Errorf("%s is empty", what)
-	case len(s) > limit:
-		return fmt.Errorf("%s %q has %d characters: at most %d", what, clip(s), len(s), limit)
-	case !isLabel(s):
-		return fmt.Errorf("%s %q: want lower-case letters, digits and '-', a letter or digit first and last", what, s)
+// fault returns a field error where want says what the value should be, and nil where want is "".
+func fault(name, value, want string) error {
+	if want == "" {
+		return nil
 	}
-	return nil
+	return &field.Error{Field: name, Value: strconv.Quote(clip(value)), Want: want}
 }
 
-// subdomain checks that s is a DNS-1123 subdomain: labels joined by dots, at most 253 characters.
-func subdomain(what, s string) error {
+// wantLabel says what is wrong with s as a DNS-1123 label of at most limit characters; "" where nothing is.
+func wantLabel(s string, limit int) string {
 	switch {
-	case s == "":
-		return fmt.Errorf("%s is empty", what)
-	case len(s) > subdomainMax:
-		return fmt.Errorf("%s %q has %d characters: at most %d", what, clip(s), len(s), subdomainMax)
+	case len(s) > limit:
+		return fmt.Sprintf("at most %d characters, not %d", limit, len(s))
+	case !isLabel(s):
+		return "lower-case letters, digits and '-', a letter or digit first and last"
+	}
+	return ""
+}
+
+// wantSubdomain says what is wrong with s as a DNS-1123 subdomain, which is labels joined by dots with at most 253
+// characters; "" where nothing is.
+func wantSubdomain(s string) string {
+	if len(s) > subdomainMax {
+		return fmt.Sprintf("at most %d characters, not %d", subdomainMax, len(s))
 	}
 	for part := range strings.SplitSeq(s, ".") {
 		if !isLabel(part) {
-			return fmt.Errorf("%s %q: want lower-case letters, digits, '-' and '.', a letter or digit first and last", what, s)
+			return "lower-case letters, digits, '-' and '.', a letter or digit first and last"
 		}
 	}
-	return nil
+	return ""
 }
 
 // isLabel reports whether s has the letters of a DNS-1123 label, of whatever length.

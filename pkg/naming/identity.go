@@ -11,30 +11,30 @@ import (
 // share one (invariant I12 of the protocol), so the UUID is the pod's own or fresh at each start.
 type Identity string
 
-// NewIdentity returns the identity of a pod: its name, a DNS-1123 subdomain, and its UID, a UUID with or without
-// hyphens (a static pod's has none). Its error joins the faults of both.
+// NewIdentity returns the identity of a pod: its name, a DNS-1123 subdomain, and its UID, a UUID with or without hyphens
+// (a static pod's has none). Its error joins a [*field.Error] of Name and one of PodUID.
 func NewIdentity(name, podUID string) (Identity, error) {
-	err := subdomain("identity name", name)
+	wantUID := ""
 	if !isUUID(podUID) {
-		err = errors.Join(err, fmt.Errorf("pod UID %q is not a UUID: set POD_UID from the downward API's metadata.uid, or leave it unset", clip(podUID)))
+		wantUID = "a UUID, such as the pod's metadata.uid"
 	}
-	if err != nil {
+	if err := errors.Join(fault("Name", name, wantSubdomain(name)), fault("PodUID", podUID, wantUID)); err != nil {
 		return "", err
 	}
 	return join(name, podUID), nil
 }
 
-// RandomIdentity returns an identity with a fresh random UUID, for a process that cannot prove that it alone has
-// the pod's.
+// RandomIdentity returns an identity with a fresh random UUID, for a process that cannot prove that it alone has the pod's.
+// Its error is a [*field.Error] of Name.
 func RandomIdentity(name string) (Identity, error) {
-	if err := subdomain("identity name", name); err != nil {
+	if err := fault("Name", name, wantSubdomain(name)); err != nil {
 		return "", err
 	}
 	return join(name, randomUUID()), nil
 }
 
 // Name returns the part that people know, the pod's name: what stands before the last "_" where a UUID follows
-// it, else all of the identity, as other electors have other forms.
+// it; else the whole identity, as other electors have other forms.
 func (id Identity) Name() string {
 	if i := strings.LastIndexByte(string(id), '_'); i >= 0 && isUUID(string(id[i+1:])) {
 		return string(id[:i])

@@ -1,6 +1,8 @@
 package naming
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,17 +21,17 @@ func TestParseWorkload(t *testing.T) {
 		{in: "Deployment/web", want: Workload{"deployment", "web"}},
 		{in: "cronjob/nightly", want: Workload{"cronjob", "nightly"}},
 		{in: "redis/cache.eu", want: Workload{"redis", "cache.eu"}},
-		{in: "deploy/web", says: []string{`write "deployment"`}},
-		{in: "deployments/web", says: []string{`write "deployment"`}},
-		{in: "STS/web", says: []string{`write "statefulset"`}},
+		{in: "deploy/web", says: []string{`kind "deployment"`}},
+		{in: "deployments/web", says: []string{`kind "deployment"`}},
+		{in: "STS/web", says: []string{`kind "statefulset"`}},
 		{in: "statefulset.apps/web", says: []string{"letters and digits only"}},
-		{in: "web", says: []string{"kind/name"}},
-		{in: "", says: []string{"kind/name"}},
-		{in: "/web", says: []string{"kind"}},
-		{in: "deployment/", says: []string{"name is empty"}},
-		{in: "deployment/a/b", says: []string{"workload name"}},
-		{in: "deploy/Web", says: []string{`write "deployment"`, "workload name"}},
-		{in: "deployment/" + strings.Repeat("x", 254), says: []string{"254 characters"}},
+		{in: "web", says: []string{"KIND/NAME"}},
+		{in: "", says: []string{"KIND/NAME"}},
+		{in: "/web", says: []string{"a Kubernetes kind"}},
+		{in: "deployment/", says: []string{"a name after the slash"}},
+		{in: "deployment/a/b", says: []string{"a name after the slash"}},
+		{in: "deploy/Web", says: []string{`kind "deployment"`, "a name after the slash"}},
+		{in: "deployment/" + strings.Repeat("x", 254), says: []string{"not 254"}},
 	} {
 		t.Run(tc.in, func(t *testing.T) {
 			got, err := ParseWorkload(tc.in)
@@ -64,14 +66,14 @@ func TestLeaseName(t *testing.T) {
 		}
 	}
 	_, err = NewLeaseName("Acme", Workload{"deploy", "Web"})
-	for _, part := range []string{"prefix", "write \"deployment\"", "workload name"} {
+	for _, part := range []string{"Prefix", "kind \"deployment\"", "a name after the slash"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("got %v; want all faults, %q among them", err, part)
 		}
 	}
 }
 
-// The hash covers "kind/name" as one text, and neither half can hold the slash: two workloads are two names.
+// The hash covers "KIND/NAME" as one text, and neither half can hold the slash: two workloads are two names.
 func TestLeaseNamesDiffer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		workloads := rapid.Custom(func(t *rapid.T) Workload {
@@ -129,7 +131,7 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%q is named %q; want %q", got, got.Name(), tc.name)
 		}
 	}
-	if _, err := NewIdentity("Web", "x"); err == nil || !strings.Contains(err.Error(), "identity name") || !strings.Contains(err.Error(), "POD_UID") {
+	if _, err := NewIdentity("Web", "x"); err == nil || !strings.Contains(err.Error(), "Name") || !strings.Contains(err.Error(), "PodUID") {
 		t.Errorf("got %v; want both faults", err)
 	}
 }
@@ -208,5 +210,29 @@ func TestLabelEnv(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Every name that ParseLeaseName takes names a file, and no two the same one.
+func TestFileNamesOfLongNames(t *testing.T) {
+	label := strings.Repeat("a", 63)
+	longest := label + "." + label + "." + label + "." + strings.Repeat("a", 61) // 253
+	dir := t.TempDir()
+	seen := map[string]string{}
+	for _, name := range []string{
+		"web", strings.Repeat("a", 200), strings.Repeat("a", 201), longest[:252], longest,
+		label + "." + longest, longest[:252] + "b", // a namespace before it; a last letter that differs
+	} {
+		got := FileName(name)
+		if other, taken := seen[got]; taken {
+			t.Errorf("%s and %s share the file name %s", name, other, got)
+		}
+		seen[got] = name
+		if len(name) <= 200 && got != name {
+			t.Errorf("FileName(%q) = %q; want it as it is", name, got)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "."+got+".ledger.json"), nil, 0o600); err != nil {
+			t.Errorf("a name of %d bytes: %v", len(name), err)
+		}
 	}
 }

@@ -36,12 +36,12 @@ var spellings = map[string]string{
 	"rollouts": "rollout",
 }
 
-// ParseWorkload reads "kind/name". The kind's case is folded, and nothing else: plurals and kubectl's short names
-// are refused with the spelling to use. Its error joins all faults found.
+// ParseWorkload reads "kind/name". The kind's case is folded, and nothing else: plurals and kubectl's short names are
+// refused with the spelling to use. Its error joins the [*field.Error] of each fault.
 func ParseWorkload(s string) (Workload, error) {
 	kind, name, ok := strings.Cut(s, "/")
 	if !ok {
-		return Workload{}, fmt.Errorf("workload %q has no kind: write kind/name, such as deployment/web", s)
+		return Workload{}, fault("Workload", s, "KIND/NAME, such as deployment/web")
 	}
 	w := Workload{Kind: strings.ToLower(kind), Name: name}
 	if err := w.validate(); err != nil {
@@ -54,17 +54,17 @@ func ParseWorkload(s string) (Workload, error) {
 func (w Workload) String() string { return w.Kind + "/" + w.Name }
 
 func (w Workload) validate() error {
-	var faults []error
-	switch kind, aliased := spellings[w.Kind]; {
+	var kind, name error
+	switch spelling, aliased := spellings[w.Kind]; {
 	case aliased:
-		faults = append(faults, fmt.Errorf("workload kind %q: write %q", w.Kind, kind))
+		kind = fault("Workload", w.String(), fmt.Sprintf("the kind %q in place of %q", spelling, w.Kind))
 	case !isKind(w.Kind):
-		faults = append(faults, fmt.Errorf("workload kind %q: want a Kubernetes kind, letters and digits only, such as deployment", w.Kind))
+		kind = fault("Workload", w.String(), "a Kubernetes kind before the slash, of letters and digits only, such as deployment")
 	}
-	if err := subdomain("workload name", w.Name); err != nil {
-		faults = append(faults, err)
+	if want := wantSubdomain(w.Name); want != "" {
+		name = fault("Workload", w.String(), "a name after the slash, of "+want)
 	}
-	return errors.Join(faults...)
+	return errors.Join(kind, name)
 }
 
 // isKind reports whether s could be a lower-cased kind: a letter, then letters and digits, at most 63.

@@ -110,7 +110,7 @@ func sidecars(t *testing.T, cluster *harness.Cluster, b build, child bool) (cont
 			role = "leader"
 		}
 		subjects = append(subjects, subject{name: c.name, role: role, pid: s.PID()})
-		for _, pid := range children(s.PID()) {
+		for _, pid := range harness.Children(s.PID()) {
 			subjects = append(subjects, subject{name: c.name, role: role + "'s guard", pid: pid})
 		}
 	}
@@ -139,7 +139,7 @@ func peers(t *testing.T, cluster *harness.Cluster) (contest, []subject) {
 		LeaseDuration: leaseDuration, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second, ReleaseOnCancel: true,
 	}
 	first := c.election.StartPeer(t, "peer-0", options)
-	harness.Eventually(t, leaseDuration+slack, "client-go's leads", func() bool { told, _ := first.Told(); return told })
+	harness.Eventually(t, leaseDuration+slack, "client-go's leads", func() bool { leads, _ := first.Leads(); return leads })
 	second := c.election.StartPeer(t, "peer-1", options)
 	return c, []subject{{name: c.name, role: "leader", pid: first.PID()}, {name: c.name, role: "standby", pid: second.PID()}}
 }

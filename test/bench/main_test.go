@@ -13,8 +13,6 @@ import (
 
 var (
 	span      = flag.Duration("for", time.Minute, "how long the idle candidates are watched")
-	binary    = flag.String("binary", "", "the lease-sidecar to measure; by default this code's, as it is shipped")
-	before    = flag.String("before", "", "another lease-sidecar to measure beside it; none by default")
 	probed    = flag.Bool("probes", false, "ask the sidecars as the kubelet does each 10 s, and as Prometheus does each 30 s")
 	handovers = flag.Int("handovers", 50, "how many planned handovers of each build are timed")
 )
@@ -24,15 +22,12 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 // build is one program that runs as a sidecar.
 type build struct{ name, path string }
 
-// builds returns what is to be measured.
+// builds returns what is to be measured: the sidecar as it is shipped, and what SIDECAR_BEFORE names.
 func builds(t *testing.T) []build {
 	t.Helper()
-	all := []build{{"this", *binary}}
-	if *binary == "" {
-		all[0].path = harness.ShippedBinary(t)
-	}
-	if *before != "" {
-		all = append(all, build{"before", *before})
+	all := []build{{"this", harness.ShippedBinary(t)}}
+	if before := harness.BeforeBinary(); before != "" {
+		all = append(all, build{"before", before})
 	}
 	return all
 }

@@ -54,42 +54,29 @@ func usageOf(t *testing.T, pid int) (u usage) {
 	return u
 }
 
-// children returns the processes that a process has started, by /proc.
-func children(pid int) (pids []int) {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, task := range tasks {
-		for _, field := range fields(task) {
-			if n, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, n)
-			}
-		}
-	}
-	return pids
-}
-
-// fields returns the words of a file; none where it has gone.
+// fields returns the fields of a file; none where it has gone.
 func fields(path string) []string {
 	b, _ := os.ReadFile(path)
 	return strings.Fields(string(b))
 }
 
-// keys returns the words behind each key of a file of lines "key: words".
+// keys returns the values behind each key of a file of lines "key: values".
 func keys(path string) map[string][]string {
 	b, _ := os.ReadFile(path)
 	found := map[string][]string{}
 	for line := range strings.Lines(string(b)) {
-		if key, words, ok := strings.Cut(line, ":"); ok {
-			found[key] = strings.Fields(words)
+		if key, values, ok := strings.Cut(line, ":"); ok {
+			found[key] = strings.Fields(values)
 		}
 	}
 	return found
 }
 
-func number(words []string, i int) (int, bool) {
-	if i >= len(words) {
+func number(values []string, i int) (int, bool) {
+	if i >= len(values) {
 		return 0, false
 	}
-	n, err := strconv.Atoi(words[i])
+	n, err := strconv.Atoi(values[i])
 	return n, err == nil
 }
 

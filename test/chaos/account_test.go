@@ -5,6 +5,7 @@ package chaos
 import (
 	"fmt"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -28,8 +29,8 @@ type Event struct {
 type Account struct {
 	// Names are the candidates, by index.
 	Names []string
-	// Told is every term through every channel; Leads has each leadership once, by its start.
-	Told, Leads []harness.Term
+	// Terms is every term through every channel; Leads has each leadership once, by its start.
+	Terms, Leads []harness.Term
 	// Events are the faults of this side, by their start.
 	Events []Event
 	// Watched is what the figures are of: from the first leader to the end.
@@ -55,10 +56,10 @@ const (
 	last = time.Second
 )
 
-// told returns when each candidate was told so through any channel, without the spans that skip gives for it.
-func (a Account) told(skip func(index int) []span) [][]span {
+// byCandidate returns when each candidate led through any channel, without the spans that skip gives for it.
+func (a Account) byCandidate(skip func(index int) []span) [][]span {
 	sets := make([][]span, len(a.Names))
-	for _, term := range a.Told {
+	for _, term := range a.Terms {
 		i := slices.Index(a.Names, term.Replica)
 		sets[i] = append(sets[i], span{term.From, term.To})
 	}
@@ -68,7 +69,7 @@ func (a Account) told(skip func(index int) []span) [][]span {
 	return sets
 }
 
-// frozen returns when a candidate could not run, whatever it had been told.
+// frozen returns when a candidate could not run, whatever was published to it.
 func (a Account) frozen(index int) []span {
 	var spans []span
 	for _, e := range a.Events {
@@ -95,7 +96,7 @@ func (a Account) led() []span {
 // loss is the end of a leadership that its leader did not carry on.
 type loss struct {
 	term harness.Term
-	// at is when it was lost: as another one was told, where that came before the leader heard of it.
+	// at is when it was lost: as another one led, where that came before the leader heard of it.
 	at bootclock.Instant
 	// needed: a fault was reason enough.
 	needed bool
@@ -213,7 +214,7 @@ func (a Account) weight(e Event, at bootclock.Instant) time.Duration {
 	return 0
 }
 
-// handovers returns, by kind, the time from the asking of a leader to the next one's being told.
+// handovers returns, by kind, the time from the asking of a leader to the next one leading.
 func (a Account) handovers() map[Kind][]time.Duration {
 	took := map[Kind][]time.Duration{}
 	for _, e := range a.Events {
@@ -243,4 +244,33 @@ func (a Account) tokenFalls() []string {
 		last = term
 	}
 	return falls
+}
+
+// Timing says when a leader has reason to lose the lead.
+type Timing struct {
+	// D is the lease duration.
+	D time.Duration
+	// Memory is how far back a disturbance can matter: the renew deadline, and the attempt that was under way.
+	Memory time.Duration
+	// Spare is how long renewals may fail within Memory before the lead may be lost.
+	Spare time.Duration
+}
+
+// TimingOf reckons with the documented defaults for a lease duration D: the renew deadline V = 2D/3, the renew
+// interval R = D/5 but at least 1 s, the attempt's timeout A = min(2.5 s, V/4), and 0.5 s before the next attempt. A
+// renewal may be R old as a disturbance begins and the attempt that its end finds under way may hang for A: what is
+// left of V is spare. For D = 15 s that is 4 s, for D = 3 s nothing.
+func TimingOf(d time.Duration) Timing {
+	v, r := d*2/3, max(d/5, time.Second)
+	a := min(2500*time.Millisecond, v/4)
+	return Timing{D: d, Memory: v + a, Spare: max(0, v-r-a-500*time.Millisecond)}
+}
+
+func TestTimingOf(t *testing.T) {
+	if got, want := TimingOf(15*time.Second), (Timing{D: 15 * time.Second, Memory: 12500 * time.Millisecond, Spare: 4 * time.Second}); got != want {
+		t.Errorf("D = 15 s: %+v, want %+v", got, want)
+	}
+	if got := TimingOf(3 * time.Second); got.Spare != 0 || got.Memory != 2500*time.Millisecond {
+		t.Errorf("D = 3 s: %+v, want nothing to spare and 2.5 s of memory", got)
+	}
 }

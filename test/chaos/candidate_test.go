@@ -36,17 +36,17 @@ const exitBound = time.Minute
 func ourName(i int) string   { return fmt.Sprintf("web-%d", i) }
 func theirName(i int) string { return fmt.Sprintf("peer-%d", i) }
 
-// leads reports whether the candidate of that side is told now that it leads.
+// leads reports whether the candidate of that side publishes now that it leads.
 func (c *candidate) leads(side Target) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var told bool
+	var leads bool
 	if side == OurLeader {
-		told, _ = c.ours.Told()
+		leads, _ = c.ours.Leads()
 	} else {
-		told, _ = c.theirs.Told()
+		leads, _ = c.theirs.Leads()
 	}
-	return told
+	return leads
 }
 
 // lines does the same to both lines.
@@ -99,7 +99,7 @@ func (c *candidate) end(t *testing.T, s syscall.Signal) {
 	awaitExit(t, theirs)
 }
 
-// awaitExit waits until a process has ended that was told to, and ends it where it does not.
+// awaitExit waits until a process has ended that was asked to, and ends it where it does not.
 func awaitExit(t *testing.T, p *harness.Process) {
 	select {
 	case <-p.Exited():

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"flag"
+	"os"
 	"testing"
 	"time"
 
@@ -18,8 +19,10 @@ var (
 	reportPath    = flag.String("report", "", "a file to which the report is written as JSON")
 )
 
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
 // TestChaos plays a schedule against both kinds of candidates and reports on them. It fails where two of ours were
-// told at once that they lead, where a token fell, where none of ours leads in the end, and in a soak where a sidecar
+// lead at once, where a token fell, where none of ours leads in the end, and in a soak where a sidecar
 // grew or asked for too much.
 func TestChaos(t *testing.T) {
 	plan, drawn := planned()
@@ -33,7 +36,7 @@ func TestChaos(t *testing.T) {
 	stopTelling := f.tellEachMinute(t)
 	var weights []resources
 	if plan.Gentle {
-		time.Sleep(settle)
+		time.Sleep(restTime)
 		weights = f.weighAll()
 	}
 	f.play(t, s)

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -14,8 +15,8 @@ import (
 )
 
 const (
-	// toldLook is how often the witness asks what theirs have been told.
-	toldLook = 5 * time.Millisecond
+	// journalLook is how often the witness asks whether theirs lead.
+	journalLook = 5 * time.Millisecond
 	// slack is room for a slow machine in bounds from above.
 	slack = 20 * time.Second
 )
@@ -75,12 +76,10 @@ func (f *field) newCandidate(t *testing.T, i int, plan Plan) *candidate {
 	f.journals = append(f.journals, t.TempDir())
 	switch {
 	case i != plain:
-		program, err := os.Executable()
-		if err != nil {
+		if err := os.WriteFile(filepath.Join(f.journals[i], "conduct.json"), []byte("{}"), 0o600); err != nil { // it stops at once
 			t.Fatal(err)
 		}
-		s.Args = append(s.Args, "--", program, workCommand, f.journals[i])
-		s.Env = []string{"GORACE=atexit_sleep_ms=0"} // a program built for the race detector would stay for a second after its end
+		s.Args = append(s.Args, "--", harness.WorkloadProgram(t), "-child", "-folder", f.journals[i])
 	case !plan.Gentle:
 		c.clock = harness.NewClockFile(t)
 		s.Binary, s.Env = harness.SkewableBinary(t), []string{c.clock.Env()}
@@ -97,11 +96,11 @@ func (f *field) newCandidate(t *testing.T, i int, plan Plan) *candidate {
 		ReleaseOnCancel: true, Kubeconfig: f.theirs.Access.Kubeconfig(t, c.theirLine.Host()),
 		LeaseDuration: plan.D, RenewDeadline: plan.D * 2 / 3, RetryPeriod: plan.D * 2 / 15, // client-go's proportions
 	})
-	f.theirWitness.AddChannel(theirName(i), "journal", toldLook, c.theirs.Told)
+	f.theirWitness.AddChannel(theirName(i), "journal", journalLook, c.theirs.Leads)
 	return c
 }
 
-// play lets both lanes of a schedule come true at once, and returns when the last fault is mended.
+// play lets both lanes of a schedule come true at once, and returns when the last fault is over.
 func (f *field) play(t *testing.T, s Schedule) {
 	start := f.now()
 	var lanes sync.WaitGroup
@@ -135,7 +134,7 @@ func (f *field) aim(fault Fault) *candidate {
 }
 
 // note writes down that a fault begins, for ours and perhaps for theirs, and returns what writes down its end.
-func (f *field) note(kind Kind, index int, both bool) (mended func()) {
+func (f *field) note(kind Kind, index int, both bool) (over func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e := Event{Kind: kind, Index: index, From: f.now(), To: 1<<63 - 1}
@@ -154,7 +153,7 @@ func (f *field) note(kind Kind, index int, both bool) (mended func()) {
 	}
 }
 
-// leads reports whether somebody of that side is told now that it leads.
+// leads reports whether somebody of that side publishes now that it leads.
 func (f *field) leads(side Target) bool {
 	return slices.ContainsFunc(f.candidates, func(c *candidate) bool { return c.leads(side) })
 }

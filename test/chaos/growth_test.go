@@ -34,8 +34,8 @@ const (
 	moreGoroutines  = 8
 )
 
-// settle is how long a soak's processes have to reach what they always hold, and to come to rest.
-const settle = time.Minute
+// restTime is how long a soak's processes have to reach what they always hold, and to come to rest.
+const restTime = time.Minute
 
 // checkGrowth fails where a sidecar that has run all the time holds more than it did.
 func (f *field) checkGrowth(t *testing.T, before []resources) {
@@ -102,7 +102,7 @@ func (f *field) checkGoroutines(t *testing.T, c *candidate) {
 	t.Helper()
 	old := c.goroutines(t)
 	c.start(t, f.ours)
-	time.Sleep(settle / 2)
+	time.Sleep(restTime / 2)
 	fresh := c.goroutines(t)
 	c.start(t, f.ours)
 	t.Logf("%s had %d goroutines in the end, a fresh one has %d", ourName(c.index), old, fresh)
@@ -125,7 +125,7 @@ func (f *field) checkBudget(t *testing.T, d time.Duration) {
 	t.Helper()
 	budget := 1.08 / max(d/5, time.Second).Seconds()
 	from := time.Now()
-	time.Sleep(settle)
+	time.Sleep(restTime)
 	rate := f.requestRate(t, f.ours, from, time.Now())
 	t.Logf("in a calm minute ours make %.2f requests a second, theirs %.2f; the budget is %.2f",
 		rate, f.requestRate(t, f.theirs, from, time.Now()), budget)

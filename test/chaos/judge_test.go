@@ -17,9 +17,9 @@ import (
 func second(s float64) bootclock.Instant { return bootclock.Instant(s * float64(time.Second)) }
 
 // made is a made-up run of 100 s at D = 15 s, whose leader can spare 4 s, with candidates web-0 to web-2. Who leads
-// is told by "state" and nothing else.
+// shows in "state" and nothing else.
 func made(events []Event, leads ...harness.Term) Account {
-	a := Account{Told: leads, Leads: leads, Events: events, Timing: TimingOf(15 * time.Second)}
+	a := Account{Terms: leads, Leads: leads, Events: events, Timing: TimingOf(15 * time.Second)}
 	for i := range candidates {
 		a.Names = append(a.Names, ourName(i))
 	}
@@ -45,11 +45,11 @@ func TestPlantedViolations(t *testing.T) {
 		{"a sound run", made(nil, lead(0, "9", 0, 50), lead(1, "10", 51, 100)), nil},
 		{
 			"two at once", made(nil, lead(0, "9", 0, 50), lead(1, "10", 49.5, 100)),
-			[]string{"two of ours were told at once: 1 times, 500ms in all, longest 500ms"},
+			[]string{"two of ours led at once: 1 times, 500ms in all, longest 500ms"},
 		},
 		{
 			"two at once for a millisecond", made(nil, lead(0, "9", 0, 50), lead(1, "10", 49.999, 100)),
-			[]string{"two of ours were told at once: 1 times, 1ms in all, longest 1ms"},
+			[]string{"two of ours led at once: 1 times, 1ms in all, longest 1ms"},
 		},
 		{
 			"a token falls", made(nil, lead(0, "10", 0, 50), lead(1, "9", 51, 100)),
@@ -73,13 +73,13 @@ func TestPlantedViolations(t *testing.T) {
 // TestOverlapsOfChannels plants an overlap that no single channel shows, and one of a process that was frozen.
 func TestOverlapsOfChannels(t *testing.T) {
 	a := made([]Event{event(Stopped, 0, 30, 45)}, lead(0, "9", 0, 40), lead(1, "10", 41, 100))
-	a.Told = append(a.Told, harness.Term{Replica: ourName(0), Channel: "program", From: second(0), To: second(46)})
+	a.Terms = append(a.Terms, harness.Term{Replica: ourName(0), Channel: "program", From: second(0), To: second(46)})
 	got := a.Judge("ours")
 	if want := (Overlaps{Count: 1, Total: Seconds(5 * time.Second), Longest: Seconds(5 * time.Second)}); got.Overlaps != want {
-		t.Errorf("told at once: %v, want %v", got.Overlaps, want)
+		t.Errorf("leading at once: %v, want %v", got.Overlaps, want)
 	}
 	if want := (Overlaps{Count: 1, Total: Seconds(time.Second), Longest: Seconds(time.Second)}); got.OverlapsAwake != want {
-		t.Errorf("told at once, both awake: %v, want %v", got.OverlapsAwake, want)
+		t.Errorf("leading at once, both awake: %v, want %v", got.OverlapsAwake, want)
 	}
 }
 

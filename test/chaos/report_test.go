@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
 // Report is what a run comes to.
@@ -42,18 +43,17 @@ func (f *field) report(t *testing.T, plan Plan, drawn uint64, began time.Time) R
 	}
 	var waking []span
 	for i, folder := range f.journals {
-		all, err := stretches(folder)
+		terms, excused, err := worked(folder, ourName(i), ours.frozen(i))
 		if err != nil {
 			t.Error(err)
 		}
-		terms, excused := sorted(all, ourName(i), ours.frozen(i))
 		for _, term := range terms {
 			f.ourWitness.Tell(term)
 		}
 		waking = append(waking, excused...)
 	}
-	ours.Told, ours.Leads = f.ourWitness.Terms(""), f.ourWitness.Terms("state")
-	theirs.Told, theirs.Leads = f.theirWitness.Terms(""), f.theirWitness.Terms("")
+	ours.Leads, ours.Leads = f.ourWitness.Terms(""), f.ourWitness.Terms("state")
+	theirs.Leads, theirs.Leads = f.theirWitness.Terms(""), f.theirWitness.Terms("")
 	ours.watch(end)
 	theirs.watch(end)
 	report := Report{
@@ -65,7 +65,7 @@ func (f *field) report(t *testing.T, plan Plan, drawn uint64, began time.Time) R
 	}
 	report.Ours.RequestsPerSecond = f.requestRate(t, f.ours, began, ended)
 	report.Theirs.RequestsPerSecond = f.requestRate(t, f.theirs, began, ended)
-	if twice := harness.Overlaps(ours.Told); len(twice) > 0 {
+	if twice := harness.Overlaps(ours.Leads); len(twice) > 0 {
 		t.Logf("the longest of ours: %v", slices.MaxFunc(twice, func(a, b harness.Overlap) int { return cmp.Compare(a.Span, b.Span) }))
 	}
 	return report
@@ -75,7 +75,7 @@ func (f *field) report(t *testing.T, plan Plan, drawn uint64, began time.Time) R
 func (r Report) faults() []string {
 	var found []string
 	if r.Ours.Overlaps.Count > 0 {
-		found = append(found, fmt.Sprintf("two of ours were told at once: %v", r.Ours.Overlaps))
+		found = append(found, fmt.Sprintf("two of ours led at once: %v", r.Ours.Overlaps))
 	}
 	found = append(found, r.Ours.TokenFalls...)
 	if !r.Ours.LeadsAtEnd {
@@ -103,4 +103,23 @@ func (r Report) publish(t *testing.T) {
 	if err != nil {
 		t.Errorf("write the report: %v", err)
 	}
+}
+
+// worked reads what a replica's programs wrote down in a folder, and divides it into terms and what they did on waking with
+// their frozen pod.
+func worked(folder, replica string, frozen []span) (terms []harness.Term, waking []span, err error) {
+	programs, err := journal.Read(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range programs {
+		for _, s := range p.Stretches {
+			if slices.ContainsFunc(frozen, func(f span) bool { return s.OnWaking(f.from, f.to) }) {
+				waking = append(waking, span{s.From, s.To})
+				continue
+			}
+			terms = append(terms, harness.Term{Replica: replica, Channel: "program", Token: s.Token, From: s.From, To: s.To})
+		}
+	}
+	return terms, waking, nil
 }

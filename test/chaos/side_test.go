@@ -31,8 +31,8 @@ type Side struct {
 	Candidates string
 	// Terms counts leaderships; Moves those that began with another leader than the one before.
 	Terms, Moves int
-	// Overlaps is of the spans in which two were told at once that they lead. A frozen process counts as told for as
-	// long as it has not been told otherwise, which for ours is what its files say by the clock.
+	// Overlaps is of the spans in which two led at once. A frozen process counts as leading for as
+	// long as nothing says otherwise, which for ours is what its files say by the clock.
 	Overlaps Overlaps
 	// OverlapsAwake is the same without the spans in which a process was frozen and could do nothing.
 	OverlapsAwake Overlaps
@@ -47,7 +47,7 @@ type Side struct {
 	// WithoutLeader is the time without a leader; Gaps the same by the fault that each is put down to.
 	WithoutLeader Seconds
 	Gaps          map[string]Spread
-	// Handovers is the time from asking a leader to go to the next one's being told, by how it was asked. Theirs knows
+	// Handovers is the time from asking a leader to go to the next one leading, by how it was asked. Theirs knows
 	// no step-down and has SIGTERM for it.
 	Handovers map[Kind]Spread
 	// LeadsAtEnd says whether somebody led in the end.
@@ -56,7 +56,7 @@ type Side struct {
 	RequestsPerSecond float64
 }
 
-// Overlaps sums up spans in which two were told at once.
+// Overlaps sums up spans in which two were leading at once.
 type Overlaps struct {
 	Count          int
 	Total, Longest Seconds
@@ -84,8 +84,8 @@ func spreadOf(values []time.Duration) Spread {
 func (a Account) Judge(candidates string) Side {
 	s := Side{
 		Candidates: candidates, Terms: len(a.Leads), Moves: moves(a.Leads),
-		Overlaps:      overlapsOf(a.told(func(int) []span { return nil })),
-		OverlapsAwake: overlapsOf(a.told(a.frozen)),
+		Overlaps:      overlapsOf(a.byCandidate(func(int) []span { return nil })),
+		OverlapsAwake: overlapsOf(a.byCandidate(a.frozen)),
 		TokenFalls:    a.tokenFalls(),
 		Gaps:          map[string]Spread{}, Handovers: map[Kind]Spread{},
 	}
@@ -130,7 +130,7 @@ func (s Side) print(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "  %-28s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	line("terms, moves", "%d, %d", s.Terms, s.Moves)
-	line("two told at once", "%v", s.Overlaps)
+	line("two leading at once", "%v", s.Overlaps)
 	line("  of it with both awake", "%v", s.OverlapsAwake)
 	line("tokens that fell", "%d", len(s.TokenFalls))
 	line("losses, needless ones", "%d, %d", s.Losses, len(s.Needless))

@@ -15,12 +15,12 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-// strikeCandidate does one fault to a candidate of each side and mends it.
+// strikeCandidate does one fault to a candidate of each side and ends it.
 func (f *field) strikeCandidate(t *testing.T, fault Fault) {
 	c := f.aim(fault)
 	f.log("%v (candidate %d)", fault, c.index)
-	mended := f.note(fault.Kind, c.index, fault.Kind != WallStep)
-	defer mended()
+	over := f.note(fault.Kind, c.index, fault.Kind != WallStep)
+	defer over()
 	pass := func() { time.Sleep(fault.Length) }
 	cut := func(w harness.Way) {
 		c.lines(func(p *harness.Proxy) { p.CutWays(w) })
@@ -69,12 +69,12 @@ func (f *field) strikeCandidate(t *testing.T, fault Fault) {
 	}
 }
 
-// strikeStore does one fault to the store of both sides, or to our Lease, and mends it.
+// strikeStore does one fault to the store of both sides, or to our Lease, and ends it.
 func (f *field) strikeStore(t *testing.T, fault Fault) {
 	f.log("%v", fault)
 	ourLease := fault.Kind == LeaseDeleted || fault.Kind == LeaseBlanked || fault.Kind == LeaseEdited
-	mended := f.note(fault.Kind, everyone, !ourLease)
-	defer mended()
+	over := f.note(fault.Kind, everyone, !ourLease)
+	defer over()
 	pass := func() { time.Sleep(fault.Length) }
 	switch fault.Kind {
 	case EtcdKilled:

@@ -5,11 +5,13 @@ package harness
 import (
 	"bytes"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -43,38 +45,79 @@ var (
 	helmBinaries    = sync.OnceValues(func() (string, error) { return provide("helm") })
 )
 
-// build compiles the sidecar with extra arguments for the go tool into the run's own directory.
-func build(name string, env []string, args ...string) (string, error) {
+// buildDir is where the binaries of this working tree are kept, for all test processes and from run to run: where nothing
+// has changed, the go command links nothing again.
+var buildDir = sync.OnceValues(func() (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
 	}
-	dir, err := runDir()
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(root))
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find the cache for binaries: %w", err)
+	}
+	dir := filepath.Join(cache, "lease-sidecar", "tests", fmt.Sprintf("%x", sum.Sum64()))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the cache for binaries: %w", err)
+	}
+	return dir, nil
+})
+
+// program is one that the tests build.
+type program struct {
+	name, from string // of the binary, and the module's folder that it is built in
+	pkg        string // "" for "."
+	env, args  []string
+	before     func(dir string) error // writes what the build needs into the folder for binaries; nil for nothing
+}
+
+// build compiles a program, one test process at a time, and returns its path.
+func (p program) build() (string, error) {
+	root, err := moduleRoot()
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(dir, name)
-	cmd := exec.Command("go", append(append([]string{"build", "-o", binary}, args...), "./cmd/lease-sidecar")...)
-	cmd.Dir, cmd.Env = root, append(os.Environ(), env...)
+	dir, err := buildDir()
+	if err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("lock the cache for binaries: %w", err)
+	}
+	defer func() { _ = lock.Close() }()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", fmt.Errorf("lock the cache for binaries: %w", err)
+	}
+	if p.before != nil {
+		if err := p.before(dir); err != nil {
+			return "", err
+		}
+	}
+	binary := filepath.Join(dir, p.name)
+	cmd := exec.Command("go", append(append([]string{"build", "-buildvcs=false", "-o", binary}, p.args...), "./"+p.pkg)...)
+	cmd.Dir, cmd.Env = filepath.Join(root, p.from), append(os.Environ(), p.env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, bytes.TrimSpace(out))
+		return "", fmt.Errorf("build %s: %w\n%s", p.name, err, bytes.TrimSpace(out))
 	}
 	return binary, nil
 }
 
 var (
-	testedBinary = sync.OnceValues(func() (string, error) {
-		if raceEnabled {
-			return build("lease-sidecar-race", nil, "-race")
-		}
-		return build("lease-sidecar-plain", nil)
-	})
-	shippedBinary = sync.OnceValues(func() (string, error) {
-		return build("lease-sidecar", []string{"CGO_ENABLED=0"}, "-trimpath", "-tags", "urfave_cli_no_docs,nethttpomithttp2", "-ldflags", "-s -w")
-	})
-	peerBinaries = map[string]func() (string, error){
-		"v0.37": sync.OnceValues(func() (string, error) { return buildPeer("v0.37", "go.mod") }),
-		"v0.36": sync.OnceValues(func() (string, error) { return buildPeer("v0.36", "v0.36.mod") }),
+	static = []string{"CGO_ENABLED=0"}
+
+	raceBinary    = sync.OnceValues(program{name: "lease-sidecar-race", pkg: "cmd/lease-sidecar", args: []string{"-race"}}.build)
+	shippedBinary = sync.OnceValues(program{
+		name: "lease-sidecar", pkg: "cmd/lease-sidecar", env: static,
+		args: []string{"-trimpath", "-tags", "urfave_cli_no_docs,nethttpomithttp2", "-ldflags", "-s -w"},
+	}.build)
+	workloadBinary = sync.OnceValues(program{name: "workload", pkg: "test/workload/program", env: static}.build)
+	exampleBinary  = sync.OnceValues(program{name: "example", pkg: "examples/go", env: static}.build)
+	peerBinaries   = map[string]func() (string, error){
+		"v0.37": sync.OnceValues(peerProgram("v0.37", "go.mod").build),
+		"v0.36": sync.OnceValues(peerProgram("v0.36", "v0.36.mod").build),
 	}
 )
 
@@ -85,21 +128,34 @@ const (
 	beforeBinary = "SIDECAR_BEFORE"
 )
 
-// Binary returns the sidecar to test, built once a run, with the race detector where the test has it; or the one that
-// the environment variable SIDECAR_BINARY names.
+// Binary returns the sidecar to test, with the race detector where the test has it, else as it is shipped. The environment
+// variable SIDECAR_BINARY names another one.
 func Binary(t testing.TB) string {
+	t.Helper()
+	if raceEnabled && os.Getenv(givenBinary) == "" {
+		return must(t)(raceBinary())
+	}
+	return ShippedBinary(t)
+}
+
+// ShippedBinary returns the sidecar as it is shipped, static and stripped, or the one that SIDECAR_BINARY names.
+func ShippedBinary(t testing.TB) string {
+	t.Helper()
 	if path := os.Getenv(givenBinary); path != "" {
 		return path
 	}
-	return must(t)(testedBinary())
+	return must(t)(shippedBinary())
 }
 
 // BeforeBinary returns the path of an older sidecar to measure beside the one under test, from the environment variable
 // SIDECAR_BEFORE; "" where there is none.
 func BeforeBinary() string { return os.Getenv(beforeBinary) }
 
-// ShippedBinary returns the sidecar as it is shipped: static and stripped.
-func ShippedBinary(t testing.TB) string { return must(t)(shippedBinary()) }
+// WorkloadProgram returns the program of test/workload/program.
+func WorkloadProgram(t testing.TB) string { return must(t)(workloadBinary()) }
+
+// ExampleProgram returns the program of examples/go.
+func ExampleProgram(t testing.TB) string { return must(t)(exampleBinary()) }
 
 // ModuleRoot returns the directory of the product's go.mod.
 func ModuleRoot(t testing.TB) string { return must(t)(moduleRoot()) }

@@ -17,12 +17,7 @@ const counting = `(while :; do printf . >>"$0"; sleep 0.01; done) & echo $! >"$0
 // startIn runs a shell script in the group, with file as its $0.
 func startIn(t *testing.T, g *Cgroup, script, file string) *Process {
 	t.Helper()
-	p, err := launch("script", file+".log", g.Launcher("/bin/sh"), []string{"-c", script, file}, os.Environ())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Stop(0) })
-	return p
+	return Launch(t, "script", file+".log", g.Launcher("/bin/sh"), []string{"-c", script, file}, os.Environ())
 }
 
 func TestCgroupFreezesWhatIsBelow(t *testing.T) {
@@ -54,11 +49,7 @@ func TestCgroupFreezesWhatIsBelow(t *testing.T) {
 
 func TestCgroupTakesInWhoRuns(t *testing.T) {
 	g := NewCgroup(t)
-	p, err := launch("sleep", filepath.Join(t.TempDir(), "log"), "/bin/sleep", []string{"60"}, os.Environ())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Stop(0) })
+	p := Launch(t, "sleep", filepath.Join(t.TempDir(), "log"), "/bin/sleep", []string{"60"}, os.Environ())
 	g.Add(p.PID())
 	if pids := g.PIDs(); !slices.Equal(pids, []int{p.PID()}) {
 		t.Errorf("in the group: %v, want %d alone", pids, p.PID())

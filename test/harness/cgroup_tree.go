@@ -95,11 +95,11 @@ func (t cgroupTree) home(name string) (string, error) {
 	return allowLimits(own, top)
 }
 
-// limited is what version 2 must be told of to let groups be limited.
+// limited is what version 2 needs to let groups be limited.
 const limited = "+" + cpuController + " +" + memoryController + " +" + pidsController
 
 // allowLimits has version 2 limit groups, and returns where: below own or else below top. Only the machine's root may have
-// both processes and limited groups in it; in a container, where top is not that, the processes move one level down.
+// both processes and limited groups in it; in a container, where top is not that, the processes move into a group below.
 func allowLimits(own, top string) (string, error) {
 	for _, dir := range []string{own, top} {
 		if writeControl(filepath.Join(dir, "cgroup.subtree_control"), limited) == nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // ClockFile is the pair of clocks of a pretended machine, which a sidecar of SkewableBinary reads. What such a sidecar
-// tells by its files must be judged by the clocks of its machine, as its app would: see Told.
+// publishes in its files must be judged by the clocks of its machine, as its app would: see Leads.
 type ClockFile struct {
 	t    testing.TB
 	path string
@@ -89,8 +89,8 @@ func (c *ClockFile) True(at bootclock.Instant) bootclock.Instant {
 	return bootclock.Instant(c.now().True(int64(at)))
 }
 
-// Told returns what an app on the sidecar's machine knows that reads the document by its boot clock.
-func (c *ClockFile) Told(s *Sidecar) (bool, string) {
+// Leads returns what an app on the sidecar's machine knows that reads the document by its boot clock.
+func (c *ClockFile) Leads(s *Sidecar) (bool, string) {
 	l := s.State().At(c.Now())
 	return l.IsLeader, l.Token
 }
@@ -98,6 +98,6 @@ func (c *ClockFile) Told(s *Sidecar) (bool, string) {
 // AddOn watches a replica that runs on a machine with clocks of its own: by its document, and over HTTP. The leader
 // file is not judged: its time is on the wall clock, and holds only as far as that one does.
 func (w *Witness) AddOn(c *ClockFile, s *Sidecar) {
-	w.look(s.Pod, "state", fileLook, func() (bool, string) { return c.Told(s) })
-	w.look(s.Pod, "http", httpLook, s.ToldByHTTP)
+	w.look(s.Pod, "state", fileLook, func() (bool, string) { return c.Leads(s) })
+	w.look(s.Pod, "http", httpLook, s.LeadsByHTTP)
 }

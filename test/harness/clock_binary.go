@@ -17,16 +17,21 @@ import (
 func SkewableBinary(t testing.TB) string { return must(t)(skewableBinary()) }
 
 var skewableBinary = sync.OnceValues(func() (string, error) {
-	overlay, err := clockOverlay()
+	p := program{name: "lease-sidecar-skewable", pkg: "cmd/lease-sidecar", before: writeOverlay}
+	dir, err := buildDir()
 	if err != nil {
 		return "", err
 	}
-	args := []string{"-overlay", overlay}
+	p.args = []string{"-overlay", filepath.Join(dir, overlayFile)}
 	if raceEnabled {
-		args = append(args, "-race")
+		p.name += "-race"
+		p.args = append(p.args, "-race")
 	}
-	return build("lease-sidecar-skewable", nil, args...)
+	return p.build()
 })
+
+// overlayFile describes the overlay, in the folder for binaries.
+const overlayFile = "skewed.json"
 
 // skewedClock takes the place of bootclock's own methods.
 const skewedClock = `package bootclock
@@ -46,49 +51,43 @@ func (System) Wall() time.Time { return skew.OfProcess().Wall(trueClock{}.Wall()
 func (System) NewTimer() Timer { return NewPolledTimer(System{}.Now, 0) }
 `
 
-// clockOverlay writes the files of the overlay and returns the path of its description: the methods of
-// bootclock.System become those of a clock beneath it.
-func clockOverlay() (string, error) {
+// writeOverlay writes the files of the overlay and its description: the methods of bootclock.System become those of a clock
+// beneath it.
+func writeOverlay(dir string) error {
 	root, err := moduleRoot()
 	if err != nil {
-		return "", err
+		return err
 	}
-	dir, err := runDir()
-	if err != nil {
-		return "", err
+	folder := filepath.Join(root, "pkg", "bootclock")
+	texts := map[string]string{"skewed_linux.go": skewedClock}
+	for name, methods := range map[string][]string{"clock_linux.go": {"Now() Instant", "NewTimer() Timer"}, "instant.go": {"Wall() time.Time"}} {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			return fmt.Errorf("read the clock to overlay: %w", err)
+		}
+		texts[name] = string(text)
+		for _, method := range methods {
+			product, beneath := "func (System) "+method, "func (trueClock) "+method
+			if n := strings.Count(texts[name], product); n != 1 {
+				return fmt.Errorf("overlay the clock: %s has %q %d times, want once", name, product, n)
+			}
+			texts[name] = strings.Replace(texts[name], product, beneath, 1)
+		}
 	}
 	replace := map[string]string{}
-	put := func(name, text string) error {
+	for name, text := range texts {
 		aside := filepath.Join(dir, "skewed_"+name)
-		replace[filepath.Join(root, "pkg", "bootclock", name)] = aside
+		replace[filepath.Join(folder, name)] = aside
 		if err := os.WriteFile(aside, []byte(text), 0o600); err != nil {
 			return fmt.Errorf("write the overlay: %w", err)
 		}
-		return nil
-	}
-	for name, method := range map[string]string{"clock_linux.go": "Now() Instant", "instant.go": "Wall() time.Time", "timer_linux.go": "NewTimer() Timer"} {
-		text, err := os.ReadFile(filepath.Join(root, "pkg", "bootclock", name))
-		if err != nil {
-			return "", fmt.Errorf("read the clock to overlay: %w", err)
-		}
-		product, beneath := "func (System) "+method, "func (trueClock) "+method
-		if n := strings.Count(string(text), product); n != 1 {
-			return "", fmt.Errorf("overlay the clock: %s has %q %d times, want once", name, product, n)
-		}
-		if err := put(name, strings.Replace(string(text), product, beneath, 1)); err != nil {
-			return "", err
-		}
-	}
-	if err := put("skewed_linux.go", skewedClock); err != nil {
-		return "", err
 	}
 	description, err := json.Marshal(map[string]any{"Replace": replace})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, overlayFile), description, 0o600)
+	}
 	if err != nil {
-		return "", fmt.Errorf("describe the overlay: %w", err)
+		return fmt.Errorf("describe the overlay: %w", err)
 	}
-	path := filepath.Join(dir, "skewed.json")
-	if err := os.WriteFile(path, description, 0o600); err != nil {
-		return "", fmt.Errorf("describe the overlay: %w", err)
-	}
-	return path, nil
+	return nil
 }

@@ -91,7 +91,7 @@ func newCluster(ctx context.Context, dir string, apiFlags ...string) (*Cluster, 
 func (c *Cluster) Host() string { return "https://127.0.0.1:" + c.apiPort }
 
 func (c *Cluster) startAPI(ctx context.Context) (err error) {
-	c.api, err = launch("kube-apiserver", filepath.Join(c.dir, "kube-apiserver.log"), filepath.Join(c.binaries, "kube-apiserver"), append([]string{
+	c.api, err = launch("kube-apiserver", filepath.Join(c.dir, "kube-apiserver.log"), nil, filepath.Join(c.binaries, "kube-apiserver"), append([]string{
 		"--etcd-servers=http://127.0.0.1:" + c.etcdPort,
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port=" + c.apiPort,
 		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16",

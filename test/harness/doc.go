@@ -1,6 +1,6 @@
 // Package harness runs the real thing for the integration tests: etcd and kube-apiserver with RBAC on, sidecars
 // as processes of their own with no more rights than the documented Role, and a witness that watches on one
-// clock what each of them is told.
+// clock what each of them publishes.
 //
 // It promises that what a test starts ends with the test, on failure and panic too (children die with the test
 // process), and that logs are shown where a test fails. It does not promise a quiet machine: tests assert orders

@@ -17,7 +17,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// Election is one workload's election in a namespace of its own: the Lease, and what every replica is told.
+// Election is one workload's election in a namespace of its own: the Lease, and how every replica runs.
 type Election struct {
 	// Cluster keeps the Lease.
 	Cluster *Cluster
@@ -127,13 +127,13 @@ func (e *Election) leases() typedcoordination.LeaseInterface {
 	return e.Cluster.Admin.CoordinationV1().Leases(e.Namespace)
 }
 
-// AwaitLeader waits until one of the replicas is told by its files that it leads, and returns it.
+// AwaitLeader waits until one of the replicas publishes in its files that it leads, and returns it.
 func AwaitLeader(t testing.TB, bound time.Duration, replicas ...*Sidecar) *Sidecar {
 	t.Helper()
 	var leader *Sidecar
 	Eventually(t, bound, fmt.Sprintf("one of %d replicas leads", len(replicas)), func() bool {
 		for _, s := range replicas {
-			if told, _ := s.Told(); told {
+			if leads, _ := s.Leads(); leads {
 				leader = s
 				return true
 			}

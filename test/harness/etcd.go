@@ -18,7 +18,7 @@ func (c *Cluster) etcdDir() string { return filepath.Join(c.dir, "etcd") }
 
 func (c *Cluster) startEtcd() (err error) {
 	client, peer := "http://127.0.0.1:"+c.etcdPort, "http://127.0.0.1:"+c.peerPort
-	c.etcd, err = launch("etcd", filepath.Join(c.dir, "etcd.log"), filepath.Join(c.binaries, "etcd"), []string{
+	c.etcd, err = launch("etcd", filepath.Join(c.dir, "etcd.log"), nil, filepath.Join(c.binaries, "etcd"), []string{
 		"--name=e", "--data-dir=" + c.etcdDir(), "--log-level=warn", "--unsafe-no-fsync",
 		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer, "--initial-cluster=e=" + peer,

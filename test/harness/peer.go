@@ -5,7 +5,6 @@ package harness
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,7 +72,7 @@ func (p *Peer) Start(t testing.TB) {
 	run := &peerRun{journal: filepath.Join(p.dir, fmt.Sprintf("journal-%d", p.starts))}
 	args := append(slices.Clip(p.args), "--journal", run.journal)
 	var err error
-	if run.process, err = launch(p.Name, p.LogPath, p.binary, args, nil); err != nil {
+	if run.process, err = launch(p.Name, p.LogPath, nil, p.binary, args, nil); err != nil {
 		t.Fatal(err)
 	}
 	p.Process = run.process
@@ -90,11 +89,11 @@ func (p *Peer) end(t testing.TB) {
 	}
 }
 
-// Told reports whether its work was told to start and not to stop, by its journal. A dead process leads nothing. The
+// Leads reports whether its work was asked to start and not to stop, by its journal. A dead process leads nothing. The
 // token is "": client-go has none.
-func (p *Peer) Told() (bool, string) { return p.run.Load().told(), "" }
+func (p *Peer) Leads() (bool, string) { return p.run.Load().leads(), "" }
 
-func (r *peerRun) told() bool {
+func (r *peerRun) leads() bool {
 	b, err := os.ReadFile(r.journal)
 	return err == nil && strings.HasSuffix(string(b), " started\n") && r.process.Alive()
 }
@@ -108,7 +107,7 @@ func (p *Peer) Freeze(t testing.TB) {
 	}
 }
 
-// Wake lets a frozen process go on. Told is what it believes.
+// Wake lets a frozen process go on. Leads is what it believes.
 func (p *Peer) Wake(t testing.TB) {
 	t.Helper()
 	if err := p.Signal(syscall.SIGCONT); err != nil {
@@ -118,11 +117,11 @@ func (p *Peer) Wake(t testing.TB) {
 
 // AddPeer watches a candidate of client-go's. All of theirs have one name, as whether they overlap among themselves is
 // not ours to judge. Nor is what one believes after it was frozen, until its next start: client-go's elector looks at
-// no clock before its work goes on, and no grace of others can mend that.
+// no clock before its work goes on, and no grace of others can prevent that.
 func (w *Witness) AddPeer(p *Peer) {
 	w.look("client-go", p.Name, fileLook, func() (bool, string) {
 		run := p.run.Load()
-		return run.told() && !run.frozen.Load(), ""
+		return run.leads() && !run.frozen.Load(), ""
 	})
 }
 
@@ -136,21 +135,7 @@ func PeerBinary(t testing.TB, version string) string {
 	return must(t)(binary())
 }
 
-// buildPeer compiles the program of test/peer by one of its module files.
-func buildPeer(version, modfile string) (string, error) {
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
-	dir, err := runDir()
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "peer-"+version)
-	cmd := exec.Command("go", "build", "-modfile", modfile, "-ldflags", "-s -w", "-o", binary, ".")
-	cmd.Dir, cmd.Env = filepath.Join(root, "test", "peer"), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the peer with client-go %s: %w\n%s", version, err, out)
-	}
-	return binary, nil
+// peerProgram is the program of test/peer by one of its module files.
+func peerProgram(version, modfile string) program {
+	return program{name: "peer-" + version, from: filepath.Join("test", "peer"), env: static, args: []string{"-modfile", modfile, "-ldflags", "-s -w"}}
 }

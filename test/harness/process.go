@@ -4,11 +4,15 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -23,17 +27,36 @@ type Process struct {
 	exited chan struct{}
 }
 
-// launch starts binary with exactly the environment env and its output appended to logPath.
-func launch(name, logPath, binary string, args, env []string) (*Process, error) {
+// Launch starts binary with exactly the environment env and its output appended to logPath. It ends with the test.
+func Launch(t testing.TB, name, logPath, binary string, args, env []string) *Process {
+	t.Helper()
+	p, err := Spawn(name, logPath, binary, args, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Stop(0) })
+	return p
+}
+
+// Spawn is Launch for a process that the caller stops, from any goroutine.
+func Spawn(name, logPath, binary string, args, env []string) (*Process, error) {
+	return launch(name, logPath, nil, binary, args, env)
+}
+
+// launch is Spawn. Where stdout is not nil, the standard output goes there.
+func launch(name, logPath string, stdout *os.File, binary string, args, env []string) (*Process, error) {
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", name, err)
 	}
 	defer func() { _ = log.Close() }() // the child has its own descriptor
 	p := &Process{Name: name, LogPath: logPath, exited: make(chan struct{})}
-	p.cmd, err = StartAgain(func() *exec.Cmd {
+	p.cmd, err = startAgain(func() *exec.Cmd {
 		cmd := exec.Command(binary, args...)
 		cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
+		if stdout != nil {
+			cmd.Stdout = stdout
+		}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 		return cmd
 	})
@@ -50,10 +73,10 @@ func launch(name, logPath, binary string, args, env []string) (*Process, error) 
 // busyBound is how long a program that was just written may be open for writing in a process that is being started.
 const busyBound = 5 * time.Second
 
-// StartAgain starts what command makes, and again where its program is still open for writing. That is so for a moment
+// startAgain starts what command makes, and again where its program is still open for writing. That is so for a moment
 // after a launcher was written, when another goroutine started a process at that time, which inherits the descriptor
 // until it executes its own program.
-func StartAgain(command func() *exec.Cmd) (*exec.Cmd, error) {
+func startAgain(command func() *exec.Cmd) (*exec.Cmd, error) {
 	for deadline := time.Now().Add(busyBound); ; time.Sleep(5 * time.Millisecond) {
 		cmd := command()
 		err := cmd.Start()
@@ -119,4 +142,51 @@ func (p *Process) Tail(lines int) string {
 	b := []byte(p.Log())
 	all := bytes.Split(bytes.TrimRight(b, "\n"), []byte("\n"))
 	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
+}
+
+// commandBound is how long a command may take that answers and ends.
+const commandBound = time.Minute
+
+// RunCommand runs a command to its end and returns its output, both streams together, and its exit status.
+func RunCommand(t testing.TB, binary string, args ...string) (string, int) {
+	t.Helper()
+	return RunCommandWith(t, nil, binary, args...)
+}
+
+// RunCommandWith is RunCommand with more environment variables.
+func RunCommandWith(t testing.TB, env []string, binary string, args ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), commandBound)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("run %s: %v", cmd, err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("run %s: not done within %v\n%s", cmd, commandBound, out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// CPUTime is the processor time that a process has used, in steps of 10 ms.
+func CPUTime(t testing.TB, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatalf("read the processor time of %d: %v", pid, err)
+	}
+	_, after, _ := bytes.Cut(stat, []byte(") "))
+	var ticks int
+	for _, field := range strings.Fields(string(after))[11:13] { // utime and stime
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatalf("read the processor time of %d: %v", pid, err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }

@@ -69,7 +69,7 @@ func (p *Proxy) Cut() { p.CutWays(Both) }
 // line's near end answers them; nothing comes through them. Heal ends it.
 func (p *Proxy) CutWays(w Way) { p.change(func() { p.cut |= w }) }
 
-// Delay lets every chunk of bytes of those ways arrive d later than it would, in order; 0 mends.
+// Delay lets every chunk of bytes of those ways arrive d later than it would, in order; 0 ends it.
 func (p *Proxy) Delay(w Way, d time.Duration) {
 	p.change(func() {
 		for _, way := range []Way{Requests, Replies} {
@@ -80,7 +80,7 @@ func (p *Proxy) Delay(w Way, d time.Duration) {
 	})
 }
 
-// Heal mends cuts and delays: the bytes held back arrive now, in order. Half-open connections stay so.
+// Heal ends cuts and delays: the bytes held back arrive now, in order. Half-open connections stay so.
 func (p *Proxy) Heal() {
 	p.change(func() {
 		p.cut = 0

@@ -40,7 +40,7 @@ func (l *line) carry() {
 }
 
 // oneWay carries the bytes of one way, and its end. It reads ahead of what it may pass on, so that an end of a
-// connection that is held back is not lost, nor told to the other side too early.
+// connection that is held back is not lost, nor shown to the other side too early.
 func (l *line) oneWay(way Way, to, from *net.TCPConn) {
 	chunks := make(chan chunk, chunksUnderWay)
 	stop := make(chan struct{})

@@ -38,7 +38,7 @@ func (p *Proxy) Listen(t testing.TB) {
 // Refused is how many connections were refused so far.
 func (p *Proxy) Refused() int { return int(p.refusals.seen.Load()) }
 
-// refusals counts the attempts to connect to a loopback port, by the packets that begin them: nobody is told of one that
+// refusals counts the attempts to connect to a loopback port, by the packets that begin them: only its sender hears of one that
 // the kernel refuses but its sender.
 type refusals struct {
 	seen  atomic.Int64

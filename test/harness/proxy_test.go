@@ -44,7 +44,7 @@ func TestProxyCutsAndHeals(t *testing.T) {
 	}
 }
 
-// TestProxyDelays holds two words back at once: they arrive after the delay, in order, and a mended line is quick.
+// TestProxyDelays holds two lines back at once: they arrive after the delay, in order, and a healed line is quick.
 func TestProxyDelays(t *testing.T) {
 	for _, ways := range []Way{Requests, Replies} {
 		const delay = 300 * time.Millisecond
@@ -67,7 +67,7 @@ func TestProxyDelays(t *testing.T) {
 	}
 }
 
-// TestProxyKeepsAnEndBack closes a connection during a cut: the other side hears of it after the words before it.
+// TestProxyKeepsAnEndBack closes a connection during a cut: the other side hears of it after what was said before it.
 func TestProxyKeepsAnEndBack(t *testing.T) {
 	server := newEcho(t)
 	p := server.behind(t)
@@ -75,14 +75,14 @@ func TestProxyKeepsAnEndBack(t *testing.T) {
 	c.say("one")
 	c.hear("one")
 	p.Cut()
-	c.say("last words")
+	c.say("last line")
 	_ = c.Close()
 	time.Sleep(100 * time.Millisecond)
-	if server.heard("last words") {
+	if server.heard("last line") {
 		t.Error("the server hears through a cut line")
 	}
 	p.Heal()
-	Eventually(t, 10*time.Second, "the server hears the last words", func() bool { return server.heard("last words") })
+	Eventually(t, 10*time.Second, "the server hears the last line", func() bool { return server.heard("last line") })
 }
 
 // TestProxyRefuses has connections refused, counts them, and lets new ones work afterwards.
@@ -190,10 +190,10 @@ func (e *echo) answer(c net.Conn) {
 	}
 }
 
-func (e *echo) heard(word string) bool {
+func (e *echo) heard(line string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.said[word]
+	return e.said[line]
 }
 
 // caller is the client's end of a connection.
@@ -213,9 +213,9 @@ func dial(t *testing.T, p *Proxy) caller {
 	return caller{c, t, bufio.NewReader(c)}
 }
 
-func (c caller) say(word string) {
+func (c caller) say(line string) {
 	c.t.Helper()
-	if _, err := io.WriteString(c, word+"\n"); err != nil {
+	if _, err := io.WriteString(c, line+"\n"); err != nil {
 		c.t.Fatal(err)
 	}
 }

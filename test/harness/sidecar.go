@@ -86,7 +86,7 @@ func (e *Election) StartAll(t testing.TB, n int) []*Sidecar {
 func (s *Sidecar) Start(t testing.TB, e *Election) {
 	t.Helper()
 	args := append([]string{s.Args[0], "--kubeconfig", s.Kubeconfig}, s.Args[1:]...)
-	p, err := launch(s.Pod, s.LogPath, s.Binary, args, s.env(e))
+	p, err := launch(s.Pod, s.LogPath, nil, s.Binary, args, s.env(e))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,14 +118,14 @@ func (s *Sidecar) end(t testing.TB) {
 	}
 }
 
-// Told returns what an app that reads the signal directory by the boot clock knows: leadership and its token.
-func (s *Sidecar) Told() (bool, string) {
+// Leads returns what an app that reads the signal directory by the boot clock knows: leadership and its token.
+func (s *Sidecar) Leads() (bool, string) {
 	l, err := leadership.Read(s.Dir)
 	return err == nil && l.IsLeader, l.Token
 }
 
-// ToldByFile returns what an app without our reader knows: the leader file is there and its time is yet to come.
-func (s *Sidecar) ToldByFile() (bool, string) {
+// LeadsByFile returns what an app without our reader knows: the leader file is there and its time is yet to come.
+func (s *Sidecar) LeadsByFile() (bool, string) {
 	f, err := os.Open(filepath.Join(s.Dir, leadership.LeaderFile))
 	if err != nil {
 		return false, ""
@@ -158,8 +158,8 @@ func (s *Sidecar) State() leadership.Leadership {
 	return l
 }
 
-// ToldByHTTP returns what GET /leader says.
-func (s *Sidecar) ToldByHTTP() (bool, string) {
+// LeadsByHTTP returns what GET /leader says.
+func (s *Sidecar) LeadsByHTTP() (bool, string) {
 	status, l := s.Leader()
 	return status == http.StatusOK, l.Token
 }

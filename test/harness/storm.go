@@ -35,7 +35,7 @@ type Fate struct {
 	Status int
 	// RetryAfter goes with Status, in whole seconds.
 	RetryAfter time.Duration
-	// Body is the answer's body in place of a Status object that fits; it is JSON.
+	// Body is the answer's body in place of a Status object; it is JSON.
 	Body []byte
 	// Applied lets the API server take the request all the same, before it is answered with Status.
 	Applied bool
@@ -51,7 +51,7 @@ type Fate struct {
 	Stall <-chan struct{}
 }
 
-// stormEnds is how long a storm waits at its end for the requests under way, which it has told to end.
+// stormEnds is how long a storm waits at its end for the requests under way, which it has asked to end.
 const stormEnds = 5 * time.Second
 
 // Storm starts a calm one before the cluster's API server. It ends with the test.
@@ -155,4 +155,10 @@ func (s *Storm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.onwards.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), fateKey{}, f)))
+}
+
+// Proxy starts a line to the storm, in place of the API server behind it. It ends with the test.
+func (s *Storm) Proxy(t testing.TB) *Proxy {
+	t.Helper()
+	return newProxy(t, s.Host())
 }

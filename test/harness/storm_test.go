@@ -143,7 +143,7 @@ func TestStormMovesDates(t *testing.T) {
 	}
 }
 
-// TestStormStallsAStream holds a stream's first word back, and lets it come in the end.
+// TestStormStallsAStream holds a stream's first part back, and lets it come in the end.
 func TestStormStallsAStream(t *testing.T) {
 	s, client, _ := weather(t)
 	until := make(chan struct{})

@@ -5,12 +5,16 @@ package harness
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 // How often the witness looks. HTTP costs both sides more than a file does.
@@ -19,10 +23,10 @@ const (
 	httpLook = 100 * time.Millisecond
 )
 
-// Term is a span of the boot clock throughout which one replica was told that it leads. Its ends are on the safe
-// side: the replica was told so at both, and at every look in between, always with the same token.
+// Term is a span of the boot clock throughout which one replica published that it leads. Its ends are on the safe
+// side: the replica published so at both, and at every look in between, always with the same token.
 type Term struct {
-	// Replica is who was told, Channel how: "state", "leader file", "http", or a test's own.
+	// Replica is who led, Channel where that was seen: "state", "leader file", "http", or a test's own.
 	Replica, Channel string
 	// Token is the fencing token that went with it; "" where the channel has none.
 	Token string
@@ -30,7 +34,7 @@ type Term struct {
 	From, To bootclock.Instant
 }
 
-// Witness samples on one clock what each replica is told, through every channel.
+// Witness samples on one clock what each replica publishes, through every channel.
 type Witness struct {
 	clock bootclock.Clock
 	stop  func() // closes done, once
@@ -55,15 +59,15 @@ func Watch(t testing.TB, replicas ...*Sidecar) *Witness {
 // Add watches one more replica, by its files and over HTTP.
 func (w *Witness) Add(s *Sidecar) {
 	state := &glance{dir: s.Dir, clock: w.clock}
-	w.look(s.Pod, "state", fileLook, state.told)
-	w.look(s.Pod, "leader file", fileLook, s.ToldByFile)
-	w.look(s.Pod, "http", httpLook, s.ToldByHTTP)
+	w.look(s.Pod, "state", fileLook, state.leads)
+	w.look(s.Pod, "leader file", fileLook, s.LeadsByFile)
+	w.look(s.Pod, "http", httpLook, s.LeadsByHTTP)
 }
 
-// AddChannel watches a replica through a channel of the test's own: told says whether it is told so now, and with
+// AddChannel watches a replica through a channel of the test's own: leads says whether it leads there now, and with
 // which token.
-func (w *Witness) AddChannel(replica, channel string, every time.Duration, told func() (leads bool, token string)) {
-	w.look(replica, channel, every, told)
+func (w *Witness) AddChannel(replica, channel string, every time.Duration, leads func() (leads bool, token string)) {
+	w.look(replica, channel, every, leads)
 }
 
 // Tell adds a term that the test knows of by itself.
@@ -83,7 +87,7 @@ func (w *Witness) Stop() {
 }
 
 // look samples one channel of one replica until Stop.
-func (w *Witness) look(replica, channel string, every time.Duration, told func() (bool, string)) {
+func (w *Witness) look(replica, channel string, every time.Duration, leads func() (bool, string)) {
 	w.looks.Go(func() {
 		var open *Term
 		closeTerm := func() {
@@ -95,14 +99,14 @@ func (w *Witness) look(replica, channel string, every time.Duration, told func()
 		defer closeTerm()
 		for tick := time.NewTicker(every); ; {
 			before := w.clock.Now()
-			leads, token := told()
+			leads, token := leads()
 			after := w.clock.Now()
 			if open != nil && (!leads || token != open.Token) {
 				closeTerm()
 			}
 			switch {
 			case leads && open == nil:
-				// It was told so at some instant before now: now is the first that is sure, once the next look says the same.
+				// It led at some instant before now: now is the first that is sure, once the next look says the same.
 				open = &Term{Replica: replica, Channel: channel, Token: token, From: after, To: after}
 			case leads:
 				open.To = before
@@ -131,7 +135,7 @@ func (w *Witness) Terms(channel string) []Term {
 	return terms
 }
 
-// Overlap is a span in which two replicas were told at once that they lead: never to happen.
+// Overlap is a span in which two replicas led at once: never to happen.
 type Overlap struct {
 	// A and B are the two terms.
 	A, B Term
@@ -164,11 +168,11 @@ func (w *Witness) Verdict(t testing.TB) {
 	t.Helper()
 	w.Stop()
 	for _, o := range Overlaps(w.Terms("")) {
-		t.Errorf("two were told at once that they lead: %v", o)
+		t.Errorf("two led at once: %v", o)
 	}
 	var last Term
 	for _, term := range w.Terms("state") {
-		again := term.Replica == last.Replica && term.Token == last.Token // one term, told late for a moment
+		again := term.Replica == last.Replica && term.Token == last.Token // one term, seen late for a moment
 		if last.Token != "" && !again && !rises(last.Token, term.Token) {
 			t.Errorf("token %s of %s came after token %s of %s", term.Token, term.Replica, last.Token, last.Replica)
 		}
@@ -178,3 +182,53 @@ func (w *Witness) Verdict(t testing.TB) {
 
 // rises reports whether the decimal number b is greater than a.
 func rises(a, b string) bool { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) < 0 }
+
+// crowdLook is the time that looking at one of a crowd may take up: fifty are each looked at every 50 ms.
+const crowdLook = time.Millisecond
+
+// AddCrowd watches many replicas by their documents alone, each more seldom than Add does, so that the looking does not
+// take the machine away from them.
+func (w *Witness) AddCrowd(replicas ...*Sidecar) {
+	for _, s := range replicas {
+		w.look(s.Pod, "state", max(fileLook, time.Duration(len(replicas))*crowdLook), s.Leads)
+	}
+}
+
+// glance looks at one signal directory again and again. The document is read anew only when the file is another one;
+// each look judges it by the clock. A witness of many replicas has no processor for more.
+type glance struct {
+	dir   string
+	clock bootclock.Clock
+	seen  stamp
+	last  leadership.Leadership
+}
+
+// stamp tells a file that was replaced, or written to, from the one before.
+type stamp struct {
+	inode            uint64
+	size             int64
+	changed, written unix.Timespec
+}
+
+// leads returns what an app that reads the directory by the boot clock knows now: leadership and its token.
+func (g *glance) leads() (bool, string) {
+	now, ok := g.stamp()
+	if !ok || now != g.seen {
+		l, err := leadership.Read(g.dir)
+		g.seen, g.last = now, l
+		if err != nil {
+			g.seen, g.last = stamp{}, leadership.Leadership{}
+		}
+	}
+	l := g.last.At(g.clock.Now())
+	return l.IsLeader, l.Token
+}
+
+// stamp is taken before the file is read: what is written in between changes the next one.
+func (g *glance) stamp() (stamp, bool) {
+	var s unix.Stat_t
+	if err := unix.Stat(filepath.Join(g.dir, leadership.StateFile), &s); err != nil {
+		return stamp{}, false
+	}
+	return stamp{s.Ino, s.Size, s.Ctim, s.Mtim}, true
+}

@@ -107,8 +107,8 @@ func TestGlance(t *testing.T) {
 	wants := func(want bool, token string) {
 		t.Helper()
 		for range 2 { // the second look finds the same file
-			if got, of := g.told(); got != want || of != token {
-				t.Errorf("told %v by token %q, want %v by %q", got, of, want, token)
+			if got, of := g.leads(); got != want || of != token {
+				t.Errorf("leads: %v by token %q, want %v by %q", got, of, want, token)
 			}
 		}
 	}

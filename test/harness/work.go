@@ -20,6 +20,9 @@ import (
 // workGap is the longest pause in a journal that still counts as work: a worker writes every 10 ms, on a busy machine.
 const workGap = 300 * time.Millisecond
 
+// workRecent is how old the newest line of a journal may be of a worker that works: a busy machine lets it wait at times.
+const workRecent = time.Second
+
 // worker is a program that works: it writes the boot clock into a journal of its own every 10 ms.
 //
 // Its arguments are the journal's path without the pid, and then, in any order: "linger=SECONDS" (after SIGTERM it works
@@ -64,7 +67,7 @@ while time.clock_gettime(time.CLOCK_BOOTTIME) < until[0]:
 `
 
 // Work is what the workloads of a test did, by journals that they wrote themselves on the boot clock. It is judged
-// without regard to what any sidecar told them.
+// without regard to what any sidecar published.
 type Work struct{ dir string }
 
 // NewWork returns work that nobody has done yet.
@@ -88,12 +91,7 @@ func (w *Work) Command(pod string, options ...string) []string {
 func (w *Work) Start(t testing.TB, pod string, options ...string) *Process {
 	t.Helper()
 	command := w.Command(pod, options...)
-	p, err := launch(pod+"'s workload", filepath.Join(w.dir, "log-"+pod), command[0], command[1:], nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Stop(0) })
-	return p
+	return Launch(t, pod+"'s workload", filepath.Join(w.dir, "log-"+pod), command[0], command[1:], nil)
 }
 
 // Terms returns every span in which a process of a replica's workload worked, by its start.
@@ -140,7 +138,7 @@ func (w *Work) Works(t testing.TB, pod string) bool {
 	t.Helper()
 	now := bootclock.System{}.Now()
 	for _, term := range w.Terms(t) {
-		if term.Replica == pod && now.Sub(term.To) < workGap {
+		if term.Replica == pod && now.Sub(term.To) < workRecent {
 			return true
 		}
 	}

@@ -31,7 +31,7 @@ func TestWorkIsSeen(t *testing.T) {
 	}
 	w.Await(t, 10*time.Second, "b")
 	if !w.Elected("b") || w.Elected("a") {
-		t.Error("b was told that it leads, a was not")
+		t.Error("b was notified that it leads, a was not")
 	}
 	<-a.Exited()
 	if double := w.Double(t); double < 100*time.Millisecond || double > 2*time.Second {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
 // History collects the operations of all clients on one clock. Its methods may be called from several goroutines.
@@ -25,7 +26,7 @@ func NewHistory(clock func() bootclock.Instant) *History { return &History{clock
 // Now reads the history's clock.
 func (h *History) Now() bootclock.Instant { return h.clock() }
 
-// Fresh returns a value that nobody has written yet: a read then tells which write it saw. A register starts at 0,
+// Fresh returns a value that nobody has written yet, so that a read shows which write it saw. A register starts at 0,
 // which is never fresh.
 func (h *History) Fresh() int { return int(h.values.Add(1)) }
 
@@ -100,8 +101,60 @@ func (t Tally) Operations() int {
 	return t.Terms + t.Released + t.Expired + t.Accepted + t.Refused + t.Reads
 }
 
-// String tells the counts in one line.
+// String returns the counts in one line.
 func (t Tally) String() string {
 	return fmt.Sprintf("%d operations of up to %d clients: %d terms (%d released, %d expired), %d writes accepted, %d refused, %d reads",
 		t.Operations(), t.Clients, t.Terms, t.Released, t.Expired, t.Accepted, t.Refused, t.Reads)
+}
+
+// Act is a kind of [Operation].
+type Act uint8
+
+// What happens in a history.
+const (
+	// Acquire: a worker finds that it leads.
+	Acquire Act = iota
+	// Release: a worker finds that it leads no more, before its validity has run out.
+	Release
+	// Expire: a worker finds that its validity has run out, or its node has died.
+	Expire
+	// Write puts a value into the register.
+	Write
+	// Read gets the register's value.
+	Read
+)
+
+// Operation is one entry of a history. It took effect at some instant of its span.
+type Operation struct {
+	// Act is what it was.
+	Act Act
+	// Client is who did it.
+	Client int
+	// From and To are the span, both ends included, on the one clock of the history.
+	From, To bootclock.Instant
+	// Token is the term's, for all but Read.
+	Token lease.Version
+	// Value is what was written or read.
+	Value int
+	// Refused says that the register did not take the write.
+	Refused bool
+}
+
+// String returns the operation as people would say it, such as "write 7 under token 12: refused".
+func (o Operation) String() string {
+	switch o.Act {
+	case Acquire:
+		return "acquire: token " + string(o.Token)
+	case Release:
+		return "release token " + string(o.Token)
+	case Expire:
+		return "token " + string(o.Token) + " expires"
+	case Read:
+		return fmt.Sprintf("read: %d", o.Value)
+	}
+	outcome := "accepted"
+	if o.Refused {
+		outcome = "refused"
+	}
+	return fmt.Sprintf("write %d under token %s: %s", o.Value, o.Token, outcome)
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package histories_test
 
 import (
@@ -12,12 +14,11 @@ import (
 // plant makes a history wrong at the operation of that index, and reports whether that operation allows it.
 type plant func(history []histories.Operation, i int) bool
 
-// places is in how many of the places that fit a violation is planted: judging them all takes minutes where much else
-// runs.
+// places is in how many suitable places a violation is planted: judging all of them takes minutes on a busy machine.
 const places = 40
 
-// TestPlantedViolation takes a history that was really played, and makes it wrong in one place, in every way and many a
-// place: each must be rejected.
+// TestPlantedViolation takes a history that was really played, and makes it wrong in one place, in every way and in many
+// places: each must be rejected.
 func TestPlantedViolation(t *testing.T) {
 	t.Parallel()
 	played := playEventful(t)
@@ -58,13 +59,13 @@ func TestPlantedViolation(t *testing.T) {
 	}
 }
 
-// playEventful plays histories until one has a write that was refused to a late comer, and returns it.
+// playEventful plays histories until one has a late write that was refused, and returns it.
 func playEventful(t *testing.T) []histories.Operation {
 	t.Helper()
 	for i := range 20 {
-		o, flags := run{guarded: true, delayed: true}.numbered(t, i)
-		histories.WantKept(t, histories.Lock, o.operations, flags)
-		histories.WantKept(t, histories.Fencing, o.operations, flags)
+		o := run{guarded: true, delayed: true}.play(t, i)
+		histories.WantKept(t, histories.Lock, o.operations, o.flags)
+		histories.WantKept(t, histories.Fencing, o.operations, o.flags)
 		for i := range o.operations {
 			if acceptStale(slices.Clone(o.operations), i) {
 				return o.operations
@@ -75,16 +76,16 @@ func playEventful(t *testing.T) []histories.Operation {
 	return nil
 }
 
-// acceptStale has the register take a write whose sending a successor's accepted write had already preceded.
+// acceptStale makes the register accept a write whose sending a successor's accepted write had already preceded.
 func acceptStale(history []histories.Operation, i int) bool {
 	o := &history[i]
-	fits := o.Act == histories.Write && o.Refused && slices.ContainsFunc(history, func(p histories.Operation) bool {
+	late := o.Act == histories.Write && o.Refused && slices.ContainsFunc(history, func(p histories.Operation) bool {
 		return taken(p) && p.To < o.From && p.Token.Compare(o.Token) > 0
 	})
-	if fits {
+	if late {
 		o.Refused = false
 	}
-	return fits
+	return late
 }
 
 func refuseGood(history []histories.Operation, i int) bool {
@@ -173,7 +174,7 @@ func releaseAnothers(history []histories.Operation, i int) bool {
 	return true
 }
 
-// taken reports whether o is a write that the register took.
+// taken reports whether o is a write that the register accepted.
 func taken(o histories.Operation) bool { return o.Act == histories.Write && !o.Refused }
 
 // ends reports whether o is the end of a term.

@@ -1,8 +1,12 @@
 package histories
 
 import (
+	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -15,39 +19,47 @@ type Specification struct {
 	// Name is for messages.
 	Name string
 
-	acts  []Act // that it judges; it is blind to others
+	acts  []Act // the kinds that it judges
 	model porcupine.Model
 }
 
-// held is what [Lock] remembers.
+// held is the state of [Lock].
 type held struct {
 	token  lease.Version // of the holder; "" while free
 	issued lease.Version // the highest token so far
+	lapsed int           // the client, counted from 1, whose document of that token ran out, and may still be renewed; 0: none
 }
 
 // Lock is the election's promise: leadership is acquired only while nobody has it, under a token higher than all
-// before, and only its holder gives it up, or runs out of it.
+// before, and only its holder gives it up, or runs out of it. A term whose document ran out may go on once the document is renewed, by
+// a sidecar that was frozen for example, as long as nobody else has led.
 var Lock = specify("lock", held{}, func(s held, o Operation) (held, bool) {
-	if o.Act == Acquire {
-		return held{token: o.Token, issued: o.Token}, s.token == "" && o.Token.Compare(s.issued) > 0
+	next := held{issued: s.issued}
+	switch o.Act {
+	case Acquire:
+		next.token, next.issued = o.Token, o.Token
+		renewed := o.Token == s.issued && s.lapsed == o.Client+1
+		return next, s.token == "" && (renewed || o.Token.Compare(s.issued) > 0)
+	case Expire:
+		next.lapsed = o.Client + 1
 	}
-	return held{issued: s.issued}, s.token != "" && s.token == o.Token
+	return next, s.token != "" && s.token == o.Token
 }, Acquire, Release, Expire)
 
-// fenced is what [Fencing] remembers.
+// fenced is the state of [Fencing].
 type fenced struct {
 	issued   lease.Version // the highest token acquired
 	accepted lease.Version // the highest token of a write that was accepted
 	value    int
 }
 
-// Fencing is what a guarded resource gives: tokens rise from one acquiring to the next; a write is accepted under a
+// Fencing is what a guarded resource gives: tokens never fall from one term to the next; a write is accepted under a
 // token that somebody has acquired and that is no lower than any accepted before, and refused only under a lower one;
 // a read returns the last write that was accepted.
 var Fencing = specify("fencing", fenced{}, func(s fenced, o Operation) (fenced, bool) {
 	switch {
 	case o.Act == Acquire:
-		return fenced{issued: o.Token, accepted: s.accepted, value: s.value}, o.Token.Compare(s.issued) > 0
+		return fenced{issued: o.Token, accepted: s.accepted, value: s.value}, o.Token.Compare(s.issued) >= 0
 	case o.Act == Read:
 		return s, o.Value == s.value
 	case o.Refused:
@@ -85,7 +97,7 @@ func (s Specification) Draw(operations []Operation, timeout time.Duration, path 
 	return nil
 }
 
-// judged returns the operations that the specification speaks of, as porcupine takes them.
+// judged returns the operations that the specification judges, as porcupine takes them.
 func (s Specification) judged(operations []Operation) []porcupine.Operation {
 	var judged []porcupine.Operation
 	for _, o := range operations {
@@ -94,4 +106,52 @@ func (s Specification) judged(operations []Operation) []porcupine.Operation {
 		}
 	}
 	return judged
+}
+
+// Patience is how long one history may be judged. Those of this suite take milliseconds: who needs it all has met an
+// order that cannot be decided, and that counts as a failure.
+const Patience = 30 * time.Second
+
+// WantKept fails the test where the history is not what the specification allows, and says where it is drawn. flags
+// are those that play it again.
+func WantKept(t *testing.T, s Specification, operations []Operation, flags string) {
+	t.Helper()
+	if Judge(t, s, operations) {
+		return
+	}
+	page, err := draw(t, s, operations)
+	if err != nil {
+		page = err.Error()
+	}
+	t.Errorf("the %s specification is violated: %s shows where (play it again with %s)", s.Name, page, flags)
+}
+
+// Judge reports whether the history is what the specification allows. It ends the test where that could not be
+// decided.
+func Judge(t *testing.T, s Specification, operations []Operation) bool {
+	t.Helper()
+	result := s.Check(operations, Patience)
+	if result == porcupine.Unknown {
+		t.Fatalf("the %s specification: %d operations not judged within %v", s.Name, len(operations), Patience)
+	}
+	return result == porcupine.Ok
+}
+
+// draw returns the path of a page that shows what is wrong. It lies among the test's artifacts where go test keeps
+// them (-artifacts), and else in a directory of its own, which stays.
+func draw(t *testing.T, s Specification, operations []Operation) (string, error) {
+	dir := t.ArtifactDir()
+	if kept := flag.Lookup("test.artifacts"); kept == nil || kept.Value.String() != "true" {
+		var err error
+		if dir, err = os.MkdirTemp("", "lease-sidecar-history-"); err != nil {
+			return "", fmt.Errorf("make a directory for the drawing: %w", err)
+		}
+	}
+	file, err := os.CreateTemp(dir, s.Name+"-*.html")
+	if err != nil {
+		return "", fmt.Errorf("make a file for the drawing: %w", err)
+	}
+	defer file.Close()
+	path := filepath.Join(dir, filepath.Base(file.Name()))
+	return path, s.Draw(operations, Patience, path)
 }

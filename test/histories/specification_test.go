@@ -16,6 +16,12 @@ func at(from, to bootclock.Instant, o histories.Operation) histories.Operation {
 	return o
 }
 
+// by makes it another client's.
+func by(client int, o histories.Operation) histories.Operation {
+	o.Client = client
+	return o
+}
+
 func acquire(token lease.Version) histories.Operation {
 	return histories.Operation{Act: histories.Acquire, Token: token}
 }
@@ -68,6 +74,15 @@ func TestLock(t *testing.T) {
 		}, porcupine.Illegal},
 		{"a token twice", []histories.Operation{
 			at(1, 2, acquire("9")), at(3, 4, release("9")), at(5, 6, acquire("9")),
+		}, porcupine.Illegal},
+		{"a document that ran out and was renewed late", []histories.Operation{
+			at(1, 2, acquire("9")), at(3, 4, expire("9")), at(5, 6, acquire("9")), at(7, 8, release("9")),
+		}, porcupine.Ok},
+		{"a document that ran out, and the same token elsewhere", []histories.Operation{
+			at(1, 2, acquire("9")), at(3, 4, expire("9")), at(5, 6, by(1, acquire("9"))),
+		}, porcupine.Illegal},
+		{"a document that is renewed after the next term", []histories.Operation{
+			at(1, 2, acquire("9")), at(3, 4, expire("9")), at(5, 6, by(1, acquire("10"))), at(7, 8, by(1, expire("10"))), at(9, 10, acquire("9")),
 		}, porcupine.Illegal},
 		{"a release of what another holds", []histories.Operation{
 			at(1, 2, acquire("9")), at(3, 4, release("8")),

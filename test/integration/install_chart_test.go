@@ -23,7 +23,7 @@ import (
 // chart is the example that users copy from.
 const chart = "examples/helm/leader-web"
 
-// restricted labels a namespace whose Pods must pass the strictest Pod Security level.
+// restricted labels a namespace whose Pods must pass the strictest Pod Security standard.
 var restricted = map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
 
 // helm runs the pinned helm as an administrator and returns what it prints.
@@ -44,7 +44,7 @@ func chartDir(t *testing.T) string {
 }
 
 // TestChartInstalls puts the chart on the API server and checks what it made: a Pod that the strictest Pod
-// Security level admits, a token for the sidecar alone, and rights that suffice for an election and go no further.
+// Security standard admits, a token for the sidecar alone, and rights that suffice for an election and go no further.
 func TestChartInstalls(t *testing.T) {
 	t.Parallel()
 	c := harness.Shared(t)
@@ -162,7 +162,7 @@ func TestChartUpgradeKeepsTheTerm(t *testing.T) {
 	e.Access = c.AccessOf(t, ns, "web")
 	s := e.Start(t, "web-0")
 	harness.AwaitLeader(t, e.Duration+slack, s)
-	_, token := s.Told()
+	_, token := s.Leads()
 	before := e.Read(t)
 	helm(t, c, append(append([]string{"upgrade", "web"}, install...), "--set", "replicaCount=5,podLabels.tier=front")...)
 
@@ -177,8 +177,8 @@ func TestChartUpgradeKeepsTheTerm(t *testing.T) {
 		t.Errorf("the holder over the upgrade (-before +after):\n%s", diff)
 	}
 	awaitRenewal(t, s)
-	if told, same := s.Told(); !told || same != token {
-		t.Errorf("after the upgrade: leading %v with token %s, want true with token %s", told, same, token)
+	if leads, same := s.Leads(); !leads || same != token {
+		t.Errorf("after the upgrade: leading %v with token %s, want true with token %s", leads, same, token)
 	}
 }
 

@@ -26,9 +26,9 @@ func TestThreeReplicas(t *testing.T) {
 	harness.Eventually(t, slack, "one answers 200 and two answer 503, and all name the leader", func() bool {
 		var statuses []int
 		for _, s := range replicas {
-			status, told := s.Leader()
+			status, document := s.Leader()
 			statuses = append(statuses, status)
-			if told.Leader != first.Pod || told.Lease != e.Lease || told.Namespace != e.Namespace {
+			if document.Leader != first.Pod || document.Lease != e.Lease || document.Namespace != e.Namespace {
 				return false
 			}
 		}
@@ -38,7 +38,7 @@ func TestThreeReplicas(t *testing.T) {
 	checkKubectl(t, e, first)
 
 	t.Log("handover")
-	_, firstToken := first.Told()
+	_, firstToken := first.Leads()
 	if status := first.Post("/step-down"); status != http.StatusAccepted {
 		t.Errorf("POST /step-down on the leader: status %d, want %d", status, http.StatusAccepted)
 	}
@@ -48,7 +48,7 @@ func TestThreeReplicas(t *testing.T) {
 	}
 	others := harness.Others(replicas, first)
 	second := harness.AwaitLeader(t, slack, others...)
-	_, secondToken := second.Told()
+	_, secondToken := second.Leads()
 	if !greater(secondToken, firstToken) {
 		t.Errorf("token %s after token %s: want a greater one", secondToken, firstToken)
 	}
@@ -57,7 +57,7 @@ func TestThreeReplicas(t *testing.T) {
 	second.Stop(0)
 	third := harness.Others(others, second)[0]
 	checkCrash(t, e, second, third)
-	_, thirdToken := third.Told()
+	_, thirdToken := third.Leads()
 	if !greater(thirdToken, secondToken) {
 		t.Errorf("token %s after token %s: want a greater one", thirdToken, secondToken)
 	}
@@ -74,11 +74,11 @@ func checkCrash(t *testing.T, e *harness.Election, dead, heir *harness.Sidecar) 
 	}
 	for until := last.ValidUntil.Add(500 * time.Millisecond); now().Before(until); time.Sleep(2 * time.Millisecond) {
 		look := now()
-		if told, _ := dead.Told(); told && !look.Before(last.ValidUntil) {
+		if leads, _ := dead.Leads(); leads && !look.Before(last.ValidUntil) {
 			t.Fatalf("the dead leader's document reads as leading %v past its validUntil", look.Sub(last.ValidUntil))
 		}
 		// The file's time is on the wall clock, which may be slewed against the boot clock: hence some room.
-		if told, _ := dead.ToldByFile(); told && look.Sub(last.ValidUntil) > 50*time.Millisecond {
+		if leads, _ := dead.LeadsByFile(); leads && look.Sub(last.ValidUntil) > 50*time.Millisecond {
 			t.Fatalf("the dead leader's file is fresh %v past its validUntil", look.Sub(last.ValidUntil))
 		}
 	}
@@ -141,12 +141,12 @@ func TestRestartedSidecarLeadsOn(t *testing.T) {
 	replicas := e.StartAll(t, 2)
 	witness := harness.Watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
-	_, before := leader.Told()
+	_, before := leader.Leads()
 	leader.Stop(0)
 	leader.Start(t, e)
 	harness.Eventually(t, e.RenewDeadline(), "the restarted sidecar leads with a new token", func() bool {
-		told, after := leader.Told()
-		return told && greater(after, before)
+		leads, after := leader.Leads()
+		return leads && greater(after, before)
 	})
 	for _, term := range witness.Terms("state") {
 		if term.Replica != leader.Pod {

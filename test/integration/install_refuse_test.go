@@ -23,7 +23,7 @@ const (
 	exitCollision     = 3
 )
 
-// TestConfigurationFaults starts sidecars that cannot do what they are told: each ends at once, names the fault,
+// TestConfigurationFaults starts sidecars that cannot do what their flags ask: each ends at once, names the fault,
 // and leaves nothing in the signal directory.
 func TestConfigurationFaults(t *testing.T) {
 	t.Parallel()
@@ -99,7 +99,7 @@ func checkUntouched(t *testing.T, dir string) {
 	}
 }
 
-// TestMissingSignalDirectory refuses a directory that is not there: nobody could ever be told.
+// TestMissingSignalDirectory refuses a directory that is not there: nobody could ever read it.
 func TestMissingSignalDirectory(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)

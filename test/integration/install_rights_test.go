@@ -26,7 +26,7 @@ func TestRightsLostInMidTerm(t *testing.T) {
 	e.Access.SetRules(t)
 	checkLossByDeadline(t, leader, now().Add(2*e.Duration))
 	for _, s := range replicas {
-		if told, _ := s.Told(); told {
+		if leads, _ := s.Leads(); leads {
 			t.Errorf("%s leads without any rights", s.Pod)
 		}
 		harness.Eventually(t, slack, s.Pod+" is not ready: it could not lead", func() bool {
@@ -48,13 +48,13 @@ func TestTokenRotation(t *testing.T) {
 	e.Ship(t)
 	s := e.Start(t, "web-0")
 	harness.AwaitLeader(t, e.Duration+slack, s)
-	_, token := s.Told()
+	_, token := s.Leads()
 	began := time.Now()
 	e.Access.Rotate(t)
 	// The API server believes in a token for some 10 s after it has become invalid; a term lasts 10 s more.
 	harness.Throughout(t, 25*time.Second, "the same leader over the rotation", func() bool {
-		told, same := s.Told()
-		return told && same == token
+		leads, same := s.Leads()
+		return leads && same == token
 	})
 	refused := e.Cluster.Audit.Requests(t, began, func(r harness.Request) bool {
 		return r.Namespace == e.Namespace && r.Code == http.StatusUnauthorized
@@ -86,8 +86,8 @@ func TestMissingRights(t *testing.T) {
 				return len(linesWith(s, tc.verb, e.Lease, "role")) > 0 && s.ProbeStatus("/readyz") == tc.ready
 			})
 			harness.Throughout(t, 4*time.Second, "it runs on, started, ready or not, and leads only where it can", func() bool {
-				told, _ := s.Told()
-				return s.Alive() && (tc.leads || !told) && s.ProbeStatus("/startupz") == http.StatusOK && s.ProbeStatus("/readyz") == tc.ready
+				leads, _ := s.Leads()
+				return s.Alive() && (tc.leads || !leads) && s.ProbeStatus("/startupz") == http.StatusOK && s.ProbeStatus("/readyz") == tc.ready
 			})
 			want := 1 // that a request has failed, or the watch
 			if !tc.leads {
@@ -113,17 +113,19 @@ func onlyVerbs(verbs ...string) func(string) []rbacv1.PolicyRule {
 	}
 }
 
-// linesWith returns the log's warnings and errors that have all the words, in whichever case.
-func linesWith(s *harness.Sidecar, words ...string) []string {
+// linesWith returns the log's warnings and errors that have all the texts, in whichever case.
+func linesWith(s *harness.Sidecar, texts ...string) []string {
 	var found []string
 lines:
 	for line := range strings.Lines(s.Log()) {
-		var entry struct{ Level string }
-		if json.Unmarshal([]byte(line), &entry) != nil || (entry.Level != "WARN" && entry.Level != "ERROR") {
+		var entry struct {
+			Severity string `json:"level"`
+		}
+		if json.Unmarshal([]byte(line), &entry) != nil || (entry.Severity != "WARN" && entry.Severity != "ERROR") {
 			continue
 		}
-		for _, word := range words {
-			if !strings.Contains(strings.ToLower(line), strings.ToLower(word)) {
+		for _, text := range texts {
+			if !strings.Contains(strings.ToLower(line), strings.ToLower(text)) {
 				continue lines
 			}
 		}

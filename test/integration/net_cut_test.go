@@ -92,7 +92,7 @@ func (b blackhole) bridge(t *testing.T, leader *harness.Sidecar, after time.Dura
 }
 
 func (b blackhole) healAfterValidUntil(t *testing.T, leader *harness.Sidecar) {
-	_, before := leader.Told()
+	_, before := leader.Leads()
 	deadline := leader.State().ValidUntil
 	checkLossByDeadline(t, leader, deadline.Add(b.e.Duration/10))
 	b.lines[leader].Heal()
@@ -101,10 +101,10 @@ func (b blackhole) healAfterValidUntil(t *testing.T, leader *harness.Sidecar) {
 }
 
 func (b blackhole) healAfterTakeover(t *testing.T, leader *harness.Sidecar) {
-	_, before := leader.Told()
+	_, before := leader.Leads()
 	checkLossByDeadline(t, leader, leader.State().ValidUntil.Add(b.e.Duration/10))
 	heir := harness.AwaitLeader(t, b.e.Duration+slack, harness.Others(b.replicas, leader)...)
-	if _, after := heir.Told(); !greater(after, before) {
+	if _, after := heir.Leads(); !greater(after, before) {
 		t.Errorf("token %s after token %s: want a greater one", after, before)
 	}
 	same := steady(heir)
@@ -168,12 +168,12 @@ func checkNoTakeBeforeExpiry(t *testing.T, e *harness.Election, since time.Time)
 	}
 }
 
-// steady returns a condition: the leader is told that it leads, with the token that it has now.
+// steady returns a condition: the leader publishes that it leads, with the token that it has now.
 func steady(leader *harness.Sidecar) func() bool {
-	_, token := leader.Told()
+	_, token := leader.Leads()
 	return func() bool {
-		told, same := leader.Told()
-		return told && same == token
+		leads, same := leader.Leads()
+		return leads && same == token
 	}
 }
 
@@ -187,7 +187,7 @@ func awaitAgreement(t *testing.T, bound time.Duration, replicas []*harness.Sidec
 		for _, s := range replicas {
 			_, l := s.Leader()
 			names[l.Leader] = true
-			if told, _ := s.Told(); told {
+			if leads, _ := s.Leads(); leads {
 				leader = s
 			}
 		}

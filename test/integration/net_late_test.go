@@ -45,7 +45,7 @@ func TestLateRequests(t *testing.T) {
 			before := ""
 			if tc.midTerm {
 				leader := awaitAgreement(t, e.Duration+slack, replicas)
-				_, before = leader.Told()
+				_, before = leader.Leads()
 			}
 			late.wake()
 			if tc.steps {
@@ -84,7 +84,7 @@ func checkNobodyLeads(t *testing.T, e *harness.Election, replicas []*harness.Sid
 	time.Sleep(deadline.Sub(now()))
 	harness.Throughout(t, until.Sub(now()), "nobody leads until the late write arrives", func() bool {
 		for _, s := range replicas {
-			if told, _ := s.Told(); told {
+			if leads, _ := s.Leads(); leads {
 				return false
 			}
 		}
@@ -111,13 +111,13 @@ func version(t *testing.T, e *harness.Election) string {
 func stepDown(t *testing.T, replicas []*harness.Sidecar) {
 	t.Helper()
 	for _, s := range replicas {
-		if told, _ := s.Told(); !told {
+		if leads, _ := s.Leads(); !leads {
 			continue
 		}
 		if status := s.Post("/step-down"); status != http.StatusAccepted {
 			t.Fatalf("POST /step-down on the leader: status %d, want %d", status, http.StatusAccepted)
 		}
-		harness.Eventually(t, slack, "the leader, which hands over soon after it has said so, takes the word that its work has stopped", func() bool {
+		harness.Eventually(t, slack, "the leader, which hands over soon after it has said so, takes the report that its work has stopped", func() bool {
 			status := s.Post("/drained")
 			return status == http.StatusOK || status == http.StatusAccepted
 		})
@@ -152,7 +152,7 @@ func TestOvertakenRequests(t *testing.T) {
 			witness := harness.Watch(t, replicas...)
 			before := ""
 			if tc.steps {
-				_, before = harness.AwaitLeader(t, e.Duration+slack, replicas...).Told()
+				_, before = harness.AwaitLeader(t, e.Duration+slack, replicas...).Leads()
 				late.wake()
 				stepDown(t, replicas)
 			}

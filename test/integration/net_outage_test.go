@@ -22,11 +22,11 @@ func TestOutage(t *testing.T) {
 	replicas := e.StartAll(t, 3)
 	witness := harness.Watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
-	_, token := leader.Told()
+	_, token := leader.Leads()
 
 	unchanged := func() bool {
-		told, same := leader.Told()
-		return told && same == token
+		leads, same := leader.Leads()
+		return leads && same == token
 	}
 	t.Log("the API server hangs for 5 s")
 	awaitRenewal(t, leader)
@@ -66,7 +66,7 @@ func TestOutage(t *testing.T) {
 	t.Logf("a leader %v after the API server's return", now().Sub(back).Round(time.Millisecond))
 	harness.Eventually(t, slack, "all have rejoined and name the leader", func() bool {
 		for _, s := range replicas {
-			if _, told := s.Leader(); !s.Alive() || told.Leader != leader.Pod {
+			if _, document := s.Leader(); !s.Alive() || document.Leader != leader.Pod {
 				return false
 			}
 		}
@@ -99,7 +99,7 @@ func checkLossByDeadline(t *testing.T, leader *harness.Sidecar, until bootclock.
 		if status, _ := leader.Leader(); status != http.StatusServiceUnavailable {
 			t.Fatalf("GET /leader gives %d, %v past validUntil", status, late)
 		}
-		if told, _ := leader.Told(); told {
+		if leads, _ := leader.Leads(); leads {
 			t.Fatalf("the document says leader %v past validUntil", late)
 		}
 		// Removing a file takes a moment; until then its time says that it is stale.
@@ -140,19 +140,19 @@ func TestAuthorityRotation(t *testing.T) {
 	}
 
 	t.Log("the CA file follows after the term")
-	_, before := leader.Told()
+	_, before := leader.Leads()
 	trust = cluster.RotateAuthority(t)
 	awaitRenewal(t, leader)
 	resetAll(lines)
 	checkLossByDeadline(t, leader, now().Add(e.Duration))
 	for _, s := range replicas {
-		if told, _ := s.Told(); told || !s.Alive() {
-			t.Errorf("%s without trust in the API server: leads %v, lives %v, want no and yes", s.Pod, told, s.Alive())
+		if leads, _ := s.Leads(); leads || !s.Alive() {
+			t.Errorf("%s without trust in the API server: leads %v, lives %v, want no and yes", s.Pod, leads, s.Alive())
 		}
 	}
 	trust()
 	heir := awaitAgreement(t, 2*e.Duration+slack, replicas)
-	if _, after := heir.Told(); !greater(after, before) {
+	if _, after := heir.Leads(); !greater(after, before) {
 		t.Errorf("token %s after token %s: want a greater one", after, before)
 	}
 	witness.Verdict(t)
@@ -172,7 +172,7 @@ func TestNotReadyWithoutAWay(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		begin func(t *testing.T, e *harness.Election) // before the start
-		words []string                                // of the reason
+		says  string                                  // a part of the reason
 		fix   func(t *testing.T, e *harness.Election)
 	}{
 		{
@@ -181,19 +181,19 @@ func TestNotReadyWithoutAWay(t *testing.T) {
 				e.ShipFree(t)
 				e.Access.SetRules(t, onlyVerbs("get", "watch")(e.Lease)...)
 			},
-			words: []string{"update"},
-			fix:   func(t *testing.T, e *harness.Election) { e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...) },
+			says: "update",
+			fix:  func(t *testing.T, e *harness.Election) { e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...) },
 		},
 		{
 			name:  "no right to read",
 			begin: func(t *testing.T, e *harness.Election) { e.ShipFree(t); e.Access.SetRules(t) },
-			words: []string{"get"},
+			says:  "get",
 			fix:   func(t *testing.T, e *harness.Election) { e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...) },
 		},
 		{
 			name:  "no Lease, no right to create",
 			begin: func(*testing.T, *harness.Election) {},
-			words: []string{"create"},
+			says:  "create",
 			fix:   func(t *testing.T, e *harness.Election) { e.Ship(t) },
 		},
 	} {
@@ -207,19 +207,14 @@ func TestNotReadyWithoutAWay(t *testing.T) {
 			s.Start(t, e)
 			harness.Eventually(t, 2*e.Duration+slack, "/readyz says what is missing", func() bool {
 				status, body := readyz(t, s)
-				for _, word := range tc.words {
-					if !strings.Contains(body, word) {
-						return false
-					}
-				}
-				return status == http.StatusServiceUnavailable
+				return strings.Contains(body, tc.says) && status == http.StatusServiceUnavailable
 			})
 			_, body := readyz(t, s)
 			t.Logf("/readyz: %s", strings.TrimSpace(body))
 			harness.Throughout(t, 2*e.Duration, "it is not ready, started, and does not lead", func() bool {
 				status, _ := readyz(t, s)
-				told, _ := s.Told()
-				return status == http.StatusServiceUnavailable && s.ProbeStatus("/startupz") == http.StatusOK && !told
+				leads, _ := s.Leads()
+				return status == http.StatusServiceUnavailable && s.ProbeStatus("/startupz") == http.StatusOK && !leads
 			})
 			tc.fix(t, e)
 			harness.Eventually(t, time.Minute+slack, "it is ready once that is fixed", func() bool {

@@ -134,8 +134,8 @@ func TestLaggingServer(t *testing.T) {
 				harness.Throughout(t, 2*e.Duration, "the term of the leader, which is not concerned", same)
 			}
 			harness.Eventually(t, 2*e.Duration+slack, "the misled replica says that the store went back in time, and does not lead", func() bool {
-				told, _ := misled.Told()
-				return !told && len(linesWith(misled, "went back in time")) > 0
+				leads, _ := misled.Leads()
+				return !leads && len(linesWith(misled, "went back in time")) > 0
 			})
 			harness.AwaitLeader(t, 2*e.Duration+slack, harness.Others(replicas, misled)...)
 			ways[misled].storm.Faults(nil)
@@ -187,7 +187,7 @@ func TestOldReadIsReadAgain(t *testing.T) {
 			return harness.Fate{}
 		})
 		ways[s].Reset()
-		harness.Eventually(t, e.Duration+slack, "the replica reads, and is told of the past", func() bool { return reads.Load() > 0 })
+		harness.Eventually(t, e.Duration+slack, "the replica reads, and sees the past", func() bool { return reads.Load() > 0 })
 		harness.Throughout(t, 2*time.Second, "the same term over one old read", same)
 		if n := len(linesWith(s, "went back in time")); n != 0 {
 			t.Errorf("%s took one old read for a restored store, %d times", s.Pod, n)

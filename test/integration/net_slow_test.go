@@ -24,7 +24,7 @@ import (
 // long has the tests that measure take minutes, and measure client-go's elector and an older sidecar as well.
 var long = flag.Bool("long", false, "measure for minutes, client-go's elector and the sidecar named by SIDECAR_BEFORE beside ours")
 
-// leastLed is the share of the time for which somebody must be told to lead while every write is slow.
+// leastLed is the share of the time for which somebody must lead while every write is slow.
 const leastLed = 0.9
 
 // TestSlowWrites lets every write of the Lease take some seconds, in mid-term and for good: on its way through a proxy, or
@@ -83,7 +83,7 @@ func ours(binary, name string) subject {
 			replicas = append(replicas, s)
 		}
 		return func() bool {
-			return slices.ContainsFunc(replicas, func(s *harness.Sidecar) bool { told, _ := s.Told(); return told })
+			return slices.ContainsFunc(replicas, func(s *harness.Sidecar) bool { leads, _ := s.Leads(); return leads })
 		}, func() {}
 	}}
 }
@@ -94,11 +94,11 @@ var clientGo = subject{name: "client-go", start: func(t *testing.T, e *harness.E
 		p := e.StartPeer(t, fmt.Sprintf("peer-%d", i), harness.PeerOptions{
 			Kubeconfig: e.Access.Kubeconfig(t, host), LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
 		})
-		w.AddChannel(p.Name, "state", 20*time.Millisecond, p.Told)
+		w.AddChannel(p.Name, "state", 20*time.Millisecond, p.Leads)
 		peers = append(peers, p)
 	}
 	return func() bool {
-			return slices.ContainsFunc(peers, func(p *harness.Peer) bool { told, _ := p.Told(); return told })
+			return slices.ContainsFunc(peers, func(p *harness.Peer) bool { leads, _ := p.Leads(); return leads })
 		}, func() {
 			for _, p := range peers {
 				if !p.Alive() {
@@ -109,7 +109,7 @@ var clientGo = subject{name: "client-go", start: func(t *testing.T, e *harness.E
 }}
 
 // measureSlow runs an election whose writes become slow once somebody leads. It returns for which share of the span after
-// that somebody was told to lead, and in how many terms.
+// that somebody led, and in how many terms.
 func measureSlow(t *testing.T, how string, slow, span time.Duration, s subject) (float64, int) {
 	t.Helper()
 	c := harness.Shared(t)
@@ -145,9 +145,9 @@ func measureSlow(t *testing.T, how string, slow, span time.Duration, s subject) 
 		}
 	}
 	for _, o := range harness.Overlaps(w.Terms("")) {
-		t.Logf("two were told at once: %v", o)
+		t.Logf("two were leading at once: %v", o)
 		if s.judged {
-			t.Error("two were told at once that they lead")
+			t.Error("two led at once")
 		}
 	}
 	return led.Seconds() / span.Seconds(), terms

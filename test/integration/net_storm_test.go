@@ -95,15 +95,15 @@ func TestStormOutlastsTheTerm(t *testing.T) {
 			replicas, storms := startVia(t, e, e.Cluster.Storm)
 			witness := harness.Watch(t, replicas...)
 			leader := awaitAgreement(t, e.Duration+slack, replicas)
-			_, before := leader.Told()
+			_, before := leader.Leads()
 			awaitRenewal(t, leader)
 			for _, s := range storms {
 				s.Faults(every(tc.fate))
 			}
 			checkLossByDeadline(t, leader, now().Add(2*e.Duration))
 			for _, s := range replicas {
-				if told, _ := s.Told(); told || !s.Alive() {
-					t.Errorf("%s, with the API server away: leads %v, lives %v, want no and yes", s.Pod, told, s.Alive())
+				if leads, _ := s.Leads(); leads || !s.Alive() {
+					t.Errorf("%s, with the API server away: leads %v, lives %v, want no and yes", s.Pod, leads, s.Alive())
 				}
 				if status := s.ProbeStatus("/livez"); status != http.StatusOK {
 					t.Errorf("%s, with the API server away: GET /livez gives %d, want %d", s.Pod, status, http.StatusOK)
@@ -113,7 +113,7 @@ func TestStormOutlastsTheTerm(t *testing.T) {
 				s.Faults(nil)
 			}
 			heir := awaitAgreement(t, e.Duration+slack, replicas)
-			if _, after := heir.Told(); !greater(after, before) {
+			if _, after := heir.Leads(); !greater(after, before) {
 				t.Errorf("token %s after token %s: want a greater one", after, before)
 			}
 			witness.Verdict(t)
@@ -188,7 +188,7 @@ func TestFailingAPIKeepsTheBudget(t *testing.T) {
 			for _, s := range replicas {
 				asked, all := counts.of(s.Pod)
 				rate, most := float64(all)/span.Seconds(), failingBudget
-				if told, _ := s.Told(); told {
+				if leads, _ := s.Leads(); leads {
 					most++ // a renewal a second
 				}
 				t.Logf("%s: %.2f requests a second: %v", s.Pod, rate, asked)

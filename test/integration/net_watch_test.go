@@ -131,7 +131,7 @@ func checkHandoverSeen(t *testing.T, e *harness.Election, replicas []*harness.Si
 	const opened = 4 * time.Second // by a suspicion, or the longest pause after failures
 	leader := awaitAgreement(t, slack, replicas)
 	harness.Throughout(t, opened, "the same term after the fault", steady(leader))
-	_, before := leader.Told()
+	_, before := leader.Leads()
 	began := now()
 	stepDown(t, replicas)
 	if heir, taken := nextTerm(t, e, before, harness.Others(replicas, leader)); taken.Sub(began) > e.Duration/2 {

@@ -39,7 +39,7 @@ func startOn(t *testing.T, e *harness.Election, pod string, line *harness.Proxy)
 // awaitLead waits until the machine's own app would read by the machine's own clocks that it leads.
 func (m machine) awaitLead(t *testing.T, bound time.Duration) {
 	t.Helper()
-	harness.Eventually(t, bound, m.Pod+" leads", func() bool { told, _ := m.clock.Told(m.Sidecar); return told })
+	harness.Eventually(t, bound, m.Pod+" leads", func() bool { leads, _ := m.clock.Leads(m.Sidecar); return leads })
 }
 
 // sentAt returns, on the true clock, when the newest applied write of a leader was sent.
@@ -51,13 +51,13 @@ func (m machine) sentAt(e *harness.Election) bootclock.Instant {
 func (m machine) names(t *testing.T, leader machine) {
 	t.Helper()
 	harness.Eventually(t, slack, m.Pod+" names "+leader.Pod, func() bool {
-		_, told := m.Leader()
-		return told.Leader == leader.Pod
+		_, document := m.Leader()
+		return document.Leader == leader.Pod
 	})
 }
 
 // TestWallClockSteps steps the wall clocks of a leader and a standby apart by hours and lets them stand still (fault 8):
-// the same one leads on, every renewal can be told from the one before by the second, and a crash still costs the rest
+// the same one leads on, every renewal differs from the one before by the second, and a crash still costs the rest
 // of the Lease, no less.
 func TestWallClockSteps(t *testing.T) {
 	t.Parallel()
@@ -147,10 +147,10 @@ func TestBootClockRates(t *testing.T) {
 	witness.AddOn(first.clock, first.Sidecar)
 	witness.AddOn(second.clock, second.Sidecar)
 	second.names(t, first)
-	_, token := first.clock.Told(first.Sidecar)
+	_, token := first.clock.Leads(first.Sidecar)
 	harness.Throughout(t, 3*e.Duration, "the slow one leads on", func() bool {
-		told, same := first.clock.Told(first.Sidecar)
-		return told && same == token
+		leads, same := first.clock.Leads(first.Sidecar)
+		return leads && same == token
 	})
 
 	t.Log("the slow leader is cut off")

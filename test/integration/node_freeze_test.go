@@ -14,7 +14,7 @@ import (
 )
 
 // TestFrozenLeader stops the leading sidecar for longer than its Lease: nothing it left behind says "leader" past
-// its validUntil, and neither does its first word on waking.
+// its validUntil, and neither does what it publishes first on waking.
 func TestFrozenLeader(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
@@ -22,7 +22,7 @@ func TestFrozenLeader(t *testing.T) {
 	replicas := e.StartAll(t, 3)
 	witness := harness.Watch(t, replicas...)
 	frozen := harness.AwaitLeader(t, e.Duration+slack, replicas...)
-	_, before := frozen.Told()
+	_, before := frozen.Leads()
 	if out, code := frozen.Ask(t, "is-leader", "--signal-dir", frozen.Dir); code != 0 {
 		t.Errorf("is-leader on the leader: status %d, want 0\n%s", code, out)
 	}
@@ -36,7 +36,7 @@ func TestFrozenLeader(t *testing.T) {
 	if out, code := frozen.Ask(t, "is-leader", "--signal-dir", frozen.Dir); code != 1 {
 		t.Errorf("is-leader on the frozen leader's directory past its validUntil: status %d, want 1\n%s", code, out)
 	}
-	if told, _ := frozen.ToldByFile(); told {
+	if leads, _ := frozen.LeadsByFile(); leads {
 		t.Error("the frozen leader's file is still fresh")
 	}
 
@@ -52,10 +52,10 @@ func TestFrozenLeader(t *testing.T) {
 		t.Errorf("the first answer on waking is %d, want %d", status, http.StatusServiceUnavailable)
 	}
 	harness.Eventually(t, slack, "the woken sidecar names its successor and has no leader file", func() bool {
-		status, told := frozen.Leader()
-		return status == http.StatusServiceUnavailable && told.Leader == heir.Pod && !frozen.HasLeaderFile()
+		status, document := frozen.Leader()
+		return status == http.StatusServiceUnavailable && document.Leader == heir.Pod && !frozen.HasLeaderFile()
 	})
-	if _, after := heir.Told(); !greater(after, before) {
+	if _, after := heir.Leads(); !greater(after, before) {
 		t.Errorf("token %s after token %s: want a greater one", after, before)
 	}
 	witness.Verdict(t)
@@ -63,7 +63,7 @@ func TestFrozenLeader(t *testing.T) {
 
 // TestFrozenBeyondTheLease is fault 7: the sidecar, the app or both are frozen for longer than the Lease, by a signal or by
 // the kernel's freezer, in a term or in the middle of a drain, with a write on its way. The other replica takes over; the
-// write is refused as stale; on waking nobody is told to lead, and the app is dead before it has done anything that counts.
+// write is refused as stale; on waking nobody leads, and the app is dead before it has done anything that counts.
 func TestFrozenBeyondTheLease(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -98,8 +98,8 @@ func TestFrozenBeyondTheLease(t *testing.T) {
 			wake := tc.freeze(t, frozen)
 			if tc.ask {
 				harness.Throughout(t, e.Duration, "the sidecar leads on while its app is frozen", func() bool {
-					told, token := frozen.Told()
-					return told && token == before
+					leads, token := frozen.Leads()
+					return leads && token == before
 				})
 				checkDraining(t, frozen.Sidecar)
 			}
@@ -118,8 +118,8 @@ func TestFrozenBeyondTheLease(t *testing.T) {
 
 			harness.Eventually(t, slack, "the woken app is killed", func() bool { return !runs(app) })
 			harness.Eventually(t, slack, "the woken sidecar names its successor", func() bool {
-				status, told := frozen.Leader()
-				return status == http.StatusServiceUnavailable && told.Leader == heir.Pod && !frozen.HasLeaderFile()
+				status, document := frozen.Leader()
+				return status == http.StatusServiceUnavailable && document.Leader == heir.Pod && !frozen.HasLeaderFile()
 			})
 			if to.work(frozen.Pod) != worked {
 				t.Error("a write of the woken app was accepted")
@@ -168,7 +168,7 @@ func wholeNode(_ *testing.T, p *pod) func() {
 }
 
 // TestHTTPAtTheDeadline is fault 14's last part: a leader that is cut off is asked without a pause while its validUntil
-// passes. Whoever asks at or past the validUntil that the answer itself names is told "not leader".
+// passes. Whoever asks at or past the validUntil that the answer itself names hears "not leader".
 func TestHTTPAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
@@ -190,14 +190,14 @@ func TestHTTPAtTheDeadline(t *testing.T) {
 		asking.Go(func() {
 			for end := cut.Add(e.Duration); now().Before(end); {
 				asked := now()
-				status, told := leader.Leader()
+				status, document := leader.Leader()
 				switch {
-				case status == http.StatusServiceUnavailable && !told.IsLeader:
+				case status == http.StatusServiceUnavailable && !document.IsLeader:
 					no.Add(1)
-				case status == http.StatusOK && told.IsLeader && asked.Before(told.ValidUntil):
+				case status == http.StatusOK && document.IsLeader && asked.Before(document.ValidUntil):
 					yes.Add(1)
 				default:
-					t.Errorf("asked %v after the validUntil that the answer names: status %d, %+v", asked.Sub(told.ValidUntil), status, told)
+					t.Errorf("asked %v after the validUntil that the answer names: status %d, %+v", asked.Sub(document.ValidUntil), status, document)
 					return
 				}
 			}
@@ -210,8 +210,8 @@ func TestHTTPAtTheDeadline(t *testing.T) {
 	harness.AwaitLeader(t, e.Duration+slack, heir)
 	line.Heal()
 	harness.Eventually(t, slack, "the healed replica names its successor", func() bool {
-		_, told := leader.Leader()
-		return told.Leader == heir.Pod
+		_, document := leader.Leader()
+		return document.Leader == heir.Pod
 	})
 	witness.Verdict(t)
 }

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -47,11 +46,11 @@ func TestHoldCannotBeWritten(t *testing.T) {
 			if status := first.Post("/step-down"); status != http.StatusAccepted {
 				t.Fatalf("POST /step-down: status %d, want %d", status, http.StatusAccepted)
 			}
-			harness.Eventually(t, slack, "the leader drains", func() bool { told, _ := first.ToldByHTTP(); return !told })
+			harness.Eventually(t, slack, "the leader drains", func() bool { leads, _ := first.LeadsByHTTP(); return !leads })
 			if tc.moment {
 				first.AllowWrites(t)
 			}
-			harness.Eventually(t, slack, "the leader takes the word that its work has stopped", func() bool {
+			harness.Eventually(t, slack, "the leader takes the report that its work has stopped", func() bool {
 				status := first.Post("/drained")
 				return status == http.StatusOK || status == http.StatusAccepted
 			})
@@ -90,8 +89,8 @@ func TestHoldOfAnotherElection(t *testing.T) {
 	harness.Eventually(t, slack, "the moved replica runs", func() bool { return moved.ProbeStatus("/startupz") == http.StatusOK })
 	witness := harness.Watch(t, moved, leader)
 	harness.Throughout(t, e.RenewDeadline(), "the leader of the other election leads on", func() bool {
-		told, _ := leader.Told()
-		return told
+		leads, _ := leader.Leads()
+		return leads
 	})
 	logOverlap(t, witness)
 	witness.Verdict(t)
@@ -131,14 +130,14 @@ func copied(t *testing.T, cut bool) {
 	harness.Eventually(t, slack, "the second runs", func() bool { return second.ProbeStatus("/startupz") == http.StatusOK })
 	witness := harness.Watch(t, first, second)
 	time.Sleep(2 * e.Duration)
-	if told, _ := second.ToldByHTTP(); told {
+	if leads, _ := second.LeadsByHTTP(); leads {
 		t.Error("the second leads on a copy of the first's hold")
 	}
 	logOverlap(t, witness)
 	witness.Verdict(t)
 }
 
-// logOverlap logs for how long two were told at once, at the most: a figure to compare versions by.
+// logOverlap logs for how long two led at once, at the most: a figure to compare versions by.
 func logOverlap(t *testing.T, w *harness.Witness) {
 	t.Helper()
 	w.Stop()
@@ -146,16 +145,16 @@ func logOverlap(t *testing.T, w *harness.Witness) {
 	for _, o := range harness.Overlaps(w.Terms("")) {
 		longest = max(longest, o.Span)
 	}
-	t.Logf("figure: two told for %.2f s", longest.Seconds())
+	t.Logf("figure: two lead at once for %.2f s", longest.Seconds())
 }
 
 // unread is for how long the restarted sidecar of these tests cannot read the Lease.
 const unread = 2 * time.Second
 
-// TestNothingInheritedIsTold restarts a leader behind a cut line (I14): until the Lease has been read it tells nobody that
-// it leads, whatever the hold says; the document of before stands until its validUntil. Once the line is back it leads on,
+// TestNothingInheritedIsPublished restarts a leader behind a cut line (I14): until the Lease has been read it publishes nowhere
+// that it leads, whatever the hold says; the document of before stands until its validUntil. Once the line is back it leads on,
 // with a new token.
-func TestNothingInheritedIsTold(t *testing.T) {
+func TestNothingInheritedIsPublished(t *testing.T) {
 	t.Parallel()
 	t.Run("HTTP and files", func(t *testing.T) {
 		t.Parallel()
@@ -163,8 +162,8 @@ func TestNothingInheritedIsTold(t *testing.T) {
 		restarted, before := restartCutOff(t, e, s, line), s.State()
 		harness.Throughout(t, restarted.Add(unread).Sub(now()), "HTTP does not say that it leads, the document of before stands", func() bool {
 			status, l := s.Leader()
-			told, token := s.Told()
-			return (status == 0 || status == http.StatusServiceUnavailable) && !l.IsLeader && told && token == before.Token
+			leads, token := s.Leads()
+			return (status == 0 || status == http.StatusServiceUnavailable) && !l.IsLeader && leads && token == before.Token
 		})
 		checkResumes(t, s, line, before.Token)
 	})
@@ -175,9 +174,9 @@ func TestNothingInheritedIsTold(t *testing.T) {
 		deadline := s.State().ValidUntil
 		for ; now().Before(deadline.Add(time.Second)); time.Sleep(5 * time.Millisecond) {
 			look := now()
-			told, _ := s.Told()
-			if byHTTP, _ := s.ToldByHTTP(); byHTTP || told && !look.Before(deadline) {
-				t.Fatalf("%v before the end of the term of before: told by HTTP: %v, by the document: %v", deadline.Sub(look), byHTTP, told)
+			leads, _ := s.Leads()
+			if byHTTP, _ := s.LeadsByHTTP(); byHTTP || leads && !look.Before(deadline) {
+				t.Fatalf("%v before the end of the term of before: leads by HTTP: %v, by the document: %v", deadline.Sub(look), byHTTP, leads)
 			}
 		}
 		line.Heal()
@@ -209,7 +208,9 @@ func TestNothingInheritedIsTold(t *testing.T) {
 			b, _ := os.ReadFile(heard) // not there yet: nothing was heard
 			return strings.Count(string(b), "elected")
 		}
-		e, s, line := leaderBehindALine(t, func(s *harness.Sidecar) { startListener(t, s, heard) })
+		e, s, line := leaderBehindALine(t, func(s *harness.Sidecar) {
+			startSignalled(t, s, "USR2", `trap 'echo elected >>"$1"' USR1; trap 'echo lost >>"$1"' USR2`, heard)
+		})
 		harness.Eventually(t, slack, "the process has heard that it leads", func() bool { return elected() == 1 })
 		token := s.State().Token
 		restartCutOff(t, e, s, line)
@@ -217,27 +218,6 @@ func TestNothingInheritedIsTold(t *testing.T) {
 		checkResumes(t, s, line, token)
 		harness.Eventually(t, slack, "the process hears that it leads", func() bool { return elected() == 2 })
 	})
-}
-
-// startListener starts a process that writes down what it is told by signals, and has the replica tell it.
-func startListener(t *testing.T, s *harness.Sidecar, heard string) {
-	t.Helper()
-	pidFile := heard + ".pid"
-	cmd := exec.Command("sh", "-c", `trap 'echo elected >>"$0"' USR1; trap 'echo lost >>"$0"' USR2
-		echo $$ >"$1.new"; mv "$1.new" "$1"; while :; do sleep 0.05; done`, heard, pidFile)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	harness.Eventually(t, slack, "the process listens", func() bool {
-		_, err := os.Stat(pidFile)
-		return err == nil
-	})
-	s.Args = append(s.Args, "--pid-file", pidFile, "--on-elected", "USR1", "--on-lost", "USR2")
 }
 
 // leaderBehindALine starts one replica that reaches the API server by a line of its own, and waits until it leads.
@@ -270,7 +250,7 @@ func checkResumes(t *testing.T, s *harness.Sidecar, line *harness.Proxy, before 
 	t.Helper()
 	line.Heal()
 	harness.Eventually(t, slack, "it leads on, with a new token", func() bool {
-		told, token := s.ToldByHTTP()
-		return told && greater(token, before)
+		leads, token := s.LeadsByHTTP()
+		return leads && greater(token, before)
 	})
 }

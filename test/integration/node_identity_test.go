@@ -61,7 +61,7 @@ func renewAsTwin(t *testing.T, e *harness.Election) {
 
 // TestTwinsTakeTurns runs two live sidecars with one identity and a signal directory each. The one that stands by sees that
 // another process writes its identity, and goes on under a fresh one, while the leader leads on. Then the leader is frozen
-// until the other has taken the Lease, again and again: never are two told.
+// until the other has taken the Lease, again and again: never do two lead.
 func TestTwinsTakeTurns(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
@@ -89,9 +89,9 @@ func TestTwinsTakeTurns(t *testing.T) {
 		harness.AwaitLeader(t, 2*e.Duration+slack, other)
 		leader.Wake(t)
 		harness.Throughout(t, e.Duration, "the one that has taken the Lease leads on alone", func() bool {
-			told, _ := leader.Told()
-			byHTTP, _ := leader.ToldByHTTP()
-			return !told && !byHTTP
+			leads, _ := leader.Leads()
+			byHTTP, _ := leader.LeadsByHTTP()
+			return !leads && !byHTTP
 		})
 	}
 	witness.Verdict(t)
@@ -123,7 +123,7 @@ func TestPredecessorWritesLate(t *testing.T) {
 		return harness.Fate{Late: 3 * time.Second} // the successor's: overtaken by it
 	})
 	harness.Eventually(t, slack, "a renewal is on its way", func() bool { return writes.Load() > 0 })
-	_, before := s.Told()
+	_, before := s.Leads()
 	known := version(t, e)
 	s.Stop(0)
 	s.Start(t, e)
@@ -131,8 +131,8 @@ func TestPredecessorWritesLate(t *testing.T) {
 	time.Sleep(2 * time.Second) // the successor's first write is refused by now
 	storm.Faults(nil)
 	harness.Eventually(t, 2*e.Duration+slack, "the successor leads", func() bool {
-		told, token := s.Told()
-		return told && greater(token, before)
+		leads, token := s.Leads()
+		return leads && greater(token, before)
 	})
 	if got := s.State().Identity; got != identity {
 		t.Errorf("the successor calls itself %s, want %s: a dead predecessor is no twin", got, identity)
@@ -140,7 +140,7 @@ func TestPredecessorWritesLate(t *testing.T) {
 	witness.Verdict(t)
 }
 
-// TestIdentityUsedTwice runs two processes that were told the same pod name and UID (fault 11): the second never leads on
+// TestIdentityUsedTwice runs two processes with the same pod name and UID (fault 11): the second never leads on
 // the first's record, and never blanks it; once the first is gone it waits like anybody.
 func TestIdentityUsedTwice(t *testing.T) {
 	t.Parallel()
@@ -164,15 +164,15 @@ func TestIdentityUsedTwice(t *testing.T) {
 			second.Start(t, e)
 			witness := harness.Watch(t, first, second)
 			harness.Eventually(t, slack, "the second sees the Lease", func() bool { return second.ProbeStatus("/readyz") == 200 })
-			_, told := second.Leader()
-			if same := told.Identity == first.State().Identity; same != tc.same {
-				t.Fatalf("the second's identity is %s, the first's %s: want them equal: %v", told.Identity, first.State().Identity, tc.same)
+			_, document := second.Leader()
+			if same := document.Identity == first.State().Identity; same != tc.same {
+				t.Fatalf("the second's identity is %s, the first's %s: want them equal: %v", document.Identity, first.State().Identity, tc.same)
 			}
 
 			unmoved := steady(first)
 			alone := func() bool {
-				told, _ := second.ToldByHTTP()
-				return !told && unmoved()
+				leads, _ := second.LeadsByHTTP()
+				return !leads && unmoved()
 			}
 			harness.Throughout(t, 2*e.Duration, "the first leads, the second does not", alone)
 			if status := second.Post("/step-down"); status != 409 {
@@ -185,7 +185,7 @@ func TestIdentityUsedTwice(t *testing.T) {
 			harness.Eventually(t, slack, "the second is back", func() bool { return second.ProbeStatus("/readyz") == 200 })
 			last := first.State()
 			first.Stop(0)
-			harness.Eventually(t, e.Duration+slack, "the second leads", func() bool { told, _ := second.ToldByHTTP(); return told })
+			harness.Eventually(t, e.Duration+slack, "the second leads", func() bool { leads, _ := second.LeadsByHTTP(); return leads })
 			_, now := second.Leader()
 			expiry := last.ValidUntil.Add(e.Duration - e.RenewDeadline())
 			if took := now.ValidUntil.Add(-e.RenewDeadline()); took.Before(expiry) {

@@ -111,7 +111,7 @@ func sidecarsOf(pods []*pod) []*harness.Sidecar {
 	return all
 }
 
-// awaitPod waits until one of the pods is told that it leads and its app has had a write accepted. It returns the token.
+// awaitPod waits until one of the pods publishes that it leads and its app has had a write accepted. It returns the token.
 func awaitPod(t *testing.T, bound time.Duration, to *guarded, pods ...*pod) (*pod, string) {
 	t.Helper()
 	leader := harness.AwaitLeader(t, bound, sidecarsOf(pods)...)

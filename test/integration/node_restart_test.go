@@ -24,12 +24,12 @@ func TestRestartedInATerm(t *testing.T) {
 	for _, phase := range []time.Duration{0, 900 * time.Millisecond, 1790 * time.Millisecond} {
 		awaitRenewal(t, leader)
 		time.Sleep(phase)
-		_, before := leader.Told()
+		_, before := leader.Leads()
 		leader.Stop(0)
 		leader.Start(t, e)
 		harness.Eventually(t, slack, fmt.Sprintf("killed %v after a renewal, it leads with a new token", phase), func() bool {
-			told, after := leader.Told()
-			return told && greater(after, before)
+			leads, after := leader.Leads()
+			return leads && greater(after, before)
 		})
 	}
 	for _, term := range witness.Terms("state") {
@@ -55,7 +55,7 @@ func TestRestartedInADrain(t *testing.T) {
 			witness := harness.Watch(t, replicas...)
 			leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 			awaitRenewal(t, leader)
-			_, before := leader.Told()
+			_, before := leader.Leads()
 			checkDraining(t, leader)
 			time.Sleep(after)
 			leader.Stop(0)
@@ -64,7 +64,7 @@ func TestRestartedInADrain(t *testing.T) {
 			next := harness.AwaitLeader(t, 2*e.Duration+slack, replicas...)
 			released := strings.Contains(next.Log(), "the last holder released it")
 			t.Logf("killed %v into the drain, before the release: %v; %s leads next", after, !released, next.Pod)
-			if _, token := next.Told(); !greater(token, before) {
+			if _, token := next.Leads(); !greater(token, before) {
 				t.Errorf("token %s after token %s: want a greater one", token, before)
 			}
 			if wait := sent(e, next).Sub(killed); !released && next == leader && wait < e.Duration {
@@ -75,7 +75,7 @@ func TestRestartedInADrain(t *testing.T) {
 	}
 }
 
-// TestLossEndsTheProcess cuts a leader's line under --on-loss exit: once the term has run out, and everything was told, the
+// TestLossEndsTheProcess cuts a leader's line under --on-loss exit: once the term has run out, and every signal is applied, the
 // sidecar ends with status 4. A planned handover does not end it.
 func TestLossEndsTheProcess(t *testing.T) {
 	t.Parallel()
@@ -107,7 +107,7 @@ func TestLossEndsTheProcess(t *testing.T) {
 	line.Cut()
 	s.AwaitExit(t, e.RenewDeadline()+slack, 4)
 	ended := now()
-	if told, _ := s.Told(); told || s.HasLeaderFile() {
+	if leads, _ := s.Leads(); leads || s.HasLeaderFile() {
 		t.Error("its files still say that it leads")
 	}
 	for _, term := range work.Terms(t) {
@@ -122,7 +122,7 @@ func TestLossEndsTheProcess(t *testing.T) {
 
 // TestSIGTERMComesBeforeTheAppEnds sends SIGTERM to a sidecar two seconds before its app is killed, as a kubelet does when
 // the grace period ends, and as a failed liveness probe of the sidecar does. The signal proves nothing about the app: where
-// nothing can see it, the Lease is kept until the last validUntil that it was told.
+// nothing can see it, the Lease is kept until the last validUntil that was published to it.
 func TestSIGTERMComesBeforeTheAppEnds(t *testing.T) {
 	t.Parallel()
 	for _, placement := range []string{"native", "classic"} {

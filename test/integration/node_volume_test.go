@@ -26,19 +26,19 @@ func TestVolumeFails(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		fail   func(t *testing.T, v *harness.Volume)
-		mend   func(v *harness.Volume) // nil where only a restart mends
-		log    string                  // what an operator is told
+		fix    func(v *harness.Volume) // nil where only a restart helps
+		log    string                  // what an operator reads
 		sealed bool                    // the leader file cannot be removed: it stays, and is stale
 	}{
 		{
 			name: "full", log: "the volume is full",
 			fail: func(_ *testing.T, v *harness.Volume) { v.Fill() },
-			mend: (*harness.Volume).Free,
+			fix:  (*harness.Volume).Free,
 		},
 		{
 			name: "read-only", log: "let user", sealed: true,
 			fail: func(_ *testing.T, v *harness.Volume) { v.Lock() },
-			mend: (*harness.Volume).Unlock,
+			fix:  (*harness.Volume).Unlock,
 		},
 		{
 			name: "directory removed", log: "the directory is gone",
@@ -54,30 +54,30 @@ func TestVolumeFails(t *testing.T) {
 			e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 			e.Ship(t)
 			volume := harness.NewVolume(t)
-			leader := prepareOn(t, e, volume, tc.mend == nil)
+			leader := prepareOn(t, e, volume, tc.fix == nil)
 			leader.Start(t, e)
 			harness.AwaitLeader(t, e.Duration+slack, leader)
 			heir := e.Start(t, "web-1")
 			witness := harness.Watch(t, leader, heir)
-			status, told := leader.Leader()
+			status, document := leader.Leader()
 			if status != http.StatusOK {
 				t.Fatalf("GET /leader: status %d, want %d", status, http.StatusOK)
 			}
 			leads := func() bool {
 				status, l := leader.Leader()
-				return status == http.StatusOK && l.Token == told.Token
+				return status == http.StatusOK && l.Token == document.Token
 			}
 
 			tc.fail(t, volume)
 			checkFilesGoSilent(t, leader, leads)
 			harness.Throughout(t, e.Duration, "it leads on, and says so over HTTP", leads)
-			harness.Eventually(t, slack, "the log says the mend", func() bool { return strings.Contains(leader.Log(), tc.log) })
-			if tc.mend != nil {
-				tc.mend(volume)
+			harness.Eventually(t, slack, "the log says that it works again", func() bool { return strings.Contains(leader.Log(), tc.log) })
+			if tc.fix != nil {
+				tc.fix(volume)
 				harness.Eventually(t, slack, "the files say so again, of the same term", func() bool {
-					told1, token1 := leader.Told()
-					told2, token2 := leader.ToldByFile()
-					return told1 && told2 && token1 == told.Token && token2 == told.Token
+					leads1, token1 := leader.Leads()
+					leads2, token2 := leader.LeadsByFile()
+					return leads1 && leads2 && token1 == document.Token && token2 == document.Token
 				})
 				awaitRenewal(t, leader)
 				tc.fail(t, volume)
@@ -94,8 +94,8 @@ func TestVolumeFails(t *testing.T) {
 			if leader.HasLeaderFile() != tc.sealed {
 				t.Errorf("the leader file is there: %v, want %v", leader.HasLeaderFile(), tc.sealed)
 			}
-			if tc.mend != nil {
-				tc.mend(volume)
+			if tc.fix != nil {
+				tc.fix(volume)
 				leader.Start(t, e)
 				harness.Eventually(t, slack, "started again, it puts the files right", func() bool {
 					l := leader.State()
@@ -131,8 +131,8 @@ func checkFilesGoSilent(t *testing.T, s *harness.Sidecar, leads func() bool) {
 	t.Helper()
 	harness.Eventually(t, slack, "the files fall silent", func() bool {
 		until, look := s.State().ValidUntil, now()
-		byState, _ := s.Told()
-		byFile, _ := s.ToldByFile()
+		byState, _ := s.Leads()
+		byFile, _ := s.LeadsByFile()
 		// The file's time is on the wall clock, which may be slewed against the boot clock: hence some room.
 		if late := look.Sub(until); !until.IsZero() && (byState && late >= 0 || byFile && late > 50*time.Millisecond) {
 			t.Fatalf("a file says leader %v past its validUntil (state.json %v, leader %v)", late, byState, byFile)

@@ -42,7 +42,7 @@ func TestThousandsOfClients(t *testing.T) {
 
 	checkHandsOver(t, e, leader, heir)
 	refused := crowd.Answers()[http.StatusServiceUnavailable]
-	harness.Eventually(t, 2*slack, "the crowd is told that it leads no more", func() bool {
+	harness.Eventually(t, 2*slack, "the crowd hears that it leads no more", func() bool {
 		return crowd.Answers()[http.StatusServiceUnavailable] >= refused+1000
 	})
 	crowd.Leave()
@@ -79,16 +79,16 @@ func TestSlowClients(t *testing.T) {
 // checkLeadsOn watches for a while that a leader leads on in one term, by its files, and answers.
 func checkLeadsOn(t *testing.T, leader *harness.Sidecar, span time.Duration) {
 	t.Helper()
-	_, token := leader.Told()
+	_, token := leader.Leads()
 	asked := now()
 	harness.Throughout(t, span, "it leads on in the same term, and answers", func() bool {
-		told, same := leader.Told()
+		leads, same := leader.Leads()
 		if now().Sub(asked) > 200*time.Millisecond {
 			asked = now()
 			status, l := leader.Leader()
-			told = told && status == http.StatusOK && l.Token == token && leader.ProbeStatus("/livez") == http.StatusOK
+			leads = leads && status == http.StatusOK && l.Token == token && leader.ProbeStatus("/livez") == http.StatusOK
 		}
-		return told && same == token
+		return leads && same == token
 	})
 }
 

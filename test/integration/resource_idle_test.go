@@ -54,7 +54,7 @@ func TestNothingTicks(t *testing.T) {
 			t.Errorf("the %s and its guard went to sleep %d times in 10 s; want some, and at most %d", c.role, got, c.most)
 		}
 	}
-	if leaderNow, _ := leader.Told(); !leaderNow {
+	if leaderNow, _ := leader.Leads(); !leaderNow {
 		t.Error("the leader did not stay one")
 	}
 }
@@ -69,9 +69,9 @@ func withGuard(t *testing.T, pid int) []int {
 	pids := []int{pid}
 	for _, task := range tasks {
 		text, _ := os.ReadFile(task) // a thread that has ended has none
-		for word := range strings.FieldsSeq(string(text)) {
+		for field := range strings.FieldsSeq(string(text)) {
 			var child int
-			if _, err := fmt.Sscan(word, &child); err != nil {
+			if _, err := fmt.Sscan(field, &child); err != nil {
 				t.Fatal(err)
 			}
 			pids = append(pids, child)
@@ -184,7 +184,7 @@ func TestRequestBudget(t *testing.T) {
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	harness.Eventually(t, slack, "all name the leader", func() bool {
 		for _, s := range replicas {
-			if _, told := s.Leader(); told.Leader != leader.Pod {
+			if _, document := s.Leader(); document.Leader != leader.Pod {
 				return false
 			}
 		}
@@ -233,7 +233,7 @@ func TestRequestBudget(t *testing.T) {
 			t.Errorf("the standby %s asked for %v, want nothing but its watch", s.Pod, asked[s.Pod])
 		}
 	}
-	if same, _ := leader.Told(); !same {
+	if same, _ := leader.Leads(); !same {
 		t.Error("the leader changed within the minute: it was not idle")
 	}
 }

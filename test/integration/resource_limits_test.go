@@ -26,7 +26,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	witness := harness.Watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	heir := harness.Others(replicas, leader)[0]
-	_, token := leader.Told()
+	_, token := leader.Leads()
 	// One connection of the test's own: the harness's client may open another, which nobody would accept.
 	standing := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxConnsPerHost: 1}}
 	t.Cleanup(standing.CloseIdleConnections)
@@ -54,9 +54,9 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	}
 	giveBack()
 	harness.Eventually(t, slack, "the crowd is answered, and the files speak again, of the same term", func() bool {
-		told1, token1 := leader.Told()
-		told2, token2 := leader.ToldByFile()
-		return told1 && told2 && token1 == token && token2 == token && crowd.Answers()[http.StatusOK] > 0
+		leads1, token1 := leader.Leads()
+		leads2, token2 := leader.LeadsByFile()
+		return leads1 && leads2 && token1 == token && token2 == token && crowd.Answers()[http.StatusOK] > 0
 	})
 
 	takeDescriptors(t, leader)
@@ -173,13 +173,13 @@ func TestStarvedOfCPU(t *testing.T) {
 	harness.Eventually(t, slack, "all name one leader", func() bool {
 		names := map[string]bool{}
 		for _, s := range replicas {
-			_, told := s.Leader()
-			names[told.Leader] = true
+			_, document := s.Leader()
+			names[document.Leader] = true
 		}
 		return len(names) == 1 && !names[""]
 	})
 	witness.Verdict(t)
-	t.Logf("terms as the files told them: %d", len(witness.Terms("state")))
+	t.Logf("terms as the files showed them: %d", len(witness.Terms("state")))
 }
 
 // TestNoProcessesLeft has the leader's app start processes until its pod may have no more. The app fails of it, and all

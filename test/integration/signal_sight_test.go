@@ -89,7 +89,7 @@ func TestThePodsOwnStatusIsSeen(t *testing.T) {
 	}
 	reports(t, e, leader.Pod, "setup", "web")
 	for end := time.Now().Add(2 * e.Duration); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if told, _ := heir.Told(); told {
+		if leads, _ := heir.Leads(); leads {
 			t.Fatal("another replica leads while a container runs")
 		}
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-// Timings of the mixed elections. The grace that fits a foreign elector is its retry period + 3 times its renew
+// Timings of the mixed elections. The grace that a foreign elector needs is its retry period + 3 times its renew
 // deadline − its lease duration + 1 s.
 const (
 	mixedDuration = 3 * time.Second
@@ -29,7 +29,7 @@ const (
 )
 
 // TestClientGoPeers lets two of ours and two of client-go's electors share a Lease and forces leadership around:
-// never are ours and theirs, nor two of ours, told at once that they lead.
+// never do one of ours and one of theirs, nor two of ours, lead at once.
 func TestClientGoPeers(t *testing.T) {
 	t.Parallel()
 	const elections, rounds = 4, 3 // of each kind: 2·4·3 rounds of five forced changes each are 120
@@ -237,7 +237,7 @@ func (p *peer) campaign(ctx context.Context) {
 				close(started)
 				defer work.Done()
 				if ctx.Err() != nil {
-					return // told to stop before it was told to start
+					return // asked to stop before it was asked to start
 				}
 				p.setLeading(true)
 				select {

@@ -74,7 +74,7 @@ func (c *crowd) follow(t *testing.T, how string, end func()) {
 	t.Helper()
 	was, transitions, since := "", int32(0), time.Now()
 	if c.leader != nil {
-		_, was = c.leader.Told()
+		_, was = c.leader.Leads()
 		transitions = *c.election.Read(t).Spec.LeaseTransitions
 	}
 	end()
@@ -86,7 +86,7 @@ func (c *crowd) follow(t *testing.T, how string, end func()) {
 	if got := *c.election.Read(t).Spec.LeaseTransitions; got != transitions+1 {
 		t.Errorf("%s: transitions went from %d to %d, want one more", how, transitions, got)
 	}
-	time.Sleep(time.Second) // a race is over before all who lost it have been told
+	time.Sleep(time.Second) // a race is over before all who lost it have heard of it
 	lost := len(c.election.Cluster.Audit.Requests(t, since, func(r harness.Request) bool {
 		return r.Namespace == c.election.Namespace && r.Verb == "update" && r.Code == http.StatusConflict
 	}))
@@ -107,7 +107,7 @@ func alive(replicas []*harness.Sidecar) []*harness.Sidecar {
 }
 
 // TestPeerProcesses lets one of ours and one of client-go's electors, each a process, take turns (fault 12): every
-// change is forced by another fault of whoever leads. Never are both told at once that they lead, and ours never
+// change is forced by another fault of whoever leads. Never do both lead at once, and ours never
 // takes the Lease from a foreign holder before the grace is over. TestClientGoPeers forces many more changes.
 func TestPeerProcesses(t *testing.T) {
 	t.Parallel()
@@ -148,7 +148,7 @@ func newTurns(t *testing.T, version string, release bool) *turns {
 
 // takeAll begins with ours leading and ends so.
 func (w *turns) takeAll(t *testing.T) {
-	t.Log("ours is told to end")
+	t.Log("ours is asked to end")
 	w.ours.Terminate(t)
 	w.theirsLead(t)
 	w.ours.Start(t, w.election)
@@ -173,7 +173,7 @@ func (w *turns) takeAll(t *testing.T) {
 	w.theirsLead(t)
 	w.ours.Wake(t)
 
-	t.Log("theirs is told to end")
+	t.Log("theirs is asked to end")
 	wait := mixedDuration + mixedGrace
 	if w.release {
 		wait = mixedDuration // it blanks the holder, which is no release of ours
@@ -189,7 +189,7 @@ func (w *turns) takeAll(t *testing.T) {
 
 func (w *turns) theirsLead(t *testing.T) {
 	t.Helper()
-	harness.Eventually(t, bound, "theirs leads", func() bool { told, _ := w.theirs.Told(); return told })
+	harness.Eventually(t, bound, "theirs leads", func() bool { leads, _ := w.theirs.Leads(); return leads })
 }
 
 func (w *turns) theirsEnds(t *testing.T, want int) {

@@ -41,7 +41,7 @@ func startPair(t *testing.T, duration time.Duration) *pair {
 	harness.Eventually(t, slack, "the leader leads, and the standby sees it", func() bool {
 		_, seen := p.standby.Leader()
 		var leads bool
-		leads, p.token = p.leader.Told()
+		leads, p.token = p.leader.Leads()
 		return leads && seen.Leader == p.leader.Pod
 	})
 	return p
@@ -149,8 +149,8 @@ func TestLongDurationIsNeverForgotten(t *testing.T) {
 	harness.Eventually(t, slack, "the standby waits for the long one", func() bool { return strings.Contains(p.standby.Log(), "somebody") })
 	set(1)
 	harness.Throughout(t, editDuration+mixedGrace+2*time.Second, "the standby still waits", func() bool {
-		told, _ := p.standby.Told()
-		return !told && p.standby.Alive()
+		leads, _ := p.standby.Leads()
+		return !leads && p.standby.Alive()
 	})
 	fresh := p.election.Start(t, "web-2")
 	p.witness.Add(fresh)
@@ -205,7 +205,7 @@ func sameTerm(a, b *coordinationv1.Lease) bool {
 		a.Labels[naming.LabelElection] == b.Labels[naming.LabelElection]
 }
 
-// TestOldRecordPutBack puts an earlier leader's held record back under its successor (fault 10), word for word, while that
+// TestOldRecordPutBack puts an earlier leader's held record back under its successor (fault 10), unchanged, while that
 // earlier leader stands by: it does not lead on the strength of it, and nobody takes the Lease before a lease duration
 // has gone by (I3).
 func TestOldRecordPutBack(t *testing.T) {
@@ -219,7 +219,7 @@ func TestOldRecordPutBack(t *testing.T) {
 			old := p.election.Read(t) // the standby's, which leads now
 			p.standby.Post("/step-down")
 			harness.AwaitLeader(t, slack, p.leader)
-			_, before := p.leader.Told()
+			_, before := p.leader.Leads()
 
 			if cut {
 				p.line.Cut()
@@ -230,7 +230,7 @@ func TestOldRecordPutBack(t *testing.T) {
 			if waited := taken.Sub(acted); waited < p.election.Duration {
 				t.Errorf("%s took the Lease %v after the old record came back, want at least %v", next.Pod, waited, p.election.Duration)
 			}
-			if _, after := next.Told(); !greater(after, before) {
+			if _, after := next.Leads(); !greater(after, before) {
 				t.Errorf("token %s after token %s: want a greater one", after, before)
 			}
 			p.line.Heal()

@@ -47,7 +47,7 @@ func TestEtcdCrashes(t *testing.T) {
 		t.Logf("etcd took %v to come back", out)
 	}
 	leader = harness.AwaitLeader(t, 2*e.Duration+slack, replicas...)
-	_, before := leader.Told()
+	_, before := leader.Leads()
 
 	t.Log("etcd is away for longer than a term")
 	awaitRenewal(t, leader)
@@ -55,7 +55,7 @@ func TestEtcdCrashes(t *testing.T) {
 	checkLossByDeadline(t, leader, now().Add(e.Duration))
 	cluster.RestartEtcd(t)
 	leader = awaitAgreement(t, 2*e.Duration+slack, replicas)
-	if _, after := leader.Told(); !greater(after, before) {
+	if _, after := leader.Leads(); !greater(after, before) {
 		t.Errorf("token %s after token %s: want a greater one", after, before)
 	}
 	witness.Verdict(t)
@@ -82,7 +82,7 @@ func TestEtcdRestored(t *testing.T) {
 	others := harness.Others(replicas, first)
 	leader := harness.AwaitLeader(t, 2*e.Duration+slack, others...)
 	awaitRenewal(t, leader)
-	_, before := leader.Told()
+	_, before := leader.Leads()
 	seen := e.Read(t).ResourceVersion
 
 	cluster.Restore(t, snapshot)
@@ -93,7 +93,7 @@ func TestEtcdRestored(t *testing.T) {
 	}
 	leaderless := func() bool {
 		for _, s := range others {
-			if told, _ := s.Told(); told || !s.Alive() {
+			if leads, _ := s.Leads(); leads || !s.Alive() {
 				return false
 			}
 		}
@@ -113,7 +113,7 @@ func TestEtcdRestored(t *testing.T) {
 	if waited := sent(e, leader).Sub(written); waited < e.Duration {
 		t.Errorf("the Lease was taken %v after it was written, want at least %v", waited, e.Duration)
 	}
-	if _, after := leader.Told(); !greater(after, before) {
+	if _, after := leader.Leads(); !greater(after, before) {
 		t.Errorf("token %s after token %s: want a greater one", after, before)
 	}
 	first.Start(t, e) // it saw nothing of all this

@@ -164,7 +164,7 @@ func TestLeaderlessBudget(t *testing.T) {
 				if rate > most {
 					t.Errorf("%s makes %.3f requests/s in the end, want at most %.3f", s.Pod, rate, most)
 				}
-				if told, _ := s.Told(); told {
+				if leads, _ := s.Leads(); leads {
 					t.Errorf("%s leads: the state is not what it should be", s.Pod)
 				}
 			}
@@ -210,7 +210,7 @@ func (l *leaderlessRun) count(counts *tally) []int {
 // what the holder does, and do not suspect their watches all the time.
 func TestLongIntervalAmongShortOnes(t *testing.T) {
 	t.Parallel()
-	const settled, span = 15 * time.Second, 20 * time.Second
+	const rest, span = 15 * time.Second, 20 * time.Second
 	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
 	e.ShipFree(t)
 	e.Flags = []string{"--renew-interval", "5s"}
@@ -223,7 +223,7 @@ func TestLongIntervalAmongShortOnes(t *testing.T) {
 	}
 	awaitAgreement(t, slack, replicas)
 	same := steady(leader)
-	time.Sleep(settled)
+	time.Sleep(rest)
 	from := time.Now()
 	harness.Throughout(t, span, "the same term", same)
 	asked := e.Cluster.Audit.Requests(t, from, func(r harness.Request) bool { return r.Namespace == e.Namespace && r.User == e.Access.User })

@@ -26,7 +26,7 @@ func TestFirstElection(t *testing.T) {
 		name  string
 		setUp func(t *testing.T, e *harness.Election)
 		want  time.Duration // from the start to the take, at least
-		log   string        // a word of the reason
+		log   string        // a part of the reason
 	}{
 		{
 			name: "absent",
@@ -75,18 +75,20 @@ func TestFirstElection(t *testing.T) {
 	}
 }
 
-// checkLogSays checks that a line of one of the logs has the word in its message or attributes, at the default level.
-func checkLogSays(t *testing.T, word string, replicas ...*harness.Sidecar) {
+// checkLogSays checks that a line of one of the logs has the text in its message or attributes, debug lines left out.
+func checkLogSays(t *testing.T, text string, replicas ...*harness.Sidecar) {
 	t.Helper()
 	for _, s := range replicas {
 		for line := range strings.Lines(s.Log()) {
-			var entry struct{ Level string }
-			if json.Unmarshal([]byte(line), &entry) == nil && entry.Level != "DEBUG" && strings.Contains(strings.ToLower(line), word) {
+			var entry struct {
+				Severity string `json:"level"`
+			}
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Severity != "DEBUG" && strings.Contains(strings.ToLower(line), text) {
 				return
 			}
 		}
 	}
-	t.Errorf("no line of %d logs says %q", len(replicas), word)
+	t.Errorf("no line of %d logs says %q", len(replicas), text)
 }
 
 // mischief is what somebody does to the Lease of a running election.
@@ -95,7 +97,7 @@ type mischief struct {
 	act  func(t *testing.T, e *harness.Election)
 	// create grants the right to create: without it, only who took the Lease away can bring it back.
 	create bool
-	// log is a word of the reason that the next leader gives for its wait; "" where it need not wait.
+	// log is a part of the reason that the next leader gives for its wait; "" where it need not wait.
 	log string
 	// leadsOn says that the Lease names the leader again, which then knows its own term and may go on with it.
 	leadsOn bool
@@ -149,10 +151,10 @@ func takeAway(t *testing.T, cut bool, m mischief) {
 	replicas := []*harness.Sidecar{leader, standby}
 	witness := harness.Watch(t, replicas...)
 	harness.Eventually(t, slack, "the standby sees the leader", func() bool {
-		_, told := standby.Leader()
-		return told.Leader == leader.Pod
+		_, document := standby.Leader()
+		return document.Leader == leader.Pod
 	})
-	_, before := leader.Told()
+	_, before := leader.Leads()
 
 	if cut {
 		line.Cut()
@@ -161,8 +163,8 @@ func takeAway(t *testing.T, cut bool, m mischief) {
 	m.act(t, e)
 	if !cut {
 		harness.Eventually(t, slack, "the leader stops or has a new term", func() bool {
-			told, token := leader.Told()
-			return !told || token != before
+			leads, token := leader.Leads()
+			return !leads || token != before
 		})
 	}
 	next, taken := nextTerm(t, e, before, replicas)
@@ -186,7 +188,7 @@ func nextTerm(t *testing.T, e *harness.Election, before string, replicas []*harn
 	t.Helper()
 	harness.Eventually(t, slack+slack, "somebody leads with a new token", func() bool {
 		for _, s := range replicas {
-			if told, token := s.Told(); told && token != before {
+			if leads, token := s.Leads(); leads && token != before {
 				next, taken = s, sent(e, s)
 				return true
 			}
@@ -206,10 +208,10 @@ func TestShippedLeaseDeleted(t *testing.T) {
 	witness := harness.Watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	e.Delete(t)
-	harness.Eventually(t, slack, "the leader stops", func() bool { told, _ := leader.Told(); return !told })
+	harness.Eventually(t, slack, "the leader stops", func() bool { leads, _ := leader.Leads(); return !leads })
 	harness.Throughout(t, 2*e.Duration, "nobody leads without the Lease", func() bool {
 		for _, s := range replicas {
-			if told, _ := s.Told(); told || !s.Alive() {
+			if leads, _ := s.Leads(); leads || !s.Alive() {
 				return false
 			}
 		}

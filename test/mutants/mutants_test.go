@@ -86,7 +86,7 @@ func TestVerdicts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.m.old != "" {
-				c.m.name, c.m.file = c.name, "pkg/lease/version.go"
+				c.m.name, c.m.file = c.name, "pkg/lease/record.go"
 			}
 			results, err := here(t).try(t.Context(), c.m)
 			if err != nil || len(results) != 1 {
@@ -101,7 +101,7 @@ func TestVerdicts(t *testing.T) {
 
 func TestTextThatIsNotThereOnce(t *testing.T) {
 	for _, old := range []string{"no such text in any file", "func"} {
-		m := mutant{name: old, file: "pkg/lease/version.go", old: old}
+		m := mutant{name: old, file: "pkg/lease/record.go", old: old}
 		if _, err := m.mutate(here(t).root); err == nil || !strings.Contains(err.Error(), "want once") {
 			t.Errorf("replacing %q: error %v, want one that says so", old, err)
 		}

@@ -5,7 +5,7 @@ var sightings = []mutant{
 	{
 		name:   "a run lock is looked at by flock alone",
 		danger: "I13: a workload in Java holds a POSIX lock, and is not seen",
-		file:   "internal/sight/runlock/runlock_linux.go",
+		file:   "internal/sight/runlock/look_linux.go",
 		old:    `if !byFlock && !byFcntl {`,
 		new:    `if !byFlock && (byFcntl || !byFcntl) {`,
 		reds:   in("internal/sight/runlock", "TestLifeOfAHolder/disk/beside/posix"),
@@ -13,7 +13,7 @@ var sightings = []mutant{
 	{
 		name:   "the end of the flocks is the end of the run lock",
 		danger: "I13: another process holds a POSIX lock, and is released under",
-		file:   "internal/sight/runlock/runlock_linux.go",
+		file:   "internal/sight/runlock/look_linux.go",
 		old:    `if err == nil && !byFcntl {`,
 		new:    `if true || !byFcntl {`,
 		reds:   in("internal/sight/runlock", "TestSeveralHolders"),
@@ -29,7 +29,7 @@ var sightings = []mutant{
 	{
 		name:   "openings of the lock file are not followed",
 		danger: "a crash while leading is not seen where the lock was taken since",
-		file:   "internal/sight/runlock/opens_linux.go",
+		file:   "internal/sight/runlock/file_linux.go",
 		old:    `"/proc/self/fd/"+strconv.Itoa(int(fd)), unix.IN_OPEN)`,
 		new:    `"/proc/self/fd/"+strconv.Itoa(int(fd)), unix.IN_MODIFY)`,
 		reds:   in("internal/sight/runlock", "TestEndIsSeenAtOnce"),
@@ -37,7 +37,7 @@ var sightings = []mutant{
 	{
 		name:   "a replaced lock file is not noticed",
 		danger: "I13: the workload holds the new file, and the old one is looked at",
-		file:   "internal/sight/runlock/runlock_linux.go",
+		file:   "internal/sight/runlock/look_linux.go",
 		old:    `if l.file != nil && l.dir.holds(l.file) {`,
 		new:    `if l.file != nil {`,
 		reds:   in("internal/sight/runlock", "TestTheFileIsReplaced/removed"),
@@ -45,16 +45,24 @@ var sightings = []mutant{
 	{
 		name:   "what was replaced counts as gone",
 		danger: "I13: who held the old file may work on",
-		file:   "internal/sight/runlock/runlock_linux.go",
+		file:   "internal/sight/runlock/look_linux.go",
 		old:    "\t\tl.presence.Forget()\n",
 		new:    "",
 		reds:   in("internal/sight/runlock", "TestTheFileIsReplaced/removed"),
 	},
 	{
+		name:   "a look keeps the run lock for a while",
+		danger: "a workload that does not wait for the lock finds it held, and does not start",
+		file:   "internal/sight/runlock/probe_linux.go",
+		old:    "\tif errno == 0 {\n\t\t_, _, errno = unix.RawSyscall(unix.SYS_FLOCK, fd, unix.LOCK_UN, 0)\n",
+		new:    "\tif errno == 0 {\n\t\t_ = unix.Nanosleep(&unix.Timespec{Nsec: 100_000}, nil)\n\t\t_, _, errno = unix.RawSyscall(unix.SYS_FLOCK, fd, unix.LOCK_UN, 0)\n",
+		reds:   in("internal/sight/runlock", "TestAttemptsDoNotFail"),
+	},
+	{
 		name:   "the end of what was there is no crash",
 		danger: "this replica leads on, and nobody works",
 		file:   "internal/sight/presence.go",
-		old:    `if !there && p.ended != nil && p.level.At(p.clock.Now()).IsLeader {`,
+		old:    `if !there && p.ended != nil && p.leadership != nil && p.leadership.At(p.clock.Now()).IsLeader {`,
 		new:    `if false {`,
 		reds:   in("internal/sight/runlock", "TestALockForLife"),
 	},
@@ -77,7 +85,7 @@ var sightings = []mutant{
 	{
 		name:   "the first of several answers to end is the stop",
 		danger: "I13: another program of the workload holds its answer open, and is released under",
-		file:   "internal/sight/running/running.go",
+		file:   "internal/sight/running/running_linux.go",
 		old:    `if r.open--; r.open == 0 {` + "\n\t\tr.note(",
 		new:    `if r.open--; true {` + "\n\t\tr.note(",
 		reds:   in("internal/sight/running", "TestSeveralAnswers"),
@@ -85,7 +93,7 @@ var sightings = []mutant{
 	{
 		name:   "a client that has nothing more to send has stopped",
 		danger: "I13: a half-closed connection's process lives and works, and is released under",
-		file:   "internal/sight/running/running.go",
+		file:   "internal/sight/running/running_linux.go",
 		old:    `awaitGone(conn) //`,
 		new:    `//`,
 		reds:   in("internal/sight/running", "TestHalfClosed/tcp/reads", "TestHalfClosed/unix/reads"),
@@ -93,7 +101,7 @@ var sightings = []mutant{
 	{
 		name:   "nothing is written to a half-closed client",
 		danger: "its process's end is never seen over TCP, and every handover waits for it",
-		file:   "internal/sight/running/gone_linux.go",
+		file:   "internal/sight/running/running_linux.go",
 		old:    `unix.Write(fd, []byte("\n"))`,
 		new:    `unix.Write(fd, nil)`,
 		reds:   in("internal/sight/running", "TestHalfClosed/tcp/reads"),
@@ -101,7 +109,7 @@ var sightings = []mutant{
 	{
 		name:   "a client that ends its sending side with its request is seen no more",
 		danger: "I13: a workload whose client half-closes at once is not waited for",
-		file:   "internal/sight/running/running.go",
+		file:   "internal/sight/running/running_linux.go",
 		old:    `return server.BaseContext(nil)`,
 		new:    `return request.Context()`,
 		reds:   in("internal/sight/running", "TestHalfClosed/tcp/early"),
@@ -109,7 +117,7 @@ var sightings = []mutant{
 	{
 		name:   "the end of the sidecar's own serving is the workload's stop",
 		danger: "I13: the client lives and works",
-		file:   "internal/sight/running/running.go",
+		file:   "internal/sight/running/running_linux.go",
 		old:    `if serving.Err() != nil {`,
 		new:    `if false {`,
 		reds:   in("internal/sight/running", "TestTheServingEnds"),
@@ -143,7 +151,7 @@ var sightings = []mutant{
 		danger: "I13: the kubelet has not said so, and it may work",
 		file:   "internal/sight/podstatus/podstatus.go",
 		old:    `left = left || !terminated[c.Name]`,
-		new:    `over, told := terminated[c.Name]; left = left || told && !over`,
+		new:    `over, known := terminated[c.Name]; left = left || known && !over`,
 		reds:   in("internal/sight/podstatus", "TestRead"),
 	},
 	{

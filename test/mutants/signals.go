@@ -1,7 +1,7 @@
 package main
 
-// What the workload is told, and in which order.
-var tellings = []mutant{
+// What is made known to the workload, and in which order.
+var signalling = []mutant{
 	{
 		name:   "the leader file is removed after the document is written",
 		danger: "I11: what is slow or fails before it keeps the file standing that shells look at",
@@ -16,7 +16,7 @@ var tellings = []mutant{
 		file:   "pkg/signals/file/file.go",
 		old:    "\tremoved := f.volume.remove(leadership.LeaderFile)\n\tif removed",
 		new:    "\tvar removed error\n\tif removed",
-		reds:   in("pkg/signals/file", "TestFileFollowsTheLevel", "TestOrderOfTheFiles"),
+		reds:   in("pkg/signals/file", "TestFilesFollowTheLeadership", "TestOrderOfTheFiles"),
 	},
 	{
 		name:   "a leader file that cannot be removed is left as it is",
@@ -28,14 +28,14 @@ var tellings = []mutant{
 	},
 	{
 		name:   "a fault of the signal directory is swallowed",
-		danger: "I11: nothing is tried again, and the handover counts the workload as told",
+		danger: "I11: nothing is tried again, and the handover goes on although the files still say \"leader\"",
 		file:   "pkg/signals/file/file.go",
 		old:    "\treturn errors.Join(removed, written)\n",
 		new:    "\treturn nil\n",
 		reds:   in("pkg/signals/file", "TestWhatCannotBeReplacedIsAnErrorThatSaysSo"),
 	},
 	{
-		name:   "a level is written however late it is",
+		name:   "a leadership is written however late it is",
 		danger: "I1: the files say \"leader\" in a term that is over",
 		file:   "pkg/signals/file/file.go",
 		old:    "\tl = l.At(f.clock.Now())\n\tif !l.IsLeader {",
@@ -53,15 +53,15 @@ var tellings = []mutant{
 	{
 		name:   "a dead sidecar's leader file is adopted whoever wrote it",
 		danger: "I1: another candidate's term is taken for our own",
-		file:   "pkg/signals/file/adopt.go",
+		file:   "pkg/signals/file/start.go",
 		old:    `ours := found.Lease == self.Lease && found.Namespace == self.Namespace && found.Identity == self.Identity`,
 		new:    `ours := found.Lease == self.Lease`,
 		reds:   in("pkg/signals/file", "TestAdopt"),
 	},
 	{
 		name:   "a document that no hold speaks for is adopted",
-		danger: "I14: two are told, by a copy of the directory whose sidecar cannot read the Lease",
-		file:   "pkg/signals/file/adopt.go",
+		danger: "I14: two lead, by a copy of the directory whose sidecar cannot read the Lease",
+		file:   "pkg/signals/file/start.go",
 		old:    `running && ours && found.Token == self.Token && f.says(found.Token)`,
 		new:    `running && ours && f.says(found.Token)`,
 		reds:   in("pkg/signals/file", "TestAdopt/a_term_that_no_hold_knows"),
@@ -75,15 +75,15 @@ var tellings = []mutant{
 		reds:   in("pkg/signals", "TestTermEndsByTheClock"),
 	},
 	{
-		name:   "a signal that fails counts as told",
-		danger: "I5: the handover goes on although a workload was never told to stop",
+		name:   "a signal that fails counts as applied",
+		danger: "I5: the handover goes on although no signal has asked a workload to stop",
 		file:   "pkg/signals/lane.go",
 		old:    `if n.failure = err; err == nil {`,
 		new:    `if n.failure = err; serial > 0 {`,
 		reds:   in("pkg/signals", "TestWaitAppliedNamesWhoIsBehind"),
 	},
 	{
-		name:   "a loss waits until the gain before it has been told",
+		name:   "a loss waits until the gain before it is applied",
 		danger: "I11: a signal that hangs on the gain delays the loss without end",
 		file:   "pkg/signals/lane.go",
 		old:    "\t\tn.cancel(errSuperseded)\n",
@@ -91,8 +91,8 @@ var tellings = []mutant{
 		reds:   in("pkg/signals", "TestHangingSignalHoldsUpNobody"),
 	},
 	{
-		name:   "a loss that came with the end goes untold",
-		danger: "I11: the sidecar is gone, and its last word was \"leader\"",
+		name:   "a loss that came with the end is not applied",
+		danger: "I11: the sidecar is gone, and the last that it made known was \"leader\"",
 		file:   "pkg/signals/lane.go",
 		old:    "\tif _, pending := n.pending(); pending {\n",
 		new:    "\tif _, pending := n.pending(); pending && ctx.Err() == nil {\n",
@@ -153,6 +153,22 @@ var tellings = []mutant{
 		old:    `return e.Leadership().At(clock.Now())`,
 		new:    `return e.Leadership()`,
 		reds:   in("internal/httpapi", "TestLeaderIsJudgedAtTheRequest"),
+	},
+	{
+		name:   "an order that no election takes is answered 202",
+		danger: "the caller waits for a handover that nobody has begun",
+		file:   "internal/httpapi/workload.go",
+		old:    "\tcase err == nil:\n\t\tdone(w, \"handing over\")",
+		new:    "\tcase err == nil || errors.Is(err, elector.ErrNotRunning):\n\t\tdone(w, \"handing over\")",
+		reds:   in("internal/httpapi", "TestTerminationProvesNothing"),
+	},
+	{
+		name:   "a term that goes on after a restart begins once more in the Events",
+		danger: "who reads the Events sees two leaders begin, and one end",
+		file:   "pkg/signals/event/event.go",
+		old:    `if s.resumes && l.IsLeader {`,
+		new:    `if s.resumes && !l.IsLeader {`,
+		reds:   in("pkg/signals/event", "TestResumedTerm/led_on"),
 	},
 	{
 		name:   "a lapsed term labels the pod",

@@ -1,6 +1,6 @@
 package main
 
-// What the stores owe the election: compare and swap, and words that can be told apart.
+// What the stores owe the election: compare and swap, and answers that can be distinguished.
 var stores = []mutant{
 	{
 		name:   "a write does not depend on the version",
@@ -71,7 +71,7 @@ var stores = []mutant{
 	{
 		name:   "the lock of the directory store is shared",
 		danger: "I4: two writers find the same version, and both win",
-		file:   "pkg/lease/dir/lock_linux.go",
+		file:   "pkg/lease/dir/lock.go",
 		old:    `unix.LOCK_EX`,
 		new:    `unix.LOCK_SH`,
 		reds:   in("pkg/lease/dir", "TestLockIsForOne"),

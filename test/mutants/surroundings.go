@@ -21,7 +21,7 @@ var surroundings = []mutant{
 	{
 		name:   "the log is written by whoever has something to say",
 		danger: "I7: a pipe that nobody reads stands between the deadline and the stop",
-		file:   "cmd/lease-sidecar/logging.go",
+		file:   "cmd/lease-sidecar/run_linux.go",
 		old:    `return c.to(out), func()`,
 		new:    `return c.to(w), func()`,
 		reds:   in("cmd/lease-sidecar", "TestAFullLogHoldsUpNothing"),
@@ -44,7 +44,7 @@ var surroundings = []mutant{
 	},
 	{
 		name:   "a terminal that closes ends the sidecar like a crash",
-		danger: "nothing is told, and the Lease is kept for its whole duration",
+		danger: "no signal is applied, and the Lease is kept for its whole duration",
 		file:   "internal/sidecar/stops.go",
 		old:    `append(ends, unlessIgnored(syscall.SIGHUP, syscall.SIGQUIT)...)`,
 		new:    `append(ends, unlessIgnored(syscall.SIGQUIT)...)`,
@@ -101,7 +101,7 @@ var surroundings = []mutant{
 	{
 		name:   "long names make long file names",
 		danger: "a Lease's name that is valid cannot be campaigned for",
-		file:   "pkg/naming/file_name.go",
+		file:   "pkg/naming/lease.go",
 		old:    `if len(name) <= fileNameMax {`,
 		new:    `if len(name) <= 2*fileNameMax {`,
 		reds:   in("pkg/naming", "TestFileNamesOfLongNames"),

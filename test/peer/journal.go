@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// journal says when the work was told to start and to stop, each once.
+// journal says when the work was asked to start and to stop, each once.
 type journal struct {
 	mu      sync.Mutex
 	file    *os.File
@@ -26,7 +26,7 @@ func openJournal(path string) (*journal, error) {
 	return &journal{file: f}, nil
 }
 
-// started notes that the work begins, unless it has been told to stop already.
+// started notes that the work begins, unless it has been asked to stop already.
 func (j *journal) started() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -48,12 +48,12 @@ func (j *journal) stopped() {
 }
 
 // write appends one line at once. A journal that cannot be written would make the tests blind: it panics.
-func (j *journal) write(word string) {
+func (j *journal) write(event string) {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
 		panic(fmt.Sprintf("read CLOCK_BOOTTIME: %v", err))
 	}
-	if _, err := fmt.Fprintf(j.file, "%d %s\n", ts.Nano(), word); err != nil {
+	if _, err := fmt.Fprintf(j.file, "%d %s\n", ts.Nano(), event); err != nil {
 		panic(fmt.Sprintf("write the journal: %v", err))
 	}
 }

@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&c.renewDeadline, "renew-deadline", 10*time.Second, "client-go's RenewDeadline")
 	flags.DurationVar(&c.retryPeriod, "retry-period", 2*time.Second, "client-go's RetryPeriod")
 	flags.BoolVar(&c.releaseOnCancel, "release-on-cancel", false, "client-go's ReleaseOnCancel")
-	flags.StringVar(&journalPath, "journal", "", "the file to which is appended what the work is told")
+	flags.StringVar(&journalPath, "journal", "", "the file to which is appended what the work is asked")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

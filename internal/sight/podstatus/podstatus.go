@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 const (
@@ -41,6 +43,8 @@ type Config struct {
 	Namespace, Pod, UID string
 	// Container is the sidecar's own.
 	Container string
+	// Clock times the requests.
+	Clock bootclock.Clock
 	// Log takes what cannot be seen (Warn, when it changes).
 	Log *slog.Logger
 }
@@ -71,7 +75,7 @@ func New(cfg Config) *PodStatus { return &PodStatus{cfg: cfg} }
 // Name returns "pod".
 func (p *PodStatus) Name() string { return "pod" }
 
-// Kills reports false: the kubelet kills at the end of a grace period that this package does not reckon with.
+// Kills reports false: the kubelet kills at the end of a grace period that this package does not know.
 func (p *PodStatus) Kills() bool { return false }
 
 // State returns what the last answer said. A container that may run counts as Running only when the pod ends.
@@ -100,11 +104,7 @@ func (p *PodStatus) Watch(ctx context.Context, changed func()) {
 		if p.find(found) {
 			changed()
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if bootclock.Sleep(ctx, p.cfg.Clock, pause) != nil {
 			return
 		}
 	}
@@ -128,7 +128,7 @@ func (p *PodStatus) report(err error) {
 		text = err.Error()
 	}
 	if text != "" && text != p.trouble {
-		p.cfg.Log.Warn("the pod's status cannot be seen", "error", err)
+		p.cfg.Log.Warn("the pod's status cannot be seen", "reason", "PodStatusUnseen", "error", err)
 	}
 	p.trouble = text
 }
@@ -140,7 +140,7 @@ func (p *PodStatus) ask(ctx context.Context) (finding, error) {
 	path := "/api/v1/namespaces/" + url.PathEscape(p.cfg.Namespace) + "/pods/" + url.PathEscape(p.cfg.Pod)
 	answer, err := p.cfg.API.Send(ctx, http.MethodGet, path, nil)
 	if err != nil {
-		return nothing, fmt.Errorf(`read pod %s: %w: --watch-pod needs this rule in the Role of the pod's ServiceAccount: `+
+		return nothing, fmt.Errorf(`read pod %s: %w: want this rule in the Role of the pod's ServiceAccount: `+
 			`{apiGroups: [""], resources: ["pods"], verbs: ["get"]}`, p.cfg.Pod, err)
 	}
 	return p.read(answer)
@@ -174,7 +174,7 @@ type containerStatus struct {
 	} `json:"state"`
 }
 
-// read makes sense of an answer. A container without a status may run.
+// read reads an answer. A container without a status may run.
 func (p *PodStatus) read(answer []byte) (finding, error) {
 	var pod status
 	if err := json.Unmarshal(answer, &pod); err != nil {
@@ -206,7 +206,9 @@ func (p *PodStatus) read(answer []byte) (finding, error) {
 	}
 	switch {
 	case !own:
-		return nothing, fmt.Errorf("read pod %s: it has no container %q: set --watch-pod-container to the name of the sidecar's own", p.cfg.Pod, p.cfg.Container)
+		return nothing, &field.Error{
+			Field: "Container", Value: p.cfg.Container, Want: "the name of the sidecar's own container in pod " + p.cfg.Pod,
+		}
 	case pod.Metadata.DeletionTimestamp == nil:
 		return nothing, nil
 	case left || others == 0:

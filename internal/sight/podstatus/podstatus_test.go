@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 )
 
 const (
@@ -37,7 +38,7 @@ func TestRead(t *testing.T) {
 		"one without a status":   {pod: `{"metadata":{` + deleted + `},` + spec + `,"status":{"containerStatuses":[{"name":"web",` + over + `}]}}`, want: ending},
 		"it is restarted":        {pod: `{"metadata":{` + deleted + `},` + spec + both(over, `"state":{"waiting":{}}`), want: ending},
 		"a namesake":             {pod: `{"metadata":{"uid":"other","deletionTimestamp":"x"},` + spec + both(over, over), fault: "namesake"},
-		"the wrong container":    {pod: `{"metadata":{` + deleted + `},"spec":{"containers":[{"name":"web"}]}}`, fault: "--watch-pod-container"},
+		"the wrong container":    {pod: `{"metadata":{` + deleted + `},"spec":{"containers":[{"name":"web"}]}}`, fault: "want the name of the sidecar's own container"},
 		"nothing but ours":       {pod: `{"metadata":{` + deleted + `},"spec":{"containers":[{"name":"lease-sidecar"}]}}`, want: ending},
 		"another native sidecar": {pod: `{"metadata":{` + deleted + `},"spec":{"containers":[{"name":"lease-sidecar"}],"initContainers":[{"name":"proxy","restartPolicy":"Always"}]},"status":{"initContainerStatuses":[{"name":"proxy",` + works + `}]}}`, want: ending},
 		"half an answer":         {pod: `{"metadata":`, fault: "read pod web-0"},
@@ -80,7 +81,7 @@ func (s *script) count() int {
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &script{answer: `{"metadata":{` + deleted + `},` + spec + `}`}
-		p := New(Config{API: api, Pod: "web-0", UID: "u", Container: "lease-sidecar", Log: slog.New(slog.DiscardHandler)})
+		p := New(Config{API: api, Clock: clocktest.Bubble{}, Pod: "web-0", UID: "u", Container: "lease-sidecar", Log: slog.New(slog.DiscardHandler)})
 		wants := func(living, podEnds sight.State) {
 			t.Helper()
 			if a, b := p.State(false), p.State(true); a != living || b != podEnds {

@@ -1,16 +1,30 @@
+// Package processes sees whether the workload runs by the process table of a pid namespace that the pod's containers
+// share (shareProcessNamespace): all processes in it count, but the sidecar's own and the pause process.
+//
+// It promises to see every process that lives, of whatever user. It does not see those of a container that has a pid
+// namespace of its own, nor does it know whether a program works or waits: only when the pod ends must all be gone.
+//
+//	/proc ── processes of the pod, oldest first ──▶ wait for one's end by its pidfd ──▶ look again ──▶ none left: stopped
+//
+// The package is for Linux.
 package processes
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 const (
@@ -19,6 +33,14 @@ const (
 	// retryPause is the time until the next look where a process's end does not come as an event.
 	retryPause = 20 * time.Millisecond
 )
+
+// Config says whom to watch.
+type Config struct {
+	// Except names processes that do not count, as their comm: helpers that outlive the workload.
+	Except []string
+	// Log takes what cannot be seen (Warn, when it changes).
+	Log *slog.Logger
+}
 
 // Processes sees the workload by all processes of the pid namespace. Its methods may be called from several goroutines
 // at once.
@@ -31,6 +53,24 @@ type Processes struct {
 }
 
 var _ sight.Sight = (*Processes)(nil)
+
+// ParseNames reads NAME,NAME; "" is none. It returns a [*field.Error].
+func ParseNames(s string) ([]string, error) {
+	if s == "" {
+		return nil, nil
+	}
+	names := strings.Split(s, ",")
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+		if names[i] == "" || strings.ContainsAny(names[i], "/\x00\n") {
+			return nil, &field.Error{
+				Field: "Except", Value: strconv.Quote(s),
+				Want: fmt.Sprintf("bare names of programs with commas between, such as envoy,pilot-agent, not %q", name),
+			}
+		}
+	}
+	return names, nil
+}
 
 // CheckNamespace returns an error where this process shares its pid namespace with nobody, as its first process.
 func CheckNamespace() error {
@@ -57,8 +97,8 @@ func (p *Processes) Name() string { return "processes" }
 // Kills reports false.
 func (p *Processes) Kills() bool { return false }
 
-// State looks at the table. While any process lives it says Running when the pod ends, and else Unknown, as a process may
-// live on and stand by; Stopped once there were some and none is left.
+// State looks at the table. While a process lives it says Running if the pod is about to end, and otherwise Unknown, because
+// the process may be a standby. It says Stopped once there were some and none is left.
 func (p *Processes) State(ending bool) sight.State {
 	living, err := p.living()
 	p.mu.Lock()
@@ -74,28 +114,17 @@ func (p *Processes) State(ending bool) sight.State {
 	return sight.Unknown
 }
 
-// Watch calls changed when the last process has ended, and where that comes with no event, each 20 ms. While one process
-// lives nothing changes, so one is waited for at a time, by its pidfd.
+// Watch calls changed when the last process has ended. While one process lives nothing changes, so it waits for one at a time,
+// by its pidfd. Where that cannot be done it looks each 20 ms.
 func (p *Processes) Watch(ctx context.Context, changed func()) {
 	for ctx.Err() == nil {
 		living, err := p.living()
 		if err == nil && len(living) == 0 {
 			changed()
-			pause(ctx)
+		} else if err == nil && outlast(ctx, living[0]) {
 			continue
 		}
-		if err != nil || !outlast(ctx, living[0]) {
-			pause(ctx)
-		}
-	}
-}
-
-func pause(ctx context.Context) {
-	timer := time.NewTimer(retryPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+		_ = bootclock.Sleep(ctx, bootclock.System{}, retryPause) // an error ends the loop
 	}
 }
 
@@ -132,7 +161,7 @@ func system(all procfs.Table, one procfs.Process) bool {
 	return kernel || one.Comm == "pause" && one.Parent == 0
 }
 
-// outlast waits for a process's end; false where it cannot.
+// outlast waits for a process's end. It reports false where it cannot, or when ctx ends first.
 func outlast(ctx context.Context, one procfs.Process) bool {
 	held, err := procfs.Open(one)
 	if err != nil {
@@ -153,7 +182,7 @@ func (p *Processes) report(err error) {
 	defer p.mu.Unlock()
 	text := fmt.Sprint(err)
 	if err != nil && text != p.trouble {
-		p.cfg.Log.Warn("the workload's processes cannot be seen", "error", err)
+		p.cfg.Log.Warn("the workload's processes cannot be seen", "reason", "ProcessesUnseen", "error", err)
 	}
 	p.trouble = text
 }

@@ -108,7 +108,7 @@ func TestTheLastProcessEnds(t *testing.T) {
 	want(t, p, sight.Unknown, sight.Running)
 	select {
 	case <-changed:
-		t.Error("told a change while one of two lives")
+		t.Error("reported a change while one of two lives")
 	default:
 	}
 	began := time.Now()
@@ -117,7 +117,7 @@ func TestTheLastProcessEnds(t *testing.T) {
 	case <-changed:
 		t.Logf("seen %s after the kill", time.Since(began))
 	case <-time.After(10 * time.Second):
-		t.Fatal("the end was not told")
+		t.Fatal("the end was not reported")
 	}
 	want(t, p, sight.Stopped, sight.Stopped)
 	third := stranger(t, "sleep 62")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,8 +19,8 @@ type dir struct {
 	path string
 }
 
-// make opens the lock file, or makes it, and reports which. What is there in its place and is no plain file of ours is
-// removed: nobody can be seen by it.
+// make opens the lock file, or makes it, and reports which. Anything with its name that is not a regular file
+// is removed: it cannot be locked, so it shows nobody.
 func (d dir) make() (_ *os.File, made bool, err error) {
 	file, err := d.open(os.O_CREATE | os.O_EXCL)
 	if err == nil {
@@ -61,9 +62,51 @@ func (d dir) open(flags int) (*os.File, error) {
 func (d dir) holds(file *os.File) bool {
 	named, err := d.root.Lstat(FileName)
 	if err != nil {
-		// Where it cannot be told, the file is as good as any; where there is none, it must be made anew.
+		// A file that is missing must be made anew. Any other error says nothing against the open file.
 		return !errors.Is(err, fs.ErrNotExist)
 	}
 	opened, err := file.Stat()
 	return err == nil && os.SameFile(named, opened)
 }
+
+// opens sees when somebody opens the lock file, which a workload must do before it can lock it. The kernel reports it
+// across containers, because they share the file.
+type opens struct {
+	fd     int // of inotify; the file below owns it
+	events *os.File
+}
+
+func newOpens() (*opens, error) {
+	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("watch who opens %s: %w", FileName, err)
+	}
+	return &opens{fd: fd, events: os.NewFile(uintptr(fd), "inotify")}, nil
+}
+
+// add watches one more file; a file that is removed needs no end of that.
+func (o *opens) add(file *os.File) error {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	added := error(nil)
+	if err := conn.Control(func(fd uintptr) {
+		_, added = unix.InotifyAddWatch(o.fd, "/proc/self/fd/"+strconv.Itoa(int(fd)), unix.IN_OPEN)
+	}); err != nil {
+		return err
+	}
+	if added != nil {
+		return fmt.Errorf("watch who opens %s: %w", FileName, added)
+	}
+	return nil
+}
+
+// next returns once there were events, or with an error once the watch was closed.
+func (o *opens) next() error {
+	var events [4096]byte
+	_, err := o.events.Read(events[:])
+	return err
+}
+
+func (o *opens) close() error { return o.events.Close() }

@@ -13,14 +13,13 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/sighttest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 // holdEnv makes this test binary a workload: its value is HOW PATH, where HOW is one of the locks below, with "ro-"
@@ -63,8 +62,8 @@ func hold(order string) int {
 	}
 	fmt.Println("held")
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		word, number, _ := strings.Cut(lines.Text(), " ")
-		switch word {
+		order, number, _ := strings.Cut(lines.Text(), " ")
+		switch order {
 		case "drop":
 			err = drop(file)
 		case "take":
@@ -84,7 +83,7 @@ func hold(order string) int {
 		if err != nil {
 			return complain(err)
 		}
-		fmt.Println(word)
+		fmt.Println(order)
 	}
 	return 0
 }
@@ -181,14 +180,13 @@ func (h *holder) kill() {
 	}
 }
 
-// seen is a RunLock under test, with what it told.
+// seen is a RunLock under test, with what it reports.
 type seen struct {
 	*RunLock
-	t       *testing.T
-	ended   chan struct{}
-	changed chan struct{}
-	log     *strings.Builder
-	mu      sync.Mutex
+	*sighttest.Events
+	t   *testing.T
+	mu  sync.Mutex
+	log strings.Builder
 }
 
 func (s *seen) Write(b []byte) (int, error) {
@@ -206,68 +204,31 @@ func (s *seen) text() string {
 // see makes the run lock of a directory, and runs it until the test ends.
 func see(t *testing.T, dir string) *seen {
 	t.Helper()
-	s := &seen{t: t, ended: make(chan struct{}, 100), changed: make(chan struct{}, 1), log: &strings.Builder{}}
+	s := &seen{t: t, Events: sighttest.NewEvents()}
 	var err error
-	s.RunLock, err = New(Config{
-		Dir: dir, Clock: bootclock.System{}, Ended: func() { s.ended <- struct{}{} }, Log: slog.New(slog.NewTextHandler(s, nil)),
-	})
+	s.RunLock, err = New(Config{Dir: dir, Clock: bootclock.System{}, Ended: s.Ended, Log: slog.New(slog.NewTextHandler(s, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { s.Run(ctx) })
-	running.Go(func() {
-		s.Watch(ctx, func() {
-			select {
-			case s.changed <- struct{}{}:
-			default: // it is known that something changed
-			}
-		})
-	})
+	running.Go(func() { s.Watch(ctx, s.Changed) })
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+		if t.Failed() {
+			t.Log(s.text())
+		}
 	})
 	return s
 }
 
-// wants waits until the state is so, by events alone: it does not ask more often than something changed.
+// wants waits until the state is so, by events alone: it does not look at the lock by itself.
 func (s *seen) wants(want sight.State, ending bool) {
 	s.t.Helper()
-	overdue := time.After(10 * time.Second)
-	for s.presence.State(ending) != want {
-		select {
-		case <-s.changed:
-		case <-overdue:
-			s.t.Fatalf("not within 10 s: %s; it is %s\n%s", want, s.State(ending), s.text())
-		}
-	}
-}
-
-func leads() leadership.Leadership {
-	return leadership.Leadership{IsLeader: true, Token: "5", ValidUntil: bootclock.System{}.Now().Add(time.Minute)}
-}
-
-// toldNoCrash checks that no crash was told.
-func (s *seen) toldNoCrash() {
-	s.t.Helper()
-	select {
-	case <-s.ended:
-		s.t.Errorf("a crash was told\n%s", s.text())
-	default:
-	}
-}
-
-// toldCrash waits until a crash is told.
-func (s *seen) toldCrash() {
-	s.t.Helper()
-	select {
-	case <-s.ended:
-	case <-time.After(5 * time.Second):
-		s.t.Fatalf("its end while leading was not told as a crash\n%s", s.text())
-	}
+	s.Wants(s.t, want, func() sight.State { return s.presence.State(ending) })
 }

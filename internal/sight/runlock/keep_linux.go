@@ -30,7 +30,7 @@ func Keep(dir string, argv []string) (status int, err error) {
 	path := filepath.Join(dir, FileName)
 	file, err := os.Open(path) // for reading, which is all that a read-only mount lets pass
 	if err != nil {
-		hint := "give the sidecar's signal directory by --signal-dir, mounted here too"
+		hint := "give the sidecar's signal directory, mounted here too"
 		if errors.Is(err, fs.ErrNotExist) {
 			hint += ", and start the sidecar first: it makes the file"
 		}
@@ -49,11 +49,11 @@ func Keep(dir string, argv []string) (status int, err error) {
 	}
 	incoming := passed()
 	defer signal.Stop(incoming)
-	// The command's death signal is bound to the thread that starts it.
+	// The kernel kills the command when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	pid, err := syscall.ForkExec(program, argv, &syscall.ProcAttr{
-		// The lock goes along: should this process be killed, what has not closed it still holds it.
+		// The command inherits the lock: if this process is killed, whatever has not closed it still holds it.
 		Env: os.Environ(), Files: []uintptr{0, 1, 2, file.Fd()},
 		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
@@ -71,8 +71,8 @@ func unstarted(err error) int {
 	return statusNotRun
 }
 
-// passed subscribes to the signals to pass on: those that were not ignored when this process started, as what is ignored
-// then is so for the command too.
+// passed subscribes to the signals to pass on: those that were not ignored when this process started. The command is started
+// with the others ignored too.
 func passed() chan os.Signal {
 	incoming := make(chan os.Signal, 16)
 	for s := syscall.Signal(1); s <= 64; s++ {
@@ -123,14 +123,14 @@ func follow(pid int, incoming <-chan os.Signal) (status int) {
 				_ = syscall.Kill(pid, s.(syscall.Signal)) // it is not reaped yet, so the number is its own
 				continue
 			}
-			tellAll(s.(syscall.Signal))
+			signalAll(s.(syscall.Signal))
 		}
 	}
 }
 
-// tellAll sends a signal to all descendants. One that has no parent but this process is not reaped meanwhile; the number
+// signalAll sends a signal to all descendants. One that has no parent but this process is not reaped meanwhile; the number
 // of any other may, in theory, have become another descendant's.
-func tellAll(s syscall.Signal) {
+func signalAll(s syscall.Signal) {
 	all, err := procfs.Read()
 	if err != nil {
 		return

@@ -38,7 +38,7 @@ func heldBy(k kind, file *os.File) (held bool, err error) {
 	return held, nil
 }
 
-// flockHeld tries the exclusive lock, as nothing else shows a flock of another pid namespace, and lets it go at once. The
+// flockHeld tries the exclusive lock, because nothing else shows a flock of another pid namespace, and lets it go at once. The
 // two calls follow each other without the scheduler of Go between them.
 func flockHeld(fd uintptr) (bool, error) {
 	_, _, errno := unix.RawSyscall(unix.SYS_FLOCK, fd, unix.LOCK_EX|unix.LOCK_NB, 0)

@@ -1,3 +1,17 @@
+// Package runlock sees whether the workload runs by a lock that it holds on a file of the signal directory, run.lock: a
+// shared flock, or a POSIX read lock, as Java's FileChannel takes. The kernel drops it when the last process that has the
+// lock ends, however it ends; so the end of the lock is the end of the workload.
+//
+// It promises that it never holds the lock itself, so that no attempt of the workload to take it fails or waits because the
+// sidecar looked, but for two instants: between two system calls that follow each other, when it looks at a lock that nobody
+// was known to hold, some time after the file was opened; and within the kernel, when the last holder has let go.
+//
+// It does not see a lock in another kernel (a network file system, a sandbox such as gVisor that keeps locks to itself),
+// nor a program that has closed the descriptor (closefrom) and works on.
+//
+//	workload opens run.lock ── inotify ──▶ look, some times ── held ──▶ wait in the kernel ──▶ free: stopped
+//
+// The package is for Linux. [Keep] is the other side: it holds the lock for a command that cannot.
 package runlock
 
 import (
@@ -11,20 +25,34 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-var (
-	// lookAfter are the times after an opening of the file at which the lock is looked at: an opening comes before a lock.
-	// The first leaves the program alone that opens the file and locks it right away.
-	lookAfter = []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
-	// eventPause bounds how often openings wake this process.
-	eventPause = 10 * time.Millisecond
-	// retryPause is the time until the next look where the kernel gave no answer.
-	retryPause = 50 * time.Millisecond
-)
+// FileName is the lock's name in the signal directory.
+const FileName = "run.lock"
 
-// RunLock sees the workload by the run lock. Its methods may be called from several goroutines at once.
+// lookAfter are the times after an opening of the file at which the lock is looked at: an opening comes before a lock. The
+// first look comes late enough not to disturb a program that opens the file and locks it right away.
+var lookAfter = []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
+
+// eventPause bounds how often openings of the file wake this process.
+const eventPause = 10 * time.Millisecond
+
+// Config says where the lock is; all of it is required.
+type Config struct {
+	// Dir is the signal directory, which must exist.
+	Dir string
+	// Clock judges whether this replica leads, and times the looks.
+	Clock bootclock.Clock
+	// Ended is called when the lock's last holder has gone while this replica leads. It may block for a while.
+	Ended func()
+	// Log takes who came and went (Info), and what cannot be seen (Warn, when it changes).
+	Log *slog.Logger
+}
+
+// RunLock sees the workload by the run lock. Make it with [New], drive it with [RunLock.Run], end it with [RunLock.Close]. Its
+// methods may be called from several goroutines at once.
 type RunLock struct {
 	cfg      Config
 	dir      dir
@@ -38,8 +66,8 @@ type RunLock struct {
 	file    *os.File // nil where it could not be made
 	awaited bool     // a goroutine waits for the holder's end
 	closed  bool
-	trouble string        // what the log has of it
-	noted   map[bool]bool // what the log has had once: that the lock is held, that it is free
+	trouble string        // the last one that was logged
+	noted   map[bool]bool // what has been logged as Info: that the lock is held, that it is free
 	end     context.CancelFunc
 	waiting context.Context
 	joined  sync.WaitGroup
@@ -57,7 +85,7 @@ func New(cfg Config) (*RunLock, error) {
 	l.presence = sight.NewPresence(cfg.Clock, cfg.Ended)
 	l.waiting, l.end = context.WithCancel(context.Background())
 	if l.opens, err = newOpens(); err != nil {
-		cfg.Log.Warn("who takes the run lock is seen late", "error", err)
+		cfg.Log.Warn("a holder of the run lock is seen late", "reason", "RunLockSeenLate", "error", err)
 	}
 	l.look()
 	return l, nil
@@ -81,10 +109,10 @@ func (l *RunLock) Watch(ctx context.Context, changed func()) {
 	l.presence.Watch(ctx, changed)
 }
 
-// Level takes note of what the workload is told; call it before the workload is told. It does not block.
-func (l *RunLock) Level(level leadership.Leadership) {
+// Observe notes the newest leadership. Call it before any signal applies the leadership. It does not block.
+func (l *RunLock) Observe(newest leadership.Leadership) {
 	due := l.renewed
-	if l.presence.Level(level) {
+	if l.presence.Observe(newest) {
 		due = l.turned
 	}
 	if !l.stirred.Load() {
@@ -96,32 +124,34 @@ func (l *RunLock) Level(level leadership.Leadership) {
 	}
 }
 
-// Run looks at the lock after the file was opened, and after each level, until ctx ends.
+// Run looks at the lock after the file was opened, and after each leadership, until ctx ends.
 func (l *RunLock) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	opened := make(chan struct{}, 1)
 	if l.opens != nil {
-		following.Go(func() { l.follow(opened) })
+		following.Go(func() { l.follow(ctx, opened) })
 	}
-	timer := time.NewTimer(lookAfter[0])
+	timer := l.cfg.Clock.NewTimer()
 	defer timer.Stop()
-	for step := 0; ; {
+	next, step := l.cfg.Clock.Now().Add(lookAfter[0]), 0 // the next look; zero: when something happens
+	for {
+		timer.Reset(next)
 		select {
 		case <-opened:
-			step = 0
-			timer.Reset(lookAfter[0])
+			next, step = l.cfg.Clock.Now().Add(lookAfter[0]), 0
 		case <-l.turned:
-			step = 0
-			timer.Reset(lookAfter[0])
+			next, step = l.cfg.Clock.Now().Add(lookAfter[0]), 0
 		case <-l.renewed:
 			l.look()
-		case <-timer.C:
-			l.look()
-			if l.presence.There() { // its end comes as an event
-				break
+		case <-timer.C():
+			now := l.cfg.Clock.Now()
+			if next.IsZero() || now.Before(next) {
+				continue
 			}
-			if step++; step < len(lookAfter) {
-				timer.Reset(lookAfter[step] - lookAfter[step-1])
+			l.look()
+			next = 0
+			if step++; step < len(lookAfter) && !l.presence.There() { // the end of what is there comes as an event
+				next = now.Add(lookAfter[step] - lookAfter[step-1])
 			}
 		case <-ctx.Done():
 			if l.opens != nil {
@@ -133,8 +163,8 @@ func (l *RunLock) Run(ctx context.Context) {
 	}
 }
 
-// follow passes on that the file was opened.
-func (l *RunLock) follow(opened chan<- struct{}) {
+// follow passes on that the file was opened, until ctx ends.
+func (l *RunLock) follow(ctx context.Context, opened chan<- struct{}) {
 	for l.opens.next() == nil {
 		l.stirred.Store(true)
 		if !l.presence.There() {
@@ -143,7 +173,9 @@ func (l *RunLock) follow(opened chan<- struct{}) {
 			default:
 			}
 		}
-		time.Sleep(eventPause)
+		if bootclock.Sleep(ctx, l.cfg.Clock, eventPause) != nil {
+			return
+		}
 	}
 }
 
@@ -162,132 +194,4 @@ func (l *RunLock) Close() error {
 		_ = l.opens.close() // Run may have done it
 	}
 	return err
-}
-
-// look looks at the lock, unless its holder's end is waited for. It does not wait.
-func (l *RunLock) look() { l.lookAt()() }
-
-func (l *RunLock) lookAt() (tell func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	nothing := func() {}
-	if l.awaited || l.closed {
-		return nothing
-	}
-	if err := l.provide(); err != nil {
-		l.report(err)
-		return nothing
-	}
-	byFlock, err := heldBy(flocked, l.file)
-	byFcntl, err2 := heldBy(posixed, l.file)
-	l.report(errors.Join(err, err2))
-	if !byFlock && !byFcntl {
-		return nothing
-	}
-	l.awaited = true
-	file := l.file
-	l.joined.Go(func() { l.await(file, byFlock) })
-	l.note(true)
-	return l.presence.Set(true)
-}
-
-// note logs who came and went: the first time for all to see.
-func (l *RunLock) note(held bool) {
-	level := slog.LevelDebug
-	if !l.noted[held] {
-		level, l.noted[held] = slog.LevelInfo, true
-	}
-	if held {
-		l.cfg.Log.Log(context.Background(), level, "the workload holds the run lock")
-	} else {
-		l.cfg.Log.Log(context.Background(), level, "the run lock is free: its last holder has ended, or let go")
-	}
-}
-
-// provide has a lock file that the name stands for.
-func (l *RunLock) provide() error {
-	if l.file != nil && l.dir.holds(l.file) {
-		return nil
-	}
-	file, made, err := l.dir.make()
-	if err != nil {
-		return err
-	}
-	if l.file != nil {
-		l.cfg.Log.Warn("the run lock's file was replaced or removed: who held the old one is not seen any more",
-			"file", FileName, "signal_dir", l.cfg.Dir)
-		_ = l.file.Close()
-		l.presence.Forget()
-	}
-	l.file = file
-	if l.opens != nil {
-		err = l.opens.add(file)
-	}
-	if !made || l.opens == nil || err != nil {
-		l.stirred.Store(true)
-	}
-	return err
-}
-
-// report logs a trouble when it changes.
-func (l *RunLock) report(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != "" && text != l.trouble {
-		l.cfg.Log.Warn("the run lock cannot be seen", "error", err)
-	}
-	l.trouble = text
-}
-
-// await waits until nobody holds a lock of either kind, and takes note of that.
-func (l *RunLock) await(file *os.File, byFlock bool) {
-	for {
-		if byFlock && !l.outlast(flocked, file) {
-			return
-		}
-		byFcntl, err := heldBy(posixed, file)
-		if err == nil && !byFcntl {
-			break
-		}
-		if !l.outlast(posixed, file) {
-			return
-		}
-		byFlock, err = heldBy(flocked, file)
-		byFlock = byFlock || err != nil
-	}
-	l.mu.Lock()
-	l.awaited = false
-	l.note(false)
-	tell := l.presence.Set(false)
-	l.mu.Unlock()
-	tell()
-}
-
-// outlast waits until nobody holds a lock of that kind; false where this is over.
-func (l *RunLock) outlast(k kind, file *os.File) bool {
-	for {
-		err := wait(l.waiting, k, file)
-		if l.waiting.Err() != nil {
-			return false
-		}
-		if err == nil {
-			return true
-		}
-		if !errors.Is(err, errAgain) {
-			l.mu.Lock()
-			l.report(err)
-			l.mu.Unlock()
-			// What the kernel does not tell is looked at now and then.
-			if held, err := heldBy(k, file); err == nil && !held {
-				return true
-			}
-			select {
-			case <-time.After(retryPause):
-			case <-l.waiting.Done():
-				return false
-			}
-		}
-	}
 }

@@ -25,7 +25,7 @@ const (
 var errAgain = errors.New("the wait was interrupted")
 
 // wait returns nil once nobody holds a lock of that kind on the file. It returns ctx's error when ctx ends first, and
-// errAgain where it cannot tell.
+// errAgain where it does not know.
 //
 // A thread waits for the exclusive lock in the kernel, on an open file description of its own. While it waits, its
 // descriptor is made to stand for something else, so that the call itself has the last reference: when the lock is
@@ -37,8 +37,8 @@ func wait(ctx context.Context, k kind, file *os.File) error {
 		return err
 	}
 	defer unix.Close(fd)
-	// Every call but a few fails on such a descriptor, flock and fcntl's locks too: who comes late, or is restarted
-	// after a signal, locks nothing.
+	// flock and fcntl's lock calls fail on such a descriptor: a call that comes late, or that is restarted after a signal,
+	// locks nothing.
 	instead, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("wait for %s: %w", FileName, err)
@@ -81,7 +81,7 @@ func wait(ctx context.Context, k kind, file *os.File) error {
 	}
 }
 
-// answer tells what a wait's outcome means.
+// answer makes the outcome of a wait an error.
 func answer(err error) error {
 	if errors.Is(err, unix.EBADF) || errors.Is(err, unix.EINTR) {
 		return errAgain

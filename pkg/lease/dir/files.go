@@ -1,3 +1,5 @@
+//go:build linux
+
 package dir
 
 import (
@@ -46,22 +48,22 @@ func (f files) readLease(namespace, name string) (*coordinationv1.Lease, error) 
 	}
 	o := &coordinationv1.Lease{}
 	if err := json.Unmarshal(data, o); err != nil {
-		return nil, fmt.Errorf("read %s: %w (%w): mend the file, or remove it", f.lease, errTorn, err)
+		return nil, fmt.Errorf("read %s: %w (%w): fix the file, or remove it", f.lease, errTorn, err)
 	}
 	if want := coordinationv1.SchemeGroupVersion.WithKind("Lease"); o.GroupVersionKind() != want {
-		return nil, fmt.Errorf("read %s: kind %q of API version %q, want %q of %q: mend the file, or remove it",
+		return nil, fmt.Errorf("read %s: kind %q of API version %q, want %q of %q: fix the file, or remove it",
 			f.lease, o.Kind, o.APIVersion, want.Kind, want.GroupVersion())
 	}
 	if o.Name == "" && o.Namespace == "" {
 		o.Name, o.Namespace = name, namespace
 	}
 	if o.Name != name || o.Namespace != namespace {
-		return nil, fmt.Errorf("read %s: it holds the Lease %s/%s, not %s/%s: mend the file, or remove it",
+		return nil, fmt.Errorf("read %s: it holds the Lease %s/%s, not %s/%s: fix the file, or remove it",
 			f.lease, o.Namespace, o.Name, namespace, name)
 	}
 	// A time zone can put a time beyond the years that its text can say: such a Lease could never be written again.
 	if _, err := cas.Canonical(o.DeepCopy()); err != nil {
-		return nil, fmt.Errorf("read %s: %w (%w): mend the file, or remove it", f.lease, errTorn, err)
+		return nil, fmt.Errorf("read %s: %w (%w): fix the file, or remove it", f.lease, errTorn, err)
 	}
 	return o, nil
 }
@@ -172,7 +174,7 @@ func read(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read the file: %w", err)
 	}
 	if len(data) > largestFile {
-		return nil, fmt.Errorf("read %s: longer than %d bytes: mend the file, or remove it", path, largestFile)
+		return nil, fmt.Errorf("read %s: longer than %d bytes: fix the file, or remove it", path, largestFile)
 	}
 	return data, nil
 }

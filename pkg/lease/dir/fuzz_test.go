@@ -56,7 +56,7 @@ func FuzzFiles(f *testing.F) {
 			return
 		}
 		checkOrigin(t, leaseBytes, ledgerBytes, reply.Record)
-		checkSettled(t, path, store, reply.Record)
+		checkOneVersion(t, path, store, reply.Record)
 		checkWrite(t, path, store, reply.Record)
 	})
 }
@@ -100,8 +100,8 @@ func checkOrigin(t *testing.T, leaseBytes, ledgerBytes []byte, r lease.Record) {
 	}
 }
 
-// checkSettled asks the same store again, another process's, and a watch: all must see one version.
-func checkSettled(t *testing.T, path string, store *dir.Store, r lease.Record) {
+// checkOneVersion asks the same store again, another process's, and a watch: all must see one version.
+func checkOneVersion(t *testing.T, path string, store *dir.Store, r lease.Record) {
 	t.Helper()
 	if _, err := lease.ParseVersion(string(r.Version)); err != nil || r.UID == "" {
 		t.Fatalf("version %q, UID %q: %v", r.Version, r.UID, err)
@@ -124,7 +124,7 @@ func checkSettled(t *testing.T, path string, store *dir.Store, r lease.Record) {
 		}
 	})
 	if !errors.Is(context.Cause(ctx), enough) {
-		t.Fatalf("the watch told nothing: %v", err)
+		t.Fatalf("the watch delivered nothing: %v", err)
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 package dir
 
 import (
@@ -41,9 +43,9 @@ func (l ledger) with(o *coordinationv1.Lease) ledger {
 	return l
 }
 
-// settle returns the ledger that accounts for what the Lease's file holds (nil: there is none). Every difference
+// accountFor returns the ledger that accounts for what the Lease's file holds (nil: there is none). Every difference
 // is somebody's write, and gets a version; a file that l accounts for leaves l as it is.
-func (l ledger) settle(file *coordinationv1.Lease) ledger {
+func (l ledger) accountFor(file *coordinationv1.Lease) ledger {
 	switch {
 	case file == nil && l.Present == nil:
 		return l
@@ -96,7 +98,7 @@ func (l ledger) removed() ledger {
 }
 
 // since returns what a watch that has seen everything up to from has missed: the last deletion, and the present
-// state. One that has seen nothing is told of the present state alone.
+// state. One that has seen nothing gets the present state alone.
 func (l ledger) since(from lease.Version) ([]lease.Event, error) {
 	var events []lease.Event
 	for _, change := range []struct {

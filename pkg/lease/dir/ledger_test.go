@@ -1,3 +1,5 @@
+//go:build linux
+
 package dir
 
 import (
@@ -38,7 +40,7 @@ func text(o *coordinationv1.Lease, known ...string) string {
 	return strings.TrimSpace(uid + "@" + o.ResourceVersion + " " + *o.Spec.HolderIdentity)
 }
 
-func TestSettle(t *testing.T) {
+func TestAccountFor(t *testing.T) {
 	type state struct{ Version, Present, Deleted string }
 	for _, c := range []struct {
 		name  string
@@ -76,7 +78,7 @@ func TestSettle(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			known := ledger{lease.Version(c.known.Version), object(t, c.known.Present), object(t, c.known.Deleted)}
-			got := known.settle(object(t, c.file))
+			got := known.accountFor(object(t, c.file))
 			if diff := cmp.Diff(c.want, state{
 				string(got.Version), text(got.Present, "u", "v", "t"), text(got.Deleted, "u", "v", "t"),
 			}); diff != "" {
@@ -87,8 +89,8 @@ func TestSettle(t *testing.T) {
 					t.Errorf("an inconsistent ledger: %v", err)
 				}
 			}
-			if again := got.settle(got.Present); again.Version != got.Version {
-				t.Errorf("settled twice: version %s, then %s", got.Version, again.Version)
+			if again := got.accountFor(got.Present); again.Version != got.Version {
+				t.Errorf("accounted for twice: version %s, then %s", got.Version, again.Version)
 			}
 		})
 	}

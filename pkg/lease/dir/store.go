@@ -1,3 +1,5 @@
+//go:build linux
+
 package dir
 
 import (
@@ -10,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
 	coordinationv1 "k8s.io/api/coordination/v1"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -29,9 +32,9 @@ type Store struct {
 
 var _ lease.Store = (*Store)(nil)
 
-// New returns a Store on the Lease of that namespace and name in the directory path, which it makes where it is
-// missing. It fails, with the mend, where the directory cannot be used: not writable, on a network, or on a
-// system that is not Linux. log receives what no caller would hear of otherwise.
+// New returns a Store on the Lease of that namespace and name in the directory path, which it makes where it is missing. It
+// fails where the directory cannot be used, as it is not writable or on a network; the error says how to fix that. A
+// namespace or name that Kubernetes would refuse is a [*field.Error]. log takes what no caller would learn of otherwise.
 func New(path, namespace, name string, log *slog.Logger) (*Store, error) {
 	if err := naming.ValidateNamespace(namespace); err != nil {
 		return nil, err
@@ -44,7 +47,7 @@ func New(path, namespace, name string, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("find the directory of the store: %w", err)
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("make the directory of the store: %w: make it yourself, or name another with --store dir:PATH", err)
+		return nil, fmt.Errorf("make the directory of the store: %w: make it yourself, or name another directory", err)
 	}
 	if err := refuseNetwork(path, log); err != nil {
 		return nil, err
@@ -111,7 +114,7 @@ func (s *Store) swap(ctx context.Context, verb string, decide func(ledger) (*coo
 		return nil, false, fmt.Errorf("%s the Lease: %w", verb, err)
 	}
 	defer lock.release()
-	state, err := s.settle()
+	state, err := s.read()
 	if err != nil {
 		return nil, false, fmt.Errorf("%s the Lease: %w", verb, err)
 	}
@@ -124,18 +127,18 @@ func (s *Store) swap(ctx context.Context, verb string, decide func(ledger) (*coo
 	return o, true, nil
 }
 
-// settle reads the state, and writes down what others did to the file by hand since. The caller holds the lock.
-func (s *Store) settle() (ledger, error) {
+// read reads the state, and writes down what others did to the file by hand since. The caller holds the lock.
+func (s *Store) read() (ledger, error) {
 	written, err := s.files.readLedger()
 	if err != nil {
-		s.log.Warn("ledger of the Lease is lost, going on from the Lease itself", slog.Any("error", err))
+		s.log.Warn("ledger of the Lease is lost, going on from the Lease itself", "reason", "LedgerLost", "error", err)
 	}
 	known := s.newest(written)
 	o, err := s.files.readLease(s.namespace, s.name)
 	if err != nil {
 		return ledger{}, err
 	}
-	state := known.settle(o)
+	state := known.accountFor(o)
 	if state.Version != written.Version {
 		return state, s.store(state, o)
 	}
@@ -171,4 +174,45 @@ func (s *Store) note(state ledger) {
 	if state.Version.Compare(s.seen.Version) > 0 {
 		s.seen = state
 	}
+}
+
+// networked are the file systems that several machines may share: there, locks may not reach the others, and a
+// rename is seen late. The numbers are the kernel's (statfs(2)).
+var networked = map[int64]string{
+	unix.NFS_SUPER_MAGIC:   "NFS",
+	unix.SMB_SUPER_MAGIC:   "SMB",
+	unix.SMB2_SUPER_MAGIC:  "SMB2",
+	unix.CIFS_SUPER_MAGIC:  "CIFS",
+	unix.CEPH_SUPER_MAGIC:  "Ceph",
+	unix.AFS_SUPER_MAGIC:   "AFS",
+	unix.CODA_SUPER_MAGIC:  "Coda",
+	unix.OCFS2_SUPER_MAGIC: "OCFS2",
+}
+
+// doubtful are those that may be either: a desktop's way to show a host's directory to its containers, or a
+// network.
+var doubtful = map[int64]string{
+	unix.FUSE_SUPER_MAGIC: "FUSE",
+	unix.V9FS_MAGIC:       "9P",
+}
+
+// refuseNetwork fails where the directory is on a network, and warns where it may be.
+func refuseNetwork(path string, log *slog.Logger) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return fmt.Errorf("look at the store's directory %s: %w", path, err)
+	}
+	return judgeMedium(int64(fs.Type), path, log)
+}
+
+func judgeMedium(kind int64, path string, log *slog.Logger) error {
+	if name, ok := networked[kind]; ok {
+		return fmt.Errorf("the store's directory %s is on %s, and a directory can elect among the processes of one machine only: "+
+			"name a local directory, or keep the Lease in the Kubernetes API", path, name)
+	}
+	if name, ok := doubtful[kind]; ok {
+		log.Warn("store's directory may be shared by several machines: two would then elect a leader each",
+			"reason", "SharedDirectory", "path", path, "file_system", name)
+	}
+	return nil
 }

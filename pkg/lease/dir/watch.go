@@ -1,3 +1,5 @@
+//go:build linux
+
 package dir
 
 import (
@@ -5,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"time"
 
@@ -71,7 +72,7 @@ func (s *Store) lookOnce(ctx context.Context) (ledger, error) {
 		return ledger{}, err
 	}
 	defer lock.release()
-	return s.settle()
+	return s.read()
 }
 
 // pause waits for d, or until ctx ends.
@@ -97,7 +98,7 @@ func (s *Store) waitForChange(ctx context.Context, h *hints, before glimpse) {
 				return
 			}
 		case err := <-h.errors:
-			s.log.Debug("file notifications were lost, looking instead", slog.Any("error", err))
+			s.log.Debug("file notifications were lost, looking instead", "error", err)
 			return
 		case <-poll.C:
 			if !s.files.glimpse().same(before) {
@@ -107,7 +108,7 @@ func (s *Store) waitForChange(ctx context.Context, h *hints, before glimpse) {
 	}
 }
 
-// hints tell early that a file may have changed. Without them the poll finds out.
+// hints show early that a file may have changed. Without them the poll finds out.
 type hints struct {
 	watcher *fsnotify.Watcher
 	events  <-chan fsnotify.Event
@@ -121,7 +122,7 @@ func (s *Store) hints() *hints {
 	}
 	if err != nil {
 		s.log.Warn("no file notifications, changes are seen by polling: raise fs.inotify.max_user_instances",
-			slog.Duration("interval", pollInterval), slog.Any("error", err))
+			"reason", "NoFileNotifications", "interval", pollInterval.String(), "error", err)
 		if watcher != nil {
 			_ = watcher.Close()
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -207,4 +208,21 @@ func bounded(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Fixture {
+		backend := memory.New()
+		server := httptest.NewServer(api{backend}.handler())
+		t.Cleanup(func() { shut(server) })
+		return storetest.Fixture{
+			Name: name,
+			Open: func(t *testing.T, name string) lease.Store {
+				t.Helper()
+				return client(t, &rest.Config{Host: server.URL}, slog.DiscardHandler).Lease(namespace, name)
+			},
+			Admin:   storetest.BackendAdmin{Backend: backend, Namespace: namespace},
+			History: true,
+		}
+	})
 }

@@ -57,14 +57,14 @@ func loadInCluster() (*rest.Config, string, error) {
 	return config, strings.TrimSpace(string(namespace)), nil
 }
 
-// RouteClientLogs sends what client-go and its libraries log to log, at debug level, for the whole process.
-// Otherwise they write to standard error in a format of their own. Debug, since whatever goes wrong in a request
-// is also returned as an error and reported from there.
+// RouteClientLogs sends what client-go and its libraries log to log, as debug records, for the whole process. Otherwise
+// they write to standard error in a format of their own. Whatever goes wrong in a request is also returned as an error.
+// It sets a global variable of klog.
 func RouteClientLogs(log *slog.Logger) {
 	klog.SetSlogLogger(slog.New(lowered{log.Handler()}))
 }
 
-// lowered passes every record on at debug level.
+// lowered passes every record on as a debug record.
 type lowered struct{ slog.Handler }
 
 // Enabled implements [slog.Handler].

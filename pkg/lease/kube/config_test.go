@@ -75,16 +75,16 @@ func TestLoadConfig(t *testing.T) {
 func TestClientLogsAreRouted(t *testing.T) {
 	t.Cleanup(func() { kube.RouteClientLogs(slog.New(slog.DiscardHandler)) })
 	var logged bytes.Buffer
-	level := new(slog.LevelVar)
-	kube.RouteClientLogs(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: level})))
-	klog.ErrorS(errors.New("storm"), "at info level")
-	klog.FromContext(context.Background()).WithValues("a", 1).WithName("n").Error(errors.New("storm"), "at info level")
+	least := new(slog.LevelVar)
+	kube.RouteClientLogs(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: least})))
+	klog.ErrorS(errors.New("storm"), "while debug is off")
+	klog.FromContext(context.Background()).WithValues("a", 1).WithName("n").Error(errors.New("storm"), "while debug is off")
 	if logged.Len() > 0 {
-		t.Errorf("logged at info level:\n%s", logged.String())
+		t.Errorf("logged while debug is off:\n%s", logged.String())
 	}
-	level.Set(slog.LevelDebug)
-	klog.ErrorS(errors.New("storm"), "at debug level")
+	least.Set(slog.LevelDebug)
+	klog.ErrorS(errors.New("storm"), "while debug is on")
 	if got := logged.String(); !strings.Contains(got, "level=DEBUG") || !strings.Contains(got, "storm") {
-		t.Errorf("logged %q, want the error at debug level", got)
+		t.Errorf("logged %q, want the error as a debug record", got)
 	}
 }

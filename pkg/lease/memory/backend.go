@@ -1,3 +1,11 @@
+// Package memory keeps Leases in memory, for tests: an API server in miniature ([Backend]), and for each
+// candidate a [Store] whose connection to it can be broken in every way that a network can break it.
+//
+// It promises the [lease.Store] contract and nothing but channels, mutexes and timers inside, so that it works in
+// a testing/synctest bubble (make the Backend inside the bubble). It does not promise to outlive the process.
+//
+//	candidate a → Store ─ Fate, stall, lag ─┐
+//	candidate b → Store ─ Fate, stall, lag ─┼→ Backend ← Edit, Delete, Restore, Compact (the administrator)
 package memory
 
 import (
@@ -19,7 +27,7 @@ type Backend struct {
 	mu      sync.Mutex
 	state   state
 	changed chan struct{} // closed and replaced at every change: whoever waits looks again
-	tell    func(lease.Event)
+	notify  func(lease.Event)
 	travels map[*time.Timer]struct{} // requests and replies under way
 	closed  bool
 }
@@ -45,7 +53,7 @@ func New() *Backend {
 	return &Backend{
 		state:   state{leases: map[types.NamespacedName]*coordinationv1.Lease{}},
 		changed: make(chan struct{}),
-		tell:    func(lease.Event) {},
+		notify:  func(lease.Event) {},
 		travels: map[*time.Timer]struct{}{},
 	}
 }
@@ -60,12 +68,12 @@ func (b *Backend) Close() {
 	}
 }
 
-// Changes has tell called for every change from now on, of all Leases, in the store's order, before anybody else hears
-// of it. tell must not call the Backend.
-func (b *Backend) Changes(tell func(lease.Event)) {
+// Changes has notify called for every change from now on, of all Leases, in the store's order, before any watch delivers
+// it. notify must not call the Backend.
+func (b *Backend) Changes(notify func(lease.Event)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tell = tell
+	b.notify = notify
 }
 
 // Advance lets n versions pass, as writes to other objects of the same store would.
@@ -187,7 +195,7 @@ func (b *Backend) record(c change) {
 	b.state.version = lease.Version(c.object.ResourceVersion)
 	b.state.history = append(b.state.history, c)
 	if r, err := lease.FromObject(c.object); err == nil {
-		b.tell(lease.Event{Record: r, Deleted: c.deleted})
+		b.notify(lease.Event{Record: r, Deleted: c.deleted})
 	}
 	b.wake()
 }

@@ -45,7 +45,7 @@ type Fate struct {
 	ReplyLost bool
 }
 
-// Faults decides the fate of every request from now on; nil mends all. decide may be called from several
+// Faults decides the fate of every request from now on; nil takes all faults away. decide may be called from several
 // goroutines at once.
 func (s *Store) Faults(decide func(Request) Fate) {
 	if decide == nil {
@@ -54,8 +54,8 @@ func (s *Store) Faults(decide func(Request) Fate) {
 	s.change(func() { s.fate = decide })
 }
 
-// Blackhole cuts the connection in both directions, or mends it: requests are lost and watches stall, with no
-// error to tell of it. Mending ends the watches' stall and drops what [Store.Faults] had set.
+// Blackhole cuts the connection in both directions, or restores it: requests are lost and watches stall, without an
+// error. Restoring ends the watches' stall and drops what [Store.Faults] had set.
 func (s *Store) Blackhole(on bool) {
 	fate := func(Request) Fate { return Fate{Lost: on} }
 	s.change(func() { s.fate, s.stalled = fate, on })

@@ -1,6 +1,22 @@
+// Package storetest is the conformance suite of [lease.Store]: what the election relies on, as tests that run
+// the same on every store, the real API server included.
+//
+// It promises that a store which passes keeps compare-and-swap on (UID, version), lets no deleted Lease return,
+// numbers every change in rising order, keeps foreign metadata, and shows all of it to a watch. It does not test
+// how a store behaves when its medium fails: that is each store's own.
+//
+//	func TestConformance(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) storetest.Fixture { … })
+//	}
 package storetest
 
-import "testing"
+import (
+	"testing"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
+)
 
 // Run tests a store by every case of the suite. newFixture is called once a case.
 func Run(t *testing.T, newFixture func(t *testing.T) Fixture) {
@@ -45,4 +61,35 @@ var cases = []struct {
 	{"watch/an edit by hand", watchEdit},
 	{"watch/ends with its context", watchEnds},
 	{"watch/many watchers", watchMany},
+}
+
+// BackendAdmin is the [Admin] of a store whose Leases end up in a [memory.Backend].
+type BackendAdmin struct {
+	// Backend holds the Leases.
+	Backend *memory.Backend
+	// Namespace is the one that they are in.
+	Namespace string
+}
+
+var _ Admin = BackendAdmin{}
+
+// Read implements [Admin].
+func (a BackendAdmin) Read(_ *testing.T, name string) *coordinationv1.Lease {
+	return a.Backend.Read(a.Namespace, name)
+}
+
+// Edit implements [Admin].
+func (a BackendAdmin) Edit(t *testing.T, name string, edit func(*coordinationv1.Lease)) {
+	t.Helper()
+	if !a.Backend.Edit(a.Namespace, name, edit) {
+		t.Fatalf("edit %s: there is none", name)
+	}
+}
+
+// Delete implements [Admin].
+func (a BackendAdmin) Delete(t *testing.T, name string) {
+	t.Helper()
+	if !a.Backend.Delete(a.Namespace, name) {
+		t.Fatalf("delete %s: there is none", name)
+	}
 }

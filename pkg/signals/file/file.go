@@ -1,3 +1,15 @@
+//go:build linux
+
+// Package file is the signal in a directory that is shared with the workload, in two files. state.json holds the
+// leadership document and is always there. leader is there only while this replica leads.
+//
+// It promises that a reader finds whole files; that the leader file is removed before the document says "not leading";
+// and that the leader file's modification time is the end of the term. It does not promise that a reader is stopped who
+// looks late and ignores that time.
+//
+// At start the caller does this, in this order: [CheckDir] while the configuration is read, which changes nothing; the
+// directory's lock (package elector's hold file), so that no other sidecar writes there; [New]; [Signal.Adopt], which
+// decides what a dead sidecar left; and then Apply with each leadership.
 package file
 
 import (
@@ -19,12 +31,11 @@ import (
 // errLapsed stops the making of a leader file whose term ran out meanwhile.
 var errLapsed = errors.New("the term ran out while its leader file was being written")
 
-// Signal tells the workload through two files of a shared directory. state.json holds the leadership document and is
-// rewritten at each level. leader is there only while this replica leads: it holds the token and a newline, and
-// its modification time is validUntil, so that the file of a dead sidecar shows its age in any language.
+// Signal writes the two files. state.json is rewritten with each leadership. leader holds the token and a newline, and its
+// modification time is validUntil, so that the file of a dead sidecar shows its age in any language.
 //
-// What is in the directory may have been put there by others: no link is followed, and only files of our own making
-// are trusted.
+// Other processes may have put anything into the directory: no link is followed, and only files that this Signal made are
+// trusted. Its methods may be called from several goroutines at once.
 type Signal struct {
 	clock  bootclock.Clock
 	log    *slog.Logger
@@ -32,13 +43,12 @@ type Signal struct {
 
 	mu     sync.Mutex // Adopt against Apply
 	leader *os.File   // the leader file that we made; nil when there is none
-	token  string     // what it says
+	token  string     // its token
 }
 
 var _ signals.Signal = (*Signal)(nil)
 
-// New opens the directory, which must exist, and changes nothing in it. Check it with [CheckDir] first where a
-// fault is to end the program.
+// New opens the directory, which must exist, and changes nothing in it. It fails where the directory cannot be opened.
 func New(dir string, clock bootclock.Clock, log *slog.Logger) (*Signal, error) {
 	v, err := openVolume(dir)
 	if err != nil {
@@ -50,7 +60,7 @@ func New(dir string, clock bootclock.Clock, log *slog.Logger) (*Signal, error) {
 // Name returns "file".
 func (f *Signal) Name() string { return "file" }
 
-// Close lets go of the directory and leaves the files as they are.
+// Close closes the directory and leaves the files as they are.
 func (f *Signal) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,8 +68,9 @@ func (f *Signal) Close() error {
 	return f.volume.close()
 }
 
-// Apply writes both files. When gaining, the document comes first and the leader file last; when losing, the leader
-// file goes first. A level whose term has run out counts as "not leading", however late Apply comes to it.
+// Apply writes both files. On gain the document comes first and the leader file last; on loss the leader file goes first. A
+// leadership whose term has run out counts as "not leading", however late Apply comes to it. The error says how to fix the
+// fault, and stays the same while the fault does.
 func (f *Signal) Apply(_ context.Context, l leadership.Leadership) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,7 +85,7 @@ func (f *Signal) Apply(_ context.Context, l leadership.Leadership) error {
 	return err
 }
 
-// raise tells "leader": first the document, which holds the exact deadline, then the file.
+// raise writes "leading": first the document, which holds the exact deadline, then the leader file.
 func (f *Signal) raise(l leadership.Leadership) error {
 	if err := f.state(l); err != nil {
 		return err
@@ -85,7 +96,7 @@ func (f *Signal) raise(l leadership.Leadership) error {
 		}
 		return nil
 	}
-	// Judged once more before the rename: what stands between here and there may have taken long.
+	// Judged once more before the rename, as the writing may have taken long.
 	made, err := f.volume.put(leadership.LeaderFile, []byte(line(l.Token)), l.ValidUntilWall, func() error {
 		if l.At(f.clock.Now()).IsLeader {
 			return nil
@@ -100,7 +111,7 @@ func (f *Signal) raise(l leadership.Leadership) error {
 	return nil
 }
 
-// intact reports whether our leader file is still in its place and says what we wrote.
+// intact reports whether our leader file is still in its place with the content that we wrote.
 func (f *Signal) intact() bool {
 	if !f.volume.holds(leadership.LeaderFile, f.leader) {
 		return false
@@ -112,9 +123,9 @@ func (f *Signal) intact() bool {
 // line is what the leader file holds: shells read a line.
 func line(token string) string { return token + "\n" }
 
-// lower tells "not leader". Each step is tried whatever became of the one before, and has a second best: a leader
-// file that cannot be removed is made to look old; a document that cannot be rewritten is removed, which says "not
-// leader" to every reader and gives a full volume the room for the new one.
+// lower writes "not leading". Each step is tried whatever became of the one before, and has a second best: a leader file
+// that cannot be removed is made to look old; a document that cannot be rewritten is removed, which every reader takes for
+// "not leading" and which gives a full volume room for the new one.
 func (f *Signal) lower(l leadership.Leadership) error {
 	removed := f.volume.remove(leadership.LeaderFile)
 	if removed != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package file
 
 import (
@@ -7,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,52 +18,48 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
-// handClock is a clock that a test moves by hand.
+// handClock is a clock that a test moves by hand, and that can jump to after at a given reading.
 type handClock struct {
-	now  bootclock.Instant
-	wall time.Time
-	// after, where set, is read from the given reading on, counted from 1.
+	*clocktest.Hand
 	after    bootclock.Instant
-	from     int
+	from     int // the reading, counted from 1, from which on it shows after; 0: none
 	readings int
 }
-
-func (c *handClock) Wall() time.Time { return c.wall }
-
-// NewTimer returns a timer that looks at this clock.
-func (c *handClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
 
 func (c *handClock) Now() bootclock.Instant {
 	c.readings++
 	if c.from > 0 && c.readings >= c.from {
 		return c.after
 	}
-	return c.now
+	return c.Hand.Now()
 }
 
+// newClock returns a clock whose wall clock shows 10:00:00.12.
 func newClock() *handClock {
-	return &handClock{now: 100e9, wall: time.Date(2026, 11, 22, 10, 0, 0, 120_000_000, time.UTC)}
+	c := &handClock{Hand: clocktest.NewHand()}
+	c.StepWall(120 * time.Millisecond)
+	return c
 }
 
-// term is a level of a running term that ends d after the clock's time.
+// term is the leadership of a running term that ends d after the clock's time.
+func term(c bootclock.Clock, token string, d time.Duration) leadership.Leadership {
+	l := leadershiptest.Leading(c, token)
+	l.ValidUntil, l.ValidUntilWall = c.Now().Add(d), c.Wall().Add(d)
+	return l
+}
+
 func (c *handClock) term(token string, d time.Duration) leadership.Leadership {
-	return leadership.Leadership{
-		Lease: "acme-1", Namespace: "default", Identity: "web-1_id", BootID: "boot",
-		IsLeader: true, Leader: "web-1", Token: token, Since: c.wall,
-		ValidUntil: c.now.Add(d), ValidUntilWall: c.wall.Add(d),
-	}
+	return term(c.Hand, token, d)
 }
 
-func (c *handClock) standby() leadership.Leadership {
-	return leadership.Leadership{Lease: "acme-1", Namespace: "default", Identity: "web-1_id", BootID: "boot"}
-}
+func (c *handClock) standby() leadership.Leadership { return leadershiptest.Standby("") }
 
 func openFile(t testing.TB, dir string, clock bootclock.Clock) *Signal {
 	t.Helper()
@@ -150,7 +147,7 @@ func names(t testing.TB, dir string) []string {
 	return found
 }
 
-func TestFileFollowsTheLevel(t *testing.T) {
+func TestFilesFollowTheLeadership(t *testing.T) {
 	dir, clock := t.TempDir(), newClock()
 	f := openFile(t, dir, clock)
 	if got := names(t, dir); got != nil {
@@ -163,7 +160,7 @@ func TestFileFollowsTheLevel(t *testing.T) {
 	wantSeen(t, dir, `"48213\n" until 10:00:10.12`, "leader 48213")
 	first := inode(t, dir)
 
-	clock.now, clock.wall = clock.now.Add(3*time.Second), clock.wall.Add(3*time.Second)
+	clock.Advance(3 * time.Second)
 	apply(t, f, clock.term("48213", 10*time.Second))
 	wantSeen(t, dir, `"48213\n" until 10:00:13.12`, "leader 48213")
 	if inode(t, dir) != first {
@@ -321,201 +318,5 @@ func TestLateApplyNeverSaysLeader(t *testing.T) {
 				t.Errorf("left in the directory (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestLinksAreNotFollowed(t *testing.T) {
-	dir, clock := t.TempDir(), newClock()
-	outside := t.TempDir()
-	victim := filepath.Join(outside, "victim")
-	write(t, outside, "victim", "precious")
-	write(t, dir, "inside", "precious")
-	old := time.Unix(1_000_000, 0)
-	for _, path := range []string{victim, filepath.Join(dir, "inside")} {
-		if err := os.Chtimes(path, old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	link := func(to, name string) {
-		t.Helper()
-		path := filepath.Join(dir, name)
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(to, path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	untouched := func(after string) {
-		t.Helper()
-		for _, path := range []string{victim, filepath.Join(dir, "inside")} {
-			content, err := os.ReadFile(path)
-			info, statErr := os.Stat(path)
-			if err != nil || statErr != nil || string(content) != "precious" || !info.ModTime().Equal(old) {
-				t.Errorf("%s: %s holds %q since %s (%v, %v)", after, path, content, info.ModTime(), err, statErr)
-			}
-		}
-	}
-	f := openFile(t, dir, clock)
-	for _, to := range []string{victim, "inside"} {
-		link(to, leadership.LeaderFile)
-		link(to, leadership.StateFile)
-		apply(t, f, clock.term("5", 10*time.Second))
-		untouched("gain")
-		wantSeen(t, dir, `"5\n" until 10:00:10.12`, "leader 5")
-
-		link(to, leadership.LeaderFile)
-		apply(t, f, clock.term("5", 11*time.Second))
-		untouched("renewal")
-		wantSeen(t, dir, `"5\n" until 10:00:11.12`, "leader 5")
-
-		link(to, leadership.LeaderFile)
-		link(to, leadership.StateFile)
-		apply(t, f, clock.standby())
-		untouched("loss")
-		wantSeen(t, dir, "no leader file", "standby")
-
-		link(to, leadership.LeaderFile)
-		f.makeOld()
-		untouched("ageing")
-	}
-}
-
-func TestForeignFileInPlaceOfOursIsReplaced(t *testing.T) {
-	dir, clock := t.TempDir(), newClock()
-	f := openFile(t, dir, clock)
-	apply(t, f, clock.term("5", 10*time.Second))
-	if err := os.Remove(filepath.Join(dir, leadership.LeaderFile)); err != nil {
-		t.Fatal(err)
-	}
-	write(t, dir, leadership.LeaderFile, "666\n")
-	apply(t, f, clock.term("5", 10*time.Second))
-	wantSeen(t, dir, `"5\n" until 10:00:10.12`, "leader 5")
-}
-
-func TestWhatCannotBeReplacedIsAnErrorThatSaysSo(t *testing.T) {
-	for _, name := range []string{leadership.LeaderFile, leadership.StateFile} {
-		t.Run(name, func(t *testing.T) {
-			dir, clock := t.TempDir(), newClock()
-			f := openFile(t, dir, clock)
-			if err := os.MkdirAll(filepath.Join(dir, name, "full"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			for _, l := range []leadership.Leadership{clock.term("5", time.Second), clock.standby()} {
-				err := f.Apply(t.Context(), l)
-				if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "remove it") {
-					t.Errorf("Apply %s: %v, want an error that names %s and the mend", leadershiptest.Text(l), err, name)
-				}
-				again := f.Apply(t.Context(), l)
-				if again == nil || err.Error() != again.Error() {
-					t.Errorf("the same fault reads\n%v, then\n%v: it would be logged each time", err, again)
-				}
-			}
-			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-				t.Fatal(err)
-			}
-			apply(t, f, clock.term("5", time.Second))
-			wantSeen(t, dir, `"5\n" until 10:00:01.12`, "leader 5")
-		})
-	}
-}
-
-func TestRemovedDirectoryIsAnError(t *testing.T) {
-	dir, clock := filepath.Join(t.TempDir(), "signals"), newClock()
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	f := openFile(t, dir, clock)
-	if err := os.Remove(dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil { // somebody else's now: our lock is not in it
-		t.Fatal(err)
-	}
-	err := f.Apply(t.Context(), clock.term("5", time.Second))
-	if err == nil || !strings.Contains(err.Error(), "restart the sidecar") {
-		t.Errorf("Apply: %v, want an error that says to restart", err)
-	}
-	if got := names(t, dir); got != nil {
-		t.Errorf("wrote %v to a directory that was not the one opened", got)
-	}
-}
-
-// TestAnyOrderOfLevelsAndTampering: after each level that was applied, the directory says that and nothing else.
-func TestAnyOrderOfLevelsAndTampering(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		clock := newClock()
-		f := openFile(t, dir, clock)
-		defer f.Close()
-		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
-			tamper(rt, dir)
-			l := clock.standby()
-			if rapid.Bool().Draw(rt, "leads") {
-				token := rapid.SampledFrom([]string{"1", "2"}).Draw(rt, "token")
-				l = clock.term(token, time.Duration(rapid.IntRange(-1, 2).Draw(rt, "left"))*time.Second)
-			}
-			if err := f.Apply(t.Context(), l); err != nil {
-				rt.Fatalf("Apply: %v", err)
-			}
-			want := []string{"no leader file", "standby"}
-			if l = l.At(clock.now); l.IsLeader {
-				until := l.ValidUntilWall.Format("15:04:05.999999")
-				want = []string{strconv.Quote(l.Token+"\n") + " until " + until, "leader " + l.Token}
-			}
-			if diff := cmp.Diff(want, seen(t, dir)); diff != "" {
-				rt.Fatalf("the directory (-want +got):\n%s", diff)
-			}
-		}
-	})
-}
-
-func tamper(rt *rapid.T, dir string) {
-	name := rapid.SampledFrom([]string{leadership.LeaderFile, leadership.StateFile}).Draw(rt, "name")
-	path := filepath.Join(dir, name)
-	switch rapid.SampledFrom([]string{"leave", "remove", "write", "link", "directory"}).Draw(rt, "tamper") {
-	case "remove":
-		_ = os.Remove(path)
-	case "write":
-		_ = os.WriteFile(path, []byte("1\n"), 0o600)
-	case "link":
-		_ = os.Remove(path)
-		_ = os.Symlink("nowhere", path)
-	case "directory":
-		// An empty one where a file is to be made cannot be renamed over; where one is to be removed it goes.
-		if name == leadership.LeaderFile {
-			_ = os.Remove(path)
-		}
-	}
-}
-
-func TestExplainSaysTheMend(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{syscall.EROFS, "mount the volume writable"},
-		{syscall.ENOSPC, "raise its sizeLimit"},
-		{syscall.EDQUOT, "raise its sizeLimit"},
-		{syscall.EACCES, "fsGroup"},
-		{syscall.EPERM, "fsGroup"},
-		{syscall.EISDIR, "something else stands in its place"},
-		{syscall.ENOTDIR, "set --signal-dir"},
-		{syscall.ENOENT, "restart the sidecar"},
-	} {
-		wrapped := &fs.PathError{Op: "openat", Path: tempPrefix + "random", Err: c.err}
-		got := explain(wrapped)
-		if !errors.Is(got, c.err) || !strings.Contains(got.Error(), c.want) || strings.Contains(got.Error(), "random") {
-			t.Errorf("explain(%v) = %q, want %v and %q without the path", wrapped, got, c.err, c.want)
-		}
-	}
-	if plain := errors.New("odd"); !errors.Is(explain(plain), plain) || explain(plain).Error() != "odd" {
-		t.Errorf("explain(%v) = %v, want it unchanged", plain, explain(plain))
-	}
-	if slices.Contains([]string{"", " "}, explain(syscall.EIO).Error()) {
-		t.Error("a reason without a mend lost its text")
 	}
 }

@@ -2,15 +2,12 @@ package file
 
 import (
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 // unprivileged takes from the calling thread what lets root pass over permissions, until the test ends, so that the
@@ -57,7 +54,7 @@ func TestLeaderFileThatCannotBeRemovedLooksOld(t *testing.T) {
 		readOnly(t, dir)
 		err := f.Apply(t.Context(), clock.standby())
 		if err == nil || !strings.Contains(err.Error(), "fsGroup") || !strings.Contains(err.Error(), "remove leader") {
-			t.Errorf("adopted %v: Apply: %v, want an error that says what is left and the mend", adopted, err)
+			t.Errorf("adopted %v: Apply: %v, want an error that says what is left and the fix", adopted, err)
 		}
 		if got, want := seenLeader(t, dir), `"5\n" until 00:00:00`; got != want {
 			t.Errorf("adopted %v: %s, want %s", adopted, got, want)
@@ -67,38 +64,5 @@ func TestLeaderFileThatCannotBeRemovedLooksOld(t *testing.T) {
 		}
 		apply(t, f, clock.standby())
 		wantSeen(t, dir, "no leader file", "standby")
-	}
-}
-
-func TestCheckDir(t *testing.T) {
-	parent := t.TempDir()
-	write(t, parent, "file", "")
-	for _, name := range []string{"good", "read-only"} {
-		if err := os.Mkdir(filepath.Join(parent, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	unprivileged(t)
-	readOnly(t, filepath.Join(parent, "read-only"))
-	for _, c := range []struct{ name, want string }{
-		{"good", ""},
-		{"read-only", "fsGroup"},
-		{"file", "not a directory"},
-		{"file/below", "not a directory"},
-		{"missing", "no such file"},
-	} {
-		err := CheckDir(filepath.Join(parent, c.name))
-		switch {
-		case c.want == "" && err != nil:
-			t.Errorf("CheckDir(%s): %v, want nil", c.name, err)
-		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.name)):
-			t.Errorf("CheckDir(%s): %v, want an error with %q and the directory", c.name, err, c.want)
-		}
-	}
-	if got := names(t, filepath.Join(parent, "good")); got != nil {
-		t.Errorf("CheckDir left %v behind", got)
-	}
-	if _, err := os.Stat(filepath.Join(parent, "good", leadership.StateFile)); err == nil {
-		t.Error("CheckDir wrote the document")
 	}
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package file
 
 import (
@@ -10,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -33,16 +37,16 @@ type volume struct {
 func openVolume(path string) (*volume, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
-		return nil, fmt.Errorf("open signal directory %s: %w", path, explain(err))
+		return nil, fmt.Errorf("open signal directory %s: %w", path, withFix(err))
 	}
 	return &volume{root: root, path: path}, nil
 }
 
 func (v *volume) close() error { return v.root.Close() }
 
-// put writes a file under a temporary name and renames it into place, so that nobody reads half of it; ready, where
-// not nil, can forbid the rename. A time that is not zero becomes the file's. The caller closes what is returned.
-func (v *volume) put(name string, content []byte, mtime time.Time, ready func() error) (_ *os.File, err error) {
+// put writes a file under a temporary name and renames it into place, so that nobody reads half of it; allow, where not
+// nil, can forbid the rename. A time that is not zero becomes the file's. The caller closes what is returned.
+func (v *volume) put(name string, content []byte, mtime time.Time, allow func() error) (_ *os.File, err error) {
 	temp := tempPrefix + name + "-" + rand.Text()
 	file, err := v.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 	if err != nil {
@@ -57,8 +61,8 @@ func (v *volume) put(name string, content []byte, mtime time.Time, ready func() 
 	if err := fill(file, content, mtime); err != nil {
 		return nil, v.fault("write", name, err)
 	}
-	if ready != nil {
-		if err := ready(); err != nil {
+	if allow != nil {
+		if err := allow(); err != nil {
 			return nil, err
 		}
 	}
@@ -79,6 +83,16 @@ func fill(file *os.File, content []byte, mtime time.Time) error {
 		return nil
 	}
 	return setTime(file, mtime) // after the writing, which sets it too
+}
+
+// setTime sets the file's times through its descriptor, so that no name can be swapped underneath. It rounds down to
+// microseconds: a deadline must not move out. Times before 1970 count as 1970, as the conversion would wrap.
+func setTime(file *os.File, t time.Time) error {
+	if t.Unix() < 0 {
+		t = time.Unix(0, 0)
+	}
+	at := unix.NsecToTimeval(t.UnixMicro() * int64(time.Microsecond))
+	return unix.Futimes(int(file.Fd()), []unix.Timeval{at, at})
 }
 
 // remove removes a file, or a link, that may not be there.
@@ -130,12 +144,12 @@ func (v *volume) read(name string) ([]byte, error) {
 func (v *volume) sweep() error {
 	dir, err := v.root.Open(".")
 	if err != nil {
-		return fmt.Errorf("list signal directory %s: %w", v.path, explain(err))
+		return fmt.Errorf("list signal directory %s: %w", v.path, withFix(err))
 	}
 	defer func() { _ = dir.Close() }()
 	names, err := dir.Readdirnames(sweepMax)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("list signal directory %s: %w", v.path, explain(err))
+		return fmt.Errorf("list signal directory %s: %w", v.path, withFix(err))
 	}
 	var faults []error
 	for _, name := range names {
@@ -146,8 +160,41 @@ func (v *volume) sweep() error {
 	return errors.Join(faults...)
 }
 
-// fault says what went wrong with which file, and the mend. It leaves out temporary names: an error is logged when it
+// fault says what went wrong with which file, and how to fix it. It leaves out temporary names: an error is logged when it
 // changes.
 func (v *volume) fault(verb, name string, err error) error {
-	return fmt.Errorf("%s %s in signal directory %s: %w", verb, name, v.path, explain(err))
+	return fmt.Errorf("%s %s in signal directory %s: %w", verb, name, v.path, withFix(err))
+}
+
+// withFix strips an error of the system down to its reason, and adds how to fix that.
+func withFix(err error) error {
+	reason := err
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		reason = path.Err
+	} else if link, ok := errors.AsType[*os.LinkError](err); ok {
+		reason = link.Err
+	}
+	if fix := fixFor(reason); fix != "" {
+		return fmt.Errorf("%w: %s", reason, fix)
+	}
+	return reason
+}
+
+func fixFor(reason error) string {
+	is := func(target error) bool { return errors.Is(reason, target) }
+	switch {
+	case is(syscall.EROFS):
+		return "mount the volume writable for the sidecar (read-only is for the workload's container)"
+	case is(syscall.ENOSPC), is(syscall.EDQUOT):
+		return "the volume is full: free space, or raise its sizeLimit"
+	case is(fs.ErrPermission):
+		return fmt.Sprintf("let user %d write there, for example by the pod's fsGroup", os.Getuid())
+	case is(syscall.EISDIR), is(syscall.ENOTEMPTY), is(fs.ErrExist):
+		return "something else stands in its place: remove it, and keep the directory to the sidecar"
+	case is(syscall.ENOTDIR):
+		return "it is not a directory: name one"
+	case is(fs.ErrNotExist):
+		return "the directory is gone: mount it, or make it, and restart the sidecar"
+	}
+	return ""
 }

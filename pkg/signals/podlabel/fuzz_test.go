@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -30,7 +31,7 @@ func (b *babble) Send(_ context.Context, method, path string, body []byte) ([]by
 }
 
 var (
-	wordsForm = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9_.]*$`)
+	valueForm = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9_.]*$`)
 	podsPath  = regexp.MustCompile(`^/api/v1/namespaces/shop/pods/[^/?#]+$`)
 )
 
@@ -48,7 +49,7 @@ func FuzzPods(f *testing.F) {
 	f.Add([]byte(`[]`), []byte(`{"items":{}}`), false, "a=")
 	f.Fuzz(func(t *testing.T, pod, list []byte, leading bool, text string) {
 		checkLabel(t, text)
-		c := &clock{now: 1000}
+		c := clocktest.NewHand()
 		api := &babble{pod: pod, list: list}
 		s := New(Config{API: api, Namespace: "shop", Pod: "web-0", UID: "u0", Label: Label{"acme.example/role", "leader"}, Clock: c})
 		l := standby
@@ -105,7 +106,7 @@ func checkLabel(t *testing.T, text string) {
 	if !prefixed {
 		prefix, name = "", l.Key
 	}
-	if !wordsForm.MatchString(name) || len(name) > 63 || !wordsForm.MatchString(l.Value) || len(l.Value) > 63 || len(prefix) > 253 {
+	if !valueForm.MatchString(name) || len(name) > 63 || !valueForm.MatchString(l.Value) || len(l.Value) > 63 || len(prefix) > 253 {
 		t.Fatalf("%q is the label %+v", text, l)
 	}
 	for _, domain := range []string{"kubernetes.io", "k8s.io"} {

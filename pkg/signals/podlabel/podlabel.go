@@ -1,3 +1,20 @@
+// Package podlabel is the signal by a label on the pods: the leader's pod has it, so that a Service that selects the
+// label routes to the leader.
+//
+// It promises that a leader takes the label from other pods of its election before it puts it on its own, that a
+// standby takes off its own, and that what goes wrong is set right: at errors, and by a look at the pods that the leader
+// repeats, at each 64 s in the end. Standbys ask the API server for nothing but that. It touches the pod with its own
+// UID and those whose annotation names its own Lease. It refuses to touch a pod that has the key with another value.
+//
+// It does not promise that no two pods have the label at one instant: a leader that is cut off from the API server
+// keeps it until the next one leads. Nor is it quick enough to fence anything: kube-proxy learns of it later still. How
+// long a handover waits for it is the fan-out's to say, by the output's wait policy.
+//
+//	leadership ── leading ──▶ LIST pods with the label ──▶ off the others of this Lease ──▶ on our own, with the mark
+//	          └── not ──────▶ off our own
+//
+// The mark is an annotation with the label's own key: the Lease and the term's token. By it two workloads in one
+// namespace can use one label, and two elections of one pod two labels.
 package podlabel
 
 import (
@@ -27,20 +44,8 @@ const (
 // errLapsed stops the labelling of a pod whose term ran out meanwhile.
 var errLapsed = errors.New("the term ran out while its pod was being labelled")
 
-// misfit is a pod that must not be labelled: only a new configuration changes that.
-type misfit struct{ error }
-
-// Config says whose pod is labelled; all of it is needed.
-type Config struct {
-	// API is the way to the API server.
-	API apiserver.Client
-	// Namespace, Pod and UID name this replica's own pod.
-	Namespace, Pod, UID string
-	// Label is what the leader's pod bears.
-	Label Label
-	// Clock judges terms.
-	Clock bootclock.Clock
-}
+// mismatch is the error of a pod that must not be labelled. Only a new configuration changes that.
+type mismatch struct{ error }
 
 // Signal puts the label on the leader's pod and takes it off all others of the election.
 type Signal struct {
@@ -49,11 +54,11 @@ type Signal struct {
 
 	inspected bool   // our own pod has been looked at, and it may be labelled
 	known     bool   // whether shown is what the API server has
-	shown     string // the token whose mark our pod bears; "" for none
+	shown     string // the token whose mark our pod has; "" for none
 	look      bootclock.Instant
 	pause     time.Duration // from the last look to the next
 
-	refusal error // the newest refusal, and the level that it was for
+	refusal error // the newest refusal, and the token that it was for
 	refused string
 	until   bootclock.Instant
 }
@@ -68,7 +73,7 @@ func New(cfg Config) *Signal {
 // Name returns "pod-label".
 func (s *Signal) Name() string { return "pod-label" }
 
-// Apply makes the pods show the level. It sends nothing where they are known to show it, but for a leader's look now
+// Apply makes the pods show the leadership. It sends nothing where they are known to show it, but for a leader's look now
 // and then. It takes 3 s at the most.
 func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	now := s.cfg.Clock.Now()
@@ -105,7 +110,7 @@ func (s *Signal) note(token string, err error) {
 
 // lasting reports whether the same request would be refused again: rights and policies change by hand only.
 func lasting(err error) bool {
-	if never := (misfit{}); errors.As(err, &never) {
+	if _, never := errors.AsType[mismatch](err); never {
 		return true
 	}
 	switch code := apiserver.Status(err); code {
@@ -140,15 +145,15 @@ func (s *Signal) inspect(ctx context.Context, leading bool) error {
 	switch {
 	case err == nil && pod.UID == s.cfg.UID:
 	case !leading && (err == nil || apiserver.Status(err) == http.StatusNotFound):
-		return nil // another pod, or none: nothing of ours bears the label
+		return nil // another pod, or none: nothing of ours has the label
 	case err == nil:
-		return misfit{fmt.Errorf("label pod %s: it has UID %s, not %s: set POD_UID from the downward API's metadata.uid",
+		return mismatch{fmt.Errorf("label pod %s: it has UID %s, not %s: give the pod's own, metadata.uid",
 			s.cfg.Pod, pod.UID, s.cfg.UID)}
 	default:
 		return err
 	}
 	if value, taken := pod.Labels[s.cfg.Label.Key]; taken && value != s.cfg.Label.Value {
-		return misfit{fmt.Errorf("label pod %s: it bears %s=%s already, which is not ours to change: choose another key",
+		return mismatch{fmt.Errorf("label pod %s: it has %s=%s already, which is not ours to change: choose another key",
 			s.cfg.Pod, s.cfg.Label.Key, value)}
 	}
 	s.inspected = true
@@ -158,19 +163,19 @@ func (s *Signal) inspect(ctx context.Context, leading bool) error {
 // lead takes the label from the others and puts it on our own pod. A pod that cannot be cleared does not keep ours from
 // the label: without it the Service would have no endpoint at all.
 func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata) error {
-	bearing, err := s.pods.list(ctx, s.cfg.Label)
+	labelled, err := s.pods.list(ctx, s.cfg.Label)
 	if err != nil {
 		return err
 	}
-	key, mark := s.cfg.Label.Key, lease(l)+" "+l.Token
+	key, mark := s.cfg.Label.Key, election(l)+" "+l.Token
 	var faults []error
 	marked := false
-	for _, pod := range bearing {
+	for _, pod := range labelled {
 		theirs, _, _ := strings.Cut(pod.Annotations[key], " ")
 		switch {
 		case pod.UID == own.UID:
 			marked = pod.Annotations[key] == mark
-		case theirs == lease(l):
+		case theirs == election(l):
 			// On the version that was listed: should that pod lead by now, its new mark is not taken off.
 			if err := s.pods.patch(ctx, pod, key, nil, nil); err != nil && apiserver.Status(err) != http.StatusNotFound {
 				faults = append(faults, err)
@@ -186,5 +191,5 @@ func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata
 	return errors.Join(faults...)
 }
 
-// lease names the election: pods of one namespace may belong to Leases of several.
-func lease(l leadership.Leadership) string { return l.Namespace + "/" + l.Lease }
+// election names the Lease with its namespace: pods of one namespace may belong to Leases of several.
+func election(l leadership.Leadership) string { return l.Namespace + "/" + l.Lease }

@@ -14,19 +14,12 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// clock stands still unless it is set.
-type clock struct{ now bootclock.Instant }
-
-func (c *clock) Now() bootclock.Instant { return c.now }
-func (c *clock) Wall() time.Time        { return time.Unix(0, int64(c.now)) }
-
-// NewTimer returns a timer that looks at this clock.
-func (c *clock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
 
 func refusal(status int) error {
 	return &apiserver.StatusError{Status: status, Err: fmt.Errorf("refused with %d", status)}
@@ -76,16 +69,16 @@ func (s *script) since() []string {
 	return sent
 }
 
-func newSignal(s *script, c *clock) *Signal {
+func newSignal(s *script, c *clocktest.Hand) *Signal {
 	return New(Config{
 		API: s, Namespace: "shop", Pod: "web-0", UID: "u0", Label: Label{"acme.example/role", "leader"}, Clock: c,
 	})
 }
 
-func leads(c *clock, token string) leadership.Leadership {
-	return leadership.Leadership{
-		Lease: "acme-1", Namespace: "default", IsLeader: true, Token: token, ValidUntil: c.now.Add(10 * time.Second),
-	}
+func leads(c bootclock.Clock, token string) leadership.Leadership {
+	l := leadershiptest.Leading(c, token)
+	l.Lease = "acme-1"
+	return l
 }
 
 var standby = leadership.Leadership{Lease: "acme-1", Namespace: "default"}
@@ -118,7 +111,7 @@ func bearing(name, uid, mark string) metadata {
 }
 
 func TestRequests(t *testing.T) {
-	api, c := &script{pods: map[string]metadata{"web-0": own()}}, &clock{now: 1}
+	api, c := &script{pods: map[string]metadata{"web-0": own()}}, clocktest.NewHand()
 	s := newSignal(api, c)
 	apply := func(l leadership.Leadership) {
 		t.Helper()
@@ -131,7 +124,7 @@ func TestRequests(t *testing.T) {
 	another := standby
 	another.Leader = "web-2"
 	apply(another)
-	c.now = c.now.Add(time.Hour)
+	c.Advance(time.Hour)
 	apply(standby)
 	api.want(t) // an idle standby asks for nothing
 
@@ -146,7 +139,7 @@ func TestRequests(t *testing.T) {
 
 	var looks []int
 	for second := 1; second <= 200; second++ {
-		c.now = c.now.Add(time.Second)
+		c.Advance(time.Second)
 		apply(leads(c, "48"))
 		if sent := api.since(); len(sent) > 0 {
 			looks = append(looks, second)
@@ -161,7 +154,7 @@ func TestRequests(t *testing.T) {
 
 	delete(api.pods, "web-0") // a late request of before took it
 	api.pods["web-0"] = own()
-	c.now = c.now.Add(64 * time.Second)
+	c.Advance(64 * time.Second)
 	apply(leads(c, "48"))
 	api.want(t, list, on("48"))
 	apply(leads(c, "50"))
@@ -172,12 +165,12 @@ func TestRequests(t *testing.T) {
 
 // A term that has run out by the time of the patch labels nothing; neither does one that Apply comes to too late.
 func TestALapsedTermLabelsNothing(t *testing.T) {
-	c := &clock{now: 1}
+	c := clocktest.NewHand()
 	api := &script{pods: map[string]metadata{"web-0": own()}}
 	l := leads(c, "48")
 	api.fault = func(_, path string) error {
 		if strings.HasPrefix(path, "?") {
-			c.now = c.now.Add(10 * time.Second)
+			c.Advance(10 * time.Second)
 		}
 		return nil
 	}
@@ -199,14 +192,14 @@ func TestPodsThatAreNotOurs(t *testing.T) {
 		faulty bool   // a standby's too
 	}{
 		"no pod":        {nil, "refused with 404", false},
-		"a namesake":    {&metadata{Name: "web-0", UID: "u9"}, "set POD_UID", false},
+		"a namesake":    {&metadata{Name: "web-0", UID: "u9"}, "give the pod's own", false},
 		"a key in use":  {&metadata{Name: "web-0", UID: "u0", Labels: map[string]string{"acme.example/role": "x"}}, "another key", true},
 		"ours already":  {new(bearing("web-0", "u0", "")), "", false},
 		"another label": {&metadata{Name: "web-0", UID: "u0", Labels: map[string]string{"app": "x"}}, "", false},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			api, c := &script{pods: map[string]metadata{}}, &clock{now: 1}
+			api, c := &script{pods: map[string]metadata{}}, clocktest.NewHand()
 			if tc.pod != nil {
 				api.pods["web-0"] = *tc.pod
 			}
@@ -242,10 +235,10 @@ func TestFaults(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			api, c := &script{pods: map[string]metadata{"web-0": own()}, fault: func(string, string) error { return tc.err }}, &clock{now: 1}
+			api, c := &script{pods: map[string]metadata{"web-0": own()}, fault: func(string, string) error { return tc.err }}, clocktest.NewHand()
 			s := newSignal(api, c)
 			first := s.Apply(t.Context(), leads(c, "48"))
-			c.now = c.now.Add(2 * time.Second)
+			c.Advance(2 * time.Second)
 			second := s.Apply(t.Context(), leads(c, "48"))
 			if !errors.Is(first, tc.err) || !errors.Is(second, tc.err) {
 				t.Errorf("Apply: %v, then %v; want %v in both", first, second, tc.err)
@@ -254,7 +247,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("asked again after 2s: %v, want %v", again, tc.again)
 			}
 			api.fault = nil
-			c.now = c.now.Add(refusedPause)
+			c.Advance(refusedPause)
 			if err := s.Apply(t.Context(), leads(c, "48")); err != nil {
 				t.Errorf("Apply once the fault is gone: %v", err)
 			}
@@ -265,7 +258,7 @@ func TestFaults(t *testing.T) {
 
 // A pod that cannot be cleared leaves the Service with one endpoint too many; without ours it would have the wrong one.
 func TestOneFaultDoesNotStopTheRest(t *testing.T) {
-	api, c := &script{pods: map[string]metadata{"web-0": own(), "web-1": bearing("web-1", "u1", "default/acme-1 41")}}, &clock{now: 1}
+	api, c := &script{pods: map[string]metadata{"web-0": own(), "web-1": bearing("web-1", "u1", "default/acme-1 41")}}, clocktest.NewHand()
 	api.fault = func(method, path string) error {
 		if method == "PATCH" && path == "/web-1" {
 			return refusal(409)
@@ -276,4 +269,38 @@ func TestOneFaultDoesNotStopTheRest(t *testing.T) {
 		t.Errorf("Apply: %v, want the conflict", err)
 	}
 	api.want(t, get, list, other, on("48"))
+}
+
+func TestParseLabel(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want Label // zero: refused
+	}{
+		"a key alone":             {"lease-sidecar.dev/role", Label{"lease-sidecar.dev/role", "leader"}},
+		"key and value":           {"acme.example/Active_1=yes", Label{"acme.example/Active_1", "yes"}},
+		"no prefix":               {"role=primary", Label{"role", "primary"}},
+		"the longest name":        {strings.Repeat("a", 63), Label{strings.Repeat("a", 63), "leader"}},
+		"a name too long":         {strings.Repeat("a", 64), Label{}},
+		"a value too long":        {"role=" + strings.Repeat("a", 64), Label{}},
+		"an empty value":          {"role=", Label{}},
+		"an empty key":            {"=leader", Label{}},
+		"an empty prefix":         {"/role", Label{}},
+		"an empty name":           {"acme.example/", Label{}},
+		"two slashes":             {"a/b/c", Label{}},
+		"a prefix in capitals":    {"Acme.example/role", Label{}},
+		"a selector's characters": {"role=a,b", Label{}},
+		"Kubernetes' own":         {"app.kubernetes.io/component=leader", Label{}},
+		"Kubernetes' own, bare":   {"kubernetes.io/role", Label{}},
+		"k8s.io":                  {"node.k8s.io/role", Label{}},
+		"the template's hash":     {"pod-template-hash=1", Label{}},
+		"not Kubernetes' own":     {"notkubernetes.io/role", Label{"notkubernetes.io/role", "leader"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := ParseLabel(tc.text)
+			if got != tc.want || (err == nil) != (tc.want != Label{}) {
+				t.Errorf("ParseLabel(%q) = %v, %v; want %v", tc.text, got, err, tc.want)
+			}
+		})
+	}
 }

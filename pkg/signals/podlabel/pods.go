@@ -45,7 +45,7 @@ func (p pods) get(ctx context.Context, name string) (metadata, error) {
 	return pod.Metadata, nil
 }
 
-// list returns the pods that bear the label.
+// list returns the pods that have the label.
 func (p pods) list(ctx context.Context, label Label) ([]metadata, error) {
 	var list struct{ Items []struct{ Metadata metadata } }
 	answer, err := p.api.Send(ctx, http.MethodGet, p.path("")+"?labelSelector="+url.QueryEscape(label.String()), nil)

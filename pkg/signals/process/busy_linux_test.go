@@ -12,7 +12,7 @@ import (
 func TestBusyProcessIsToldTheLossAgain(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr+"\nsay('ready')\nwhile True: pass")
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	wake := a.freeze(t)
 	r.lead("1", time.Minute)
 	if err := r.apply(leadership.Leadership{}); !errors.Is(err, errUntaken) {
@@ -21,7 +21,7 @@ func TestBusyProcessIsToldTheLossAgain(t *testing.T) {
 	wake()
 	a.says(t, "SIGUSR2")
 	r.lose()
-	if n := r.held.losses; n < 1 || n > lossesMax {
-		t.Errorf("told %d times that were not the last; want 1 to %d", n, lossesMax)
+	if n := r.machine.held.repeats; n < 1 || n > repeatsMax {
+		t.Errorf("told %d times that were not the last; want 1 to %d", n, repeatsMax)
 	}
 }

@@ -4,21 +4,23 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// Target says which process to tell. With both fields set the pid file's process must bear the name, too.
+// Target says which process to signal. With both fields set the pid file's process must bear the name, too.
 type Target struct {
 	// Name is compared with the process's comm (of which Linux keeps 15 bytes) and with the last path element of its
 	// argv[0]. Of several that match, the one whose parent does not match is meant.
 	Name string
-	// PIDFile holds the pid as a decimal number, as seen in the pid namespace that the sidecar shares.
+	// PIDFile is the absolute path of a file that holds the pid as a decimal number, as seen in the pid namespace that the
+	// sidecar shares.
 	PIDFile string
 }
 
@@ -36,73 +38,64 @@ func (t Target) String() string {
 	return fmt.Sprintf("process named %q by the pid file %s", t.Name, t.PIDFile)
 }
 
-// Config says whom to tell, and how. Only Target, Clock and Log are required.
+// Config says which process to signal, and how. Only Target, Clock and Log are required.
 type Config struct {
 	Target Target
-	// OnElected and OnLost are the signals; 0: none.
+	// OnElected is the signal that the process gets when this replica leads, OnLost the one when it does not; 0: none.
 	OnElected, OnLost Signo
 	// Fence has a process that does not end at OnLost killed at the kill deadline, with all that it started: half of
 	// KillMargin past the last validUntil of the term on the boot clock; in a handover past that of the hold, which is
 	// renewed, and no later than StopTimeout after its begin.
 	Fence bool
-	// StopTimeout is how long a process gets to end in a handover before the fence kills it. Without a fence, a process that was told
-	// to end and has lived for so long after it, and for 2 s, counts as one that does not act on it, and is told a gain again.
+	// StopTimeout is how long a process gets to end in a handover before the fence kills it. Without a fence, a process that got a
+	// stop and has lived for so long after it, and for 2 s, counts as one that does not act on it, and gets a gain again.
 	StopTimeout time.Duration
 	// KillMargin is the election's own ([elector.Config.KillMargin] in package elector).
 	KillMargin time.Duration
-	// Crashed is told that the process has ended while this replica leads. It must not block. May be nil.
+	// Crashed is called when the process has ended while this replica leads, in a goroutine of its own. It may block until Run's
+	// context ends. May be nil.
 	Crashed func()
-	// Guard keeps the word of a sidecar that is frozen or dead. May be nil.
-	Guard Guard
-	// Clock judges levels and deadlines.
+	// Clock judges leaderships and deadlines.
 	Clock bootclock.Clock
-	// Log takes what was told to whom (Info), and troubles when they change (Warn).
+	// Log takes what was signalled to which process (Info), and failures when they change (Warn).
 	Log *slog.Logger
 }
 
-// Guard is another process that acts at a deadline which nobody has moved. Its methods must not block for long.
-type Guard interface {
-	// Arm replaces whatever order stands.
-	Arm(procfs.Order) error
-	// Disarm takes the order back.
-	Disarm()
-}
-
-// Validate reports every fault of what the user chose at once, each with the flag, its value and the mend, as a
-// *multierror.Error.
+// Validate reports every fault of what the user chose at once, as a *multierror.Error of [*field.Error]s. Their fields are
+// Target.Name, Target.PIDFile, OnElected, OnLost and Fence.
 func (c Config) Validate() error {
 	var faults *multierror.Error
-	fault := func(format string, args ...any) { faults = multierror.Append(faults, fmt.Errorf(format, args...)) }
-
+	fault := func(name, value, want string, args ...any) {
+		faults = multierror.Append(faults, &field.Error{Field: name, Value: value, Want: fmt.Sprintf(want, args...)})
+	}
 	name, file := c.Target.Name, c.Target.PIDFile
 	if !c.Target.Given() {
-		for _, given := range []struct {
-			flag  string
-			signo Signo
-		}{{"on-elected", c.OnElected}, {"on-lost", c.OnLost}} {
-			if given.signo != 0 {
-				fault("--%s %s: to which process? Set --process-name or --pid-file", given.flag, given.signo)
-			}
+		const want = "a process to send it to, by its name or its pid file"
+		if c.OnElected != 0 {
+			fault("OnElected", c.OnElected.String(), want)
+		}
+		if c.OnLost != 0 {
+			fault("OnLost", c.OnLost.String(), want)
 		}
 	}
 	if strings.ContainsAny(name, "/\x00\n") {
-		fault("--process-name %q: want the program's bare name, such as %q", name, filepath.Base(strings.TrimSpace(name)))
+		fault("Target.Name", strconv.Quote(name), "the program's bare name, such as %q", filepath.Base(strings.TrimSpace(name)))
 	}
 	if file != "" && !filepath.IsAbs(file) {
-		fault("--pid-file %q: want an absolute path, in a volume that both containers mount", file)
+		fault("Target.PIDFile", strconv.Quote(file), "an absolute path, in a volume that both containers mount")
 	}
 	if c.OnElected.Ends() || c.OnElected.Parks() {
-		fault("--on-elected %s: it would end or stop the replica that has just been elected: choose HUP, USR1, USR2 or CONT", c.OnElected)
+		fault("OnElected", c.OnElected.String(), "HUP, USR1, USR2 or CONT: this one would end or stop the replica that has just been elected")
 	}
 	if c.OnElected != 0 && c.OnElected == c.OnLost {
-		fault("--on-lost %s: it is the same as --on-elected, so the process could not tell them apart: choose another", c.OnLost)
+		fault("OnLost", c.OnLost.String(), "another signal than for the election: the process could not distinguish them")
 	}
 	switch {
 	case !c.Fence:
 	case c.OnLost == 0:
-		fault("--fence kill: nothing asks the process to end before it is killed: add --on-lost TERM (or KILL)")
+		fault("Fence", "kill", "TERM (or KILL) as the signal for the loss: nothing asks the process to end before it is killed")
 	case c.OnLost.Parks() || c.OnLost == cont:
-		fault("--fence kill: it would kill what --on-lost %s leaves alive: drop one of them, or take --on-lost TERM", c.OnLost)
+		fault("Fence", "kill", "TERM as the signal for the loss, or no fence: it would kill what %s leaves alive", c.OnLost)
 	}
 	return faults.ErrorOrNil()
 }

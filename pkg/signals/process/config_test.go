@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestValidateNamesTheFlagAndTheMend(t *testing.T) {
+func TestValidateNamesTheFieldAndTheFix(t *testing.T) {
 	byName := Target{Name: "app"}
 	for name, tc := range map[string]struct {
 		cfg  Config
@@ -16,13 +16,13 @@ func TestValidateNamesTheFlagAndTheMend(t *testing.T) {
 		"news":              {Config{Target: byName, OnElected: hup, OnLost: 12}, nil},
 		"parking":           {Config{Target: byName, OnElected: cont, OnLost: stop}, nil},
 		"a fence":           {Config{Target: byName, OnLost: term, Fence: true}, nil},
-		"no target":         {Config{OnElected: hup, OnLost: term}, []string{"--on-elected SIGHUP: --process-name or --pid-file", "--on-lost SIGTERM: --process-name"}},
-		"a path for a name": {Config{Target: Target{Name: "/usr/bin/app"}}, []string{`--process-name "/usr/bin/app": "app"`}},
-		"a relative file":   {Config{Target: Target{PIDFile: "app.pid"}}, []string{`--pid-file "app.pid": absolute`}},
-		"elected to death":  {Config{Target: byName, OnElected: term}, []string{"--on-elected SIGTERM: choose HUP"}},
-		"one for both":      {Config{Target: byName, OnElected: hup, OnLost: hup}, []string{"--on-lost SIGHUP: choose another"}},
-		"a bare fence":      {Config{Target: byName, Fence: true}, []string{"--fence kill: add --on-lost TERM"}},
-		"a parked fence":    {Config{Target: byName, OnLost: stop, Fence: true}, []string{"--fence kill: --on-lost SIGSTOP take --on-lost TERM"}},
+		"no target":         {Config{OnElected: hup, OnLost: term}, []string{"OnElected SIGHUP: name or its pid file", "OnLost SIGTERM: name"}},
+		"a path for a name": {Config{Target: Target{Name: "/usr/bin/app"}}, []string{`Target.Name "/usr/bin/app": "app"`}},
+		"a relative file":   {Config{Target: Target{PIDFile: "app.pid"}}, []string{`Target.PIDFile "app.pid": absolute`}},
+		"elected to death":  {Config{Target: byName, OnElected: term}, []string{"OnElected SIGTERM: want HUP"}},
+		"one for both":      {Config{Target: byName, OnElected: hup, OnLost: hup}, []string{"OnLost SIGHUP: want another"}},
+		"a bare fence":      {Config{Target: byName, Fence: true}, []string{"Fence kill: want TERM"}},
+		"a parked fence":    {Config{Target: byName, OnLost: stop, Fence: true}, []string{"Fence kill: want TERM SIGSTOP"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""

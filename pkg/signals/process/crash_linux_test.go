@@ -34,7 +34,7 @@ signal.signal(signal.SIGUSR1, hire); on(signal.SIGUSR2)`
 	}
 	a := python(t, name, body)
 	write(a.pid())
-	r := tell(t, Config{Target: Target{PIDFile: pidFile}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{PIDFile: pidFile}, OnElected: usr1, OnLost: usr2})
 	r.lead("1", time.Minute)
 	turned := r.turned
 	r.looking()

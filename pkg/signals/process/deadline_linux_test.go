@@ -11,7 +11,7 @@ import (
 func TestKillDeadlineIsTheTerms(t *testing.T) {
 	name := unique(t)
 	python(t, name, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Minute})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Minute})
 	until := r.lead("1", time.Minute)
 	r.lose()
 	if got, want := r.guard.last().Kill, until.Add(30*time.Second); got != want {
@@ -34,7 +34,7 @@ func (c fallenClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTime
 func TestGainLeavesALossItsTime(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.lose()
 	r.cfg.Clock = fallenClock{by: 3 * time.Second}
 	before := time.Now()

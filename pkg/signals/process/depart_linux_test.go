@@ -38,10 +38,10 @@ func goesSlowly(t *testing.T) string {
 	return binary
 }
 
-// told returns how many signals were sent for a level that leads, or not.
-func (r *teller) told(leading string) (n int) {
+// signalled returns how many signals were sent for a leadership that leads, or not.
+func (r *rig) signalled(leading string) (n int) {
 	for line := range strings.Lines(r.log.String()) {
-		if strings.Contains(line, "told the process") && strings.Contains(line, "leading="+leading) {
+		if strings.Contains(line, "signalled the process") && strings.Contains(line, "leading="+leading) {
 			n++
 		}
 	}
@@ -66,7 +66,7 @@ func TestGainIsForTheSuccessor(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, fence %v", program, fence), func(t *testing.T) {
 				name, dir := unique(t), t.TempDir()
 				a := run(t, name, dir)
-				r := tell(t, Config{
+				r := newRig(t, Config{
 					Target: Target{Name: name}, OnElected: usr1, OnLost: term, Fence: fence, KillMargin: 2 * time.Minute, StopTimeout: time.Minute,
 				})
 				r.looking()
@@ -75,7 +75,7 @@ func TestGainIsForTheSuccessor(t *testing.T) {
 				order := r.guard.last()
 				r.lead("1", time.Hour)
 				r.lead("1", 2*time.Hour) // renewed
-				if n := r.told("true"); n != 0 {
+				if n := r.signalled("true"); n != 0 {
 					t.Fatalf("%d gains told to a process that was told to end\n%s", n, r.log)
 				}
 				if got := r.guard.last(); !got.Equal(order) {
@@ -105,19 +105,19 @@ func TestGainIsForTheSuccessor(t *testing.T) {
 func TestNewTermKeepsTheKillDeadline(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, ignoresTerm)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, Fence: true, KillMargin: 4 * time.Second, StopTimeout: time.Minute})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, Fence: true, KillMargin: 4 * time.Second, StopTimeout: time.Minute})
 	r.looking()
 	until := r.lead("1", time.Second)
 	a.says(t, "SIGUSR1")
 	r.lose()
 	r.lead("2", time.Hour)
-	r.within(20*time.Second, "it is killed", func() bool { return state(t, a.pid()).over() })
+	r.within(20*time.Second, "it is killed", func() bool { return state(t, a.pid()).Over() })
 	if early := r.clock.Now().Sub(until); early < 2*time.Second {
 		t.Errorf("killed %s after the term's end, want half a kill margin, 2 s", early)
 	}
 	b := python(t, name, ignoresTerm)
 	b.says(t, "SIGUSR1")
-	r.within(20*time.Second, "the log has a gain for each process", func() bool { return r.told("true") == 2 })
+	r.within(20*time.Second, "the log has a gain for each process", func() bool { return r.signalled("true") == 2 })
 	if crashes := len(r.crashes); crashes != 0 {
 		t.Errorf("%d crashes; want none", crashes)
 	}
@@ -127,24 +127,24 @@ func TestNewTermKeepsTheKillDeadline(t *testing.T) {
 func TestSuccessorWaitsForTheFence(t *testing.T) {
 	name, dir := unique(t), t.TempDir()
 	a := python(t, name, leavesADaemon(dir)+"; on(signal.SIGUSR1)")
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, Fence: true, KillMargin: 6 * time.Second, StopTimeout: time.Minute})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, Fence: true, KillMargin: 6 * time.Second, StopTimeout: time.Minute})
 	r.lead("1", time.Second)
 	a.says(t, "SIGUSR1")
 	worker := r.worker(filepath.Join(dir, "daemon"))
 	r.lose()
-	r.within(20*time.Second, "its process ends", func() bool { return state(t, a.pid()).over() })
+	r.within(20*time.Second, "its process ends", func() bool { return state(t, a.pid()).Over() })
 	b := python(t, name, heedsNoTerm)
 	r.lead("2", time.Hour)
 	r.looking() // only now, or the new process may be told the last term's loss first
-	if n := r.told("true"); n != 1 || state(t, worker).over() {
-		t.Errorf("%d gains told, want the first alone, while the last term's worker works (it has ended: %v)", n, state(t, worker).over())
+	if n := r.signalled("true"); n != 1 || state(t, worker).Over() {
+		t.Errorf("%d gains told, want the first alone, while the last term's worker works (it has ended: %v)", n, state(t, worker).Over())
 	}
 	r.sees("the worker works", sight.Running, sight.Running)
 	b.says(t, "SIGUSR1")
-	if !state(t, worker).over() {
+	if !state(t, worker).Over() {
 		t.Error("the worker of the last term works on in the next one")
 	}
-	if state(t, b.pid()).over() {
+	if state(t, b.pid()).Over() {
 		t.Error("the new process was killed with the last one's worker")
 	}
 }
@@ -153,7 +153,7 @@ func TestSuccessorWaitsForTheFence(t *testing.T) {
 func TestProcessThatOutlivesItsStopIsTold(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, heedsNoTerm)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, StopTimeout: 3 * time.Second})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, StopTimeout: 3 * time.Second})
 	r.looking()
 	r.lose()
 	told := r.clock.Now()
@@ -172,7 +172,7 @@ func TestProcessThatOutlivesItsStopIsTold(t *testing.T) {
 func TestFrozenProcessHasNotOutlivedItsStop(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, endsSlowly(t.TempDir()))
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, StopTimeout: 3 * time.Second})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, StopTimeout: 3 * time.Second})
 	wake := a.freeze(t)
 	r.lose()
 	r.mu.Lock()
@@ -182,7 +182,7 @@ func TestFrozenProcessHasNotOutlivedItsStop(t *testing.T) {
 	wake()
 	a.says(t, "SIGTERM")
 	r.reach(r.term("1", r.cfg.Clock.Now().Add(time.Hour)))
-	if n := r.told("true"); n != 0 {
+	if n := r.signalled("true"); n != 0 {
 		t.Errorf("%d gains told to a process that has just taken its stop", n)
 	}
 }
@@ -191,18 +191,18 @@ func TestFrozenProcessHasNotOutlivedItsStop(t *testing.T) {
 func TestGuardsStopHoldsAGainBack(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, heedsNoTerm)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, Fence: true, KillMargin: 4 * time.Second, StopTimeout: time.Minute})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: term, Fence: true, KillMargin: 4 * time.Second, StopTimeout: time.Minute})
 	until := r.lead("1", 300*time.Millisecond)
 	a.says(t, "SIGUSR1")
 	r.within(5*time.Second, "the deadline has passed", func() bool { return !r.clock.Now().Before(until) })
 	order := r.guard.last()
 	r.lead("1", time.Hour)
-	if n := r.told("true"); n != 1 {
+	if n := r.signalled("true"); n != 1 {
 		t.Errorf("%d gains told; want the first alone", n)
 	}
 	if got := r.guard.last(); !got.Equal(order) {
 		t.Errorf("the guard has %+v; want %+v", got, order)
 	}
 	r.looking()
-	r.within(20*time.Second, "it is killed", func() bool { return state(t, a.pid()).over() })
+	r.within(20*time.Second, "it is killed", func() bool { return state(t, a.pid()).Over() })
 }

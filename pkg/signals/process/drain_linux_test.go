@@ -1,9 +1,11 @@
 package process
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -29,7 +31,7 @@ func TestDrainOfATermThatWasNeverTold(t *testing.T) {
 			name := unique(t)
 			a := python(t, name, c.body)
 			c.cfg.Target.Name = name
-			r := tell(t, c.cfg)
+			r := newRig(t, c.cfg)
 			if c.standby {
 				r.lose()
 			}
@@ -47,11 +49,11 @@ func TestDrainOfATermThatWasNeverTold(t *testing.T) {
 func TestProcessIsFoundInADrain(t *testing.T) {
 	name := unique(t)
 	first := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.lose()
 	first.end()
 	r.lose()
-	r.within(5*time.Second, "its end is seen", func() bool { r.State(false); return r.held == nil })
+	r.within(5*time.Second, "its end is seen", func() bool { r.lose(); return r.machine.held == nil })
 	r.hold(time.Minute)
 	r.sees("nobody is there", sight.Unknown, sight.Unknown)
 	a := python(t, name, catchesUsr)
@@ -65,10 +67,10 @@ func TestProcessIsFoundInADrain(t *testing.T) {
 func TestParkedInADrainOfATermThatWasNeverTold(t *testing.T) {
 	name := unique(t)
 	python(t, name, "")
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: cont, OnLost: stop})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: cont, OnLost: stop})
 	r.hold(time.Minute)
 	r.within(5*time.Second, "it is parked", func() bool { return r.State(false) == sight.Stopped })
-	if err := r.held.send(cont); err != nil {
+	if err := procfs.Send(r.machine.held.ID, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	r.within(5*time.Second, "it works on", func() bool { return r.State(false) == sight.Running })
@@ -83,7 +85,7 @@ func TestKillDeadlineOfATermThatWasNeverTold(t *testing.T) {
 		if !late {
 			python(t, name, ignoresTerm)
 		}
-		r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: margin, StopTimeout: timeout})
+		r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: margin, StopTimeout: timeout})
 		guards := func(until leadership.Leadership) {
 			t.Helper()
 			if got, want := r.guard.last().Kill, until.ValidUntil.Add(margin/2); got != want {
@@ -103,7 +105,7 @@ func TestKillDeadlineOfATermThatWasNeverTold(t *testing.T) {
 		if limit := r.guard.last().Kill.Sub(began); limit < timeout || limit > timeout+10*time.Second {
 			t.Errorf("late %v: the guard kills %s after the handover's begin; want the stop timeout, a minute", late, limit)
 		}
-		r.kill = 0 // the test's end is not the workload's
+		r.machine.kill = 0 // the test's end is not the workload's
 	}
 }
 
@@ -111,7 +113,7 @@ func TestKillDeadlineOfATermThatWasNeverTold(t *testing.T) {
 func TestStandbyIsNoDrain(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, ignoresTerm)
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Minute, StopTimeout: time.Minute})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Minute, StopTimeout: time.Minute})
 	before := r.clock.Now()
 	r.lose()
 	if got := r.guard.last().Kill.Sub(before); got < 30*time.Second || got > 40*time.Second {
@@ -122,5 +124,5 @@ func TestStandbyIsNoDrain(t *testing.T) {
 	python(t, name, ignoresTerm)
 	r.lead("1", time.Minute)
 	r.sees("leading", sight.Running, sight.Running)
-	r.kill = 0
+	r.machine.kill = 0
 }

@@ -7,38 +7,44 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 // far is above every pid that Linux gives out, so that /proc knows nothing of the processes made up below.
 const far = 1 << 23
 
-func tableOf(entries ...entry) table {
-	all := table{}
-	for _, e := range entries {
-		e.pid, e.parent = e.pid+far, e.parent+far
-		all[e.pid] = e
+func tableOf(processes ...procfs.Process) procfs.Table {
+	all := procfs.Table{}
+	for _, p := range processes {
+		p.PID, p.Parent = p.PID+far, p.Parent+far
+		all[p.PID] = p
 	}
 	return all
+}
+
+func process(pid, parent int, comm string) procfs.Process {
+	return procfs.Process{ID: procfs.ID{PID: pid}, Parent: parent, Comm: comm}
 }
 
 func TestFindByName(t *testing.T) {
 	for name, tc := range map[string]struct {
 		name string
-		all  table
+		all  procfs.Table
 		want int // 0: none, -1: several
 	}{
-		"the only one":       {"web", tableOf(entry{pid: 1, comm: "sh"}, entry{pid: 2, parent: 1, comm: "web"}), 2},
-		"none":               {"web", tableOf(entry{pid: 1, comm: "webb"}), 0},
-		"a master":           {"web", tableOf(entry{pid: 2, parent: 1, comm: "web"}, entry{pid: 3, parent: 2, comm: "web"}, entry{pid: 4, parent: 2, comm: "web"}), 2},
-		"two masters":        {"web", tableOf(entry{pid: 2, parent: 1, comm: "web"}, entry{pid: 3, parent: 1, comm: "web"}), -1},
-		"a grandchild":       {"web", tableOf(entry{pid: 2, comm: "web"}, entry{pid: 3, parent: 2, comm: "sh"}, entry{pid: 4, parent: 3, comm: "web"}), -1},
-		"a name that is cut": {"long-winded-server", tableOf(entry{pid: 2, comm: "long-winded-ser"}), 2},
-		"only begins alike":  {"long-winded-ser", tableOf(entry{pid: 2, comm: "long-winded-se"}), 0},
+		"the only one":       {"web", tableOf(process(1, 0, "sh"), process(2, 1, "web")), 2},
+		"none":               {"web", tableOf(process(1, 0, "webb")), 0},
+		"a master":           {"web", tableOf(process(2, 1, "web"), process(3, 2, "web"), process(4, 2, "web")), 2},
+		"two masters":        {"web", tableOf(process(2, 1, "web"), process(3, 1, "web")), -1},
+		"a grandchild":       {"web", tableOf(process(2, 0, "web"), process(3, 2, "sh"), process(4, 3, "web")), -1},
+		"a name that is cut": {"long-winded-server", tableOf(process(2, 0, "long-winded-ser")), 2},
+		"only begins alike":  {"long-winded-ser", tableOf(process(2, 0, "long-winded-se")), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, _, err := Target{Name: tc.name}.find(tc.all)
 			switch {
-			case tc.want > 0 && (err != nil || found.pid != tc.want+far):
+			case tc.want > 0 && (err != nil || found.PID != tc.want+far):
 				t.Errorf("got %v, %v; want process %d", found, err, tc.want)
 			case tc.want == 0 && !errors.Is(err, errNone):
 				t.Errorf("got %v, %v; want none", found, err)
@@ -53,8 +59,8 @@ func TestFindByName(t *testing.T) {
 func TestLongNamesAreComparedWhole(t *testing.T) {
 	a := python(t, "long-winded-server-a", "open('/proc/self/comm','w').write('long-winded-ser')")
 	e := state(t, a.pid())
-	if e.comm != "long-winded-ser" {
-		t.Fatalf("its comm is %q", e.comm)
+	if e.Comm != "long-winded-ser" {
+		t.Fatalf("its comm is %q", e.Comm)
 	}
 	if !(Target{Name: "long-winded-server-a"}).matches(e) || (Target{Name: "long-winded-server-b"}).matches(e) {
 		t.Error("one program was taken for another that begins alike")
@@ -115,12 +121,12 @@ func TestPIDFile(t *testing.T) {
 func TestPIDFileWithName(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	all, err := readTable()
+	all, err := procfs.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := writePID(t, a.pid())
-	if found, _, err := (Target{Name: name, PIDFile: file}).find(all); err != nil || found.pid != a.pid() {
+	if found, _, err := (Target{Name: name, PIDFile: file}).find(all); err != nil || found.PID != a.pid() {
 		t.Errorf("got %v, %v; want %d", found, err, a.pid())
 	}
 	if _, _, err := (Target{Name: "other", PIDFile: file}).find(all); err == nil || !strings.Contains(err.Error(), `is not named "other"`) {
@@ -135,7 +141,7 @@ func TestPIDFileWithName(t *testing.T) {
 func TestPIDFileThatMovesOn(t *testing.T) {
 	a, b := python(t, unique(t), catchesUsr), python(t, unique(t), catchesUsr)
 	file := writePID(t, a.pid())
-	r := tell(t, Config{Target: Target{PIDFile: file}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{PIDFile: file}, OnElected: usr1, OnLost: usr2})
 	r.looking()
 	r.lose()
 	a.says(t, "SIGUSR2")
@@ -149,15 +155,5 @@ func TestPIDFileThatMovesOn(t *testing.T) {
 	b.says(t, "SIGUSR1")
 	if len(a.lines) != 0 {
 		t.Errorf("the other was told %s", <-a.lines)
-	}
-}
-
-// A held process is not mistaken for another that has its pid: identity is the start time, too.
-func TestHoldRefusesAnotherProcessOfThePID(t *testing.T) {
-	a := python(t, unique(t), "")
-	e := state(t, a.pid())
-	e.start++
-	if h, err := hold(e); !errors.Is(err, errOver) {
-		t.Errorf("got %v, %v; want it over", h, err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 // FuzzProc gives a process, this one, a name of any bytes, and reads it back through /proc; and reads a pid file and a
@@ -27,7 +29,7 @@ func FuzzProc(f *testing.F) {
 	f.Add([]byte("sh"), []byte("0"), "32")
 	f.Add([]byte("\xff\x00y"), []byte(strings.Repeat("9", 70)), "-1")
 	f.Add([]byte(""), []byte("2147483648"), "")
-	all, err := readTable()
+	all, err := procfs.Read()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -39,9 +41,9 @@ func FuzzProc(f *testing.F) {
 }
 
 // checkComm names this process, and compares what /proc says with what it said before.
-func checkComm(t *testing.T, before entry, comm []byte) {
+func checkComm(t *testing.T, before procfs.Process, comm []byte) {
 	t.Helper()
-	masksBefore, err := readMasks("self")
+	masksBefore, err := procfs.ReadSignals(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,26 +54,26 @@ func checkComm(t *testing.T, before entry, comm []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now, alive := before.alive()
-	if !alive || now.pid != before.pid || now.parent != os.Getppid() || now.start != before.start {
+	now, alive := before.Alive()
+	if !alive || now.PID != before.PID || now.Parent != os.Getppid() || now.Start != before.Start {
 		t.Fatalf("named %q, %+v became %+v, alive %v", named, before, now, alive)
 	}
-	if now.comm != strings.TrimSuffix(string(named), "\n") {
-		t.Fatalf("named %q, it reads as %q", named, now.comm)
+	if now.Comm != strings.TrimSuffix(string(named), "\n") {
+		t.Fatalf("named %q, it reads as %q", named, now.Comm)
 	}
-	m, err := readMasks("self")
-	if err != nil || m.caught != masksBefore.caught || m.ignored != masksBefore.ignored {
+	m, err := procfs.ReadSignals(os.Getpid())
+	if err != nil || m.Caught != masksBefore.Caught || m.Ignored != masksBefore.Ignored {
 		t.Fatalf("named %q, its signals are %+v, %v, and were %+v", named, m, err, masksBefore)
 	}
-	if got := owner(now.pid); got != strconv.Itoa(os.Getuid()) {
+	if got := procfs.Owner(now.PID); got != strconv.Itoa(os.Getuid()) {
 		t.Fatalf("named %q, it belongs to %s", named, got)
 	}
-	if !(Target{Name: now.comm}).matches(now) {
+	if !(Target{Name: now.Comm}).matches(now) {
 		t.Fatalf("named %q, it does not match its name", named)
 	}
 }
 
-func checkPIDFile(t *testing.T, all table, content []byte) {
+func checkPIDFile(t *testing.T, all procfs.Table, content []byte) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "pid")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -85,7 +87,7 @@ func checkPIDFile(t *testing.T, all table, content []byte) {
 	found, _, err := Target{PIDFile: path}.find(all)
 	switch {
 	case err != nil:
-	case found.pid != pid, all[pid] != found, all.ancestors(os.Getpid())[pid]:
+	case found.PID != pid, all[pid] != found, all.Ancestors(os.Getpid())[pid]:
 		t.Fatalf("%q leads to %v", content, found)
 	}
 }

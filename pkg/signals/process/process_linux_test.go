@@ -9,8 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,7 +29,18 @@ func TestMain(m *testing.M) {
 	if target := os.Getenv(strangerEnv); target != "" {
 		os.Exit(stranger(target))
 	}
+	defaultDispositions()
 	goleak.VerifyTestMain(m)
+}
+
+// defaultDispositions has the children of the tests find every signal at its default, also where the tests run under nohup or in a
+// shell's background: a child inherits what is ignored, but not what is caught. The Go runtime catches all others by itself.
+func defaultDispositions() {
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 const (
@@ -134,14 +145,15 @@ func python(t *testing.T, name, body string) *app {
 
 const catchesUsr = "on(signal.SIGUSR1); on(signal.SIGUSR2)"
 
-// teller is a Process under test, with its log and its guard.
-type teller struct {
+// rig is a Process under test, with its log and its guard.
+type rig struct {
 	*Process
 	t       *testing.T
 	log     *journal
 	guard   *book
 	crashes chan struct{}
 	clock   bootclock.System
+	closed  bool // by the test
 }
 
 type journal struct {
@@ -162,7 +174,7 @@ func (j *journal) String() string {
 }
 
 // book is a Guard that writes down what it is told. The guard process itself is tested where it lives, and with it in
-// test/process.
+// test/workload.
 type book struct {
 	mu     sync.Mutex
 	orders []procfs.Order
@@ -176,7 +188,7 @@ func (b *book) Arm(o procfs.Order) error {
 	return b.err
 }
 
-func (b *book) Disarm() { _ = b.Arm(procfs.Order{}) }
+func (b *book) Close() error { return nil }
 
 func (b *book) last() procfs.Order {
 	b.mu.Lock()
@@ -187,18 +199,21 @@ func (b *book) last() procfs.Order {
 	return b.orders[len(b.orders)-1]
 }
 
-// tell makes a Process that is not looking yet.
-func tell(t *testing.T, cfg Config) *teller {
+// newRig makes a Process that is not looking yet.
+func newRig(t *testing.T, cfg Config) *rig {
 	t.Helper()
-	r := &teller{t: t, log: &journal{}, guard: &book{}, crashes: make(chan struct{}, 10)}
-	cfg.Clock, cfg.Log, cfg.Guard = r.clock, slog.New(slog.NewTextHandler(io.MultiWriter(r.log), nil)), r.guard
+	r := &rig{t: t, log: &journal{}, guard: &book{}, crashes: make(chan struct{}, 10)}
+	cfg.Clock, cfg.Log = r.clock, slog.New(slog.NewTextHandler(io.MultiWriter(r.log), nil))
 	cfg.Crashed = func() { r.crashes <- struct{}{} }
-	p, err := New(cfg)
+	p, err := newProcess(cfg, r.guard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Process = p
 	t.Cleanup(func() {
+		if r.closed {
+			return
+		}
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
@@ -207,7 +222,7 @@ func tell(t *testing.T, cfg Config) *teller {
 }
 
 // looking starts Run until the test ends.
-func (r *teller) looking() {
+func (r *rig) looking() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = r.Run(ctx) }()
@@ -215,24 +230,24 @@ func (r *teller) looking() {
 }
 
 // lead applies a term that is valid for d from now, and returns its end.
-func (r *teller) lead(token string, d time.Duration) bootclock.Instant {
+func (r *rig) lead(token string, d time.Duration) bootclock.Instant {
 	r.t.Helper()
 	until := r.clock.Now().Add(d)
 	r.reach(r.term(token, until))
 	return until
 }
 
-func (r *teller) term(token string, until bootclock.Instant) leadership.Leadership {
+func (r *rig) term(token string, until bootclock.Instant) leadership.Leadership {
 	return leadership.Leadership{IsLeader: true, Token: token, ValidUntil: until, Since: time.Now(), ValidUntilWall: time.Now()}
 }
 
-func (r *teller) lose() {
+func (r *rig) lose() {
 	r.t.Helper()
 	r.reach(leadership.Leadership{})
 }
 
 // reach tells a level, again for as long as the process has not taken the signal before, as a lane does.
-func (r *teller) reach(l leadership.Leadership) {
+func (r *rig) reach(l leadership.Leadership) {
 	r.t.Helper()
 	r.within(20*time.Second, "the process takes its signals", func() bool {
 		err := r.apply(l)
@@ -243,10 +258,10 @@ func (r *teller) reach(l leadership.Leadership) {
 	})
 }
 
-func (r *teller) apply(l leadership.Leadership) error { return r.Apply(r.t.Context(), l) }
+func (r *rig) apply(l leadership.Leadership) error { return r.Apply(r.t.Context(), l) }
 
 // within waits until something is so.
-func (r *teller) within(d time.Duration, what string, so func() bool) {
+func (r *rig) within(d time.Duration, what string, so func() bool) {
 	r.t.Helper()
 	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if so() {
@@ -256,7 +271,7 @@ func (r *teller) within(d time.Duration, what string, so func() bool) {
 	r.t.Fatalf("not within %s: %s\n%s", d, what, r.log)
 }
 
-func (r *teller) stopsWithin(d time.Duration) error {
+func (r *rig) stopsWithin(d time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	changed, left := make(chan struct{}, 1), make(chan struct{})
@@ -281,18 +296,18 @@ func (r *teller) stopsWithin(d time.Duration) error {
 }
 
 // sees checks the state, of a pod that is not to end and of one that is.
-func (r *teller) sees(what string, state, ending sight.State) {
+func (r *rig) sees(what string, state, ending sight.State) {
 	r.t.Helper()
 	if got, gotEnding := r.State(false), r.State(true); got != state || gotEnding != ending {
 		r.t.Errorf("%s: %s, and %s where the pod is to end; want %s and %s", what, got, gotEnding, state, ending)
 	}
 }
 
-func state(t *testing.T, pid int) entry {
+func state(t *testing.T, pid int) procfs.Process {
 	t.Helper()
-	e, err := readEntry(pid)
+	e, err := procfs.ReadProcess(pid)
 	if err != nil {
-		return entry{state: 'X'}
+		return procfs.Process{State: 'X'}
 	}
 	return e
 }
@@ -309,12 +324,12 @@ func writePID(t *testing.T, pid int) string {
 func TestLevelsReachTheProcessOnce(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.lose()
 	a.says(t, "SIGUSR2")
 	until := r.lead("1", time.Minute)
 	a.says(t, "SIGUSR1")
-	want := procfs.Order{ID: state(t, a.pid()).id(), Deadline: until, Signal: syscall.Signal(usr2), Gain: syscall.Signal(usr1)}
+	want := procfs.Order{ID: state(t, a.pid()).ID, Deadline: until, Signal: syscall.Signal(usr2), Gain: syscall.Signal(usr1)}
 	if got := r.guard.last(); !got.Equal(want) {
 		t.Errorf("the guard has %+v; want %+v", got, want)
 	}
@@ -345,14 +360,14 @@ func TestLevelsReachTheProcessOnce(t *testing.T) {
 func TestGainDoesNotOvertakeALoss(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	before := r.clock.Now()
 	r.lose()
 	r.lead("1", time.Minute)
 	if spaced := r.clock.Now().Sub(before); spaced < gainAfterLoss {
 		t.Errorf("a gain followed a loss after %v; want at least %v", spaced, gainAfterLoss)
 	}
-	if m, err := readMasks(strconv.Itoa(a.pid())); err != nil || usr2.in(m.pending) {
+	if m, err := procfs.ReadSignals(a.pid()); err != nil || m.Pending.Has(syscall.Signal(usr2)) {
 		t.Errorf("the gain was sent while the loss lay in wait (%v)", err)
 	}
 	a.says(t, "SIGUSR2")
@@ -362,7 +377,7 @@ func TestGainDoesNotOvertakeALoss(t *testing.T) {
 // A process that came later is told the level that holds then, and its crash while leading is told, once.
 func TestRestartedProcessIsToldTheLevel(t *testing.T) {
 	name := unique(t)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.looking()
 	r.lose()
 	r.sees("nothing found yet", sight.Unknown, sight.Unknown)
@@ -388,7 +403,7 @@ func TestRestartedProcessIsToldTheLevel(t *testing.T) {
 func TestTermThatHasRunOutIsALoss(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	if err := r.apply(r.term("1", r.clock.Now())); err != nil {
 		t.Fatal(err)
 	}
@@ -401,7 +416,7 @@ func TestTermThatHasRunOutIsALoss(t *testing.T) {
 func TestNobodyLeadsWithoutTheGuard(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.guard.err = io.ErrClosedPipe
 	if err := r.apply(r.term("1", r.clock.Now().Add(time.Minute))); err == nil || !strings.Contains(err.Error(), "guard") {
 		t.Errorf("got %v; want an error of the guard", err)
@@ -417,7 +432,7 @@ func TestNobodyLeadsWithoutTheGuard(t *testing.T) {
 func TestAGuardThatWasFasterIsMended(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	until := r.lead("1", 300*time.Millisecond)
 	a.says(t, "SIGUSR1")
 	r.within(time.Second, "the deadline has passed", func() bool { return !r.clock.Now().Before(until) })
@@ -428,11 +443,11 @@ func TestAGuardThatWasFasterIsMended(t *testing.T) {
 func TestParkingStopsAndProves(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, "") // catches nothing: any program will do
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: cont, OnLost: stop})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: cont, OnLost: stop})
 	r.lose()
-	r.within(time.Second, "it is parked", func() bool { return state(t, a.pid()).stopped() })
+	r.within(time.Second, "it is parked", func() bool { return state(t, a.pid()).Stopped() })
 	r.lead("1", time.Minute)
-	r.within(time.Second, "it runs", func() bool { return !state(t, a.pid()).stopped() })
+	r.within(time.Second, "it runs", func() bool { return !state(t, a.pid()).Stopped() })
 	if err := r.stopsWithin(50 * time.Millisecond); err == nil {
 		t.Error("it counts as stopped while it leads")
 	}
@@ -459,12 +474,12 @@ signal.signal(signal.SIGTERM, lambda *_: os._exit(0))`
 func TestStoppedWaitsForTheWholeFamily(t *testing.T) {
 	name, dir := unique(t), t.TempDir()
 	a := python(t, name, leavesADaemon(dir))
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term})
 	r.lead("1", time.Minute)
 	daemon := r.worker(filepath.Join(dir, "daemon"))
 	r.sees("a process that leads", sight.Running, sight.Running)
 	r.lose()
-	r.within(20*time.Second, "its first process ends", func() bool { return state(t, a.pid()).over() })
+	r.within(20*time.Second, "its first process ends", func() bool { return state(t, a.pid()).Over() })
 	r.sees("its daemon works", sight.Running, sight.Running)
 	if err := r.stopsWithin(100 * time.Millisecond); err == nil {
 		t.Error("it counts as stopped while its daemon works")
@@ -487,15 +502,15 @@ if child == 0:
     os.setsid()
     os.execv('/bin/sleep', ['sleep', '60'])
 time.sleep(0.2)`)
-	family, err := readTable()
+	family, err := procfs.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	members := family.family(family[a.pid()])
+	members := family.Family(a.pid())
 	if len(members) != 2 {
 		t.Fatalf("the family is %v; want two", members)
 	}
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second})
 	r.looking()
 	until := r.lead("1", 300*time.Millisecond)
 	if got, want := r.guard.last().Kill, until.Add(500*time.Millisecond); got != want {
@@ -507,7 +522,7 @@ time.sleep(0.2)`)
 	}
 	r.sees("a process that ignores its stop", sight.Running, sight.Running)
 	r.within(5*time.Second, "all are gone", func() bool {
-		gone := state(t, a.pid()).over() && state(t, members[1].pid).over()
+		gone := state(t, a.pid()).Over() && state(t, members[1].PID).Over()
 		if gone && r.clock.Now().Before(until.Add(500*time.Millisecond)) {
 			t.Fatal("killed before the kill deadline")
 		}
@@ -522,12 +537,12 @@ time.sleep(0.2)`)
 func TestFencePastItsDeadlineStrikesAtOnce(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: 200 * time.Millisecond})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: 200 * time.Millisecond})
 	until := r.lead("1", 50*time.Millisecond)
 	r.within(time.Second, "the kill deadline has passed", func() bool { return until.Add(100 * time.Millisecond).Before(r.clock.Now()) })
 	r.looking() // frozen until now, as it were
 	r.lose()
-	r.within(2*time.Second, "it is killed", func() bool { return state(t, a.pid()).over() })
+	r.within(2*time.Second, "it is killed", func() bool { return state(t, a.pid()).Over() })
 }
 
 // A master that is killed leaves workers at work, which bear its name: they are told, and waited for.
@@ -539,14 +554,14 @@ for _ in range(2):
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         while True: time.sleep(60)
 time.sleep(0.2)`)
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term})
 	r.lead("1", time.Minute)
 	if err := a.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	r.within(5*time.Second, "its end is seen", func() bool {
 		_ = r.apply(r.term("1", r.clock.Now().Add(time.Minute)))
-		return len(r.crashes) > 0
+		return len(r.Process.crashes) > 0
 	})
 	_ = r.apply(leadership.Leadership{}) // it says that there are two
 	if err := r.stopsWithin(5 * time.Second); err != nil {
@@ -558,14 +573,16 @@ time.sleep(0.2)`)
 func TestIdleLookingCostsNextToNothing(t *testing.T) {
 	name := unique(t)
 	python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	w := watch{Process: r.Process}
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.lead("1", time.Hour)
-	r.gained = r.gained.Add(-soonFor) // a term that has just begun is looked at often
+	r.machine.gained, r.machine.nextLook = r.machine.gained.Add(-soonFor), 0 // a term that has just begun is looked at often
 	cost := startMeter()
-	w.step(t.Context())
+	out, err := r.act(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	took := cost.read()
-	if pause := w.next.Sub(r.clock.Now()); pause < lookPause/2 || pause < lookMax/2 && pause < 900*took {
+	if pause := out.next.Sub(r.clock.Now()); pause < lookPause/2 || pause < lookMax/2 && pause < 900*took {
 		t.Errorf("the look took %s, and the next is in %s: that is more than 0.1 %% of a core", took, pause)
 	}
 }
@@ -573,7 +590,7 @@ func TestIdleLookingCostsNextToNothing(t *testing.T) {
 func BenchmarkLook(b *testing.B) {
 	target := Target{Name: "nobody-is-called-so"}
 	for b.Loop() {
-		all, err := readTable()
+		all, err := procfs.Read()
 		if err != nil {
 			b.Fatal(err)
 		}

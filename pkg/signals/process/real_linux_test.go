@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 // The programs here are Debian's own. They run under names of their own, as others may run them on this machine.
@@ -55,7 +57,7 @@ http {
 // Of nginx's processes, all of one name, the master is told; restarted, it is told again.
 func TestNginx(t *testing.T) {
 	name := unique(t)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: hup, OnLost: usr1})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: hup, OnLost: usr1})
 	r.looking()
 	r.lose()
 	a := nginx(t, name)
@@ -79,14 +81,14 @@ func TestNginx(t *testing.T) {
 func TestNginxEnds(t *testing.T) {
 	name := unique(t)
 	a := nginx(t, name)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: hup, OnLost: quit, Fence: true, KillMargin: 3 * time.Second})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: hup, OnLost: quit, Fence: true, KillMargin: 3 * time.Second})
 	r.lead("1", time.Minute)
 	r.lose()
 	a.says(t, "(SIGQUIT) received from")
 	if err := r.stopsWithin(10 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	all, err := readTable()
+	all, err := procfs.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,11 +127,11 @@ func answers(port int) bool {
 // redis knows of no leadership; parked, it answers only while its replica leads.
 func TestRedisParks(t *testing.T) {
 	name, port := unique(t), freePort(t)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: cont, OnLost: stop})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: cont, OnLost: stop})
 	r.looking()
 	r.lose()
 	a := redis(t, name, port)
-	r.within(5*time.Second, "the standby is parked", func() bool { return state(t, a.pid()).stopped() })
+	r.within(5*time.Second, "the standby is parked", func() bool { return state(t, a.pid()).Stopped() })
 	if answers(port) {
 		t.Error("it answers, parked")
 	}
@@ -143,7 +145,7 @@ func TestRedisParks(t *testing.T) {
 	if err := r.stopsWithin(time.Second); err != nil {
 		t.Error(err)
 	}
-	if answers(port) || !state(t, b.pid()).stopped() {
+	if answers(port) || !state(t, b.pid()).Stopped() {
 		t.Error("it answers after the loss")
 	}
 }
@@ -154,7 +156,7 @@ func TestRedisRefusesNews(t *testing.T) {
 	a := redis(t, name, freePort(t))
 	wantText(t, refused(t, Config{Target: Target{Name: name}, OnElected: hup}), "ignores SIGHUP")
 	wantText(t, refused(t, Config{Target: Target{Name: name}, OnElected: usr1}), "does not catch SIGUSR1")
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term}) // it catches that, and ends
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term}) // it catches that, and ends
 	r.lead("1", time.Minute)
 	r.lose()
 	a.says(t, "Received SIGTERM")

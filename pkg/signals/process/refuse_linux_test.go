@@ -21,7 +21,7 @@ import (
 // refused returns the error of telling a target that it leads.
 func refused(t *testing.T, cfg Config) string {
 	t.Helper()
-	r := tell(t, cfg)
+	r := newRig(t, cfg)
 	err := r.apply(r.term("1", r.clock.Now().Add(time.Minute)))
 	if err == nil {
 		t.Fatalf("not refused\n%s", r.log)
@@ -41,11 +41,11 @@ func wantText(t *testing.T, got string, parts ...string) {
 // None is no failure, as the sidecar starts before the workload does, but a leader says so.
 func TestNoneIsSaid(t *testing.T) {
 	name := unique(t)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1})
 	r.lose()
-	wantText(t, r.log.String(), "no process to tell yet", name)
+	wantText(t, r.log.String(), "no process to signal yet", name)
 	r.lead("1", time.Minute)
-	wantText(t, r.log.String(), "leading, and there is no process to tell", "shareProcessNamespace: true")
+	wantText(t, r.log.String(), "leading, and there is no process to signal", "shareProcessNamespace: true")
 	r.sees("nothing found", sight.Unknown, sight.Unknown)
 	r.lose()
 	r.sees("nothing found in the term", sight.Unknown, sight.Unknown)
@@ -55,9 +55,9 @@ func TestSeveralAreRefused(t *testing.T) {
 	name := unique(t)
 	a, b := python(t, name, catchesUsr), python(t, name, catchesUsr)
 	cfg := Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2}
-	wantText(t, refused(t, cfg), "2 processes match", strconv.Itoa(a.pid()), strconv.Itoa(b.pid()), "--pid-file", name)
+	wantText(t, refused(t, cfg), "2 processes match", strconv.Itoa(a.pid()), strconv.Itoa(b.pid()), "pid file", name)
 	cfg.Target.PIDFile = writePID(t, b.pid()) // the mend
-	r := tell(t, cfg)
+	r := newRig(t, cfg)
 	r.lead("1", time.Minute)
 	b.says(t, "SIGUSR1")
 	if len(a.lines) != 0 {
@@ -69,7 +69,7 @@ func TestSeveralAreRefused(t *testing.T) {
 func TestLossReachesTheLeaderAmongSeveral(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.lead("1", time.Minute)
 	a.says(t, "SIGUSR1")
 	python(t, name, catchesUsr)
@@ -91,14 +91,14 @@ func TestPauseIsRefused(t *testing.T) {
 	pause := filepath.Join(t.TempDir(), "pause")
 	copyTool(t, "/bin/sleep", pause)
 	a := start(t, exec.Command(pause, "60"))
-	r := tell(t, Config{Target: Target{PIDFile: writePID(t, a.pid())}, OnLost: term})
-	r.within(5*time.Second, "it has its name", func() bool { return state(t, a.pid()).comm == "pause" })
+	r := newRig(t, Config{Target: Target{PIDFile: writePID(t, a.pid())}, OnLost: term})
+	r.within(5*time.Second, "it has its name", func() bool { return state(t, a.pid()).Comm == "pause" })
 	err := r.apply(leadership.Leadership{})
 	if err == nil {
 		t.Fatal("not refused")
 	}
 	wantText(t, err.Error(), "pause process", "name the workload's")
-	if state(t, a.pid()).over() {
+	if state(t, a.pid()).Over() {
 		t.Error("it was killed all the same")
 	}
 }
@@ -127,14 +127,14 @@ func TestSignalsThatDoNotMeanTheirEndAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			id := unique(t)
 			a := python(t, id, tc.body)
-			r := tell(t, Config{Target: Target{Name: id}, OnElected: tc.onElected, OnLost: tc.onLost, Fence: tc.fence, KillMargin: time.Second})
+			r := newRig(t, Config{Target: Target{Name: id}, OnElected: tc.onElected, OnLost: tc.onLost, Fence: tc.fence, KillMargin: time.Second})
 			err := r.apply(r.term("1", r.clock.Now().Add(time.Minute)))
 			switch {
 			case tc.want == "" && err != nil:
 				t.Errorf("refused: %v", err)
 			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
 				t.Errorf("got %v; want %q", err, tc.want)
-			case tc.want != "" && state(t, a.pid()).over():
+			case tc.want != "" && state(t, a.pid()).Over():
 				t.Error("it died of it")
 			case tc.want != "" && len(a.lines) != 0:
 				t.Errorf("it was told %s all the same", <-a.lines)
@@ -184,16 +184,16 @@ func TestAnotherUsersProcessIsExplained(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	wantText(t, string(out), "operation not permitted", "of UID 0", "for UID 65534", "same UID", "runAsUser", strconv.Itoa(a.pid()))
-	if state(t, a.pid()).over() {
+	if state(t, a.pid()).Over() {
 		t.Error("it was killed all the same")
 	}
 }
 
 // The first process of a pid namespace is kept from what it does not catch, from KILL and STOP too.
 func TestFirstProcessOfANamespace(t *testing.T) {
-	first := entry{pid: 1, comm: "init"}
+	first := process(1, 0, "init")
 	for _, s := range []Signo{kill, stop} {
-		if err := admit(first, s, false); err == nil || !strings.Contains(err.Error(), "under an init") {
+		if err := admit(first, s, heldView{}, false); err == nil || !strings.Contains(err.Error(), "under an init") {
 			t.Errorf("%s: got %v; want a refusal", s, err)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // hold applies the level of a handover whose hold lasts so long from now, and returns its end.
-func (r *teller) hold(d time.Duration) bootclock.Instant {
+func (r *rig) hold(d time.Duration) bootclock.Instant {
 	r.t.Helper()
 	until := r.clock.Now().Add(d)
 	r.reach(leadership.Leadership{ValidUntil: until})
@@ -29,7 +29,7 @@ func (r *teller) hold(d time.Duration) bootclock.Instant {
 func TestStandbyThatLivesOnSaysNothing(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.lead("1", time.Minute)
 	r.sees("leading", sight.Running, sight.Running)
 	r.hold(time.Minute)
@@ -42,7 +42,7 @@ func TestStandbyThatLivesOnSaysNothing(t *testing.T) {
 func TestLossOfATermThatWasNotTold(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.lose()
 	a.says(t, "SIGUSR2")
 	r.guard.err = io.ErrClosedPipe
@@ -59,7 +59,7 @@ func TestLossOfATermThatWasNotTold(t *testing.T) {
 }
 
 // worker waits for the pid that a worker wrote.
-func (r *teller) worker(file string) (pid int) {
+func (r *rig) worker(file string) (pid int) {
 	r.t.Helper()
 	r.within(10*time.Second, "a worker works", func() bool {
 		b, _ := os.ReadFile(file)
@@ -102,11 +102,11 @@ func touch(t *testing.T, dir, file string) {
 func TestWhatIsLeftBehindRuns(t *testing.T) {
 	name, dir := unique(t), t.TempDir()
 	a := masterThatLeaves(t, name, dir)
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term})
 	r.lead("1", time.Minute)
 	r.hold(time.Minute)
 	r.worker(filepath.Join(dir, "worker"))
-	r.within(10*time.Second, "its process ends", func() bool { return state(t, a.pid()).over() })
+	r.within(10*time.Second, "its process ends", func() bool { return state(t, a.pid()).Over() })
 	r.sees("its worker works", sight.Running, sight.Running)
 	touch(t, dir, "go")
 	r.worker(filepath.Join(dir, "second"))
@@ -127,20 +127,20 @@ func TestWhatIsLeftBehindRuns(t *testing.T) {
 func TestFenceKillsWhatIsLeftBehind(t *testing.T) {
 	name, dir := unique(t), t.TempDir()
 	a := masterThatLeaves(t, name, dir)
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
 	r.looking()
 	r.lead("1", time.Minute)
 	worker := r.worker(filepath.Join(dir, "worker"))
 	until := r.hold(1500 * time.Millisecond)
-	r.within(10*time.Second, "its process ends", func() bool { return state(t, a.pid()).over() })
-	want := state(t, worker).id()
+	r.within(10*time.Second, "its process ends", func() bool { return state(t, a.pid()).Over() })
+	want := state(t, worker).ID
 	r.within(5*time.Second, "the guard has the worker to kill", func() bool {
 		o := r.guard.last()
 		return o.Kill == until.Add(500*time.Millisecond) && o.Signal == syscall.SIGCONT &&
 			(slices.Contains(o.Kin, want) || o.ID == want)
 	})
 	r.sees("its worker works", sight.Running, sight.Running)
-	r.within(10*time.Second, "the worker is killed", func() bool { return state(t, worker).over() })
+	r.within(10*time.Second, "the worker is killed", func() bool { return state(t, worker).Over() })
 	if early := r.clock.Now().Sub(until); early < 500*time.Millisecond {
 		t.Errorf("killed %s after the hold's end, want half a margin", early)
 	}
@@ -152,7 +152,7 @@ func TestFenceKillsWhatIsLeftBehind(t *testing.T) {
 func TestPlannedStopMovesTheFence(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, ignoresTerm)
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
 	guards := func(until bootclock.Instant) {
 		t.Helper()
 		if got, want := r.guard.last().Kill, until.Add(500*time.Millisecond); got != want {
@@ -172,7 +172,7 @@ func TestPlannedStopMovesTheFence(t *testing.T) {
 	guards(last)
 	r.hold(2 * time.Minute)
 	guards(last)
-	if state(t, a.pid()).over() {
+	if state(t, a.pid()).Over() {
 		t.Error("it was killed")
 	}
 	a.end()
@@ -183,20 +183,20 @@ func TestPlannedStopMovesTheFence(t *testing.T) {
 	if limit := r.guard.last().Kill.Sub(began); limit < time.Minute || limit > time.Minute+10*time.Second {
 		t.Errorf("the guard kills %s after the handover's begin; want the stop timeout, a minute", limit)
 	}
-	r.kill = 0 // the test's end is not the workload's
+	r.machine.kill = 0 // the test's end is not the workload's
 }
 
 // Who closes waits for the kill deadline.
 func TestFinishWaitsForTheFence(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-	r := tell(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
+	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
 	r.looking()
 	r.Finish(t.Context()) // of nothing
 	until := r.lead("1", time.Second)
 	r.lose()
 	r.Finish(t.Context())
-	if late := r.clock.Now().Sub(until); late < 500*time.Millisecond || !state(t, a.pid()).over() {
-		t.Errorf("returned %s after the term's end, and it has ended: %v", late, state(t, a.pid()).over())
+	if late := r.clock.Now().Sub(until); late < 500*time.Millisecond || !state(t, a.pid()).Over() {
+		t.Errorf("returned %s after the term's end, and it has ended: %v", late, state(t, a.pid()).Over())
 	}
 }

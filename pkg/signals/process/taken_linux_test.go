@@ -35,7 +35,7 @@ func (a *app) freeze(t *testing.T) (wake func()) {
 		}
 	}
 	send(syscall.SIGSTOP)
-	for late := time.Now().Add(10 * time.Second); !state(t, a.pid()).stopped(); time.Sleep(time.Millisecond) {
+	for late := time.Now().Add(10 * time.Second); !state(t, a.pid()).Stopped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(late) {
 			t.Fatal("it does not stop")
 		}
@@ -58,7 +58,7 @@ func (a *app) heard(silence time.Duration) []string {
 
 // orders are programs of both orders, with the signals both ways round: in half of them what waits together is handled
 // the wrong way round.
-func orders(t *testing.T, test func(t *testing.T, a *app, r *teller, elected, lost string)) {
+func orders(t *testing.T, test func(t *testing.T, a *app, r *rig, elected, lost string)) {
 	programs := map[string]func(*testing.T, string) *app{
 		"lowest first":  func(t *testing.T, name string) *app { return python(t, name, catchesUsr) },
 		"highest first": perl,
@@ -68,7 +68,7 @@ func orders(t *testing.T, test func(t *testing.T, a *app, r *teller, elected, lo
 			t.Run(order+", "+s[0].String()+" elects", func(t *testing.T) {
 				name := unique(t)
 				a := run(t, name)
-				r := tell(t, Config{Target: Target{Name: name}, OnElected: s[0], OnLost: s[1]})
+				r := newRig(t, Config{Target: Target{Name: name}, OnElected: s[0], OnLost: s[1]})
 				test(t, a, r, s[0].String(), s[1].String())
 			})
 		}
@@ -77,7 +77,7 @@ func orders(t *testing.T, test func(t *testing.T, a *app, r *teller, elected, lo
 
 // A process that is frozen across a gain and the loss after it ends up as a standby, whatever it handles first.
 func TestLossIsTheLastWord(t *testing.T) {
-	orders(t, func(t *testing.T, a *app, r *teller, elected, lost string) {
+	orders(t, func(t *testing.T, a *app, r *rig, elected, lost string) {
 		wake := a.freeze(t)
 		r.lead("1", time.Minute)
 		armed := r.guard.last()
@@ -97,7 +97,7 @@ func TestLossIsTheLastWord(t *testing.T) {
 		if got := r.guard.last(); !got.Equal(procfs.Order{}) {
 			t.Errorf("the guard has %+v after the loss; want nothing", got)
 		}
-		if n := strings.Count(r.log.String(), "told the process"); n < 3 || n > 3+lossesMax {
+		if n := strings.Count(r.log.String(), "signalled the process"); n < 3 || n > 3+repeatsMax {
 			t.Errorf("%d signals sent; want the gain, the loss and the loss once more, or more often to a busy process\n%s", n, r.log)
 		}
 	})
@@ -115,7 +115,7 @@ func (c stoppedClock) Now() bootclock.Instant { return c.at }
 func TestLastWordLeavesAGainItsTime(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	wake := a.freeze(t)
 	r.lead("1", time.Minute)
 	r.cfg.Clock = stoppedClock{at: r.clock.Now()}
@@ -135,24 +135,26 @@ func TestLastWordLeavesAGainItsTime(t *testing.T) {
 func TestWhoWaitsIsLookedAtOften(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	a.freeze(t)
 	r.lead("1", time.Minute)
-	r.gained = r.gained.Add(-soonFor) // a term that has just begun is looked at often
-	w := watch{Process: r.Process}
+	r.machine.gained, r.machine.nextLook = r.machine.gained.Add(-soonFor), 0 // a term that has just begun is looked at often
 	step := func() time.Duration {
-		_, next := w.step(t.Context())
-		return next.Sub(r.clock.Now())
+		out, err := r.act(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.next.Sub(r.clock.Now())
 	}
 	if pause := step(); pause < lookPause/2 {
 		t.Errorf("the next look is in %v while nothing waits", pause)
 	}
 	_ = r.apply(leadership.Leadership{})
-	w.next = 0
+	r.machine.nextLook = 0
 	if pause := step(); pause > takenPause {
 		t.Errorf("the next look is in %v; want %v while the loss is owed", pause, takenPause)
 	}
-	if left := w.next.Sub(r.clock.Now()); left < lookPause/2 {
+	if left := r.machine.nextLook.Sub(r.clock.Now()); left < lookPause/2 {
 		t.Errorf("/proc is read in %v", left)
 	}
 }
@@ -161,7 +163,7 @@ func TestWhoWaitsIsLookedAtOften(t *testing.T) {
 func TestRunGivesTheLastWord(t *testing.T) {
 	name := unique(t)
 	a := perl(t, name) // SIGUSR2 first
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.looking()
 	wake := a.freeze(t)
 	r.lead("1", time.Minute)
@@ -180,15 +182,16 @@ func TestRunGivesTheLastWord(t *testing.T) {
 	}
 }
 
-func (r *teller) upToDateNow() bool {
+func (r *rig) upToDateNow() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.upToDate(r.clock.Now())
+	s := step{machine: &r.machine, view: view{now: r.clock.Now()}}
+	return s.upToDate()
 }
 
 // A process that is frozen across a loss and the gain after it ends up leading.
 func TestGainIsTheLastWord(t *testing.T) {
-	orders(t, func(t *testing.T, a *app, r *teller, elected, lost string) {
+	orders(t, func(t *testing.T, a *app, r *rig, elected, lost string) {
 		wake := a.freeze(t)
 		r.lose()
 		leads := r.term("1", r.clock.Now().Add(time.Minute))
@@ -213,7 +216,7 @@ func TestGainIsTheLastWord(t *testing.T) {
 func TestGainThatWaitedIsSuperseded(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
-	r := tell(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
 	r.looking()
 	wake := a.freeze(t)
 	r.lose()
@@ -237,7 +240,7 @@ func TestWhoEndsOrParksIsNotAwaited(t *testing.T) {
 			id := unique(t)
 			a := python(t, id, catchesUsr)
 			c.Target.Name = id
-			r := tell(t, c)
+			r := newRig(t, c)
 			a.freeze(t)
 			r.lead("1", time.Minute)
 			if c.OnElected != cont {

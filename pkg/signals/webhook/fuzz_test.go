@@ -44,7 +44,7 @@ func (p *parrot) SetReadDeadline(time.Time) error  { return nil }
 func (p *parrot) SetWriteDeadline(time.Time) error { return nil }
 
 // FuzzWebhook reads the two options from text, and lets a receiver answer with bytes: only an answer of HTTP with one of
-// the statuses counts as told.
+// the statuses counts as applied.
 func FuzzWebhook(f *testing.F) {
 	f.Add("http://127.0.0.1:8080/leadership", "2xx", []byte("HTTP/1.1 204 No Content\r\n\r\n"))
 	f.Add("https://web.shop.svc/?a=b", "200, 404,5xx", []byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"))
@@ -61,7 +61,7 @@ func FuzzWebhook(f *testing.F) {
 		}
 		err := s.Apply(t.Context(), leads("77", time.Minute))
 		if status := final(answer); err == nil && (status < 200 || status > 299) {
-			t.Fatalf("status %d counts as told: %q", status, answer)
+			t.Fatalf("status %d counts as applied: %q", status, answer)
 		}
 		if err != nil && (s.known || len(err.Error()) > 2000) {
 			t.Fatalf("known %v after %.3000v", s.known, err)

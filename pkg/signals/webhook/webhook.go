@@ -1,3 +1,15 @@
+// Package webhook is the signal by HTTP: at each transition it sends the leadership document to a URL, by POST.
+//
+// It promises that renewals send nothing, that the newest document wins over whatever has not got through, that a
+// request ends after the timeout, and that it goes where the URL says: no redirect is followed, no proxy of the
+// environment is used, and no address that is link-local is dialled, by whatever name it was reached (a cloud's
+// metadata service hands out credentials there).
+//
+// It does not promise that every transition is sent, nor that requests arrive in order: one that was given up may be
+// read after the next. A receiver goes by the document's transitions and validUntil, never by the order of arrival.
+//
+//	leadership ── a new term, or none ──▶ POST document ──▶ a success status: applied
+//	          └── a renewal ──▶ nothing             └──────▶ anything else: again, with the newest
 package webhook
 
 import (
@@ -28,7 +40,7 @@ type Config struct {
 	URL URL
 	// Timeout bounds one request, from the dialling to the answer.
 	Timeout time.Duration
-	// Success tells which statuses count as told.
+	// Success holds the statuses by which the receiver says that it has taken the document.
 	Success Statuses
 	// Clock judges terms.
 	Clock bootclock.Clock
@@ -39,8 +51,8 @@ type Signal struct {
 	cfg    Config
 	client *http.Client
 
-	known bool // whether told is what the receiver has
-	told  leadership.Leadership
+	known bool // whether taken is what the receiver has
+	taken leadership.Leadership
 }
 
 var _ signals.Signal = (*Signal)(nil)
@@ -62,13 +74,14 @@ func New(cfg Config) *Signal {
 // Name returns "webhook".
 func (s *Signal) Name() string { return "webhook" }
 
-// Apply sends the document of a level that differs from the last one told by more than its validity.
+// Apply sends the document of a leadership that differs from the last one taken by more than its validity. It takes the
+// configured timeout at the most.
 //
-// A receiver on loopback that does not listen counts as told that this replica does not lead: it is the workload, which
-// has not started yet, or has exited, and waiting for it would hold up the start or the handover.
+// A receiver on loopback that does not listen counts as having taken that this replica does not lead: it is the workload,
+// which has not started yet or has exited, and waiting for it would hold up the start or the handover.
 func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	l = l.At(s.cfg.Clock.Now())
-	if s.known && s.told.SameTerm(l) {
+	if s.known && s.taken.SameTerm(l) {
 		return nil
 	}
 	s.known = false
@@ -79,7 +92,7 @@ func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	if err != nil {
 		return err
 	}
-	s.known, s.told = true, l
+	s.known, s.taken = true, l
 	return nil
 }
 
@@ -103,7 +116,7 @@ func (s *Signal) post(ctx context.Context, l leadership.Leadership) error {
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, largestBody)) // the status is the answer
 	if !s.cfg.Success.Include(response.StatusCode) {
-		return fmt.Errorf("call the webhook: it answered %d, want %s (--webhook-success-status)", response.StatusCode, s.cfg.Success)
+		return fmt.Errorf("call the webhook: it answered %d, want %s", response.StatusCode, s.cfg.Success)
 	}
 	return nil
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,31 +18,25 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // clock stands still.
-type clock struct{}
+var clock = clocktest.NewHand()
 
-func (clock) Now() bootclock.Instant { return 1000 }
-func (clock) Wall() time.Time        { return time.Unix(0, 1000) }
-
-// NewTimer returns a timer that looks at this clock.
-func (c clock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
-
-// leads is a level of a term that runs for d more.
+// leads is the leadership of a term that runs for d more.
 func leads(token string, d time.Duration) leadership.Leadership {
-	return leadership.Leadership{
-		Lease: "acme-1", Namespace: "default", Identity: "web-0_x", BootID: "b", IsLeader: true, Leader: "web-0", Token: token,
-		Since: time.Unix(0, 0), ValidUntil: clock{}.Now().Add(d), ValidUntilWall: time.Unix(1, 0),
-	}
+	l := leadershiptest.Leading(clock, token)
+	l.ValidUntil = clock.Now().Add(d)
+	return l
 }
 
-func standby() leadership.Leadership {
-	return leadership.Leadership{Lease: "acme-1", Namespace: "default", Identity: "web-0_x", BootID: "b"}
-}
+func standby() leadership.Leadership { return leadershiptest.Standby("") }
 
 func newSignal(t *testing.T, address, statuses string) *Signal {
 	t.Helper()
@@ -52,26 +48,26 @@ func newSignal(t *testing.T, address, statuses string) *Signal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(Config{URL: u, Timeout: time.Second, Success: success, Clock: clock{}})
+	return New(Config{URL: u, Timeout: time.Second, Success: success, Clock: clock})
 }
 
-// serve starts a receiver and returns its URL and what it has been told.
+// serve starts a receiver, and returns its URL and the calls that it has got.
 func serve(t *testing.T, answer http.HandlerFunc) (string, func() []string) {
 	t.Helper()
-	told := make(chan string, 100)
+	calls := make(chan string, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		var l leadership.Leadership
 		if err := json.Unmarshal(body, &l); err != nil {
 			t.Errorf("%s: %v", body, err)
 		}
-		told <- r.Method + " " + r.URL.Path + " " + r.Header.Get("Content-Type") + " " + l.Token
+		calls <- r.Method + " " + r.URL.Path + " " + r.Header.Get("Content-Type") + " " + l.Token
 		answer(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, func() (all []string) {
-		for len(told) > 0 {
-			all = append(all, <-told)
+		for len(calls) > 0 {
+			all = append(all, <-calls)
 		}
 		return all
 	}
@@ -130,7 +126,7 @@ func TestAnswers(t *testing.T) {
 			}
 			_ = s.Apply(t.Context(), leads("48", time.Second))
 			if got, want := len(calls()), map[bool]int{true: 1, false: 2}[err == nil]; got != want {
-				t.Errorf("%d calls for two levels of one term, want %d", got, want)
+				t.Errorf("%d calls for two leaderships of one term, want %d", got, want)
 			}
 		})
 	}
@@ -160,7 +156,7 @@ func TestABodyWithoutEndIsNotReadOn(t *testing.T) {
 }
 
 // A term that may have been heard of, though the call failed, must be taken back.
-func TestALossIsToldAfterACallThatFailed(t *testing.T) {
+func TestALossIsSentAfterACallThatFailed(t *testing.T) {
 	code := atomic.Int64{}
 	code.Store(200)
 	address, calls := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(code.Load())) })
@@ -184,17 +180,17 @@ func TestNobodyListens(t *testing.T) {
 	_ = l.Close()
 	s := newSignal(t, "http://"+l.Addr().String(), "2xx")
 	if err := s.Apply(t.Context(), leads("48", time.Second)); err == nil {
-		t.Error("a term that nobody was told of counts as told")
+		t.Error("a term that nobody has taken counts as applied")
 	}
 	if err := s.Apply(t.Context(), standby()); err != nil {
-		t.Errorf("a loss with no workload to tell: %v, want nil", err)
+		t.Errorf("a loss with no workload: %v, want nil", err)
 	}
 	if err := s.Apply(t.Context(), leads("48", time.Second)); err == nil {
-		t.Error("a term that nobody was told of counts as told")
+		t.Error("a term that nobody has taken counts as applied")
 	}
 }
 
-func TestANewerLevelEndsTheCall(t *testing.T) {
+func TestANewerLeadershipEndsTheCall(t *testing.T) {
 	address, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	ctx, cancel := context.WithCancelCause(t.Context())
 	newer := errors.New("newer")
@@ -252,7 +248,7 @@ func TestParseURL(t *testing.T) {
 		if err == nil {
 			t.Errorf("ParseURL(%q) = %v, want an error", text, u.parsed)
 		} else if strings.Contains(err.Error(), "secret") {
-			t.Errorf("ParseURL(%q) tells the password: %v", text, err)
+			t.Errorf("ParseURL(%q) shows the password: %v", text, err)
 		}
 	}
 }
@@ -271,5 +267,29 @@ func TestParseStatuses(t *testing.T) {
 		if s, err := ParseStatuses(text); err == nil {
 			t.Errorf("ParseStatuses(%q) = %v, want an error", text, s)
 		}
+	}
+}
+
+// A webhook that answers 500 is called at its own pace while the term is renewed, not once more for each renewal.
+func TestRenewalsDoNotSpeedUpAWebhookThatFails(t *testing.T) {
+	const renewals = 20
+	address, calls := serve(t, status(http.StatusInternalServerError))
+	hook := newSignal(t, address, "2xx")
+	hook.cfg.Clock = bootclock.System{}
+	fanOut := signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil, signals.Output{Signal: hook})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { fanOut.Run(ctx) })
+	for range renewals {
+		l := leads("7", 0)
+		l.ValidUntil = bootclock.System{}.Now().Add(time.Minute)
+		fanOut.Publish(l)
+		time.Sleep(50 * time.Millisecond)
+	}
+	cancel()
+	running.Wait()
+	// 50, 100, 200 and 400 ms lie between the attempts of the first second. One more is made at the end.
+	if n := len(calls()); n == 0 || n > 8 {
+		t.Errorf("%d calls during %d renewals; want at least one, and at most 8", n, renewals)
 	}
 }

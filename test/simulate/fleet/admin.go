@@ -13,7 +13,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// What an administrator does to the Lease, or to the store. None of it is called under the world's lock.
+// The functions of this file are what an administrator does to the Lease or to the store. They must not be called under the world's lock.
 
 // edit changes the Lease unconditionally, if there is one.
 func (w *world) edit(what string, how func(*coordinationv1.Lease)) {
@@ -26,7 +26,7 @@ func (w *world) delete() {
 	w.backend.Delete(namespace, leaseName)
 }
 
-// replace deletes the Lease and makes it anew with what it said, as "kubectl replace --force" does.
+// replace deletes the Lease and creates it again with the same content, as "kubectl replace --force" does.
 func (w *world) replace() {
 	o := w.backend.Read(namespace, leaseName)
 	if o == nil || !w.backend.Delete(namespace, leaseName) {
@@ -38,7 +38,7 @@ func (w *world) replace() {
 	}
 }
 
-// touch writes to the Lease's metadata all the while: no change of the spec, and a new version each time.
+// touch writes to the Lease's metadata often for d: the spec stays, and the version is new each time.
 func (w *world) touch(d time.Duration) {
 	end := w.now() + d
 	w.mu.Lock()
@@ -62,7 +62,7 @@ func (w *world) touch(d time.Duration) {
 	again()
 }
 
-// putBack writes an old state of the Lease over the present one. Only one that was held: a released record put back
+// putBack writes an old held record over the present one. A released record put back
 // byte for byte while a later leader is cut off is a known limit.
 func (w *world) putBack() {
 	w.mu.Lock()
@@ -82,12 +82,12 @@ func (w *world) putBack() {
 	})
 }
 
-// restore puts the store back to a backup that was made d ago. Other objects are written all the while, so that the
-// versions of after the backup and those of after the restore are not the same numbers: two states of one Lease under
-// one number cannot be told apart, by anybody. The API is down for a lease duration before, as a restore stops every API
-// server: without that, a candidate that has seen nothing newer than the backup would take a Lease whose leader's term
-// still runs. For as long as the versions that the store gives out have been seen before, those who saw them may not
-// campaign; later other objects' writes have carried the numbering past them, and a write to the Lease shows it.
+// restore makes a backup, and d later puts the store back to it. Other objects are written all the time, so that the
+// versions after the backup and those after the restore are different numbers: nobody could distinguish two states of one Lease with
+// the same number. Before the restore the API is down for more than a lease duration, as a restore stops every API
+// server. Without that, a candidate that has seen nothing newer than the backup would take a Lease whose leader's term
+// is still valid. While the store gives out versions that were seen before, those who saw them must not
+// campaign. Later, writes of other objects raise the version beyond them, and a write to the Lease shows that.
 func (w *world) restore(d time.Duration) {
 	down := w.cfg.Duration * 11 / 10
 	if w.now()+2*d+down+3*w.cfg.Duration > w.plan.End {
@@ -103,15 +103,15 @@ func (w *world) restore(d time.Duration) {
 		w.restored, w.putBacks, w.disturbed = true, true, w.now()
 		seen := w.newest
 		w.newest = ""
-		clear(w.overwritten) // what came after the backup has never been
+		clear(w.overwritten) // what came after the backup is gone
 		w.mu.Unlock()
 		back()
-		w.after(2*w.cfg.Duration+d, func() { w.pass(seen) })
+		w.after(2*w.cfg.Duration+d, func() { w.skipPast(seen) })
 	})
 }
 
-// pass carries the numbering of a restored store past a version.
-func (w *world) pass(seen lease.Version) {
+// skipPast raises the version of a restored store beyond one that was seen.
+func (w *world) skipPast(seen lease.Version) {
 	w.note("the numbering passes the versions of before")
 	w.backend.Advance(versionNumber(seen))
 	w.mu.Lock()

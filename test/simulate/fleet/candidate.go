@@ -12,7 +12,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 )
 
-// candidate is one place in the fleet: a machine with its clocks and its network, and the pods that run there, one
+// candidate is a machine with its clocks and its network, and the pods that run there, one
 // after the other.
 type candidate struct {
 	w      *world
@@ -23,16 +23,16 @@ type candidate struct {
 	net    network
 	store  *memory.Store
 	pod    *Pod  // the present one
-	peer   *peer // in place of pods, where client-go's elector campaigns here
+	peer   *peer // client-go's elector, in place of pods; or nil
 
-	// True times, guarded by the world's lock.
-	sick     time.Duration // the workload is unhealthy until then,
-	blind    time.Duration // nobody sees it until then, but by its lock
-	full     time.Duration // the document cannot be written until then,
-	holdFull time.Duration // nor the hold
+	// True times until which a fault lasts, guarded by the world's lock.
+	sick     time.Duration // the workload is unhealthy
+	blind    time.Duration // only the run lock shows the workload
+	full     time.Duration // the document cannot be written
+	holdFull time.Duration // the hold cannot be written
 }
 
-// succession is who comes after a process.
+// succession says what starts after a process.
 type succession string
 
 const (
@@ -41,10 +41,40 @@ const (
 	orphanedApp succession = "new pod, the old app lives on"
 )
 
+// trouble makes a fault last for d from now, or longer if it already does.
 func (c *candidate) trouble(until *time.Duration, d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	*until = max(*until, c.w.now()+d)
+}
+
+// troubleThen is trouble, and calls heal once it is over.
+func (c *candidate) troubleThen(until *time.Duration, d time.Duration, heal func()) {
+	c.trouble(until, d)
+	c.w.after(d, func() {
+		c.w.mu.Lock()
+		over := c.w.now() >= *until
+		c.w.mu.Unlock()
+		if over {
+			heal()
+		}
+	})
+}
+
+// heal ends every fault of the candidate.
+func (c *candidate) heal() {
+	c.w.mu.Lock()
+	now, n := c.w.now(), &c.net
+	for _, until := range []*time.Duration{
+		&n.cutRequests, &n.cutReplies, &n.slow, &n.lossy, &n.late, &n.slowWrites, &n.twice, &n.stormy, &n.lying, &n.stalled, &n.lagging,
+		&c.sick, &c.blind, &c.full, &c.holdFull,
+	} {
+		*until = min(*until, now)
+	}
+	c.clock.wallStop = 0
+	c.w.mu.Unlock()
+	c.store.StallWatches(false)
+	c.store.LagWatches(c.lag(2 * hop))
 }
 
 // running returns the sidecar that runs here, or nil.
@@ -64,7 +94,7 @@ func (c *candidate) currentIdentity() string {
 	return c.name
 }
 
-// kill ends the process without a word, and starts its successor after a pause.
+// kill ends the process as SIGKILL does, and starts its successor after a pause.
 func (c *candidate) kill(next succession, pause time.Duration) {
 	if c.peer != nil {
 		c.peer.kill(pause)
@@ -92,7 +122,7 @@ func (c *candidate) terminate(next succession, pause time.Duration) {
 		p.terminate()
 		<-p.over
 		c.w.mu.Lock()
-		ours := !p.dead && c.pod == p.pod && p.pod.process == p // nobody has killed or replaced it meanwhile
+		ours := !p.dead && c.pod == p.pod && p.pod.process == p // it was not killed or replaced meanwhile
 		c.w.mu.Unlock()
 		if ours {
 			c.succeed(p.pod, next, pause)
@@ -100,17 +130,15 @@ func (c *candidate) terminate(next succession, pause time.Duration) {
 	})
 }
 
-// succeed starts what comes after a process of the pod.
+// succeed starts a process after one of the pod has ended.
 func (c *candidate) succeed(old *Pod, next succession, pause time.Duration) {
 	if next == samePod {
 		c.w.after(pause, old.start)
 		return
 	}
 	c.w.mu.Lock()
-	if next == newPod { // its containers are gone, and nobody reads its volume
-		now := c.w.now()
-		old.document.end(now)
-		old.app.die(now)
+	if next == newPod { // its containers and its volume are gone
+		old.end()
 	}
 	c.w.mu.Unlock()
 	fresh := c.newPod(false)
@@ -120,6 +148,16 @@ func (c *candidate) succeed(old *Pod, next succession, pause time.Duration) {
 func (c *candidate) stepDown(cause string) {
 	if p := c.running(); p != nil {
 		c.w.spawn(func() { p.stepDown(cause) })
+	}
+}
+
+// abandon ends the waiting of a handover, as the product does at a second SIGTERM.
+func (c *candidate) abandon() {
+	if p := c.running(); p != nil {
+		c.w.spawn(func() {
+			p.passAs(beforeOrder, "abandon")
+			p.elector.Abandon()
+		})
 	}
 }
 
@@ -136,24 +174,20 @@ func (c *candidate) freezeAtBoundary(d time.Duration) {
 	}
 }
 
-// freezeApp stops the app of the present pod, where there is one to stop.
+// freezeApp freezes the app of the present pod, if there is one.
 func (c *candidate) freezeApp(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	if c.pod == nil || c.slot.work == noWork || c.slot.drain > 0 { // frozen, it would break the operator's promise
+	if c.pod == nil || !c.slot.work.simulated() || c.slot.drain > 0 { // an app that is frozen beyond its drain timeout would break the operator's promise
 		return
 	}
 	a := &c.pod.app
 	a.freeze(c.w.now())
-	c.w.after(d, func() {
-		c.w.mu.Lock()
-		defer c.w.mu.Unlock()
-		a.thaw(c.w.now())
-	})
+	c.w.afterLocked(d, func() { a.thaw(c.w.now()) })
 }
 
-// second freezes the sidecar and starts another on the same directory, which waits for the lock; then the first one is
-// killed, or ends in good order.
+// second freezes the sidecar and starts another on the same directory, which waits for the lock. Then the first one is
+// killed, or gets SIGTERM.
 func (c *candidate) second(d time.Duration) {
 	p := c.running()
 	if p == nil {
@@ -170,7 +204,7 @@ func (c *candidate) second(d time.Duration) {
 	})
 }
 
-// stranger freezes the sidecar and starts another without a signal directory beside it, for as long.
+// stranger freezes the sidecar and runs another without a signal directory beside it.
 func (c *candidate) stranger(d time.Duration) {
 	p := c.running()
 	if p == nil {
@@ -179,19 +213,11 @@ func (c *candidate) stranger(d time.Duration) {
 	p.freeze(d)
 	other := c.newPod(true)
 	c.w.after(d/4, other.start)
-	c.w.after(2*d, func() {
-		c.w.mu.Lock()
-		other.retired = true
-		q := other.process
-		c.w.mu.Unlock()
-		if q != nil && !q.gone() {
-			c.w.spawn(q.terminate)
-		}
-	})
+	c.w.after(2*d, other.retire)
 }
 
-// twins starts a second sidecar with the pod's identity, on a copy of its directory, for as long: as "cp -a", two hosts
-// with one --identity, or a restored node do.
+// twins runs a second sidecar with the pod's identity on a copy of its directory for d, as after "cp -a", with two hosts
+// of one --identity, or on a restored node.
 func (c *candidate) twins(d time.Duration) {
 	p := c.running()
 	if p == nil || p.hold == nil || p.pod.dir == "" || p.identity != p.pod.identity {
@@ -215,15 +241,7 @@ func (c *candidate) twins(d time.Duration) {
 		panic(err)
 	}
 	c.w.launch(other, hold, false)
-	c.w.after(min(d, c.w.plan.End-c.w.now()-time.Millisecond), func() {
-		c.w.mu.Lock()
-		other.retired = true
-		q := other.process
-		c.w.mu.Unlock()
-		if q != nil && !q.gone() {
-			c.w.spawn(q.terminate)
-		}
-	})
+	c.w.after(min(d, c.w.plan.End-c.w.now()-time.Millisecond), other.retire)
 }
 
 func (c *candidate) stepWall(by time.Duration) {
@@ -236,9 +254,5 @@ func (c *candidate) stopWall(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	c.clock.wallStop = c.clock.boot(c.w.now())
-	c.w.after(d, func() {
-		c.w.mu.Lock()
-		defer c.w.mu.Unlock()
-		c.clock.wallStop = 0
-	})
+	c.w.afterLocked(d, func() { c.clock.wallStop = 0 })
 }

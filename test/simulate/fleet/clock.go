@@ -9,14 +9,14 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// machineClock is one candidate's pair of clocks, as functions of true time. Its boot clock runs at a rate of its own;
-// its wall clock follows the boot clock, unless somebody steps or stops it.
+// machineClock is one candidate's boot clock and wall clock, as functions of true time. The boot clock runs at a rate of its own.
+// The wall clock follows it, unless somebody steps or stops it.
 type machineClock struct {
 	skew time.Duration // of the boot clock at true time 0
-	ppm  int64         // how much faster than true time it runs
+	ppm  int64         // how much faster than true time it runs, in parts per million
 
 	wallStep time.Duration
-	wallStop bootclock.Instant // the wall clock shows this boot time for as long as it is not 0
+	wallStop bootclock.Instant // unless 0, the wall clock stands at this boot time
 }
 
 var wallEpoch = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -45,18 +45,18 @@ func (c *machineClock) wall(at time.Duration) time.Time {
 	return wallEpoch.Add(boot.Sub(bootclock.Instant(c.skew)) + c.wallStep)
 }
 
-// Now implements [bootclock.Clock]. It is the elector's.
+// Now implements [bootclock.Clock]. A process is the elector's clock.
 func (p *process) Now() bootclock.Instant {
 	p.pass(beforeClock)
 	p.w.mu.Lock()
 	now := p.boot()
-	p.rules.clockRead = now
+	p.reads(now)
 	p.w.mu.Unlock()
 	p.pass(afterClock)
 	return now
 }
 
-// boot reads the machine's boot clock: an hour ahead for a process that is dead, so that what is left of it runs out. The
+// boot reads the machine's boot clock. For a dead process it is an hour ahead, so that its goroutines end. The
 // caller holds the world's lock.
 func (p *process) boot() bootclock.Instant {
 	now := p.c.clock.boot(p.w.now())
@@ -76,7 +76,7 @@ func (p *process) Wall() time.Time {
 // NewTimer implements [bootclock.Clock].
 func (p *process) NewTimer() bootclock.Timer { return newKernelTimer(p, "elector") }
 
-// sideClock is the same clock as the signals or the stop-waiter read it: the rules look at the elector's readings alone.
+// sideClock is the same clock for the signals and the stop-waiter: the rules look at the elector's readings alone.
 type sideClock struct {
 	*process
 	whose string
@@ -93,8 +93,8 @@ func (c sideClock) Now() bootclock.Instant {
 // NewTimer implements [bootclock.Clock].
 func (c sideClock) NewTimer() bootclock.Timer { return newKernelTimer(c.process, c.whose) }
 
-// kernelTimer is a timer of the machine's boot clock. It runs on while its process is frozen, as the kernel's do, and wakes
-// its owner a moment late: timers of several owners for one instant come one after the other.
+// kernelTimer is a timer of the machine's boot clock. It runs while its process is frozen, as the kernel's do. It fires
+// a moment late, so that timers of several owners for one instant come one after the other.
 type kernelTimer struct {
 	p     *process
 	whose string

@@ -34,7 +34,7 @@ func Draw(seed uint64) Plan {
 	return s
 }
 
-// drawer draws from one generator, in one order.
+// drawer draws a plan from one generator, in a fixed order.
 type drawer struct{ *rand.Rand }
 
 type weighted[T any] struct {
@@ -92,7 +92,7 @@ func (d drawer) slot(s Plan) Slot {
 	return c
 }
 
-// length is how long the faults go on: long where a seed is cheap to run.
+// length draws how long the faults go on: longer where a seed is cheap to run.
 func (d drawer) length(lease time.Duration, n int) time.Duration {
 	switch {
 	case n > 10:
@@ -105,7 +105,7 @@ func (d drawer) length(lease time.Duration, n int) time.Duration {
 	return d.between(120*time.Second, 200*time.Second)
 }
 
-// faults draws what happens, one thing after the other, and now and then a crowd of things at about one time.
+// faults draws what happens: one thing after the other, sometimes several at about one time.
 func (d drawer) faults(s Plan) (fs []Fault) {
 	kinds := kindsFor(s)
 	pause := s.Duration * 6 / 5
@@ -130,7 +130,7 @@ func (d drawer) faults(s Plan) (fs []Fault) {
 	return fs
 }
 
-// chance draws by who asks, for what and when, and not from a stream: goroutines that run at one instant may draw in
+// chance draws depend on who draws, for what and when, and not on a stream: goroutines that run at one instant may draw in
 // any order, and the history stays the same.
 type chance struct{ seed uint64 }
 

@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// boundary is a place at which a process of the world can be stopped: every call that the elector makes outwards.
+// boundary is a place at which a process can be frozen: every call that the elector makes outwards.
 type boundary string
 
 const (
-	beforeClock  boundary = "before the clock is read"
-	afterClock   boundary = "after the clock was read"
-	beforeSend   boundary = "before a request is sent"
-	beforeReply  boundary = "before a reply is taken"
-	beforeEvent  boundary = "before a watch event is taken"
-	beforeWord   boundary = "before a word is published"
-	beforeStop   boundary = "before the workload's stop is reported"
-	beforeEnd    boundary = "before a watch's end is taken"
-	beforeOrder  boundary = "before an order is taken"
-	beforeSignal boundary = "before a signal is taken"
-	beforeLook   boundary = "before a signal or a sight looks at the clock"
-	beforeTold   boundary = "before a signal tells the workload"
+	beforeClock   boundary = "before the clock is read"
+	afterClock    boundary = "after the clock was read"
+	beforeSend    boundary = "before a request is sent"
+	beforeReply   boundary = "before a reply is taken"
+	beforeEvent   boundary = "before a watch event is taken"
+	beforePublish boundary = "before a leadership is published"
+	beforeStop    boundary = "before the workload's stop is reported"
+	beforeEnd     boundary = "before a watch's end is taken"
+	beforeOrder   boundary = "before an order is taken"
+	beforeSignal  boundary = "before a signal is taken"
+	beforeLook    boundary = "before a signal or a sight looks at the clock"
+	beforeApply   boundary = "before a signal is applied"
 )
 
-// boundaries are those at which a fault may stop a process.
-var boundaries = []boundary{beforeClock, afterClock, beforeSend, beforeReply, beforeEvent, beforeWord, beforeTold, beforeStop}
+// boundaries are those at which a fault may freeze a process.
+var boundaries = []boundary{beforeClock, afterClock, beforeSend, beforeReply, beforeEvent, beforePublish, beforeApply, beforeStop}
 
-// gate stops a process at its boundaries, as SIGSTOP and the freezer do: nothing of it goes on until the thaw, while
+// gate freezes a process at its boundaries, as SIGSTOP and the cgroup freezer do: nothing of it continues until the thaw, but
 // its requests under way, its app and its deadlines do. Guarded by the world's lock.
 type gate struct {
 	thawed  chan struct{} // nil while the process runs
@@ -36,10 +36,10 @@ type gate struct {
 	last    time.Duration // when it last thawed
 	trap    boundary      // freeze when this is reached,
 	trapFor time.Duration // for that long,
-	trapped func()        // and have this done meanwhile; nil: nothing
+	trapped func()        // and call this half-way, unless nil
 }
 
-// freeze stops the process for d, or longer where it is stopped already.
+// freeze freezes the process for d, or longer if it is frozen already.
 func (p *process) freeze(d time.Duration) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -59,7 +59,7 @@ func (p *process) freezeLocked(d time.Duration) {
 	p.w.after(d, p.thaw)
 }
 
-// thaw lets the process go on, once no freeze lasts any longer.
+// thaw lets the process continue once no freeze lasts any longer.
 func (p *process) thaw() {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -77,14 +77,14 @@ func (p *process) openLocked() {
 	p.gate.thawed, p.gate.last = nil, p.w.now()
 }
 
-// trapAt freezes the process for d when it next comes to b, and has do done half-way through; do may be nil.
+// trapAt freezes the process for d when it next reaches b, and calls do half-way through, unless do is nil.
 func (p *process) trapAt(b boundary, d time.Duration, do func()) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.gate.trap, p.gate.trapFor, p.gate.trapped = b, d, do
 }
 
-// pass returns once the process may go on over b. Of those that wait for a thaw the loop itself goes first and the
+// pass returns once the process may continue over b. Of its goroutines that wait for a thaw, the elector's loop goes first and the
 // others follow one by one, so that the order is the same in every run.
 func (p *process) pass(b boundary) { p.passAs(b, "") }
 
@@ -94,7 +94,7 @@ func (p *process) passAs(b boundary, who string) {
 		p.w.mu.Lock()
 		if p.gate.trap == b && !p.dead && !still {
 			p.w.mu.Unlock()
-			time.Sleep(time.Nanosecond) // what runs at this instant comes to rest first, or it would race with the freeze
+			time.Sleep(time.Nanosecond) // whatever else runs at this instant comes first, or it would race with the freeze
 			continue
 		}
 		if p.gate.trap == b && !p.dead {
@@ -112,23 +112,23 @@ func (p *process) passAs(b boundary, who string) {
 			return
 		}
 		<-thawed
-		if b != beforeClock && b != afterClock && b != beforeWord {
+		if b != beforeClock && b != afterClock && b != beforePublish {
 			p.rest("thaw "+string(b)+who, 50*time.Microsecond)
 		}
 	}
 }
 
-// frozenSince reports whether the process was stopped at any time since at. The caller holds the world's lock.
+// frozenSince reports whether the process was frozen at any time since at. The caller holds the world's lock.
 func (p *process) frozenSince(at time.Duration) bool {
 	return p.gate.thawed != nil || p.gate.last > 0 && p.gate.last >= at
 }
 
-// rest lets up to most of true time pass, as a scheduler does.
+// rest lets up to most of true time pass, as scheduling does.
 func (p *process) rest(what string, most time.Duration) {
 	time.Sleep(p.w.chance.span(p.number, what, p.w.now(), most))
 }
 
-// restUnless is rest, but for the end of ctx: then it reports false, at once.
+// restUnless is rest, but returns false at once when ctx ends.
 func (p *process) restUnless(ctx context.Context, what string, most time.Duration) bool {
 	t := time.NewTimer(p.w.chance.span(p.number, what, p.w.now(), most))
 	defer t.Stop()

@@ -13,7 +13,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
-// holdPath is where the pod's hold lies.
+// holdPath returns the path of the pod's hold.
 func (p *Pod) holdPath() string { return filepath.Join(p.dir, "."+leaseName+".hold") }
 
 // holdFile is a process's hold on the pod's volume: the real file, which may be full.
@@ -47,11 +47,11 @@ func (h holdFile) Save(key elector.HoldKey, s elector.HoldState) error {
 	return err
 }
 
-// spoiling is what becomes of a hold while no process has it open.
+// spoiling is what happens to a hold while no process has it open.
 type spoiling string
 
 const (
-	torn      spoiling = "torn"                       // the first part of it alone was written
+	torn      spoiling = "torn"                       // only the first part of it was written
 	copied    spoiling = "copied"                     // the directory was copied, and the copy is used: other inodes
 	elsewhere spoiling = "of another namespace"       // the sidecar ran in it with another namespace
 	otherName spoiling = "of another identity"        // or as another pod
@@ -61,7 +61,7 @@ const (
 
 var spoilings = []spoiling{torn, copied, elsewhere, otherName, otherDisk, emptied}
 
-// spoilHold kills the sidecar, spoils the hold that it leaves, and starts its successor.
+// spoilHold kills the sidecar, spoils its hold, and starts its successor.
 func (c *candidate) spoilHold(d time.Duration) {
 	p := c.running()
 	if p == nil || p.hold == nil || p.pod.dir == "" {
@@ -111,11 +111,10 @@ func (p *Pod) spoil(how spoiling, part float64, last *process) error {
 	return p.rewrite(key, b)
 }
 
-// rewrite has the hold say the same under another key.
+// rewrite writes the same hold with another key.
 func (p *Pod) rewrite(key elector.HoldKey, b []byte) error {
-	_, doc, _ := bytes.Cut(b, []byte(" "))
-	var h elector.HoldState
-	if json.Unmarshal(doc, &h) != nil {
+	h, ok := parseHold(b)
+	if !ok {
 		return nil // void as it is
 	}
 	hold, err := elector.OpenHold(p.dir, leaseName)
@@ -125,7 +124,13 @@ func (p *Pod) rewrite(key elector.HoldKey, b []byte) error {
 	return errors.Join(hold.Save(key, h), hold.Close())
 }
 
-// judgeHoldOnDisk asks that no release is sent while the hold, as it lies on the disk, could make a restarted process
+// parseHold returns what a hold file says.
+func parseHold(b []byte) (h elector.HoldState, ok bool) {
+	_, doc, _ := bytes.Cut(b, []byte(" "))
+	return h, json.Unmarshal(doc, &h) == nil
+}
+
+// judgeHoldOnDisk reports a release while the hold on disk could make a restarted process
 // lead (I15). The caller holds the world's lock.
 func (p *process) judgeHoldOnDisk() {
 	if p.hold == nil {
@@ -135,10 +140,6 @@ func (p *process) judgeHoldOnDisk() {
 	if err != nil {
 		return
 	}
-	_, doc, _ := bytes.Cut(b, []byte(" "))
-	var h elector.HoldState
-	if json.Unmarshal(doc, &h) != nil {
-		return // torn: void
-	}
-	p.w.must(!h.Leading || !p.boot().Before(h.ValidUntil), "I15", "%s releases while its hold says that it leads until %s", p.name, h.ValidUntil)
+	h, ok := parseHold(b) // a torn one is void
+	p.w.must(!ok || !h.Leading || !p.boot().Before(h.ValidUntil), "I15", "%s releases while its hold says that it leads until %s", p.name, h.ValidUntil)
 }

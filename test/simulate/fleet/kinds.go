@@ -17,14 +17,16 @@ type kind struct {
 	name   string
 	weight int
 	once   bool // in a world
-	// alone says why the fault is left out of worlds in which client-go's elector campaigns too; "": it is not.
+	// alone says why the fault is left out of worlds with client-go's elector; "": it is not.
 	alone string
-	// ours says why the fault spares client-go's candidates; "": it does not.
+	// ours says why client-go's candidates do not get the fault; "": they do.
 	ours string
 	do   func(c *candidate, d time.Duration)
 }
 
 const (
+	storeRestored = "store restored"
+
 	takesAtOnce = "a known limit: client-go takes an absent, empty or shortened Lease at once, and one that shows itself as the holder"
 	hourLong    = "client-go's own record shows no other duration: everybody would wait that hour"
 	noDeadline  = "client-go judges its deadline when it wakes: a frozen one leads for as long as nobody looks, whatever others wait"
@@ -128,6 +130,11 @@ var kinds = []kind{
 		c.stepDown("to be frozen")
 		c.w.after(d/100, func() { c.freeze(d) })
 	}},
+	{name: "handover abandoned", weight: 4, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.stepDown("to be abandoned")
+		c.hang(4 * d)
+		c.w.after(d/100, c.abandon)
+	}},
 	{name: "unhealthy for a while", weight: 6, ours: noSidecar, do: (*candidate).sicken},
 	{name: "unhealthy while cut off", weight: 4, ours: noSidecar, do: (*candidate).sickWhileCut},
 	{name: "an order at a boundary", weight: 10, ours: noSidecar, do: (*candidate).orderAtBoundary},
@@ -182,11 +189,11 @@ var kinds = []kind{
 			o.Spec.Strategy = new(coordinationv1.OldestEmulationVersion)
 		})
 	}},
-	{name: "store restored", weight: 1, once: true, alone: "client-go knows no numbering: it takes the old record up where it stood", do: func(c *candidate, d time.Duration) { c.w.restore(d) }},
+	{name: storeRestored, weight: 1, once: true, alone: "client-go knows no numbering: it takes the old record up where it stood", do: func(c *candidate, d time.Duration) { c.w.restore(d) }},
 }
 
-// lengthen sets an hour, where the mark still tells the true duration: without one everybody waits that hour, as the
-// record says, and the world would only grow longer.
+// lengthen sets an hour if the mark still shows the true duration. Without the mark everybody would wait that hour, as the
+// record says, and the world would only take longer.
 func lengthen(o *coordinationv1.Lease) {
 	r, err := lease.FromObject(o)
 	if _, held := lease.ParseMark(o.Annotations[naming.AnnotationFencedBy]); held && err == nil && !r.Foreign() {
@@ -194,7 +201,7 @@ func lengthen(o *coordinationv1.Lease) {
 	}
 }
 
-// unlessLengthened edits but for a record of an hour (see lengthen).
+// unlessLengthened edits unless the record shows an hour (see lengthen).
 func unlessLengthened(edit func(*coordinationv1.Lease)) func(*coordinationv1.Lease) {
 	return func(o *coordinationv1.Lease) {
 		if d := o.Spec.LeaseDurationSeconds; d == nil || *d < 3600 {
@@ -207,7 +214,7 @@ func dropMark(o *coordinationv1.Lease) { delete(o.Annotations, naming.Annotation
 
 func byHand(o *coordinationv1.Lease) { o.Spec.HolderIdentity = new("somebody") }
 
-// kindsFor returns what can go wrong in such a world.
+// kindsFor returns the faults that a plan may have.
 func kindsFor(s Plan) (of []weighted[kind]) {
 	for _, k := range kinds {
 		if k.alone == "" || !s.mixed() {

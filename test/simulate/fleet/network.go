@@ -16,22 +16,22 @@ var (
 	errStorm   = errors.New("429 Too Many Requests, 503 Service Unavailable")
 )
 
-// network is what stands between one candidate and the store: each field is the true time until which that trouble
+// network is between one candidate and the store. Most fields are the true time until which that fault
 // lasts. Guarded by the world's lock.
 type network struct {
 	cutRequests, cutReplies  time.Duration
 	slow, lossy, late, twice time.Duration
 	stormy, lying            time.Duration // refused; refused and applied all the same
 	slowBy                   time.Duration
-	slowWrites               time.Duration // writes alone, as behind a webhook that is out or a slow disk,
-	slowWritesBy             time.Duration // each by so long, to half a second
+	slowWrites               time.Duration // writes alone, as with an admission webhook that is down or a slow disk
+	slowWritesBy             time.Duration // how slow each write is, plus up to half a second
 	stalled, lagging         time.Duration // the watch
-	watchTrouble             time.Duration // when the watch was last in any trouble but half open
+	watchTrouble             time.Duration // when the watch last had any fault except half open
 }
 
 const hop = 4 * time.Millisecond // one way through a healthy network takes up to this
 
-// fate decides what becomes of a request of this candidate.
+// fate decides what happens to a request of this candidate.
 func (c *candidate) fate(q memory.Request) memory.Fate {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
@@ -66,87 +66,50 @@ func (c *candidate) fate(q memory.Request) memory.Fate {
 	return f
 }
 
-// lag is how long a change takes to this candidate's watch.
+// lag returns how long a change takes to this candidate's watch.
 func (c *candidate) lag(most time.Duration) time.Duration {
 	return c.w.chance.span(c.number, "lag", c.w.now(), most)
 }
 
 // stall holds the watch's events back for d.
 func (c *candidate) stall(d time.Duration) {
-	c.w.mu.Lock()
-	c.net.stalled = max(c.net.stalled, c.w.now()+d)
-	c.net.watchTrouble = max(c.net.watchTrouble, c.net.stalled)
-	c.w.mu.Unlock()
+	c.trouble(&c.net.watchTrouble, d)
 	c.store.StallWatches(true)
-	c.w.after(d, func() {
-		c.w.mu.Lock()
-		over := c.w.now() >= c.net.stalled
-		c.w.mu.Unlock()
-		if over {
-			c.store.StallWatches(false)
-		}
-	})
+	c.troubleThen(&c.net.stalled, d, func() { c.store.StallWatches(false) })
 }
 
 // lagBehind makes the watch's events come up to most late for d.
 func (c *candidate) lagBehind(most, d time.Duration) {
-	c.w.mu.Lock()
-	c.net.lagging = max(c.net.lagging, c.w.now()+d)
-	c.net.watchTrouble = max(c.net.watchTrouble, c.net.lagging+most)
-	c.w.mu.Unlock()
+	c.trouble(&c.net.watchTrouble, d+most)
 	c.store.LagWatches(c.lag(most))
-	c.w.after(d, func() {
-		c.w.mu.Lock()
-		over := c.w.now() >= c.net.lagging
-		c.w.mu.Unlock()
-		if over {
-			c.store.LagWatches(c.lag(2 * hop))
-		}
-	})
+	c.troubleThen(&c.net.lagging, d, func() { c.store.LagWatches(c.lag(2 * hop)) })
 }
 
 // breakWatch ends the open watches with err.
 func (c *candidate) breakWatch(err error) {
-	c.w.mu.Lock()
-	c.net.watchTrouble = max(c.net.watchTrouble, c.w.now())
-	c.w.mu.Unlock()
+	c.trouble(&c.net.watchTrouble, 0)
 	c.store.BreakWatches(err)
 }
 
-// healAll ends every trouble of the network.
-func (c *candidate) healAll() {
-	c.w.mu.Lock()
-	now := c.w.now()
-	n := &c.net
-	for _, t := range []*time.Duration{
-		&n.cutRequests, &n.cutReplies, &n.slow, &n.lossy, &n.late, &n.slowWrites, &n.twice, &n.stormy, &n.lying, &n.stalled, &n.lagging,
-	} {
-		*t = min(*t, now)
-	}
-	c.w.mu.Unlock()
-	c.store.StallWatches(false)
-	c.store.LagWatches(c.lag(2 * hop))
-}
-
-// A process is its elector's store: it carries each call over the process's boundaries to the candidate's network, and
+// A process is its elector's store: it takes each call over the process's boundaries to the candidate's network, and
 // shows the rules what passes.
 var _ lease.Store = (*process)(nil)
 
 // Get implements [lease.Store].
 func (p *process) Get(ctx context.Context) (lease.Reply, error) {
-	return p.exchange(ctx, asking{verb: get}, p.c.store.Get)
+	return p.exchange(ctx, attempt{verb: get}, p.c.store.Get)
 }
 
 // Create implements [lease.Store].
 func (p *process) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return p.exchange(ctx, asking{verb: create, record: r}, func(ctx context.Context) (lease.Reply, error) {
+	return p.exchange(ctx, attempt{verb: create, record: r}, func(ctx context.Context) (lease.Reply, error) {
 		return p.c.store.Create(ctx, r)
 	})
 }
 
 // Update implements [lease.Store].
 func (p *process) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return p.exchange(ctx, asking{verb: verbOf(r), record: r}, func(ctx context.Context) (lease.Reply, error) {
+	return p.exchange(ctx, attempt{verb: verbOf(r), record: r}, func(ctx context.Context) (lease.Reply, error) {
 		return p.c.store.Update(ctx, r)
 	})
 }
@@ -162,10 +125,10 @@ func (p *process) Watch(ctx context.Context, from lease.Version, connected func(
 		p.pass(beforeEvent)
 		connected()
 	}, func(e lease.Event) {
-		p.rest("event", 50*time.Microsecond) // two of one instant come one after the other, or a freeze between them is a race
+		p.rest("event", 50*time.Microsecond) // two of one instant come one after the other, or a freeze between them would be a race
 		p.pass(beforeEvent)
 		if ctx.Err() != nil {
-			return // the elector may take it or leave it, and would toss a coin
+			return // the elector may take it or not, by chance
 		}
 		p.sees(e.Record)
 		deliver(e)
@@ -175,17 +138,16 @@ func (p *process) Watch(ctx context.Context, from lease.Version, connected func(
 	return err
 }
 
-// exchange is one request, as the process lives it. It is judged as of now, when the elector decided on it; it leaves
-// a moment later, and much later where the process stands still in between; and its end, too, takes a moment to get
-// through, so that it never falls on the very instant of a timer.
-func (p *process) exchange(ctx context.Context, a asking, call func(context.Context) (lease.Reply, error)) (lease.Reply, error) {
+// exchange performs one request. It is judged now, when the elector decided on it. It leaves a moment later, or much later if the
+// process is frozen in between. Its end takes a moment, too, so that it never falls on the instant of a timer.
+func (p *process) exchange(ctx context.Context, a attempt, call func(context.Context) (lease.Reply, error)) (lease.Reply, error) {
 	p.asks(&a)
 	p.rest("send", 200*time.Microsecond)
 	p.pass(beforeSend)
 	if p.gone() {
 		return lease.Reply{}, errKilled
 	}
-	if ctx.Err() != nil { // it stood still, and its bytes may leave before it finds that the time is over
+	if ctx.Err() != nil { // it was frozen, and its bytes may leave before it finds that the time is over
 		if p.w.chance.fraction(p.number, "leaves late", p.w.now()) < 0.5 {
 			late, cancel := context.WithTimeout(context.Background(), time.Microsecond)
 			defer cancel()

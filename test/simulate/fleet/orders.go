@@ -2,13 +2,10 @@
 
 package fleet
 
-import (
-	"time"
-)
+import "time"
 
-// What people, probes and the workload itself ask of a sidecar, at every phase of its life.
-
-// order is one of them, carried out at once: at whichever boundary the process stands.
+// order is something that people, probes or the workload ask of a sidecar. It is carried out at once, at whichever boundary the process
+// stands.
 type order string
 
 const (
@@ -21,12 +18,12 @@ const (
 
 var orders = []order{orderStepDown, orderStepDown, orderTerminate, orderSick, orderCrash, orderKill}
 
-// drawOrder draws one.
+// drawOrder draws an order.
 func (c *candidate) drawOrder() order {
 	return orders[int(c.w.chance.fraction(c.number, "order", c.w.now())*float64(len(orders)))]
 }
 
-// give carries an order out, d being how long it lasts or what follows takes.
+// give carries out an order. d is how long it lasts, or how long it takes until the next process starts.
 func (c *candidate) give(o order, d time.Duration) {
 	p := c.running()
 	if p == nil {
@@ -47,7 +44,7 @@ func (c *candidate) give(o order, d time.Duration) {
 	}
 }
 
-// orderAtBoundary has an order come in while the process stands at a boundary.
+// orderAtBoundary gives an order while the process is frozen at a boundary.
 func (c *candidate) orderAtBoundary(d time.Duration) {
 	p := c.running()
 	if p == nil {
@@ -58,8 +55,7 @@ func (c *candidate) orderAtBoundary(d time.Duration) {
 	p.trapAt(boundaries[at], c.w.chance.span(c.number, "stands", c.w.now(), 40*time.Millisecond), func() { c.give(o, d) })
 }
 
-// orderInResume kills the sidecar, and gives its successor an order before it has taken its first breath, or its first
-// reply.
+// orderInResume kills the sidecar, and gives its successor an order about when that starts or gets its first reply.
 func (c *candidate) orderInResume(d time.Duration) {
 	p := c.running()
 	if p == nil {
@@ -77,24 +73,24 @@ func (c *candidate) sicken(d time.Duration) {
 	c.w.mu.Lock()
 	c.sick = max(c.sick, c.w.now()+d)
 	c.w.mu.Unlock()
-	c.judgeHealth()
-	c.w.after(d, c.judgeHealth)
+	c.checkHealth()
+	c.w.after(d, c.checkHealth)
 }
 
-// judgeHealth has the running process's health check look.
-func (c *candidate) judgeHealth() {
+// checkHealth runs the health check of the running process.
+func (c *candidate) checkHealth() {
 	p := c.running()
 	if p == nil {
 		return
 	}
 	c.w.spawn(func() {
 		p.passAs(beforeOrder, "health")
-		c.tellHealth(p)
+		c.reportHealth(p)
 	})
 }
 
-// tellHealth tells a process how the workload is.
-func (c *candidate) tellHealth(p *process) {
+// reportHealth reports the workload's health to a process.
+func (c *candidate) reportHealth(p *process) {
 	c.w.mu.Lock()
 	sick := c.w.now() < c.sick
 	c.w.say(p.name, "life", "health: sick %v", sick)
@@ -124,17 +120,15 @@ func (c *candidate) crash() {
 }
 
 // crashes reports whether a sidecar sees such a workload end.
-func (k workload) crashes() bool { return k != noWork && k != unseenWork }
+func (k workload) crashes() bool { return k.simulated() && k != unseenWork }
 
-// hang makes the workload deaf to its signals for d.
+// hang makes the workload ignore its signals for d.
 func (c *candidate) hang(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	if p := c.pod; p != nil && p.c.slot.drain == 0 && p.app.kind != unseenWork {
 		p.app.hangs = max(p.app.hangs, c.w.now()+d)
-		c.w.after(d, func() {
-			c.w.mu.Lock()
-			defer c.w.mu.Unlock()
+		c.w.afterLocked(d, func() {
 			if now := c.w.now(); now >= p.app.hangs {
 				p.app.unhang(now)
 			}
@@ -142,22 +136,11 @@ func (c *candidate) hang(d time.Duration) {
 	}
 }
 
-// sickWhileCut cuts the replies of a leader, makes its workload unhealthy, and heals the line just after its term is over:
-// a renewal that was answered late proves a term that nobody may begin again.
+// sickWhileCut cuts the replies of a leader, makes its workload unhealthy, and heals the network just after its term is over:
+// a renewal that is answered late proves a term that must not begin again.
 func (c *candidate) sickWhileCut(time.Duration) {
 	cut := c.w.cfg.RenewDeadline + c.w.chance.span(c.number, "cut", c.w.now(), c.w.cfg.RenewDeadline)
 	c.trouble(&c.net.cutReplies, cut)
 	c.stall(cut)
 	c.w.after(cut/2, func() { c.sicken(cut) })
-}
-
-// mendWork ends what is wrong beside the network.
-func (c *candidate) mendWork() {
-	c.w.mu.Lock()
-	now := c.w.now()
-	for _, t := range []*time.Duration{&c.sick, &c.blind, &c.full, &c.holdFull} {
-		*t = min(*t, now)
-	}
-	c.clock.wallStop = 0
-	c.w.mu.Unlock()
 }

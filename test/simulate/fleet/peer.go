@@ -18,7 +18,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// peer is a candidate that runs client-go's own elector, one process after the other: one that has lost leadership
+// peer is a candidate that runs client-go's own elector, one process after the other: a process that has lost leadership
 // exits, as programs do, and is started again.
 type peer struct {
 	w       *world
@@ -37,7 +37,7 @@ type peerProcess struct {
 	pause    time.Duration // before the next one starts
 
 	dead, stopped bool
-	spans         []span // in which it was told to lead
+	spans         []span // in which it led
 }
 
 func (p *peer) start() {
@@ -69,8 +69,8 @@ func (p *peerProcess) run(ctx context.Context, release bool) {
 		},
 		LeaseDuration: t.lease, RenewDeadline: t.renew, RetryPeriod: t.retry, ReleaseOnCancel: release,
 		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(context.Context) { p.tell(true) },
-			OnStoppedLeading: func() { p.tell(false) },
+			OnStartedLeading: func(context.Context) { p.leading(true) },
+			OnStoppedLeading: func() { p.leading(false) },
 		},
 	})
 	if err != nil {
@@ -79,15 +79,15 @@ func (p *peerProcess) run(ctx context.Context, release bool) {
 	elector.Run(ctx)
 }
 
-// tell is the program being told to lead, or to stop. It stops once, and for good.
-func (p *peerProcess) tell(leads bool) {
+// leading is called when the program begins to lead, and when it stops, which it does once.
+func (p *peerProcess) leading(leads bool) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if p.stopped {
 		return
 	}
 	now := p.w.now()
-	p.w.say(p.name, "word", "client-go says: leads %v", leads)
+	p.w.say(p.name, "state", "client-go leads: %v", leads)
 	if leads {
 		p.spans = append(p.spans, span{from: now, to: forever, who: p.name, theirs: true})
 		p.w.tally.peerTerms++
@@ -103,13 +103,13 @@ func (p *peerProcess) end(now time.Duration) {
 	}
 }
 
-// leads reports whether the present process was told to lead. The caller holds the world's lock.
+// leads reports whether the present process leads. The caller holds the world's lock.
 func (p *peer) leads() bool {
 	r := p.process
 	return r != nil && len(r.spans) > 0 && r.spans[len(r.spans)-1].to == forever
 }
 
-// kill ends the program without a word: what it told itself ends with it.
+// kill ends the program as SIGKILL does.
 func (p *peer) kill(pause time.Duration) {
 	p.w.mu.Lock()
 	r := p.process
@@ -124,7 +124,7 @@ func (p *peer) kill(pause time.Duration) {
 	r.cancel()
 }
 
-// terminate has the program end in good order.
+// terminate sends the program SIGTERM.
 func (p *peer) terminate(pause time.Duration) {
 	p.w.mu.Lock()
 	r := p.process
@@ -151,8 +151,8 @@ func (p *peer) close() {
 	}
 }
 
-// peerClient is client-go's way to the store: the same network and the same faults as ours, and the timeout that
-// NewFromKubeconfig gives to an elector's client, half its renew deadline. What it does not override is never called.
+// peerClient is client-go's client of the store: the same network and the same faults as ours, and the timeout that
+// NewFromKubeconfig gives to an elector's client, half its renew deadline. The methods that it does not override are never called.
 type peerClient struct {
 	typed.LeaseInterface
 	process *peerProcess
@@ -171,7 +171,7 @@ func (c peerClient) Get(ctx context.Context, _ string, _ metav1.GetOptions) (*co
 // Create implements [typed.LeaseInterface].
 func (c peerClient) Create(ctx context.Context, o *coordinationv1.Lease, _ metav1.CreateOptions) (*coordinationv1.Lease, error) {
 	o = o.DeepCopy()
-	o.ResourceVersion = "1" // a record has one; the store gives its own
+	o.ResourceVersion = "1" // a record needs one; the store sets its own
 	r, err := lease.FromObject(o)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 type Pod struct {
 	w        *world
 	c        *candidate
+	number   int // in its world, from 1
 	name     string
 	identity string
 	dir      string   // "": no signal directory
@@ -27,20 +28,24 @@ type Pod struct {
 	retired  bool     // nothing starts here any more
 	process  *process // the last one that was started
 	app      app
+	worker   Worker // in place of the app, or nil
+	dismiss  func() // ends it
+	gone     bool
 
-	answer   reader                // who asks the sidecar
-	document reader                // who reads the file
-	word     leadership.Leadership // the last that was published,
-	speaker  *process              // by whom
-	past     map[string]bool       // tokens whose term is over
-	highest  bootclock.Instant     // the latest validUntil ever published
-	sends    map[int64]sending     // by renew time in microseconds, which no two writes share
-	acquired time.Time             // of the last take that was sent
-	heir     time.Time             // the acquire time of the term that the hold on disk lets a process resume; zero: none
-	dropped  map[time.Time]bool    // terms, by acquire time, that ended or began to drain, and whose hold says so
+	answer    reader                // who asks the sidecar
+	document  reader                // who reads the file,
+	file      leadership.Leadership // which says this
+	published leadership.Leadership // the last,
+	publisher *process              // and by whom
+	past      map[string]bool       // tokens whose term is over
+	highest   bootclock.Instant     // the latest validUntil ever published
+	sends     map[int64]sending     // by renew time in microseconds, which no two writes share
+	acquired  time.Time             // acquire time of the last take that was sent
+	heir      time.Time             // the acquire time of the term that the hold on disk lets a process resume; zero: none
+	dropped   map[time.Time]bool    // terms, by acquire time, that ended or began to drain, as their hold says
 }
 
-// reader is one way of being told: what it reads at present, and when it was told to lead.
+// reader is somebody who asks or reads whether the pod leads: what it finds at present, and when it found that the pod leads.
 type reader struct {
 	leads bool
 	token string
@@ -48,8 +53,8 @@ type reader struct {
 	spans []span
 }
 
-// hear takes a word. It ends what was told before, unless it renews it.
-func (r *reader) hear(now time.Duration, who string, leads bool, token string, until time.Duration) {
+// read takes a new value. It ends the span of the value before, unless it renews it.
+func (r *reader) read(now time.Duration, who string, leads bool, token string, until time.Duration) {
 	renewed := leads && r.leads && r.token == token && now < r.until
 	if r.leads && !renewed {
 		r.end(now)
@@ -60,7 +65,7 @@ func (r *reader) hear(now time.Duration, who string, leads bool, token string, u
 	}
 }
 
-// end closes the span in which this reader is told to lead, at the latest when its word ran out.
+// end closes the span in which this reader finds that the pod leads, at the latest at its validUntil.
 func (r *reader) end(now time.Duration) {
 	if n := len(r.spans); n > 0 && r.spans[n-1].to == forever {
 		r.spans[n-1].to = min(now, r.until)
@@ -78,7 +83,7 @@ func (c *candidate) newPod(stranger bool) *Pod {
 func (c *candidate) newPodLocked(stranger bool) *Pod {
 	c.w.podCount++
 	p := &Pod{
-		w: c.w, c: c, name: fmt.Sprintf("%s.%d", c.name, c.w.podCount), identity: identityOf(c.name, 1_000_000+c.w.podCount),
+		w: c.w, c: c, number: c.w.podCount, name: fmt.Sprintf("%s.%d", c.name, c.w.podCount), identity: identityOf(c.name, 1_000_000+c.w.podCount),
 		past: map[string]bool{}, sends: map[int64]sending{}, dropped: map[time.Time]bool{},
 	}
 	p.app = app{
@@ -92,12 +97,36 @@ func (c *candidate) newPodLocked(stranger bool) *Pod {
 		c.pod = p
 	}
 	c.w.pods = append(c.w.pods, p)
+	p.hire()
 	return p
 }
 
-// start runs a sidecar in the pod, as soon as the lock is free. Nothing starts while a restored store counts versions
-// that the fleet has seen before: a process that begins then knows of no alarm, and the fix in the documentation (all
-// replicas are restarted once none works) keeps that from happening.
+// retire ends the pod's sidecar by SIGTERM, and starts none any more.
+func (p *Pod) retire() {
+	p.w.mu.Lock()
+	p.retired = true
+	q := p.process
+	p.w.mu.Unlock()
+	if q != nil && !q.gone() {
+		p.w.spawn(q.terminate)
+	}
+}
+
+// end ends all of the pod. The caller holds the world's lock.
+func (p *Pod) end() {
+	now := p.w.now()
+	p.answer.end(now)
+	p.document.end(now)
+	p.app.die(now)
+	p.gone = true
+	if p.dismiss != nil {
+		p.dismiss()
+	}
+}
+
+// start runs a sidecar in the pod as soon as the lock is free. Nothing starts while a restored store gives out versions
+// that the fleet has seen before: a process that begins then cannot raise the alarm, and the documented fix (restart all
+// replicas once none works) keeps that from happening.
 func (p *Pod) start() { p.tryStart(false) }
 
 func (p *Pod) tryStart(late bool) {
@@ -123,25 +152,25 @@ func (p *Pod) tryStart(late bool) {
 	p.w.launch(p, hold, late)
 }
 
-// publish takes a word of the elector's: whoever asks the sidecar is told at once, and the signals are on their way.
+// publish takes what the elector publishes. Whoever asks the sidecar gets it at once, and the fan-out takes it to the signals.
 func (p *process) publish(l leadership.Leadership) {
-	p.pass(beforeWord)
+	p.pass(beforePublish)
 	p.w.mu.Lock()
 	if p.dead {
 		p.w.mu.Unlock()
 		return
 	}
-	p.w.say(p.name, "word", "%s", describe(l))
+	p.w.say(p.name, "state", "%s", describe(l))
 	p.judge(l)
-	p.pod.word, p.pod.speaker = l, p
-	p.pod.answer.hear(p.w.now(), p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
+	p.pod.published, p.pod.publisher = l, p
+	p.pod.answer.read(p.w.now(), p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
 	p.w.mu.Unlock()
-	p.waiter.Heard(l)
+	p.waiter.Observe(l)
 	p.fanOut.Publish(l)
-	time.Sleep(time.Nanosecond) // the lanes take it before another level of this instant can replace it, or a coin would decide
+	time.Sleep(time.Nanosecond) // the fan-out takes it before another publication of this instant can replace it, or chance would decide
 }
 
-// trueEnd returns the true time of a level's validUntil, 0 where it has none.
+// trueEnd returns the true time of validUntil, 0 where there is none.
 func (p *process) trueEnd(l leadership.Leadership) time.Duration {
 	if l.ValidUntil.IsZero() {
 		return 0
@@ -149,8 +178,8 @@ func (p *process) trueEnd(l leadership.Leadership) time.Duration {
 	return p.c.clock.trueTime(l.ValidUntil)
 }
 
-// tells reports whether somebody who asks or reads is told, now, to lead.
-func (p *Pod) tells() bool {
+// leads reports whether anybody who asks the pod, or reads its document, finds now that it leads.
+func (p *Pod) leads() bool {
 	now := p.w.now()
 	return p.answer.leads && now < p.answer.until || p.document.leads && now < p.document.until
 }
@@ -171,8 +200,7 @@ type sending struct {
 	at     bootclock.Instant
 }
 
-// supported reports whether a write of this pod, by whichever of its processes, that the store took carries validity to
-// until (I2).
+// supported reports whether the store has applied a write of any process of this pod that carries validity to until (I2).
 func (p *Pod) supported(until bootclock.Instant) bool {
 	for micro, s := range p.sends {
 		if !s.at.Add(p.w.cfg.RenewDeadline).Before(until) && p.w.applied[stamp{s.holder, micro}] {

@@ -20,12 +20,12 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
-// errKilled is what the elector of a killed process gets for an answer: nobody hears what it makes of it.
+// errKilled is the answer to every request of a killed process.
 var errKilled = errors.New("this process was killed")
 
 // process is one run of the sidecar: the real elector on a store, a clock, a volume and a hold that the world can take
-// away. A killed one is cut off from all of them at that instant, its lock freed and its clock sent an hour ahead, and
-// what is left of it runs out by itself; what it had sent lives on.
+// away. A killed process loses all of them at that instant, and its clock jumps an hour ahead, so that its goroutines
+// end by themselves. Requests that it had sent stay under way.
 type process struct {
 	w        *world
 	c        *candidate
@@ -34,7 +34,7 @@ type process struct {
 	number   int // of all processes of the world
 	identity string
 	began    time.Duration
-	heirTo   time.Time // the term, by acquire time, that the hold let it resume when it began
+	heirTo   time.Time // acquire time of the term that the hold let it resume when it began
 
 	cfg     elector.Config
 	elector *elector.Elector
@@ -50,12 +50,12 @@ type process struct {
 	leaving     bool // a SIGTERM is on its way, and its successor arranged
 	gate        gate
 	rules       rules
-	ledUntil    bootclock.Instant // of the last level by which the workload was told to lead
+	ledUntil    bootclock.Instant // validUntil of the last leadership applied to the workload
 	stop        killtime.Stop     // of that term's workload
 }
 
-// launch starts a process in a pod. With a hold it may resume the pod's last term; lateLock says that it had to wait
-// for the lock, which calls for a new identity.
+// launch starts a process in a pod. With a hold it may resume the pod's last term. lateLock says that it had to wait
+// for the lock, so it needs a new identity.
 func (w *world) launch(p *Pod, hold *elector.Hold, lateLock bool) {
 	w.mu.Lock()
 	if w.closing {
@@ -96,18 +96,18 @@ func (w *world) launch(p *Pod, hold *elector.Hold, lateLock bool) {
 	if r.elector, err = elector.New(cfg, deps); err != nil {
 		panic(err)
 	}
-	r.c.tellHealth(r)
+	r.c.reportHealth(r)
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(context.Background())
-	telling, silence := context.WithCancel(context.Background())
+	signalling, silence := context.WithCancel(context.Background())
 	r.silence = silence
-	w.running.Go(func() { r.run(ctx, telling) })
+	w.running.Go(func() { r.run(ctx, signalling) })
 }
 
-// equip gives the process what tells its workload, and what waits for its stop.
+// equip makes the signals to the workload, and the waiter for its stop.
 func (p *process) equip() {
 	outputs := []signals.Output{{Signal: documentSignal{p}}}
-	if p.pod.app.kind != noWork {
+	if p.pod.app.kind.simulated() {
 		outputs = append(outputs, signals.Output{Signal: targetSignal{p}})
 	}
 	log := p.w.logOf(p.name, "side")
@@ -133,7 +133,7 @@ func (p *process) equip() {
 	})
 }
 
-// stopWait waits for the workload's stop; where there is no workload, for the signals.
+// stopWait waits for the workload's stop, or where there is no workload, for the signals.
 func (p *process) stopWait(ctx context.Context, d elector.Drain) elector.Outcome {
 	outcome := elector.WorkloadStopped
 	if p.pod.app.kind != noWork {
@@ -150,22 +150,23 @@ func identityOf(name string, n int) string {
 	return fmt.Sprintf("%s_00000000-0000-4000-8000-%012x", name, n)
 }
 
-// run is the sidecar's life: the signals tell from before the election begins until its last word is out.
-func (p *process) run(ctx, telling context.Context) {
-	var tellers sync.WaitGroup
-	tellers.Go(func() { p.fanOut.Run(telling) })
+// run runs the sidecar. The signals run from before the election begins until its last publication is applied.
+func (p *process) run(ctx, signalling context.Context) {
+	var fanOut sync.WaitGroup
+	fanOut.Go(func() { p.fanOut.Run(signalling) })
 	err := p.elector.Run(ctx, elector.Outputs{Publish: p.publish, StopWait: p.stopWait})
-	last, cancel := context.WithTimeout(telling, 2*time.Second)
+	last, cancel := context.WithTimeout(signalling, 2*time.Second)
 	_ = p.fanOut.WaitApplied(last)
 	cancel()
 	p.silence()
-	tellers.Wait()
+	fanOut.Wait()
 	p.w.mu.Lock()
 	p.ended = true
 	p.openLocked()
 	dead := p.dead
 	if !dead {
 		p.w.say(p.name, "life", "ended: %v", err)
+		p.w.must(err == nil, "end", "Run of %s returned %v", p.name, err)
 		p.depart()
 	}
 	p.w.mu.Unlock()
@@ -175,7 +176,7 @@ func (p *process) run(ctx, telling context.Context) {
 	close(p.over)
 }
 
-// kill ends the process without a word.
+// kill ends the process as SIGKILL does.
 func (p *process) kill() {
 	p.w.mu.Lock()
 	if p.dead || p.ended {
@@ -195,8 +196,7 @@ func (p *process) kill() {
 	p.silence()
 }
 
-// depart notes that nobody answers any more, and that a child's guard sees its sidecar gone. The caller holds the world's
-// lock.
+// depart ends the process's HTTP answers, and lets a child's guard see that its sidecar is gone. The caller holds the world's lock.
 func (p *process) depart() {
 	if p.pod.process == p {
 		p.pod.answer.end(p.w.now())
@@ -207,13 +207,11 @@ func (p *process) depart() {
 // terminate sends SIGTERM, which a frozen process takes when it thaws. It returns once the process has taken it.
 func (p *process) terminate() {
 	p.pass(beforeSignal)
-	p.w.mu.Lock()
-	p.w.say(p.name, "life", "SIGTERM")
-	p.w.mu.Unlock()
+	p.w.sayLocking(p.name, "life", "SIGTERM")
 	p.cancel()
 }
 
-// leaves reports whether a SIGTERM is on its way to the process already; from now on, one is.
+// leaves reports whether a SIGTERM is on its way to the process already. From now on, one is.
 func (p *process) leaves() bool {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -228,7 +226,7 @@ func (p *process) stepDown(cause string) {
 	p.orderStepDown(cause)
 }
 
-// orderStepDown is the order itself. One that was taken counts: what was led by then is not led again.
+// orderStepDown gives the order itself.
 func (p *process) orderStepDown(cause string) {
 	err := p.elector.StepDown(cause)
 	p.w.mu.Lock()

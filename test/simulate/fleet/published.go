@@ -9,13 +9,13 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// lateWord is how long after a deadline the word of it may come from a process that was not stopped: the elector's
-// timers run by a clock that is up to 1 % off, and come near a deadline in steps.
-const lateWord = 20 * time.Millisecond
+// lateLoss is how long after its deadline a process that was not frozen may publish the loss: the elector's
+// timers run by a clock that is up to 1 % off, and approach a deadline in steps.
+const lateLoss = 20 * time.Millisecond
 
-// judge holds a word against what the store has taken and what was said before. The caller holds the world's lock.
+// judge compares a publication with what the store has applied and with what was published before. The caller holds the world's lock.
 func (p *process) judge(l leadership.Leadership) {
-	w, pod, old, now := p.w, p.pod, p.pod.word, p.w.now()
+	w, pod, old, now := p.w, p.pod, p.pod.published, p.w.now()
 	w.must(p.rules.ever || !l.IsLeader && l.Leader == "", "I14", "%s says %q before it has read anything", p.name, describe(l))
 	w.must(pod.process == p, "I12", "%s writes into the volume of %s", p.name, pod.process.name)
 	if l.ValidUntil > pod.highest {
@@ -35,25 +35,25 @@ func (p *process) judge(l leadership.Leadership) {
 		return
 	}
 	pod.past[old.Token] = true
-	if now >= p.c.holdFull { // else a process that comes after may take the term up again, which nobody else has
+	if now >= p.c.holdFull { // otherwise a later process may resume the term, which nobody else has
 		pod.dropped[pod.acquired] = true
 	}
-	if end := p.trueEnd(old); now >= end && pod.speaker == p {
-		w.must(now <= end+lateWord || p.frozenSince(end), "I7", "%s says %v after its deadline that it no longer leads", p.name, now-end)
+	if end := p.trueEnd(old); now >= end && pod.publisher == p {
+		w.must(now <= end+lateLoss || p.frozenSince(end), "I7", "%s says %v after its deadline that it no longer leads", p.name, now-end)
 		p.judgeLoss(end)
 	}
 }
 
-// judgeToken holds a new term's token against the store and all terms before (I6, I10). On a restored store tokens still
-// rise for everybody who has seen the versions of before: only a candidate that knew nothing newer than the backup may
-// begin a term by one that is lower than others' were.
+// judgeToken compares a new term's token with the store and with all terms before (I6, I10). On a restored store tokens still
+// rise for every candidate that has seen the versions of before. Only one that knew nothing newer than the backup may
+// begin a term with a token lower than others' were.
 func (p *process) judgeToken(l leadership.Leadership) {
 	w, token := p.w, lease.Version(l.Token)
 	w.must(!p.pod.past[l.Token], "I10", "%s leads again by token %s, whose term was over", p.name, token)
 	w.must(w.holders[token] == p.identity || w.holders[token] == p.pod.identity, "I6",
 		"%s leads by token %s, which is no write of its own", p.name, token)
 	if w.now() >= p.c.clock.trueTime(l.ValidUntil) {
-		return // it stood still on its way: nobody who looks at validUntil is told
+		return // it was frozen in between: nobody who looks at validUntil finds that it leads
 	}
 	w.must(token.Compare(p.rules.known) > 0, "I6", "%s leads by token %s, having seen version %s", p.name, token, p.rules.known)
 	w.must(w.restored || token.Compare(w.highest) > 0, "I6", "%s leads by token %s after %s", p.name, token, w.highest)
@@ -63,7 +63,7 @@ func (p *process) judgeToken(l leadership.Leadership) {
 	w.tally.Terms++
 }
 
-// judgeLoss asks why a term ran out: the store answered everything in time, so somebody should have renewed. After a lost
+// judgeLoss reports a term that ran out although the store answered everything in time. After a lost
 // race the protocol itself pauses, for up to half a second.
 func (p *process) judgeLoss(end time.Duration) {
 	since := end - p.w.cfg.RenewDeadline/2

@@ -12,8 +12,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// asking is one request, as the rules see it.
-type asking struct {
+// attempt is one request, as the rules see it.
+type attempt struct {
 	verb   string
 	record lease.Record
 	boot   bootclock.Instant // when the elector decided on it
@@ -28,7 +28,7 @@ const (
 	release = "release"
 )
 
-// verbOf tells an update's purpose by what it writes.
+// verbOf returns what an update is for, judging by what it writes.
 func verbOf(r lease.Record) string {
 	switch {
 	case r.Holder == "":
@@ -39,21 +39,22 @@ func verbOf(r lease.Record) string {
 	return renew
 }
 
-// rules is what one process has done and seen, as anybody at its boundaries could tell. Guarded by the world's lock.
+// rules is what one process has done and seen, as observed at its boundaries. Guarded by the world's lock.
 type rules struct {
 	clockRead bootclock.Instant
 	sights    map[lease.Version]firstSight
-	newest    lease.Version // of all seen,
-	known     lease.Version // and as of the last take
-	failed    bool          // the last write's outcome is open or bad: a read must follow
+	newest    lease.Version // of all seen
+	known     lease.Version // newest at the last take
+	failed    bool          // the last write failed, or its outcome is unknown: a read must follow
 	ever      bool          // something was read
-	read      reading       // the last answer, where it was a read's
-	beaten    lease.Version // that a take of this process found overwritten
+	read      reading       // the last answer, if it was a read's
+	beaten    lease.Version // version that a take of this process found overwritten
 	pending   int           // requests without an answer
 	trouble   time.Duration // true time of the last request that failed, or took long
-	raced     time.Duration // true time of the last write that somebody else's had overtaken
-	minute    time.Duration
-	asked     int // in this minute
+	raced     time.Duration // true time of the last write that lost a race
+	minute    time.Duration // when this minute began
+	asked     int           // requests in this minute
+	looks     int           // readings of the clock in this minute
 }
 
 type firstSight struct {
@@ -71,11 +72,25 @@ func newRules(p *process) rules {
 	return rules{sights: map[lease.Version]firstSight{}, minute: p.began, trouble: -time.Hour, raced: -time.Hour}
 }
 
-// mostAMinute bounds the requests of one process: a holder under a storm tries a write and a read every 0.2–0.5 s.
-const mostAMinute = 400
+// The most requests of one process in a minute, and readings of its clock: a holder that is answered 429 tries a write and a read
+// every 0.2–0.5 s. Each turn of the loop reads the clock.
+const (
+	mostRequests = 400
+	mostLooks    = 900
+)
 
-// asks judges a request at the instant at which the elector sends it.
-func (p *process) asks(a *asking) {
+// reads counts a reading of the clock by the elector. The caller holds the world's lock.
+func (p *process) reads(now bootclock.Instant) {
+	p.rules.clockRead = now
+	p.rules.looks++
+	if at := p.w.now(); at-p.rules.minute >= time.Minute {
+		p.rules.minute, p.rules.asked, p.rules.looks = at, 0, 0
+	}
+	p.w.must(p.rules.looks != mostLooks+1, "budget", "%s reads its clock more than %d times in a minute", p.name, mostLooks)
+}
+
+// asks judges a request when the elector sends it.
+func (p *process) asks(a *attempt) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	a.at = p.w.now()
@@ -84,10 +99,8 @@ func (p *process) asks(a *asking) {
 		return
 	}
 	r := &p.rules
-	if r.asked++; a.at-r.minute >= time.Minute {
-		r.minute, r.asked = a.at, 0
-	}
-	p.w.must(r.asked <= mostAMinute, "budget", "%s sent %d requests in a minute", p.name, r.asked)
+	r.asked++
+	p.w.must(r.asked != mostRequests+1, "budget", "%s sent more than %d requests in a minute", p.name, mostRequests)
 	r.pending++
 	p.w.tally.requests++
 	p.w.say(p.name, "asks", "%s %s", a.verb, a.record.Version)
@@ -101,11 +114,11 @@ func (p *process) asks(a *asking) {
 	}
 }
 
-func (p *process) judgeWrite(a *asking) {
+func (p *process) judgeWrite(a *attempt) {
 	w := a.record
 	p.w.must(w.UID != "" && w.Version != "", "I4", "%s writes without a condition: UID %q, version %q", p.name, w.UID, w.Version)
 	if w.Holder != "" {
-		p.goesBy(w.Holder)
+		p.writesAs(w.Holder)
 		other := p.w.writers[w.Holder]
 		p.w.must(other == nil || other == p || other.dead || other.ended || other.pod.twin && p.pod.twin, "I12", "%s writes as another live process does: %s", p.name, w.Holder)
 		p.w.writers[w.Holder] = p
@@ -123,9 +136,9 @@ func (p *process) judgeWrite(a *asking) {
 	p.pod.sends[w.RenewTime.UnixMicro()] = sending{w.Holder, a.boot}
 }
 
-// goesBy notes the identity that a process writes as: it takes a fresh one where it has found a twin, or what looks like
-// one, as an earlier process's record does that a hand puts back.
-func (p *process) goesBy(identity string) {
+// writesAs records the identity that a process writes as. It takes a fresh one when it finds a twin, or what looks like
+// one: an earlier process's record that an administrator puts back.
+func (p *process) writesAs(identity string) {
 	if identity == p.identity {
 		return
 	}
@@ -136,8 +149,8 @@ func (p *process) goesBy(identity string) {
 	p.w.tally.renamed++
 }
 
-// judgeTake holds a take against what this process has seen (I3).
-func (p *process) judgeTake(a *asking) {
+// judgeTake compares a take with what this process has seen (I3).
+func (p *process) judgeTake(a *attempt) {
 	seen, ok := p.rules.sights[a.record.Version]
 	if !ok {
 		p.w.must(false, "I3", "%s takes version %s, which it has never seen", p.name, a.record.Version)
@@ -155,15 +168,15 @@ func (p *process) judgeTake(a *asking) {
 	p.judgeAge(a)
 }
 
-// resumes reports whether the record is an earlier process's of this pod, with a term still valid and not let go.
+// resumes reports whether the record is of an earlier process of this pod, with a term that is valid and not given up.
 func (p *process) resumes(base lease.Record, now bootclock.Instant) bool {
 	return base.Holder == p.identity && p.identity == p.pod.identity && base.AcquireTime.Equal(p.heirTo) &&
 		!p.pod.dropped[base.AcquireTime] && p.pod.supported(now)
 }
 
-// judgeAge asks that a standby which the network serves well knows what it takes: a version that somebody overwrote
-// longer ago than a silent watch is trusted means that the silence was not noticed.
-func (p *process) judgeAge(a *asking) {
+// judgeAge reports a take of a version that was overwritten longer ago than a silent watch is trusted, by a standby
+// whose network had no faults: it did not notice the silence.
+func (p *process) judgeAge(a *attempt) {
 	over, old := p.w.overwritten[a.record.Version]
 	cfg := p.w.cfg
 	silence := 2*cfg.RenewInterval + time.Second
@@ -174,9 +187,9 @@ func (p *process) judgeAge(a *asking) {
 	p.w.must(a.at-over <= silence+cfg.RenewDeadline/4-cfg.Duration/50, "silence", "%s takes version %s, overwritten %v ago", p.name, a.record.Version, a.at-over)
 }
 
-// judgeRelease asks for a read just before, made after the app had stopped, that showed the record as ours (I5). The
-// watch may have shown a later state of ours meanwhile, which is then what is blanked.
-func (p *process) judgeRelease(a *asking) {
+// judgeRelease requires a read just before, made after the app had stopped, that showed the record as ours (I5). The
+// watch may have shown a later state of ours since; then that is what is blanked.
+func (p *process) judgeRelease(a *attempt) {
 	r, base := p.rules.read, p.rules.sights[a.record.Version].record
 	now := a.at
 	ours := r.record.Holder == p.identity && base.Holder == p.identity
@@ -189,8 +202,8 @@ func (p *process) judgeRelease(a *asking) {
 	p.judgeHoldOnDisk()
 }
 
-// answered notes how a request ended, before the elector hears of it.
-func (p *process) answered(a *asking, reply lease.Reply, err error) {
+// answered records how a request ended, before the elector gets the answer.
+func (p *process) answered(a *attempt, reply lease.Reply, err error) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if p.dead {
@@ -224,7 +237,7 @@ func (p *process) answered(a *asking, reply lease.Reply, err error) {
 	}
 }
 
-// sees notes a version's first sight.
+// sees records when a version was first seen.
 func (p *process) sees(r lease.Record) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -241,8 +254,7 @@ func (p *process) seesLocked(r lease.Record) {
 	}
 }
 
-// outcome says how a request ended. That the time was over and that the process ended may fall on one instant, and are
-// the same to everybody.
+// outcome returns how a request ended. A timeout and the end of the process may fall on one instant: both are "no answer".
 func outcome(err error) string {
 	switch {
 	case err == nil:

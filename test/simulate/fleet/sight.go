@@ -16,7 +16,7 @@ const (
 	eyeChild   eye = "child"    // the child with all that it started
 	eyeProcess eye = "process"  // the process with all that it started
 	eyeLock    eye = "run-lock" // who holds the lock
-	eyeHealth  eye = "health"   // the main process alone: its endpoint is gone while its workers work on
+	eyeHealth  eye = "health"   // the main process alone: its endpoint is gone while its workers still work
 )
 
 // eyes returns what can see such a workload.
@@ -36,12 +36,11 @@ func (k workload) eyes(health bool) (of []eye) {
 	return of
 }
 
-// lookout is a sight of one sidecar process. Its present, guarded by the world's lock, says that it has seen the workload
-// there.
+// lookout is a sight of one sidecar process. Guarded by the world's lock.
 type lookout struct {
 	p       *process
 	eye     eye
-	present bool
+	present bool   // it has seen the workload
 	ran     string // token of the term whose work it has seen run in a stop
 }
 
@@ -62,7 +61,7 @@ func (o *lookout) State(bool) sight.State {
 
 func (o *lookout) state() sight.State {
 	now, a := o.p.w.now(), &o.p.pod.app
-	a.look(now)
+	a.update(now)
 	there := a.working
 	switch o.eye {
 	case eyeChild:
@@ -73,12 +72,12 @@ func (o *lookout) state() sight.State {
 	}
 	o.present = o.present || there
 	switch {
-	case now < o.p.c.blind && o.eye == eyeProcess && o.ran == a.token && a.token != "": // it loses what it has seen in this stop
+	case now < o.p.c.blind && o.eye == eyeProcess && o.ran == a.token && a.token != "": // it loses sight of what it has seen in this stop
 		return sight.Unknown
 	case there && o.eye == eyeHealth:
-		return sight.Unknown // it answers, and that says nothing about its work
+		return sight.Unknown // that it answers says nothing about its work
 	case there:
-		if !o.p.pod.word.IsLeader {
+		if !o.p.pod.published.IsLeader {
 			o.ran = a.token
 		}
 		return sight.Running
@@ -97,7 +96,7 @@ func (o *lookout) Watch(ctx context.Context, changed func()) {
 		state, now := o.state(), w.now()
 		a := &o.p.pod.app
 		if a.changed == nil {
-			a.note()
+			a.notify()
 		}
 		news, next := a.changed, a.end()
 		if o.eye == eyeHealth && now < a.mainEnd() {

@@ -18,7 +18,7 @@ var errNoSpace = errors.New("no space left on device")
 // documentSignal writes the document into the volume.
 type documentSignal struct{ p *process }
 
-// targetSignal starts the workload and tells it to stop, and tells its guard the deadline.
+// targetSignal starts and stops the workload, and sends its guard the deadline.
 type targetSignal struct{ p *process }
 
 var _, _ signals.Signal = documentSignal{}, targetSignal{}
@@ -35,7 +35,9 @@ func (s documentSignal) Apply(ctx context.Context, l leadership.Leadership) erro
 	if !p.restUnless(ctx, "file", time.Millisecond) {
 		return context.Cause(ctx)
 	}
-	p.passAs(beforeTold, "file")
+	p.passAs(beforeApply, "file")
+	p.pod.look()
+	defer p.pod.look()
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	now := p.w.now()
@@ -47,7 +49,8 @@ func (s documentSignal) Apply(ctx context.Context, l leadership.Leadership) erro
 		return errNoSpace
 	}
 	l = l.At(p.boot())
-	p.pod.document.hear(now, p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
+	p.pod.file = l
+	p.pod.document.read(now, p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))
 	return nil
 }
 
@@ -57,7 +60,7 @@ func (s targetSignal) Apply(ctx context.Context, l leadership.Leadership) error 
 	if !p.restUnless(ctx, "target", time.Millisecond) {
 		return context.Cause(ctx)
 	}
-	p.passAs(beforeTold, "target")
+	p.passAs(beforeApply, "target")
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if p.dead {
@@ -68,16 +71,16 @@ func (s targetSignal) Apply(ctx context.Context, l leadership.Leadership) error 
 	a := &p.pod.app
 	asked := a.lives(now) && a.stopAt == forever && !l.IsLeader
 	if l.IsLeader {
-		p.c.blind = 0 // it is found anew
+		p.c.blind = 0 // the sight finds it again
 	}
-	a.hear(now, hearing{leads: l.IsLeader, token: l.Token, until: p.trueEnd(l), kill: p.killDeadline(l), starter: p.number})
+	a.apply(now, applied{leads: l.IsLeader, token: l.Token, until: p.trueEnd(l), kill: p.killDeadline(l), starter: p.number})
 	if asked && p.c.slot.reports {
 		p.reportStop(a.token, a.end()-now)
 	}
 	return nil
 }
 
-// killDeadline returns what the guard is told with a level, by the rule of the product; 0: nothing, as this process has
+// killDeadline returns the deadline that the guard gets with a leadership, by the rule of the product, or 0 if this process has
 // started nothing. The caller holds the world's lock.
 func (p *process) killDeadline(l leadership.Leadership) time.Duration {
 	rule := killtime.Rule{StopTimeout: p.w.plan.StopTimeout, KillMargin: p.w.killMargin}
@@ -92,8 +95,8 @@ func (p *process) killDeadline(l leadership.Leadership) time.Duration {
 	return p.c.clock.trueTime(p.stop.At)
 }
 
-// reportStop has the workload report that its work of a term has stopped, in d, and once more a while later, as a client
-// does that has heard no answer.
+// reportStop has the workload report in d that its work of a term has stopped, and again a while later, as a client
+// does that got no answer.
 func (p *process) reportStop(token string, d time.Duration) {
 	report := func() {
 		p.w.spawn(func() {
@@ -105,9 +108,7 @@ func (p *process) reportStop(token string, d time.Duration) {
 				return
 			}
 			err := p.waiter.Drained(p.elector.Leadership(), token)
-			p.w.mu.Lock()
-			p.w.say(p.name, "life", "/drained for token %s: %v", token, err)
-			p.w.mu.Unlock()
+			p.w.sayLocking(p.name, "life", "/drained for token %s: %v", token, err)
 		})
 	}
 	p.w.after(d+p.w.chance.span(p.number, "report", p.w.now(), 10*time.Millisecond), report)

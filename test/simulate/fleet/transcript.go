@@ -18,13 +18,13 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// transcript is what happened, one line a happening, in an order that does not depend on which of several goroutines
+// transcript is what happened, a line for each event, in an order that does not depend on which of several goroutines
 // ran first at one instant. Guarded by the world's lock.
 type transcript struct {
 	keep   Keep
 	lines  []line
 	counts map[string]int
-	mute   map[string]bool // who is dead: nobody hears what is left of it
+	mute   map[string]bool // dead processes: their lines are dropped
 }
 
 // Keep says how much of a transcript is kept.
@@ -57,14 +57,17 @@ func (w *world) say(who, channel, format string, args ...any) {
 	w.lines = append(w.lines, line{w.now(), who, channel, w.counts[who+channel], sprintf(format, args...)})
 }
 
-// note adds a line about the whole world.
-func (w *world) note(text string) {
+// sayLocking is say, for a caller that does not hold the world's lock.
+func (w *world) sayLocking(who, channel, format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.say(everybody, "faults", "%s", text)
+	w.say(who, channel, format, args...)
 }
 
-// everybody is who the lines about the whole world are of: it comes first among those of one instant.
+// note adds a line about the whole world.
+func (w *world) note(text string) { w.sayLocking(everybody, "faults", "%s", text) }
+
+// everybody is the name in the lines about the whole world, which come first at one instant.
 const everybody = "(world)"
 
 // sorted returns the lines in their one order.
@@ -75,7 +78,7 @@ func (t transcript) sorted() []line {
 	return t.lines
 }
 
-// digest returns a hash of the transcript: two worlds that lived through the same have the same.
+// digest returns a hash of the transcript.
 func (t transcript) digest() uint64 {
 	h := sha256.New()
 	for _, l := range t.sorted() {
@@ -94,7 +97,7 @@ func (t transcript) text() string {
 	return b.String()
 }
 
-// logOf returns the log of a process, or of a part of it that logs beside the others: lines of the transcript, or none.
+// logOf returns a log of a process that writes into the transcript, or nil.
 func (w *world) logOf(who, channel string) *slog.Logger {
 	if w.keep != Everything {
 		return nil

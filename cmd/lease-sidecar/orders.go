@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"net/url"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/client"
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
+)
+
+func stepDownCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "step-down",
+		Usage: "ask this pod's sidecar to hand over to another replica",
+		Description: "Returns as soon as the sidecar has taken the request: it lets go of the Lease once the workload has stopped. Exit code 1\n" +
+			"where this replica does not lead.",
+		Flags:  flags(httpAddressFlag),
+		Action: stepDown,
+	}
+}
+
+func stepDown(c *cli.Context) error { return answersOf(c).order("/step-down") }
+
+func drainedCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "drained",
+		Usage: "tell this pod's sidecar that the work has stopped, so that it may let go of the Lease",
+		Description: "With --token it speaks for that term alone, so that a late retry does not count for a later term. Exit code 1 where no\n" +
+			"handover waits for it.",
+		Flags:  flags(tokenFlag, httpAddressFlag),
+		Action: drained,
+	}
+}
+
+func drained(c *cli.Context) error {
+	a := answersOf(c)
+	path := "/drained"
+	if token := a.text(tokenFlag); token != "" {
+		path += "?token=" + url.QueryEscape(token)
+	}
+	return a.order(path)
+}
+
+func quitCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "quit",
+		Usage: "ask this pod's sidecar to end as on SIGTERM: it hands over first where it leads",
+		Description: "For Jobs that must finish. Returns as soon as the sidecar has taken the request. Exit code 1 where it leads and step-down is\n" +
+			"switched off.",
+		Flags:  flags(httpAddressFlag),
+		Action: func(c *cli.Context) error { return answersOf(c).order("/quitquitquit") },
+	}
+}
+
+// order posts to the sidecar that --http-address names. It fails as a fault where another pod's sidecar answers, which gets no
+// order.
+func (a answers) order(path string) error {
+	sidecar := a.local()
+	if err := a.err(); err != nil {
+		return err
+	}
+	err := sidecar.Order(a.c.Context, path)
+	if errors.Is(err, client.ErrOtherPod) {
+		return fault{err}
+	}
+	return err
+}
+
+// local returns the sidecar that --http-address names. Only that of this pod is believed, where the pod is known.
+func (a answers) local() *client.Sidecar {
+	address := a.address(httpAddressFlag)
+	if address == "" {
+		a.addf("--http-address is off: without it the sidecar cannot be asked")
+		return nil
+	}
+	sidecar, err := client.New(address, thisPod())
+	a.of(httpAddressFlag, err)
+	return sidecar
+}
+
+// thisPod returns what the downward API says of this pod.
+func thisPod() podid.Pod {
+	return podid.Pod{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
+}

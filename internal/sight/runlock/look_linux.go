@@ -1,0 +1,141 @@
+package runlock
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+// retryPause is the time until the next look where the kernel gave no answer.
+const retryPause = 50 * time.Millisecond
+
+// look looks at the lock, unless the end of its holder is waited for. It does not wait.
+func (l *RunLock) look() { l.lookOnce()() }
+
+func (l *RunLock) lookOnce() (notify func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	nothing := func() {}
+	if l.awaited || l.closed {
+		return nothing
+	}
+	if err := l.provide(); err != nil {
+		l.report(err)
+		return nothing
+	}
+	byFlock, err := heldBy(flocked, l.file)
+	byFcntl, err2 := heldBy(posixed, l.file)
+	l.report(errors.Join(err, err2))
+	if !byFlock && !byFcntl {
+		return nothing
+	}
+	l.awaited = true
+	file := l.file
+	l.joined.Go(func() { l.await(file, byFlock) })
+	l.note(true)
+	return l.presence.Set(true)
+}
+
+// provide has a lock file that the name stands for.
+func (l *RunLock) provide() error {
+	if l.file != nil && l.dir.holds(l.file) {
+		return nil
+	}
+	file, made, err := l.dir.make()
+	if err != nil {
+		return err
+	}
+	if l.file != nil {
+		l.cfg.Log.Warn("the run lock's file was replaced or removed: a holder of the old one is not seen any more",
+			"reason", "RunLockReplaced", "file", FileName, "signal_dir", l.cfg.Dir)
+		_ = l.file.Close()
+		l.presence.Forget()
+	}
+	l.file = file
+	if l.opens != nil {
+		err = l.opens.add(file)
+	}
+	if !made || l.opens == nil || err != nil {
+		l.stirred.Store(true)
+	}
+	return err
+}
+
+// note logs that the lock is held, or free: as Info the first time, as Debug later.
+func (l *RunLock) note(held bool) {
+	severity := slog.LevelDebug
+	if !l.noted[held] {
+		severity, l.noted[held] = slog.LevelInfo, true
+	}
+	if held {
+		l.cfg.Log.Log(context.Background(), severity, "the workload holds the run lock", "reason", "RunLockHeld")
+	} else {
+		l.cfg.Log.Log(context.Background(), severity, "the run lock is free: its last holder has ended, or let go", "reason", "RunLockFree")
+	}
+}
+
+// report logs a trouble when it changes.
+func (l *RunLock) report(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != l.trouble {
+		l.cfg.Log.Warn("the run lock cannot be seen", "reason", "RunLockUnseen", "error", err)
+	}
+	l.trouble = text
+}
+
+// await waits until nobody holds a lock of either kind, and takes note of that.
+func (l *RunLock) await(file *os.File, byFlock bool) {
+	for {
+		if byFlock && !l.outlast(flocked, file) {
+			return
+		}
+		byFcntl, err := heldBy(posixed, file)
+		if err == nil && !byFcntl {
+			break
+		}
+		if !l.outlast(posixed, file) {
+			return
+		}
+		byFlock, err = heldBy(flocked, file)
+		byFlock = byFlock || err != nil
+	}
+	l.mu.Lock()
+	l.awaited = false
+	l.note(false)
+	notify := l.presence.Set(false)
+	l.mu.Unlock()
+	notify()
+}
+
+// outlast waits until nobody holds a lock of that kind. It reports false when the sight was closed.
+func (l *RunLock) outlast(k kind, file *os.File) bool {
+	for {
+		err := wait(l.waiting, k, file)
+		if l.waiting.Err() != nil {
+			return false
+		}
+		if err == nil {
+			return true
+		}
+		if errors.Is(err, errAgain) {
+			continue
+		}
+		l.mu.Lock()
+		l.report(err)
+		l.mu.Unlock()
+		// The kernel does not wait for it, so look now and then.
+		if held, err := heldBy(k, file); err == nil && !held {
+			return true
+		}
+		if bootclock.Sleep(l.waiting, l.cfg.Clock, retryPause) != nil {
+			return false
+		}
+	}
+}

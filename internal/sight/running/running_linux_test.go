@@ -1,0 +1,236 @@
+package running
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/sighttest"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
+)
+
+// clientEnv makes this test binary a workload that holds GET /running of the address open.
+const clientEnv = "RUNNING_CLIENT"
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(clientEnv); address != "" {
+		answer, err := http.Get("http://" + address + "/running")
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		line, _ := bufio.NewReader(answer.Body).ReadString('\n')
+		fmt.Print(line)
+		select {}
+	}
+	if args := strings.Fields(os.Getenv(halfClosedEnv)); len(args) == 3 {
+		beHalfClosed(args[0], args[1], args[2])
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// served is a Running behind a real listener.
+type served struct {
+	*Running
+	*sighttest.Events
+	t       *testing.T
+	address string
+}
+
+func serve(t *testing.T, heartbeat time.Duration) *served {
+	t.Helper()
+	return serveAt(t, "127.0.0.1:0", heartbeat)
+}
+
+func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
+	t.Helper()
+	s := &served{t: t, Events: sighttest.NewEvents()}
+	s.Running = New(Config{Clock: bootclock.System{}, Ended: s.Ended, Log: slog.New(slog.DiscardHandler)})
+	s.heartbeat = heartbeat
+	listener, err := httpapi.Listen(address, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.address = listener.Addrs()[0]
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := listener.Serve(ctx, http.HandlerFunc(s.late)); err != nil {
+			t.Error(err)
+		}
+	})
+	serving.Go(func() { s.Watch(ctx, s.Changed) })
+	t.Cleanup(func() {
+		cancel()
+		serving.Wait()
+	})
+	return s
+}
+
+// late answers; a client that says Early only once its sending side is known to have ended.
+func (s *served) late(w http.ResponseWriter, request *http.Request) {
+	if request.Header.Get("Early") != "" {
+		<-request.Context().Done()
+	}
+	s.ServeHTTP(w, request)
+}
+
+func (s *served) wants(want sight.State, ending bool) {
+	s.t.Helper()
+	s.Wants(s.t, want, func() sight.State { return s.State(ending) })
+}
+
+// ask opens an answer.
+func (s *served) ask() (net.Conn, *bufio.Reader) {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET /running HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		s.t.Fatal(err)
+	}
+	return conn, bufio.NewReader(conn)
+}
+
+// A process that holds the answer is killed: it is seen at once, and as a crash where this replica leads.
+func TestEndOfAProcess(t *testing.T) {
+	s := serve(t, time.Hour)
+	if got := s.State(true); got != sight.Unknown {
+		t.Fatalf("never asked: got %s", got)
+	}
+	s.Observe(sighttest.Leads())
+	client := exec.Command("/proc/self/exe")
+	client.Env = append(os.Environ(), clientEnv+"="+s.address)
+	out, err := client.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Wait() })
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "running\n" {
+		t.Fatalf("the answer begins with %q, %v", line, err)
+	}
+	s.wants(sight.Running, false)
+	began := time.Now()
+	_ = client.Process.Kill()
+	s.wants(sight.Stopped, false)
+	t.Logf("seen %s after the kill", time.Since(began))
+	s.WantsCrash(t)
+}
+
+// What a client sends after its request does not hide its end, and it is Running until the last one ends, also where it was
+// asked for while this replica stood by.
+func TestSeveralAnswers(t *testing.T) {
+	s := serve(t, time.Hour)
+	s.Observe(leadershiptest.Standby(""))
+	first, lines := s.ask()
+	s.wants(sight.Running, true)
+	if _, err := io.WriteString(first, strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100)); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := lines.ReadString('\n'); !strings.Contains(status, " 200 ") {
+		t.Errorf("got %q, %v", status, err)
+	}
+	second, _ := s.ask()
+	_ = first.Close()
+	s.Observe(sighttest.Leads())
+	if got := s.State(false); got != sight.Running {
+		t.Errorf("asked for before the term: got %s", got)
+	}
+	time.Sleep(50 * time.Millisecond) // nothing may come of the first one's end
+	s.wants(sight.Running, true)
+	_ = second.Close()
+	s.wants(sight.Stopped, true)
+	s.WantsCrash(t)
+}
+
+// The seventeenth is refused, and one that has ended makes room.
+func TestAnswersAreBounded(t *testing.T) {
+	s := serve(t, time.Hour)
+	var open []net.Conn
+	for range Most {
+		conn, lines := s.ask()
+		if status, err := lines.ReadString('\n'); !strings.Contains(status, " 200 ") {
+			t.Fatalf("got %q, %v", status, err)
+		}
+		open = append(open, conn)
+	}
+	_, lines := s.ask()
+	if status, err := lines.ReadString('\n'); !strings.Contains(status, " 503 ") {
+		t.Errorf("one too many: got %q, %v", status, err)
+	}
+	_ = open[0].Close()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		_, lines := s.ask()
+		if status, _ := lines.ReadString('\n'); strings.Contains(status, " 200 ") {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatal("no room was made")
+		}
+	}
+}
+
+// An open answer outlives the listener's own timeouts, by lines now and then.
+func TestHeartbeats(t *testing.T) {
+	s := serve(t, 20*time.Millisecond)
+	_, lines := s.ask()
+	for seen := 0; seen < 5; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line == "running\n" {
+			seen++
+		}
+	}
+	s.wants(sight.Running, true)
+}
+
+// The sidecar's own end says nothing about the workload.
+func TestTheServingEnds(t *testing.T) {
+	s := New(Config{Clock: bootclock.System{}, Ended: func() { t.Error("reported as a crash") }, Log: slog.New(slog.DiscardHandler)})
+	s.Observe(sighttest.Leads())
+	listener, err := httpapi.Listen("127.0.0.1:0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = listener.Serve(ctx, s) })
+	conn, err := net.Dial("tcp", listener.Addrs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "GET /running HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.Contains(line, " 200 ") {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	cancel()
+	serving.Wait()
+	for deadline := time.Now().Add(10 * time.Second); s.State(true) == sight.Running && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	if got := s.State(true); got != sight.Unknown {
+		t.Errorf("the client lives: got %s", got)
+	}
+}

@@ -1,0 +1,145 @@
+package elector
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// How often a candidate tries again that has no term at stake. For the first minute it tries as if the trouble ended any
+// moment; then less and less often, so that an election which cannot have a leader costs next to nothing: at most 0.05
+// requests a second. The price: after an outage of minutes, an answer comes up to 45 s late, and rights that were granted
+// late show after up to 80 s.
+const (
+	quickFor    = time.Minute      // how long failures are taken for a short trouble
+	mostPause   = 45 * time.Second // between attempts after that
+	mostRefused = 80 * time.Second // between attempts at what was refused
+)
+
+// effort is how long requests may take, and what has failed.
+type effort struct {
+	reads, writes time.Duration     // how long a request may take, as learned; zero: as configured
+	nextTry       bootclock.Instant // no read before then
+	failures      map[verb]streak   // requests of each kind failed in a row
+	troubles      map[verb]string   // the last failure of each kind of request, as last logged
+}
+
+// streak is some failures in a row.
+type streak struct {
+	count int
+	since bootclock.Instant
+}
+
+// count counts a failure of that kind of request. After a lost race the store works.
+func (f *effort) count(now moment, v verb, c class) {
+	if c == lostRace {
+		delete(f.failures, v)
+		return
+	}
+	s := f.failures[v]
+	if s.count == 0 {
+		s.since = now.boot
+	}
+	s.count++
+	f.failures[v] = s
+}
+
+// allowance returns how long a request of that kind may take if nothing else bounds it.
+func (m *machine) allowance(v verb) time.Duration {
+	if v == verbGet {
+		return max(m.effort.reads, m.cfg.attempt())
+	}
+	return max(m.effort.writes, m.cfg.attempt())
+}
+
+// timeout returns how long a request that is sent now may take: as learned, and no longer than the term.
+func (m *machine) timeout(now moment, v verb) time.Duration {
+	d := m.allowance(v)
+	if m.role != standby {
+		d = min(d, m.term.validUntil.Sub(now.boot))
+	}
+	return d
+}
+
+// learn adjusts how long requests may take. A write that got no answer in time gets twice as long the next time, at
+// most a renew deadline: an admission webhook that is out, or a slow disk under etcd, delays every write, and a limit that
+// stays below that delay would end the term. A read is not delayed by webhooks, and gets at most twice the usual time. An
+// answer takes half of what was learned back, but never below twice what it took itself, so that a store as slow as
+// before is not given up again.
+func (m *machine) learn(v verb, took time.Duration, answered bool) {
+	limit, most := &m.effort.writes, m.cfg.RenewDeadline
+	if v == verbGet {
+		limit, most = &m.effort.reads, 2*m.cfg.attempt()
+	}
+	now := m.allowance(v)
+	if answered {
+		*limit = min(now, max(2*took, now/2))
+		return
+	}
+	*limit = min(2*now, most)
+}
+
+// timedOut reports whether a request ended because it took too long.
+func timedOut(now moment, r *request, err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || now.boot.Sub(r.sent) >= r.timeout
+}
+
+// answered reports whether err is nil, or an answer that a working store gives.
+func answered(err error) bool {
+	return err == nil || errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists) || errors.Is(err, lease.ErrNotFound)
+}
+
+// pause returns how long to leave the store alone after a failure of that kind: short while a term is at stake, ours or
+// one to resume; for a standby as [quickFor] says.
+func (m *machine) pause(now moment, v verb) time.Duration {
+	if m.role != standby || m.inherited != nil {
+		return between(200*time.Millisecond, 500*time.Millisecond, m.rand())
+	}
+	s := m.effort.failures[v]
+	base := 500 * time.Millisecond << min(max(s.count-1, 0), 3)
+	if age := now.boot.Sub(s.since); s.count > 0 && age > quickFor {
+		base = min(max(base, age/4), mostPause)
+		return between(base, base*5/4, m.rand())
+	}
+	return between(base, base+500*time.Millisecond, m.rand())
+}
+
+// refusedPause returns how long to leave alone what the store has refused: somebody must change the Role, which no watch
+// shows, or make the Lease, which the watch shows.
+func (m *machine) refusedPause(v verb) time.Duration {
+	base := m.cfg.Duration / 3 << min(max(m.effort.failures[v].count-1, 0), 6)
+	return min(base, max(mostRefused, m.cfg.Duration/3))
+}
+
+// complain logs a failure when it is not the same as the last one of its kind; a lost race is no failure.
+func (m *machine) complain(v verb, c class, err error) {
+	if c == lostRace {
+		m.debug("somebody else wrote the Lease first", slog.String("verb", string(v)))
+		return
+	}
+	if text := err.Error(); text != m.effort.troubles[v] {
+		m.effort.troubles[v] = text
+		m.warn("RequestFailed", "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("err", err))
+	}
+}
+
+// recovered notes that a request of that kind went well. It says nothing of the others: a store may answer every read
+// and refuse every write.
+func (m *machine) recovered(v verb) {
+	delete(m.effort.failures, v)
+	m.effort.nextTry = 0
+	m.rights.grant(v)
+	if m.effort.troubles[v] != "" {
+		delete(m.effort.troubles, v)
+		m.info("RequestsRecovered", "requests for the Lease go well again", slog.String("verb", string(v)))
+	}
+}
+
+// between returns a time drawn evenly from [low, high) by u in [0, 1).
+func between(low, high time.Duration, u float64) time.Duration {
+	return low + time.Duration(u*float64(high-low))
+}

@@ -1,0 +1,65 @@
+//go:build linux
+
+package process
+
+import (
+	"log/slog"
+	"sync"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+)
+
+// guardian is another process that acts at a deadline which nobody has moved. Its methods return within a second.
+type guardian interface {
+	// Arm replaces the order that it has; the zero order takes that back.
+	Arm(procfs.Order) error
+	// Close ends it.
+	Close() error
+}
+
+// restartingGuard is a guard process from the first order on. It starts another one where the guard has ended.
+type restartingGuard struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	guard *guard.Guard
+}
+
+var _ guardian = (*restartingGuard)(nil)
+
+// Arm gives the order to the guard process.
+func (r *restartingGuard) Arm(order procfs.Order) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if order.PID == 0 {
+		if r.guard != nil {
+			_ = r.guard.Disarm() // an error means that it has ended
+		}
+		return nil
+	}
+	if r.guard != nil {
+		if r.guard.Arm(order) == nil {
+			return nil
+		}
+		r.log.Warn("the guard process has ended: starting another", "reason", "GuardEnded")
+		_ = r.guard.Close() // it has ended
+	}
+	started, err := guard.Start(guard.Config{})
+	if err != nil {
+		r.guard = nil
+		return err
+	}
+	r.guard = started
+	return started.Arm(order)
+}
+
+// Close ends the guard process.
+func (r *restartingGuard) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.guard == nil {
+		return nil
+	}
+	return r.guard.Close()
+}

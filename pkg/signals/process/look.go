@@ -1,0 +1,111 @@
+//go:build linux
+
+package process
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+)
+
+// view reads what the machine decides by: the held process, and where there is a fence, the states of the workload's processes.
+func (p *Process) view(came answer) view {
+	p.mu.Lock()
+	h, members := p.handle, p.machine.scene().members
+	p.mu.Unlock()
+	v := view{answer: came}
+	if p.cfg.Fence {
+		v.states = statesOf(members)
+	}
+	if h != nil {
+		v.process = heldView{id: h.ID}
+		if now, alive := h.Alive(); alive {
+			v.process.state = now.State
+		}
+		v.process.signals, v.process.err = procfs.ReadSignals(h.PID)
+		for _, s := range []Signo{p.cfg.OnElected, p.cfg.OnLost} {
+			n := syscall.Signal(s)
+			if does := v.process.signals; does.Blocked.Has(n) && !does.Caught.Has(n) && procfs.BlockedByAll(h.PID, n) {
+				v.process.sigwait = append(v.process.sigwait, s)
+			}
+		}
+		v.process.ended = h.Ended() // last: it explains every other error
+	}
+	v.now = p.cfg.Clock.Now()
+	return v
+}
+
+// look reads the process table. Where find is set it looks for the target, and opens it unless it is held.
+func (p *Process) look(find bool) (l look, opened *procfs.Handle) {
+	p.mu.Lock()
+	h := p.handle
+	l.adopted = p.machine.adopted
+	p.mu.Unlock()
+	cost := startMeter()
+	defer func() { l.took = cost.read() }()
+	if l.table, l.err = p.read(); l.err != nil || !find {
+		return l, nil
+	}
+	l.found, l.namesakes, l.findErr = p.cfg.Target.find(l.table)
+	if l.findErr == nil && (h == nil || h.ID != l.found.ID) {
+		opened, l.findErr = p.open(l.found)
+	}
+	return l, opened
+}
+
+// open holds a process, if it may be signalled.
+func (p *Process) open(found procfs.Process) (*procfs.Handle, error) {
+	h, err := procfs.Open(found)
+	if errors.Is(err, procfs.ErrOver) {
+		return nil, errNone
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.cfg.OnElected == 0 && p.cfg.OnLost == 0 {
+		return h, nil
+	}
+	if err := h.Send(0); err != nil { // nothing but the question whether it may be signalled
+		h.Close()
+		return nil, fmt.Errorf("signal %s: %w", found, err)
+	}
+	return h, nil
+}
+
+// send sends a signal, to the held process by its handle.
+func (p *Process) send(to procfs.Process, s Signo) error {
+	p.mu.Lock()
+	h := p.handle
+	p.mu.Unlock()
+	if h != nil && h.ID == to.ID {
+		return h.Send(syscall.Signal(s))
+	}
+	return procfs.Send(to.ID, syscall.Signal(s))
+}
+
+// meter measures what a look costs. It counts processor time: a sidecar that is starved or throttled waits long for its looks, and
+// they cost no more for that.
+type meter struct {
+	began time.Time
+	used  time.Duration
+}
+
+func startMeter() meter { return meter{began: time.Now(), used: processorTime()} }
+
+// read returns the processor time since the start. What other goroutines used meanwhile counts, so it is no more than the time that
+// has passed.
+func (m meter) read() time.Duration { return min(time.Since(m.began), processorTime()-m.used) }
+
+// processorTime returns what this program has used so far.
+func processorTime() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}

@@ -1,0 +1,461 @@
+//go:build linux
+
+package process
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// machine decides what the process signal does next. [machine.lead] gives it a leadership, and [machine.decide] what was seen at one
+// moment; decide answers with one action at most. The machine reads no clock and no /proc, takes no lock and starts nothing:
+// [Process] does that. The same inputs always give the same outputs, so the transcripts in testdata test it.
+type machine struct {
+	cfg Config // without Clock, Log and Crashed
+
+	leadership leadership.Leadership // the newest
+	known      bool                  // there is one
+	fresh      bool                  // it has come since the last turn
+	asked      bool                  // the turn is for a leadership that has just come
+	pending    action                // the action that has no answer yet
+
+	turning bool   // /proc was looked at for a turn, which has not ended
+	findErr error  // what that look found no process by
+	failure error  // how the last turn ended; nil: the leadership is applied, or no process is there
+	warned  string // which failure is in the log
+	trouble string // the last failure of a turn that nobody asked for
+
+	held *held            // the process; nil: none
+	seen bool             // there has been one
+	kin  []procfs.Process // the process, all that it started, and its namesakes, as last seen
+	work []procfs.Process // kin at the end of the term, and what they have started since: when these are gone, the workload has stopped
+
+	leads   bool              // the term has begun here
+	until   bootclock.Instant // the last validUntil that came with leadership
+	awaits  bool              // this replica leads, but what got a stop is not gone, so no process gets the gain
+	awaited string            // the token of the term for which that is in the log
+	strayed bool              // what an ended process left behind has got its signal
+	drain   drain             // the newest, where the newest leadership is one's
+	gained  bootclock.Instant // when a process got the last gain
+	absent  string            // what is in the log of a process that is not there
+
+	order   procfs.Order      // what the guard has; zero: nothing
+	refused procfs.Order      // what it has refused since the leadership came
+	stop    killtime.Stop     // of the last term's work, where there is a fence
+	kill    bootclock.Instant // when the fence kills; zero: never
+	strikes bootclock.Instant // when it tries again
+	closing bool              // nothing else happens any more
+
+	nextLook bootclock.Instant // when /proc is looked at next
+	restless bootclock.Instant // until then often
+	took     time.Duration     // what the last look took of a processor
+	adopted  int               // how often work has grown outside of decide
+}
+
+// held is the process that gets the signals.
+type held struct {
+	procfs.Process
+	notified  notice            // what it was signalled last
+	handled   bootclock.Instant // until then it has its time to handle the signal before; zero: it had that long ago
+	untaken   bool              // a signal was pending when that was looked at last
+	heldBack  bool              // its next signal waits for that
+	owed      bool              // it gets the loss once more, as it may handle a gain after the first
+	repeats   int               // how often it got that while it was busy
+	led       bootclock.Instant // the last validUntil of a term in which it was there; zero: none
+	dismissed bootclock.Instant // when it got its last stop; zero: none, or it has outlived that
+	killed    bool
+}
+
+// notice is what a process was signalled last.
+type notice struct {
+	given   bool
+	leading bool
+	token   string
+}
+
+func noticeOf(l leadership.Leadership) notice {
+	return notice{given: true, leading: l.IsLeader, token: l.Token}
+}
+
+// lossNotice is what a process has been signalled whose replica does not lead.
+var lossNotice = notice{given: true}
+
+// view is what the shell sees at one moment, and what came of the action before.
+type view struct {
+	now     bootclock.Instant
+	process heldView
+	states  map[procfs.ID]byte // of the members that have not ended, where a fence wants to know
+	answer  answer
+}
+
+// heldView is the held process. Ended is read last, so that it explains every other error.
+type heldView struct {
+	id      procfs.ID
+	state   byte
+	signals procfs.Signals
+	sigwait []Signo // those of the two signals that every thread blocks
+	err     error   // why the signals could not be read
+	ended   bool
+}
+
+// answer is what came of an action.
+type answer struct {
+	of   kind
+	look look
+	errs []error // of arming the guard, or of each signal
+}
+
+// look is what was read of /proc.
+type look struct {
+	table     procfs.Table
+	err       error            // the table could not be read
+	found     procfs.Process   // the target, where it was looked for
+	namesakes []procfs.Process // the processes that bear the target's name
+	findErr   error            // why no process was found
+	took      time.Duration    // of a processor
+	adopted   int              // the machine's count when the look began
+}
+
+// kind is what an action does.
+type kind int
+
+const (
+	nothing    kind = iota
+	lookNow         // read the process table, and find the target where find is set
+	viewNow         // give a new view: another process is held
+	armGuard        // give the guard the order; the zero order: take back what it has
+	sendSignal      // send signo to each process
+)
+
+func (k kind) String() string { return [...]string{"nothing", "look", "view", "arm", "signal"}[k] }
+
+// purpose is what a signal is sent for.
+type purpose int
+
+const (
+	forGain     purpose = iota // this replica leads
+	forLoss                    // it does not
+	forRepeat                  // the same once more
+	forStrays                  // what an ended process left behind is to end
+	forDeadline                // the kill deadline has passed
+)
+
+// action is one thing for the shell to do.
+type action struct {
+	kind  kind
+	find  bool
+	order procfs.Order
+	fence bool // the order is for after the term
+	signo Signo
+	to    []procfs.Process
+
+	purpose   purpose
+	notice    notice
+	overtaken bool // a gain was pending when the loss was sent
+	busy      bool // the process had no rest when the loss was repeated
+}
+
+// output is what the machine wants done. Where there is no action, decide is to be called again at next, or when something happens.
+type output struct {
+	action  action
+	wait    bootclock.Instant // the turn goes on then; zero: it has ended
+	next    bootclock.Instant // zero: never
+	failure error             // why the newest leadership is not applied
+	turned  bool              // a turn has ended
+	crashed bool              // the process has ended while this replica leads
+	records []record
+}
+
+// record is one line for the log.
+type record struct {
+	level   slog.Level
+	message string
+	args    []any
+}
+
+func newMachine(cfg Config) machine {
+	cfg.Clock, cfg.Log, cfg.Crashed = nil, nil, nil
+	return machine{cfg: cfg}
+}
+
+// lead takes a leadership.
+func (m *machine) lead(l leadership.Leadership, now bootclock.Instant) {
+	if !m.leadership.SameTerm(l) {
+		m.turning = false // a new turn looks again
+	}
+	m.leadership, m.known, m.fresh, m.failure, m.refused = l, true, true, nil, procfs.Order{}
+	if l.IsLeader {
+		m.until = max(m.until, l.ValidUntil)
+	}
+	m.meet(l.At(now), now)
+}
+
+// step is one call of decide.
+type step struct {
+	*machine
+	view
+	table procfs.Table // where it was just read
+	out   output
+}
+
+// decide returns what to do next. A view that does not answer the action before is an error, and changes nothing.
+func (m *machine) decide(v view) (output, error) {
+	if v.answer.of != m.pending.kind {
+		return output{}, fmt.Errorf("illegal answer: %s, where %s is pending", v.answer.of, m.pending.kind)
+	}
+	s := &step{machine: m, view: v}
+	if s.held != nil && s.process.id == s.held.ID && s.process.ended {
+		s.bury()
+	}
+	done := m.pending
+	m.pending = action{}
+	s.take(done)
+	switch {
+	case s.acts():
+	case s.held != nil && s.process.id != s.held.ID:
+		s.do(action{kind: viewNow})
+	case !s.known, s.closing:
+	case s.turning:
+		s.turn()
+	case s.due():
+		s.do(action{kind: lookNow, find: true})
+	case s.upToDate():
+		s.renew()
+	}
+	if s.known && !s.acts() {
+		s.strike()
+	}
+	if s.known && !s.acts() && !s.turning && !s.closing {
+		s.guardFence()
+	}
+	s.schedule()
+	m.pending = s.out.action
+	return s.out, nil
+}
+
+func (s *step) acts() bool { return s.out.action.kind != nothing }
+
+func (s *step) do(a action) { s.out.action = a }
+
+func (s *step) log(level slog.Level, message string, args ...any) {
+	s.out.records = append(s.out.records, record{level, message, args})
+}
+
+// take notes what came of an action.
+func (s *step) take(done action) {
+	switch done.kind {
+	case lookNow:
+		s.looked(done, s.answer.look)
+	case armGuard:
+		s.armed(done, s.answer.errs[0])
+	case sendSignal:
+		s.signalled(done, s.answer.errs)
+	}
+}
+
+// due reports whether a turn begins: /proc is looked at, and the process is signalled what holds then.
+func (s *step) due() bool {
+	switch {
+	case s.fresh:
+		s.guardWasFaster()
+		s.fresh = !s.upToDate()
+		s.asked = s.fresh
+		return s.fresh
+	case s.awaits && !s.departs(), s.ripe(), !s.now.Before(s.nextLook):
+		s.asked = false
+		return true
+	}
+	return false
+}
+
+// upToDate reports whether the process is there and was signalled the leadership: then a newer one is a mere renewal.
+func (s *step) upToDate() bool {
+	l := s.leadership.At(s.now)
+	return s.held != nil && s.leads == l.IsLeader && s.held.notified == noticeOf(l) && !s.held.owed
+}
+
+// renew moves the guard's deadlines.
+func (s *step) renew() {
+	switch {
+	case !s.leads:
+		s.prolong(s.leadership.At(s.now), s.now)
+	case !s.termOrder().Equal(s.refused): // that is tried again with the next leadership, or look
+		s.armTerm()
+	}
+}
+
+// turn signals the process the leadership as it stands now.
+func (s *step) turn() {
+	l := s.leadership.At(s.now)
+	switch {
+	case !l.IsLeader:
+		s.fall(l)
+		s.lose()
+	case !s.begin() || s.findErr != nil || s.held == nil:
+		s.end(nil)
+	default:
+		s.elect(l)
+	}
+}
+
+// end ends a turn.
+func (s *step) end(err error) {
+	err = errors.Join(err, s.missing())
+	s.turning, s.fresh, s.failure = false, false, err
+	if !s.asked { // else Apply returns it
+		s.report(err)
+	}
+	s.nextLook = s.now.Add(s.patience())
+	s.out.turned = true
+}
+
+// missing returns why no process was found, but for the plain absence, which is logged when it changes.
+func (s *step) missing() error {
+	target := s.cfg.Target.String()
+	switch {
+	case s.findErr == nil:
+		s.absent = ""
+	case !errors.Is(s.findErr, errNone):
+		return fmt.Errorf("find the %s: %w", target, s.findErr)
+	case s.leads && s.absent != "leading":
+		s.absent = "leading"
+		s.log(slog.LevelWarn, "leading, and there is no process to signal", "reason", "ProcessMissing", "target", target, "error", s.findErr)
+	case s.absent == "":
+		s.absent = "standby"
+		s.log(slog.LevelInfo, "no process to signal yet", "reason", "ProcessMissing", "target", target)
+	}
+	return nil
+}
+
+// report logs a failure when it comes a second time, and its end. A process that is starting does not catch its signals yet.
+func (s *step) report(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	switch {
+	case text == "" && s.warned != "":
+		s.log(slog.LevelInfo, "the process can be signalled again", "reason", "ProcessSignalWorks")
+		s.warned = ""
+	case text != "" && text == s.trouble && text != s.warned:
+		s.log(slog.LevelWarn, "the process cannot be signalled", "reason", "ProcessSignalFails", "target", s.cfg.Target.String(), "error", err)
+		s.warned = text
+	}
+	s.trouble = text
+}
+
+// begin notes the beginning of a term. It reports false where the term must wait for what got a stop before it: that keeps its
+// kill deadline.
+func (s *step) begin() bool {
+	switch {
+	case s.leads:
+		return true
+	case s.departs():
+		s.awaits = true
+		return false
+	}
+	s.leads, s.work, s.kill, s.strayed = true, nil, 0, false
+	s.stop, s.drain = killtime.Stop{}, drain{}
+	return true
+}
+
+// fall notes the end of a term: what belonged to the workload must be gone before another replica may begin.
+func (s *step) fall(l leadership.Leadership) {
+	if !s.leads {
+		s.track(l, s.now)
+		s.prolong(l, s.now)
+		return
+	}
+	s.leads, s.work = false, s.kin
+	if s.cfg.Fence {
+		s.aim(l, s.now)
+	}
+}
+
+// looked takes what was read of /proc. A look at the table alone is for the fence.
+func (s *step) looked(done action, l look) {
+	switch {
+	case l.adopted != s.adopted: // it may not show what was adopted since
+		s.do(done)
+		return
+	case done.find:
+		s.turning, s.awaits, s.findErr = true, false, errors.Join(l.err, l.findErr)
+	case l.err != nil:
+		s.log(slog.LevelWarn, "the fence cannot see what to kill", "reason", "FenceBlind", "error", l.err)
+		s.strikes = s.now.Add(failedPause)
+	}
+	if done.find && l.err == nil {
+		s.found(l)
+	}
+	if l.err == nil {
+		if !done.find {
+			l.namesakes = s.kin
+		}
+		s.table = l.table
+		s.remember(l.namesakes)
+	}
+	if s.held != nil && done.find {
+		s.held.heldBack = false
+	}
+	s.took = l.took
+}
+
+// found takes the process that was found in place of the one before, which the pid file does not name any more.
+func (s *step) found(l look) {
+	switch h := s.held; {
+	case l.findErr == nil && (h == nil || h.ID != l.found.ID):
+		s.held, s.seen = &held{Process: l.found}, true
+		s.log(slog.LevelInfo, "found the process to signal", "reason", "ProcessFound", "pid", l.found.PID, "command", l.found.Comm)
+	case errors.Is(l.findErr, errNone) && h != nil && !h.notified.leading:
+		s.held = nil // it has become another program
+	}
+}
+
+// remember keeps kin and work up to date. A process that was in them stays while it lives: a child whose parent has ended shows no
+// kinship any more. The held process comes first.
+func (s *step) remember(namesakes []procfs.Process) {
+	var kin []procfs.ID
+	if s.held != nil {
+		kin = append(kin, s.held.ID)
+	}
+	if s.seen {
+		kin = append(kin, ids(namesakes)...)
+	}
+	if s.leads {
+		kin = append(kin, ids(s.kin)...)
+	} else {
+		kin = append(kin, ids(s.work)...)
+		s.work = s.table.Families(ids(s.work)...)
+	}
+	s.kin = s.table.Families(kin...)
+}
+
+// bury takes note of the process's end. While this replica leads that is a crash, unless the process got a stop.
+func (s *step) bury() {
+	h := s.held
+	leading := s.leadership.At(s.now).IsLeader
+	s.log(slog.LevelInfo, "the process has ended", "reason", "ProcessEnded", "pid", h.PID, "command", h.Comm, "leading", leading)
+	s.out.crashed = s.out.crashed || leading && h.dismissed.IsZero()
+	s.held = nil
+	s.nextLook, s.restless = 0, s.now.Add(soonFor)
+}
+
+func ids(processes []procfs.Process) []procfs.ID {
+	var ids []procfs.ID
+	for _, p := range processes {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+func contains(processes []procfs.Process, id procfs.ID) bool {
+	return slices.ContainsFunc(processes, func(p procfs.Process) bool { return p.ID == id })
+}

@@ -1,0 +1,74 @@
+//go:build linux
+
+package process
+
+import (
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+)
+
+// How often /proc is read. That costs in proportion to the processes there, so the pause grows with the time it took, once the
+// process has been found: its end comes as an event.
+const (
+	// lookSoon is the pause after an end, or while a process cannot be signalled: it may just be starting. It is the pause, too, after
+	// a gain: the process starts its workers then, and those that were never seen while it lived cannot be known for its own once it
+	// has crashed.
+	lookSoon  = 100 * time.Millisecond
+	soonFor   = 3 * time.Second
+	lookPause = time.Second
+	lookMax   = 10 * time.Second
+	idleShare = 2000 // the pause is as many times what a look took: 0.05 % of a core
+	// takenPause is the pause between views of a process whose signal is held back. A view reads two small files.
+	takenPause = 20 * time.Millisecond
+)
+
+// schedule says when decide is to be called again.
+func (s *step) schedule() {
+	s.out.failure = s.failure
+	if !s.known {
+		return
+	}
+	if s.hiring() {
+		s.nextLook = min(s.nextLook, s.now.Add(lookSoon))
+	}
+	next := s.nextLook
+	sooner := func(at bootclock.Instant) { next = min(next, at) }
+	if !s.kill.IsZero() {
+		sooner(max(s.kill, s.strikes))
+	}
+	if s.waits() {
+		sooner(s.now.Add(takenPause))
+	}
+	if s.awaits {
+		sooner(s.departed())
+	}
+	if !s.out.wait.IsZero() {
+		sooner(s.out.wait)
+	}
+	s.out.next = max(next, 1)
+}
+
+// waits reports whether the process's next signal is held back.
+func (m *machine) waits() bool { return m.held != nil && m.held.heldBack }
+
+// hiring reports whether the process got the gain a short time ago, and may be starting its workers.
+func (s *step) hiring() bool { return !s.gained.IsZero() && s.now.Before(s.gained.Add(soonFor)) }
+
+// patience returns the pause until the next look.
+func (s *step) patience() time.Duration {
+	if s.failure != nil && !s.waits() || s.now.Before(s.restless) || s.hiring() {
+		return lookSoon
+	}
+	if s.held == nil { // somebody waits for the process
+		return lookPause
+	}
+	return min(max(s.took*idleShare, lookPause), lookMax)
+}
+
+// close has what the fence waits for killed now, as nobody would do it later.
+func (m *machine) close(now bootclock.Instant) (kills bool) {
+	m.closing, m.strikes = true, 0
+	m.kill = min(m.kill, now)
+	return !m.kill.IsZero()
+}

@@ -1,0 +1,154 @@
+//go:build linux
+
+package process
+
+import (
+	"log/slog"
+	"syscall"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+// This file decides which processes have to end, and when a gain may follow. A process that got its stop gets no gain: it may take
+// the gain first, work for milliseconds, start workers, and end then. The gain is for the process that follows it.
+
+// dismisses reports whether a process that gets the loss is not to live on.
+func (c Config) dismisses() bool { return c.OnLost.Ends() || c.Fence }
+
+// survival is how long a process has to end before it counts as one that does not act on its stop.
+func (c Config) survival() time.Duration { return max(c.StopTimeout, busyMax) }
+
+// departs reports whether something that got its stop still lives, so that a new term has to wait for it. With a fence that is all
+// that the fence is to kill. Without one it is the process, until it has outlived its stop.
+func (s *step) departs() bool {
+	if s.cfg.Fence && !s.kill.IsZero() && s.works() {
+		s.waiting("what got its stop still lives: a gain waits for its end", s.work[0])
+		return true
+	}
+	h := s.held
+	if h == nil || h.dismissed.IsZero() {
+		return false
+	}
+	if s.cfg.Fence || !s.outlived() {
+		s.waiting("the process got its stop: a gain waits for the process that follows it", h.Process)
+		return true
+	}
+	s.log(slog.LevelWarn, "the process got its stop and lives on: it gets the gain", "reason", "ProcessOutlivedStop",
+		"pid", h.PID, "command", h.Comm, "process_signal", s.cfg.OnLost.String(), "waited", s.now.Sub(h.dismissed).String())
+	h.dismissed = 0
+	return false
+}
+
+// outlived reports whether the process has taken the stop, and lived on for long. One that was frozen has its time from then on.
+func (s *step) outlived() bool {
+	h := s.held
+	if s.now.Before(h.dismissed.Add(s.cfg.survival())) {
+		return false
+	}
+	if s.process.err != nil || s.process.signals.Pending.Has(syscall.Signal(s.cfg.OnLost)) {
+		h.dismissed = s.now
+		return false
+	}
+	return true
+}
+
+// departed returns when to look again whether a term has to wait.
+func (s *step) departed() bootclock.Instant {
+	if h := s.held; h != nil && !h.dismissed.IsZero() && !s.cfg.Fence { // its end comes as an event
+		return h.dismissed.Add(s.cfg.survival())
+	}
+	return s.now.Add(takenPause)
+}
+
+// waiting logs once for each term why no process gets the gain.
+func (s *step) waiting(why string, p procfs.Process) {
+	if token := s.leadership.Token; s.awaited != token {
+		s.awaited = token
+		s.log(slog.LevelInfo, "no process gets the gain yet", "reason", "ProcessEnding", "why", why, "pid", p.PID, "command", p.Comm, "token", token)
+	}
+}
+
+// enlist adds the process and all that it has started to what is to end. Where it is of no term that is known here, a fence gives it
+// half a kill margin from now.
+func (s *step) enlist() {
+	if s.cfg.Fence && s.held.led.IsZero() && s.kill.IsZero() {
+		s.kill = s.now.Add(s.cfg.KillMargin / 2)
+	}
+	s.enroll()
+}
+
+// enroll adds the process and all that it has started to the work whose end is the stop.
+func (m *machine) enroll() {
+	for _, p := range m.kin {
+		if !contains(m.work, p.ID) {
+			m.work = append(m.work, p)
+		}
+	}
+}
+
+// adopt adds to the work of the last term what its processes have started since, as a sight saw it.
+func (m *machine) adopt(found []procfs.Process) {
+	for _, p := range found {
+		if !m.leads && !contains(m.work, p.ID) {
+			m.work = append(m.work, p)
+			m.adopted++
+		}
+	}
+}
+
+// Not every leadership comes here: a handover may be the first of its term, as where a restarted sidecar resumes a term only to hand
+// it over. The process that is there may work for that term all the same, so its end has to be seen, too.
+
+// drain is a handover, or the end of a term that was not resumed: this replica does not lead, and the leadership says until when its
+// workload may work.
+type drain struct {
+	under       bool  // the newest leadership is one's
+	transitions int64 // of the Lease: another number is another term
+	unled       bool  // its term never began here
+	tracked     bool  // the work has what was there of that term
+}
+
+// untracked reports whether nothing is known of the work that has to end.
+func (d drain) untracked() bool { return d.unled && !d.tracked }
+
+// drains reports whether l is the leadership of a drain.
+func drains(l leadership.Leadership) bool { return !l.IsLeader && !l.ValidUntil.IsZero() }
+
+// meet notes whether a drain begins with the leadership l, before anything is looked for: a process that has ended by now may have
+// left something.
+func (m *machine) meet(l leadership.Leadership, now bootclock.Instant) {
+	switch d := m.drain; {
+	case !drains(l):
+		m.drain.under = false
+		return
+	case d.under && d.transitions == l.Transitions:
+	case m.leads:
+		m.drain = drain{under: true, transitions: l.Transitions}
+	default: // while a gain waits, what got its stop is known
+		m.drain = drain{under: true, transitions: l.Transitions, unled: true, tracked: m.awaits && m.held == nil}
+		if m.kill.IsZero() {
+			m.stop = killtime.Stop{}
+		}
+	}
+	m.track(l, now)
+}
+
+// track has the process that is there end before a term counts as stopped that never began here. Where there is a fence, its kill
+// deadline is that of a planned stop.
+func (m *machine) track(l leadership.Leadership, now bootclock.Instant) {
+	if !m.drain.untracked() {
+		return
+	}
+	if m.cfg.Fence && m.stop.Began.IsZero() && drains(l) { // the stop timeout runs from here; prolong aims by it
+		m.stop = m.rule().Next(m.stop, now, m.until, l)
+	}
+	if m.held == nil {
+		return
+	}
+	m.drain.tracked = true
+	m.enroll()
+}

@@ -1,0 +1,31 @@
+//go:build linux
+
+package harness
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
+)
+
+// TestChildrenHaveDefaultSignals starts this test again as nohup and a background job do, and has it start a child, which ignores nothing.
+func TestChildrenHaveDefaultSignals(t *testing.T) {
+	const again = "HARNESS_AGAIN"
+	if os.Getenv(again) != "" {
+		guardtest.DefaultSignals() // starts this process once more
+		for _, name := range []string{"HUP", "INT"} {
+			if out, err := exec.Command("sh", "-c", "kill -"+name+" $$; echo it lives on").CombinedOutput(); len(out) > 0 || err == nil {
+				t.Errorf("SIG%s: %s, %v; want a child that it ends", name, out, err)
+			}
+		}
+		return
+	}
+	self := exec.Command("sh", "-c", `trap '' HUP INT; exec "$0" -test.run='^TestChildrenHaveDefaultSignals$' -test.v`, os.Args[0])
+	self.Env = append(os.Environ(), again+"=1")
+	if out, err := self.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS: TestChildrenHaveDefaultSignals") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
