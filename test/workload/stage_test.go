@@ -172,7 +172,7 @@ func (p *pod) supervise() {
 func (p *pod) works() spell {
 	p.stage.t.Helper()
 	var found spell
-	harness.Eventually(p.stage.t, patience, p.Name+" works", func() bool {
+	p.stage.eventually(p.Name+" works", func() bool {
 		found = p.newest()
 		return found.pid != 0
 	})
@@ -251,6 +251,19 @@ func (s *stage) read(path string) journal.Process {
 	return before
 }
 
+// journalLook is the pause between two looks at all journals, which costs more than a look at one file.
+const journalLook = 30 * time.Millisecond
+
+// eventually waits until the journals show something.
+func (s *stage) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(journalLook) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
 // working returns the spell that goes on now, if there is one.
 func (s *stage) working() (spell, bool) {
 	for _, w := range s.spells() {
@@ -264,7 +277,7 @@ func (s *stage) working() (spell, bool) {
 // awaitWork waits until somebody works.
 func (s *stage) awaitWork() (found spell) {
 	s.t.Helper()
-	harness.Eventually(s.t, patience, "somebody works", func() (so bool) { found, so = s.working(); return so })
+	s.eventually("somebody works", func() (so bool) { found, so = s.working(); return so })
 	return found
 }
 
@@ -272,7 +285,7 @@ func (s *stage) awaitWork() (found spell) {
 func (s *stage) awaitNext(before int) (next, last spell) {
 	s.t.Helper()
 	var all []spell
-	harness.Eventually(s.t, patience, "the next one works", func() bool { all = s.spells(); return len(all) > before })
+	s.eventually("the next one works", func() bool { all = s.spells(); return len(all) > before })
 	return all[before], all[before-1]
 }
 
