@@ -72,8 +72,8 @@ func TestRemoteOutputsComeAfterTheLocalOnes(t *testing.T) {
 						published := time.Since(remote.start)
 						f.Publish(l)
 						time.Sleep(5 * time.Second)
-						if calls := len(remote.at); calls == 0 || remote.at[calls-1]-published != tc.want {
-							t.Errorf("published at %s, applied remotely at %v; want %s between", published, remote.at, tc.want)
+						if at := remote.times(); len(at) == 0 || at[len(at)-1]-published != tc.want {
+							t.Errorf("published at %s, applied remotely at %v; want %s between", published, at, tc.want)
 						}
 					}
 				}, nil, Output{Signal: remote, Remote: true}, Output{Signal: local})
