@@ -41,7 +41,7 @@ func runSidecar(c *cli.Context) error {
 // runError gives a sidecar's error its exit code, and names the flag of a field.
 func runError(err error) error {
 	if collision, ok := errors.AsType[*elector.CollisionError](err); ok {
-		return exit{exitCollision, collision}
+		return exit{exitCollision, fmt.Errorf("%w; --prefix or --lease-name sets it", collision)}
 	}
 	if errors.Is(err, elector.ErrLeadershipLost) {
 		return exit{exitLost, err}

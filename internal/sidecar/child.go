@@ -4,7 +4,6 @@ package sidecar
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 
@@ -48,11 +47,11 @@ func (cfg Config) openCommand(of *elector.Elector, voice health.Voice, quit func
 // close lets the command stop in its own time, until it is to be killed or somebody abandons the wait, and ends its guard. It
 // returns the status to end with.
 func (c *command) close() error {
-	err := c.Close()
+	c.Close()
 	if status := c.Status(); c.exit && status != 0 {
-		err = errors.Join(CommandStatus(status), err)
+		return CommandStatus(status)
 	}
-	return err
+	return nil
 }
 
 // closeCommand ends the command, where there is one and that has not been done.

@@ -229,7 +229,7 @@ func TestReady(t *testing.T) {
 					t.Fatalf("Ready: %v, want ready %v", err, c.want)
 				}
 				if !c.want && !strings.Contains(err.Error(), lease.ErrForbidden.Error()) {
-					t.Errorf("Ready: %v, want the store's own words", err)
+					t.Errorf("Ready: %v, want the store's own text", err)
 				}
 				m.store.Faults(func(memory.Request) memory.Fate { return memory.Fate{Err: errors.New("503")} })
 				time.Sleep(10 * time.Minute)

@@ -10,7 +10,11 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-const never = bootclock.Instant(math.MaxInt64)
+// cooldown keeps a candidate that has released the Lease from winning the same release back at once.
+type cooldown struct {
+	release time.Time         // the renew time of our last release
+	until   bootclock.Instant // that one is not taken before then
+}
 
 // arm draws this candidate's turn for the version just seen.
 func (m *machine) arm(now moment) {
@@ -23,8 +27,8 @@ func (m *machine) arm(now moment) {
 		if p := k.record.PreferredHolder; p != "" && p != string(m.cfg.Identity) {
 			k.readyAt = k.readyAt.Add(preferenceGrace)
 		}
-		if k.record.RenewTime.Equal(m.term.released) { // our own release: another one's is free to us at once
-			k.readyAt = max(k.readyAt, m.term.cooldownUntil)
+		if k.record.RenewTime.Equal(m.cooldown.release) { // our own release: another one's is free to us at once
+			k.readyAt = max(k.readyAt, m.cooldown.until)
 		}
 	default:
 		k.readyAt = k.notBefore.Add(spread(m.rand()))
@@ -33,22 +37,23 @@ func (m *machine) arm(now moment) {
 	m.explain(now)
 }
 
-// judge takes what the workload's health says. An unfit leader hands over; an unfit standby leaves the Lease to others.
-func (m *machine) judge(now moment, e fitness) {
-	if m.unfit == !e.fit {
+// judge takes what the workload's health says. An unhealthy leader hands over; an unhealthy standby leaves the Lease to
+// others.
+func (m *machine) judge(now moment, e health) {
+	if m.unhealthy == !e.healthy {
 		return
 	}
-	m.unfit = !e.fit
-	if e.fit {
-		m.note(slog.LevelInfo, "fit to lead", slog.String("why", e.why))
+	m.unhealthy = !e.healthy
+	if e.healthy {
+		m.info("Healthy", "the workload is healthy: this replica may lead", detail(e.why))
 		return
 	}
-	m.note(slog.LevelWarn, "unfit to lead", reason("Unhealthy"), slog.String("why", e.why))
-	switch { // even where the unfit may lead: perhaps a fit one is there
+	m.warn("Unhealthy", "the workload is unhealthy: this replica leaves the lead to others", detail(e.why))
+	switch { // even where an unhealthy one may lead: perhaps a healthy one is there
 	case m.role == leading:
-		m.drain(now, "unfit to lead: "+e.why)
-	case m.resuming:
-		m.term.order = "unfit to lead: " + e.why
+		m.beginDrain(now, "unhealthy: "+e.why)
+	case m.inherited != nil || m.resuming: // resumed for that alone
+		m.ending.cause = "unhealthy: " + e.why
 	}
 }
 
@@ -56,57 +61,40 @@ func (m *machine) judge(now moment, e fitness) {
 func (m *machine) takeAt() bootclock.Instant {
 	k := &m.know
 	switch {
-	case m.terminating, m.over, !k.read:
+	case m.terminating && m.inherited == nil, m.over, !k.read:
 		return never
 	case k.present && k.version.Compare(k.floor) < 0:
 		return never // a token now would be lower than one already given out (I6)
-	case m.unfit && k.present && !m.cfg.LeadUnhealthy:
-		return never
-	case m.unfit && k.present:
-		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt)
-	case m.term.abandoned && k.present && k.record.Holder == string(m.cfg.Identity):
-		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt) // its workload may still run: the others go first
-	case m.resumable():
+	case m.resumable(): // whoever ends or is unhealthy too, to hand it over
 		return max(k.seenAt, k.tryAt)
+	case m.unhealthy && k.present && !m.cfg.LeadUnhealthy:
+		return never
+	case m.unhealthy && k.present:
+		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt)
+	case m.ending.abandoned && k.present && k.record.Holder == string(m.cfg.Identity):
+		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt) // its workload may still run: the others go first
 	}
 	return max(k.readyAt, k.tryAt)
 }
 
-// campaign returns the standby's attempt to lead, when it is due.
-func (m *machine) campaign(now moment) *request {
-	if now.boot.Before(m.takeAt()) {
-		return nil
-	}
-	if !m.know.present {
-		// Never with a holder: a create that is applied late would be a term that its sender has long given up (I4).
-		return &request{verb: verbCreate, record: lease.Record{
-			DurationSeconds: int32(m.cfg.Duration / time.Second), Workload: m.cfg.Workload,
-		}}
-	}
-	m.note(slog.LevelInfo, "taking the Lease", slog.String("why", m.whyNow()), slog.String("version", string(m.know.version)))
+// creation returns the Lease as a candidate creates it: never with a holder, as a create that is applied late would be a
+// term that its sender has long given up (I4).
+func (m *machine) creation() lease.Record {
+	return lease.Record{DurationSeconds: int32(m.cfg.Duration / time.Second), Workload: m.cfg.Workload}
+}
+
+// takeover returns the write by which a standby begins a term.
+func (m *machine) takeover(now moment) lease.Record {
+	m.info("TakingLease", "taking the Lease", detail(m.whyNow()), slog.String("version", string(m.know.version)))
 	m.resuming = m.resumable()
 	if !m.resuming { // a new term: what was ordered of the last one is done with
-		m.term.order, m.term.abandoned = "", false
+		m.ending = ending{}
 	}
 	t := m.fresh(now)
-	m.term.acquired, m.term.transitions = t, m.know.record.NextTransitions()
+	m.term = term{acquired: t, transitions: m.know.record.NextTransitions()}
 	r := m.mine(t)
 	r.PreferredHolder = "" // the wish is answered
 	m.send(now, t)
-	return &request{verb: verbTake, record: r}
-}
-
-// mine returns the last record seen, as this candidate writes it while it holds the Lease.
-func (m *machine) mine(renewTime time.Time) lease.Record {
-	r := m.know.record
-	r.Holder = string(m.cfg.Identity)
-	r.DurationSeconds = int32(m.cfg.Duration / time.Second)
-	r.AcquireTime, r.RenewTime = m.term.acquired, renewTime
-	r.Transitions = m.term.transitions
-	r.Mark = lease.HeldMark(r.Holder, m.cfg.Duration)
-	if m.cfg.Workload != "" {
-		r.Workload = m.cfg.Workload
-	}
 	return r
 }
 
@@ -123,27 +111,25 @@ func (m *machine) whyNow() string {
 
 // explain logs why the candidate waits, once for every kind of reason.
 func (m *machine) explain(now moment) {
-	if m.role != standby || m.over {
+	if m.role != standby || m.terminating || m.over {
 		return
 	}
 	situation := m.describe()
 	if situation == m.know.situation {
 		return
 	}
-	m.know.situation = situation
-	m.note(slog.LevelInfo, "standing by", slog.String("why", situation),
-		slog.String("wait", max(0, m.takeAtForLog(now)).String()))
-}
-
-func (m *machine) takeAtForLog(now moment) time.Duration {
-	at := m.takeAt()
-	if at == never {
-		return 0
+	attrs := []slog.Attr{detail(situation)}
+	switch at := m.takeAt(); {
+	case !now.boot.Before(at):
+		return // it does not wait: the record of its take says why
+	case at != never:
+		attrs = append(attrs, span("wait", at.Sub(now.boot)))
 	}
-	return at.Sub(now.boot).Round(time.Millisecond)
+	m.know.situation = situation
+	m.info("StandingBy", "standing by", attrs...)
 }
 
-// describe says in words what the Lease looks like to a standby.
+// describe says what the Lease looks like to a standby.
 func (m *machine) describe() string {
 	r := m.know.record
 	switch {
@@ -155,8 +141,10 @@ func (m *machine) describe() string {
 		return "the Lease is still held by the process before in this pod"
 	case r.Released():
 		return "the last holder released the Lease"
-	case r.Holder == string(m.cfg.Identity) && m.term.abandoned:
+	case r.Holder == string(m.cfg.Identity) && m.ending.abandoned:
 		return "this replica abandoned its handover, and its workload may still run: the others go first"
+	case r.Holder == string(m.cfg.Identity) && m.twins.wrote(r.RenewTime.UnixMicro()):
+		return "the Lease was held by this replica, whose term has ended without a release"
 	case r.Holder == string(m.cfg.Identity):
 		return "the Lease was held by an earlier process of this pod that did not release it"
 	case r.Holder != "" && r.Foreign():
@@ -167,4 +155,16 @@ func (m *machine) describe() string {
 		return "the Lease is empty and nobody released it: a cut-off leader may still run, so it is free one lease duration after its last write"
 	}
 	return "the Lease's holder was cleared, but not by its own release: a cut-off leader may still run, so it is free one lease duration after its last write"
+}
+
+// spread returns how long to wait beyond the first permitted instant, so that of N candidates that become free to
+// try at once only a few do: with 500, about five. It is max(0, 40 ms · (1 + ln u / ln 500)) for u in (0, 1): most
+// draws are near 40 ms, a rare few near 0, and with more candidates the earliest of them comes earlier. Source:
+// simulated at 3, 10, 50 and 500 candidates; doubling and halving a spread instead does not converge.
+func spread(u float64) time.Duration {
+	const most, candidates = 40 * time.Millisecond, 500
+	if u <= 0 {
+		return 0
+	}
+	return max(0, time.Duration(float64(most)*(1+math.Log(u)/math.Log(candidates))))
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // TestDeadWatchIsFoundOut: a standby whose requests for a watch were lost for a while sees, by the reads that it does instead,
-// that a watch would have told it more. It does not take the time between its own reads for the holder's interval, and go on
+// that a watch would have shown it more. It does not take the time between its own reads for the holder's interval, and go on
 // for ever by a failed take and a read in each lease duration.
 func TestDeadWatchIsFoundOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -28,6 +28,6 @@
 //	I11 no workload works at now ≥ validUntil (or the hold's) + the kill margin
 //	I12 two live processes that write one identity both stop, and go on under fresh ones
 //	I13 no release is sent while a known process of the workload lives
-//	I14 nothing inherited is told before a read
+//	I14 nothing inherited is published before a read
 //	I15 no release is sent while the hold on disk could make a restarted process lead
 package elector

@@ -2,71 +2,107 @@ package elector
 
 import (
 	"log/slog"
-	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
+
+// drain is a handover that is under way: the workload is to stop, and the Lease is kept until it has.
+type drain struct {
+	began           bootclock.Instant
+	workloadStopped bool
+	stoppedAt       bootclock.Instant
+}
+
+// ending is how a term was asked to end. It outlives the term: one that was asked to end does not lead again, whatever is
+// answered late. A new take of ours ends it, but for that of a predecessor's term.
+type ending struct {
+	cause     string // "": it was not
+	abandoned bool   // its drain was: the term is neither released nor renewed, and never begins again
+}
+
+// workload is what the workload may still act on: the last validUntil that was published while leading, by this process or
+// the one before, and that term's token, since the workload was last seen to have stopped. Zero: nothing was. It outlives
+// every other end of a term.
+type workload struct {
+	until bootclock.Instant
+	token string
+}
 
 // stepDown takes an order to hand over. One that comes while a predecessor's term is being resumed ends that term.
 func (m *machine) stepDown(now moment, cause string) error {
 	switch {
 	case m.role == leading:
-		m.drain(now, cause)
-	case m.role == drainingRole:
+		m.beginDrain(now, cause)
+	case m.role == draining:
 		return ErrDraining
 	case m.inherited != nil || m.resuming:
-		m.term.order = cause
-		m.note(slog.LevelInfo, "asked to hand over the term of the process before: it is resumed for that alone", slog.String("cause", cause))
+		m.ending.cause = cause
+		m.info("HandingOver", "asked to hand over the term of the process before: it is resumed for that alone", slog.String("cause", cause))
 	default:
 		return ErrNotLeading
 	}
 	return nil
 }
 
-// drain begins a handover: the workload is told to stop, and the Lease is kept until it has. A candidate that
-// drains does not lead again (I10). Where nobody has been told of the term, nor of the one that it follows, since the
-// workload was last seen to have stopped, nothing has to stop.
-func (m *machine) drain(now moment, cause string) {
-	m.role = drainingRole
-	m.term.order, m.term.drainBegan = cause, now.boot
-	m.term.settled = false
-	if m.term.told == 0 {
-		m.note(slog.LevelInfo, "handing over: the workload was told nothing", slog.String("cause", cause))
-		m.settle(now)
+// beginDrain begins a handover: the workload is to stop, and the Lease is kept until it has. A candidate that drains does
+// not lead again (I10). Where nothing has been published of the term, nor of the one that it follows, since the workload
+// was last seen to have stopped, nothing has to stop.
+func (m *machine) beginDrain(now moment, cause string) {
+	m.role = draining
+	m.ending.cause = cause
+	m.drain = drain{began: now.boot}
+	if m.workload.until == 0 {
+		m.info("HandingOver", "handing over: no workload was started for this term", slog.String("cause", cause))
+		m.workloadStopped(now)
 		return
 	}
-	m.note(slog.LevelInfo, "handing over: waiting for the workload to stop", slog.String("cause", cause))
-	m.ask()
+	m.info("HandingOver", "handing over: waiting for the workload to stop", slog.String("cause", cause))
+	m.waitForStop()
 }
 
-// ask wants to know when the workload has stopped, in place of what was asked before.
-func (m *machine) ask() {
-	m.term.drain++
-	m.out.drain = &draining{number: m.term.drain, Drain: Drain{
-		Cause: m.term.order, Terminating: m.terminating, Began: m.term.drainBegan, Until: m.term.told, Token: m.term.toldToken,
+// waitForStop asks when the workload has stopped, in place of what was asked before.
+func (m *machine) waitForStop() {
+	m.out.stopWait = &stopWait{m.waits.ask(), Drain{
+		Cause: m.ending.cause, Terminating: m.terminating, Began: m.drain.began, Until: m.workload.until, Token: m.workload.token,
 	}}
 }
 
-// settle takes the news that the workload has stopped: what follows is a read, as only a record just read may be
-// blanked (I5).
-func (m *machine) settle(now moment) {
-	m.term.settled, m.term.settledAt = true, now.boot
-	m.term.told = 0
+// stopWaited takes the end of the waiting.
+func (m *machine) stopWaited(now moment, o Outcome) {
+	m.waits.answered()
+	if o == Abandoned {
+		m.abandonDrain(now)
+		return
+	}
+	m.workloadStopped(now)
+}
+
+// workloadStopped notes that the workload has stopped: what follows is a read, as only a record just read may be blanked
+// (I5).
+func (m *machine) workloadStopped(now moment) {
+	m.drain.workloadStopped, m.drain.stoppedAt = true, now.boot
+	m.workload = workload{}
 	m.getDue, m.effort.nextTry = true, 0
-	m.out.settled = true
+}
+
+// stopWaiting ends the waiting for the workload's stop, where one is under way.
+func (m *machine) stopWaiting() {
+	m.out.stopWaiting = m.waits.open
+	m.waits.withdraw()
 }
 
 // release returns the write that clears the holder. It comes after a read that showed the record as ours, of the very
 // version that it replaces: any other holder would have ended the drain. Release last: a standby may start the instant the
 // holder clears (I5).
-func (m *machine) release(now moment) *request {
+func (m *machine) release(now moment) lease.Record {
 	clear(m.sent) // a renewal still on its way must not count after the blank
 	t := m.fresh(now)
 	m.twins.sent(t)
 	r := m.mine(t)
 	r.Holder, r.DurationSeconds, r.Mark = "", 1, lease.ReleasedMark(t)
-	m.term.released, m.term.cooldownUntil = t, now.boot.Add(releaseCooldown)
-	return &request{verb: verbRelease, record: r}
+	m.cooldown = cooldown{release: t, until: now.boot.Add(releaseCooldown)}
+	return r
 }
 
 // terminate begins the end of the process: a leader hands over first, a standby takes nothing more.
@@ -75,35 +111,31 @@ func (m *machine) terminate(now moment) {
 		return
 	}
 	m.terminating = true
-	m.disown("the process is terminating")
-	switch m.role {
-	case leading:
-		m.drain(now, "terminating")
-	case drainingRole:
-		if !m.term.settled {
-			m.ask() // again, as a process that ends may be waited for in another way
-		}
-	case standby:
+	switch {
+	case m.role == leading:
+		m.beginDrain(now, "terminating")
+	case m.role == draining && !m.drain.workloadStopped:
+		m.waitForStop() // again, as a process that ends may be waited for in another way
+	case m.inherited != nil: // resumed for that alone
+		m.ending.cause = "terminating"
 	}
 }
 
-// abandon gives up waiting for a workload that has not been seen to stop. The Lease is neither released nor renewed: it
-// runs out, so that the next leader starts when this one's workload can no longer believe. A release under way goes on.
-func (m *machine) abandon(now moment, drain int) {
-	if m.role != drainingRole || m.term.settled || drain != 0 && drain != m.term.drain {
+// terminated reports whether a process that is to end may do so: nothing is held, and nothing under way could make it so.
+func (m *machine) terminated() bool {
+	return m.terminating && m.role == standby && !m.taking && m.inherited == nil
+}
+
+// abandonDrain gives up waiting for a workload that has not been seen to stop. The Lease is neither released nor renewed:
+// it runs out, so that the next leader starts when this one's workload can no longer believe. A release under way goes on.
+func (m *machine) abandonDrain(now moment) {
+	if m.role != draining || m.drain.workloadStopped {
 		return
 	}
-	m.term.abandoned = true
+	m.ending.abandoned = true
 	m.out.abandoned = true
-	m.stop(now, "DrainAbandoned", "the handover was abandoned before the workload was seen to stop")
-	m.note(slog.LevelWarn, "the Lease is neither released nor renewed: the workload may still run when it has run out and the next leader starts",
-		reason("DrainAbandoned"), slog.String("cause", m.term.order), slog.String("drained_for", now.boot.Sub(m.term.drainBegan).Round(time.Millisecond).String()),
-		slog.String("lease_runs_out_in", m.know.notBefore.Sub(now.boot).Round(time.Millisecond).String()))
-}
-
-// yieldToPreferred hands over when somebody asked, in the Lease itself, for another holder.
-func (m *machine) yieldToPreferred(now moment) {
-	if p := m.know.record.PreferredHolder; m.role == leading && p != "" && p != string(m.cfg.Identity) {
-		m.drain(now, "the Lease asks for "+p+" as its holder")
-	}
+	waited := span("drained_for", now.boot.Sub(m.drain.began))
+	m.becomeStandby(drainAbandoned, "the handover was abandoned before the workload was seen to stop")
+	m.warn("LeaseRunsOut", "the Lease is neither released nor renewed: the workload may still run when it has run out and the next leader starts",
+		slog.String("cause", m.ending.cause), waited, span("lease_runs_out_in", m.know.notBefore.Sub(now.boot)))
 }

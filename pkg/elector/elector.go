@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
@@ -13,13 +14,30 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// Observer is told what metrics count. It is called from several goroutines and must not block.
-type Observer interface {
-	// Requested is told of every request that ended: its verb (get, create, update for a take, renew, release), how long it
-	// took, and its error or nil.
-	Requested(verb string, latency time.Duration, err error)
-	// DrainAbandoned is told of every handover that ended though the workload was not seen to stop.
-	DrainAbandoned()
+var (
+	// ErrNotLeading answers a step-down asked of a candidate that does not lead.
+	ErrNotLeading = errors.New("this replica does not lead")
+	// ErrDraining answers a step-down asked of a candidate that hands over already.
+	ErrDraining = errors.New("this replica is handing over already: it waits for its workload to stop")
+	// ErrNotRunning answers a command to an election that has ended, or whose loop does not take it in time.
+	ErrNotRunning = errors.New("the election does not run")
+	// ErrLeadershipLost ends an election with [Config.ExitOnLoss] whose term has ended unasked.
+	ErrLeadershipLost = errors.New("leadership was lost")
+	// ErrHeld answers an attempt to open a hold whose lock another live process has.
+	ErrHeld = errors.New("another lease-sidecar holds this signal directory")
+)
+
+// CollisionError ends an election whose Lease is annotated for another workload: two workloads derived or were
+// given one Lease name, and sharing it would leave one of them without any active replica.
+type CollisionError struct {
+	// Lease and Namespace name the Lease; Workload is ours, Other the one annotated.
+	Lease, Namespace, Workload, Other string
+}
+
+// Error names both workloads and the fix.
+func (e *CollisionError) Error() string {
+	return fmt.Sprintf("Lease %s/%s belongs to %s, not to %s: give one of them another Lease name "+
+		"(or, if %s is gone, delete the Lease)", e.Namespace, e.Lease, e.Other, e.Workload, e.Other)
 }
 
 // Deps is what a candidate is built on. Store is required.
@@ -43,11 +61,47 @@ type Outputs struct {
 	Publish func(leadership.Leadership)
 	// StopWait returns once the workload has stopped, or is not to be waited for any more, or when ctx ends. It is called
 	// in its own goroutine at the start of each drain, and again, in place of the call before, when the drain changes (the
-	// process is told to terminate). It is not called where nobody was told of the term, nor of the one before it, since
-	// the workload was last seen to have stopped. Nil: the workload counts as stopped at once.
+	// process is to end). It is not called where nothing was published of the term, nor of the one before it, since the
+	// workload was last seen to have stopped. Nil: the workload counts as stopped at once.
 	StopWait func(ctx context.Context, d Drain) Outcome
 	// Observer counts requests and abandoned drains. Nil: nobody does.
 	Observer Observer
+}
+
+// Drain is a handover in progress: the workload is to stop, and the Lease is released once it has.
+type Drain struct {
+	// Cause says who or what asked for the handover.
+	Cause string
+	// Terminating says that this process is ending too.
+	Terminating bool
+	// Began is when the drain did.
+	Began bootclock.Instant
+	// Until is the last validUntil that was published while leading, in this term or in the one that it follows: no
+	// reader that honours it believes in the term after it.
+	Until bootclock.Instant
+	// Token is that of the last term that was published while leading, which is the drained one's unless that began too
+	// late: a workload that reports its stop may name the term that it speaks of.
+	Token string
+}
+
+// Outcome is how the waiting for a workload's stop ended.
+type Outcome int
+
+// How it can end. The zero Outcome is that of a wait whose context ended, and is not looked at.
+const (
+	// WorkloadStopped: nothing of it works any more, so the Lease may be released.
+	WorkloadStopped Outcome = iota + 1
+	// Abandoned: it still runs, and is not waited for any longer. The Lease is neither released nor renewed: it runs out.
+	Abandoned
+)
+
+// Observer counts for metrics. It is called from several goroutines and must not block.
+type Observer interface {
+	// Requested counts a request that has ended: its verb (get, create, update for a take, renew, release), how long it
+	// took, and its error or nil.
+	Requested(verb string, latency time.Duration, err error)
+	// DrainAbandoned counts a handover that ended though the workload was not seen to stop.
+	DrainAbandoned()
 }
 
 // Elector is one candidate of one election. Make it with [New].
@@ -56,7 +110,7 @@ type Elector struct {
 	deps     Deps
 	snapshot atomic.Pointer[leadership.Leadership]
 	unready  atomic.Pointer[string] // why it could not lead; "" where it could
-	orders   orders
+	commands *commands
 }
 
 // New returns a candidate that does nothing until [Elector.Run]. It fails on a configuration that is not safe
@@ -84,7 +138,7 @@ func New(cfg Config, deps Deps) (*Elector, error) {
 	if deps.Rand == nil {
 		deps.Rand = rand.Float64
 	}
-	e := &Elector{cfg: cfg, deps: deps, orders: newOrders()}
+	e := &Elector{cfg: cfg, deps: deps, commands: newCommands()}
 	unread := "the election has not begun yet"
 	e.unready.Store(&unread)
 	e.snapshot.Store(&leadership.Leadership{
@@ -104,8 +158,8 @@ func (e *Elector) Run(ctx context.Context, to Outputs) error {
 		to.Observer = unobserved{}
 	}
 	l := newLoop(e, to)
-	close(e.orders.begun)
-	defer close(e.orders.ended)
+	close(e.commands.begun)
+	defer close(e.commands.ended)
 	defer l.close()
 	return l.run(ctx)
 }

@@ -41,14 +41,14 @@ type member struct {
 	cancel context.CancelFunc
 	ended  chan error
 
-	mu     sync.Mutex
-	levels []leadership.Leadership
+	mu  sync.Mutex
+	all []leadership.Leadership // that were published
 }
 
-func newFleet(t *testing.T, n int, settle func(context.Context, Drain) Outcome) *fleet {
+func newFleet(t *testing.T, n int, wait func(context.Context, Drain) Outcome) *fleet {
 	f := &fleet{t: t, clock: bubbleClock{time.Now()}, backend: memory.New()}
 	for i := range n {
-		f.members = append(f.members, f.add(naming.Identity([]string{"web-0_a", "web-1_b", "web-2_c"}[i]), settle))
+		f.members = append(f.members, f.add(naming.Identity([]string{"web-0_a", "web-1_b", "web-2_c"}[i]), wait))
 	}
 	t.Cleanup(func() {
 		for _, m := range f.members {
@@ -61,8 +61,8 @@ func newFleet(t *testing.T, n int, settle func(context.Context, Drain) Outcome) 
 	return f
 }
 
-func (f *fleet) add(id naming.Identity, settle func(context.Context, Drain) Outcome) *member {
-	return f.join(id, func(_ *Config, d *parts) { d.StopWait = settle })
+func (f *fleet) add(id naming.Identity, wait func(context.Context, Drain) Outcome) *member {
+	return f.join(id, func(_ *Config, d *parts) { d.StopWait = wait })
 }
 
 // parts is what a candidate is made of, and what it hands its results to.
@@ -81,7 +81,7 @@ func (f *fleet) join(id naming.Identity, change func(*Config, *parts)) *member {
 		Outputs: Outputs{Publish: func(l leadership.Leadership) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.levels = append(m.levels, l)
+			m.all = append(m.all, l)
 		}},
 	}
 	change(&cfg, &p)
@@ -96,11 +96,11 @@ func (f *fleet) join(id naming.Identity, change func(*Config, *parts)) *member {
 	return m
 }
 
-// told returns every level that was published.
-func (m *member) told() []leadership.Leadership {
+// published returns every leadership that was published.
+func (m *member) published() []leadership.Leadership {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.levels)
+	return slices.Clone(m.all)
 }
 
 func (f *fleet) leaders() (names []string) {
@@ -334,7 +334,7 @@ func TestUnhealthyLeaderHandsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 2, nil)
 		old := f.leader(20 * time.Second)
-		for range 20 { // more words than the loop can queue: the newest counts
+		for range 20 { // more than the loop can queue: the newest counts
 			old.SetHealthy(true, "well")
 			old.SetHealthy(false, "ill")
 		}

@@ -1,6 +1,8 @@
 package elector
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -13,40 +15,54 @@ type moment struct {
 	wall time.Time
 }
 
-// event is what can happen to a candidate. Its time is the moment handed to machine.step with it, read after the
-// event was received.
+// event is what can happen to a candidate. Its time is the moment given to machine.step with it, read after the event was
+// received. An event with a number answers a question of the machine's, or is an order: see [machine.admit].
 type event interface{ isEvent() }
 
 type (
 	// tick: time has passed.
 	tick struct{}
-	// replied: the request in flight ended, well or not.
+	// replied: the request with that number ended, well or not.
 	replied struct {
-		reply lease.Reply
-		err   error
+		number int
+		reply  lease.Reply
+		err    error
 	}
-	// changed: the watch delivered a change.
-	changed struct{ lease.Event }
-	// watchOpened: the watch that was asked for stands.
-	watchOpened struct{}
-	// watchClosed: the watch ended; err is nil where the store closed it in good order.
-	watchClosed struct{ err error }
-	// stepDown: somebody asks for a handover.
-	stepDown struct{ cause string }
+	// changed: the watch with that number delivered a change.
+	changed struct {
+		number int
+		lease.Event
+	}
+	// watchOpened: the watch with that number stands.
+	watchOpened struct{ number int }
+	// watchClosed: the watch with that number ended; err is nil where the store closed it in good order.
+	watchClosed struct {
+		number int
+		err    error
+	}
+	// stopWaited: the waiting for the workload's stop with that number ended.
+	stopWaited struct {
+		number  int
+		outcome Outcome
+	}
+	// holdFailed: the hold with that number could not be written, or not to its end.
+	holdFailed struct{ number int }
+
+	// stepDown: somebody asks for a handover. The numbers of orders rise.
+	stepDown struct {
+		number int
+		cause  string
+	}
+	// health: the workload's health says whether this candidate should lead.
+	health struct {
+		healthy bool
+		why     string
+	}
 	// terminate: the process is to end: hand over, then be done.
 	terminate struct{}
-	// abandon: wait no longer for the workload in the drain with that number, in whichever for 0: the Lease is neither
-	// released nor renewed.
-	abandon struct{ drain int }
-	// holdFailed: the hold that the last step wanted saved could not be written, or not to its end.
-	holdFailed struct{}
-	// fitness: the workload's health says whether this candidate should lead.
-	fitness struct {
-		fit bool
-		why string
-	}
-	// settled: the workload has been seen to stop, in the drain with that number.
-	settled struct{ drain int }
+	// abandon: wait no longer for the workload in the drain that is under way, if one is: the Lease is neither released nor
+	// renewed.
+	abandon struct{}
 )
 
 func (tick) isEvent()        {}
@@ -54,9 +70,78 @@ func (replied) isEvent()     {}
 func (changed) isEvent()     {}
 func (watchOpened) isEvent() {}
 func (watchClosed) isEvent() {}
+func (stopWaited) isEvent()  {}
+func (holdFailed) isEvent()  {}
 func (stepDown) isEvent()    {}
+func (health) isEvent()      {}
 func (terminate) isEvent()   {}
 func (abandon) isEvent()     {}
-func (holdFailed) isEvent()  {}
-func (fitness) isEvent()     {}
-func (settled) isEvent()     {}
+
+// question is what the machine last asked the loop for, of one kind: a request, a watch, a waiting, a write of the hold.
+// Its answers bear its number.
+type question struct {
+	number int  // of the last one; it rises
+	open   bool // answers to it are expected
+}
+
+// ask puts a new question in place of the last one, and returns its number.
+func (q *question) ask() int {
+	q.number++
+	q.open = true
+	return q.number
+}
+
+// answered ends the question: no answer to it is expected any more.
+func (q *question) answered() { q.open = false }
+
+// withdraw ends the question though its answer may be under way.
+func (q *question) withdraw() {
+	if q.open {
+		q.number++
+	}
+	q.open = false
+}
+
+// admit judges an answer. One to a question that was replaced or withdrawn is void. One to a question that was never asked,
+// or has been answered, is illegal.
+func (q *question) admit(number int) (void bool, err error) {
+	switch {
+	case 0 < number && number < q.number:
+		return true, nil
+	case number != q.number || !q.open:
+		return false, fmt.Errorf("%w: number %d answers nothing", errIllegal, number)
+	}
+	return false, nil
+}
+
+// errIllegal marks an event that cannot happen in the state in which it came: a fault of the loop.
+var errIllegal = errors.New("illegal event")
+
+// admit reports whether an event comes too late to mean anything, and returns [errIllegal] where it cannot happen.
+func (m *machine) admit(e event) (void bool, err error) {
+	switch e := e.(type) {
+	case replied:
+		return m.requests.admit(e.number)
+	case changed:
+		return m.watches.admit(e.number)
+	case watchOpened:
+		if void, err = m.watches.admit(e.number); err == nil && !void && !m.watch.openedAt.IsZero() {
+			err = fmt.Errorf("%w: watch %d stands already", errIllegal, e.number)
+		}
+		return void, err
+	case watchClosed:
+		return m.watches.admit(e.number)
+	case stopWaited:
+		return m.waits.admit(e.number)
+	case holdFailed:
+		return m.saves.admit(e.number)
+	case stepDown:
+		if e.number <= m.orders {
+			err = fmt.Errorf("%w: order %d after order %d", errIllegal, e.number, m.orders)
+		}
+		return false, err
+	case nil:
+		return false, fmt.Errorf("%w: none", errIllegal)
+	}
+	return false, nil
+}

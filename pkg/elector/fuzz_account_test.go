@@ -9,7 +9,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// account is what an outsider knows of a candidate: what it was told and when, and what it sent and published. Every
+// account is what an outsider knows of a candidate: what it was given and when, and what it sent and published. Every
 // step is judged by it, and not by what the machine believes.
 type account struct {
 	t    *testing.T
@@ -20,26 +20,26 @@ type account struct {
 	times    []time.Time                 // every renew time ever sent
 	writes   []bootclock.Instant         // when each renewal or take left
 	sighted  map[lease.Version][]sighting
-	first    lease.Version     // of the first record told
+	first    lease.Version     // of the first record shown
 	proven   bootclock.Instant // what the sightings prove of validUntil
-	newest   lease.Record      // the last record told
+	newest   lease.Record      // the last record shown
 	inflight *request
 
-	level     leadership.Leadership
-	tokens    lease.Version // the highest published
-	toldUntil bootclock.Instant
-	drain     int
-	disk      bootclock.Instant // until when a process that starts now could believe the hold file
-	ordered   bool              // the term was asked to end, and no new one has been asked for since
-	abandoned bool              // its drain was abandoned, the same
-	stopped   bool              // the workload has been seen to stop since it was last told to lead
-	stoppedAt bootclock.Instant
-	read      bool // a read that left after that showed the Lease as ours
-	ending    bool
-	lowest    bootclock.Instant
+	last           leadership.Leadership
+	tokens         lease.Version // the highest published
+	publishedUntil bootclock.Instant
+	drain          int
+	disk           bootclock.Instant // until when a process that starts now could believe the hold file
+	ordered        bool              // the term was asked to end, and no new one has been asked for since
+	abandoned      bool              // its drain was abandoned, the same
+	stopped        bool              // the workload has been seen to stop since it last led by what was published
+	stoppedAt      bootclock.Instant
+	read           bool // a read that left after that showed the Lease as ours
+	ending         bool
+	lowest         bootclock.Instant
 }
 
-// sighting is one record as told, and when.
+// sighting is one record as shown, and when.
 type sighting struct {
 	at     bootclock.Instant
 	record lease.Record
@@ -50,8 +50,8 @@ func newAccount(t *testing.T, m *machine, hold *HoldState) *account {
 		t: t, m: m, hold: hold, stopped: true,
 		sent: map[int64]bootclock.Instant{}, sighted: map[lease.Version][]sighting{},
 	}
-	if hold != nil { // whatever it says, the workload was told something until then
-		a.stopped, a.toldUntil, a.tokens = false, hold.ValidUntil, lease.Version(hold.Token)
+	if hold != nil { // whatever it says, something was published until then
+		a.stopped, a.publishedUntil, a.tokens = false, hold.ValidUntil, lease.Version(hold.Token)
 		if hold.Leading {
 			a.disk = hold.ValidUntil
 		}
@@ -70,7 +70,7 @@ func (a *account) renewTime(back int, wall time.Time) time.Time {
 	return wall.Add(time.Duration(back) * time.Second).Truncate(time.Microsecond)
 }
 
-// hear notes what the candidate is about to be told.
+// hear notes what the candidate is about to be given.
 func (a *account) hear(now moment, e event, inflight *request) {
 	a.inflight = inflight
 	switch e := e.(type) {
@@ -86,14 +86,14 @@ func (a *account) hear(now moment, e event, inflight *request) {
 				a.read = true
 			}
 		}
-	case settled:
-		if e.drain == a.drain && !a.stopped {
+	case stopWaited:
+		if e.number == a.drain && !a.stopped {
 			a.stopped, a.stoppedAt = true, now.boot
 		}
 	case terminate:
 		a.ending = true
 	case abandon:
-		a.abandoned = a.abandoned || a.m.role == drainingRole && !a.stopped
+		a.abandoned = a.abandoned || a.m.role == draining && !a.stopped
 	}
 }
 
@@ -109,13 +109,13 @@ func (a *account) see(now moment, r lease.Record) {
 }
 
 // judge holds what came of a step against the invariants.
-func (a *account) judge(now moment, out ready) {
+func (a *account) judge(now moment, out output) {
 	a.judgeTerm(now)
-	if out.level != nil {
-		a.judgeLevel(now, *out.level)
+	if out.leadership != nil {
+		a.judgeLeadership(now, *out.leadership)
 	}
-	if out.drain != nil {
-		a.drain = out.drain.number
+	if out.stopWait != nil {
+		a.drain = out.stopWait.number
 	}
 	if out.request != nil {
 		a.judgeRequest(now, out.request)
@@ -143,16 +143,16 @@ func (a *account) judgeTerm(now moment) {
 	a.lowest = a.m.know.notBefore
 }
 
-func (a *account) judgeLevel(now moment, l leadership.Leadership) {
-	before := a.level
-	a.level = l
+func (a *account) judgeLeadership(now moment, l leadership.Leadership) {
+	before := a.last
+	a.last = l
 	readable(a.t, l)
 	if !l.IsLeader {
 		return
 	}
 	switch {
 	case len(a.sighted) == 0 || a.hold != nil && l.Token == a.hold.Token:
-		a.t.Fatalf("I14: an inherited term is told: %+v", l)
+		a.t.Fatalf("I14: an inherited term is published: %+v", l)
 	case a.ordered, a.abandoned:
 		a.t.Fatalf("a term that was asked to end, or abandoned, leads again: %+v", l)
 	case now.boot >= l.ValidUntil:
@@ -168,7 +168,7 @@ func (a *account) judgeLevel(now moment, l leadership.Leadership) {
 	if a.ending && !before.IsLeader {
 		a.t.Fatal("it began to lead while terminating")
 	}
-	a.tokens, a.toldUntil = lease.Version(l.Token), max(a.toldUntil, l.ValidUntil)
+	a.tokens, a.publishedUntil = lease.Version(l.Token), max(a.publishedUntil, l.ValidUntil)
 	a.stopped, a.read = false, false
 }
 
@@ -179,7 +179,7 @@ func (a *account) judgeToken(l leadership.Leadership) {
 			return
 		}
 	}
-	a.t.Fatalf("it leads by version %s, which was never told as its own: %+v", l.Token, a.sighted[lease.Version(l.Token)])
+	a.t.Fatalf("it leads by version %s, which was never shown as its own: %+v", l.Token, a.sighted[lease.Version(l.Token)])
 }
 
 func (a *account) judgeRequest(now moment, r *request) {
@@ -197,7 +197,7 @@ func (a *account) judgeRequest(now moment, r *request) {
 		}
 		return
 	case rec.UID != a.uid(rec.Version):
-		a.t.Fatalf("I4: %s on UID %q and version %q, which were never told together", r.verb, rec.UID, rec.Version)
+		a.t.Fatalf("I4: %s on UID %q and version %q, which were never shown together", r.verb, rec.UID, rec.Version)
 	}
 	if a.abandoned && r.verb != verbTake {
 		a.t.Fatalf("%s is sent after the drain was abandoned", r.verb)
@@ -221,7 +221,7 @@ func (a *account) judgeRequest(now moment, r *request) {
 	a.judgeMemory(now)
 }
 
-// uid returns the UID that was told with the version; of several, one that the machine could have.
+// uid returns the UID that was shown with the version; of several, one that the machine could have.
 func (a *account) uid(v lease.Version) string {
 	for _, s := range a.sighted[v] {
 		if s.record.UID == a.m.know.record.UID {
@@ -232,7 +232,7 @@ func (a *account) uid(v lease.Version) string {
 }
 
 func (a *account) judgeTake(now moment, rec lease.Record) {
-	if a.ending {
+	if a.ending && !a.m.resuming {
 		a.t.Fatal("it takes the Lease while terminating")
 	}
 	for _, s := range a.sighted[rec.Version] {
@@ -244,10 +244,10 @@ func (a *account) judgeTake(now moment, rec lease.Record) {
 			return
 		}
 	}
-	a.t.Fatalf("I3: at %v it takes version %s, told as %+v", now.boot, rec.Version, a.sighted[rec.Version])
+	a.t.Fatalf("I3: at %v it takes version %s, shown as %+v", now.boot, rec.Version, a.sighted[rec.Version])
 }
 
-// resumes reports whether the record is the predecessor's term: the first one told, as the hold has it, in time.
+// resumes reports whether the record is the predecessor's term: the first one shown, as the hold has it, in time.
 func (a *account) resumes(now moment, r lease.Record) bool {
 	return a.hold != nil && a.hold.Leading && now.boot < a.hold.ValidUntil && r.Version == a.first &&
 		r.Holder == a.me() && r.UID == a.hold.UID && r.AcquireTime.Equal(a.hold.AcquireTime)
@@ -256,8 +256,8 @@ func (a *account) resumes(now moment, r lease.Record) bool {
 func (a *account) judgeRelease(now moment, rec lease.Record) {
 	switch {
 	case !a.stopped:
-		a.t.Fatalf("I5: released, and the workload, told to lead until %v, was not seen to stop", a.toldUntil)
-	case a.toldUntil != 0 && !a.read:
+		a.t.Fatalf("I5: released, and the workload, which was to work until %v, was not seen to stop", a.publishedUntil)
+	case a.publishedUntil != 0 && !a.read:
 		a.t.Fatal("I5: released without a read since the workload stopped")
 	case now.boot < a.disk:
 		a.t.Fatalf("I15: released while the hold on disk leads until %v", a.disk)

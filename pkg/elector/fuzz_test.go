@@ -13,7 +13,7 @@ import (
 
 // FuzzMachine plays a program of bytes against one candidate: clocks that jump, requests that are answered, lost, kept
 // back and landed late, records that nobody sane would write, by the store and past it, watch events old and forged,
-// commands in any order. An account of its own judges every step by what the candidate was told and what it sent.
+// commands in any order. An account of its own judges every step by what the candidate was shown and what it sent.
 // Afterwards the world turns honest, and the candidate must lead: nothing that it heard may wedge it.
 func FuzzMachine(f *testing.F) {
 	for _, program := range programs {
@@ -39,6 +39,8 @@ type ordeal struct {
 	wake    bootclock.Instant
 	account *account
 	full    bool // the volume takes no hold
+
+	watching, stands bool // a watch was asked for, and has not ended; it has opened
 }
 
 // spans are the steps in which time passes.
@@ -49,7 +51,7 @@ var spans = [...]time.Duration{
 }
 
 // newOrdeal makes the candidate that the program's first byte asks for: with or without a predecessor's hold, to lead
-// unfit or not, and with a chance of its own.
+// unhealthy or not, and with a chance of its own.
 func newOrdeal(t *testing.T, program []byte) *ordeal {
 	o := &ordeal{t: t, program: program, now: moment{boot: bootclock.Instant(transcriptBoot), wall: transcriptEpoch}}
 	kind := o.byte()
@@ -133,21 +135,23 @@ func (o *ordeal) deed() {
 		o.store.delete()
 	case 11:
 		if back := int(o.byte()); back < len(o.store.history) {
-			o.take(changed{o.store.history[len(o.store.history)-1-back]})
+			o.take(changed{Event: o.store.history[len(o.store.history)-1-back]})
 		}
 	case 12:
-		o.take(changed{lease.Event{Record: o.forge(), Deleted: o.byte()%4 == 0}})
+		o.take(changed{Event: lease.Event{Record: o.forge(), Deleted: o.byte()%4 == 0}})
 	case 13:
 		o.store.version = max(1, o.store.version-int(o.byte()))
 		if o.store.record != nil {
 			o.store.put(*o.store.record)
 		}
 	case 14:
-		o.take([]event{watchOpened{}, watchClosed{}, watchClosed{lease.ErrExpired}, watchClosed{errors.New("reset")}}[o.byte()%4])
+		o.take([]event{watchOpened{}, watchClosed{}, watchClosed{err: lease.ErrExpired}, watchClosed{err: errors.New("reset")}}[o.byte()%4])
 	case 15:
-		o.take([]event{fitness{fit: true}, stepDown{cause: "asked"}, terminate{}, abandon{}, fitness{}}[o.byte()%5])
+		o.take([]event{health{healthy: true}, stepDown{cause: "asked"}, terminate{}, abandon{}, health{}}[o.byte()%5])
 	case 16:
-		o.take(settled{drain: o.drain - int(o.byte()%3)})
+		if number := o.drain - int(o.byte()%3); number > 0 && (number < o.m.waits.number || o.m.waits.open) {
+			o.take(stopWaited{number, WorkloadStopped})
+		}
 	case 17:
 		o.now.wall = o.now.wall.Add(spans[o.byte()%byte(len(spans))] - time.Minute)
 		o.take(tick{})
@@ -179,17 +183,34 @@ func (o *ordeal) take(e event) {
 		return
 	}
 	o.now.boot++ // no two events at one instant
-	inflight := o.m.inflight
-	o.account.hear(o.now, e, inflight)
+	e = newest(o.m, e)
+	switch e.(type) { // what a watch sends that there is not is illegal: TestIllegalEvents
+	case changed, watchClosed:
+		if !o.watching {
+			return
+		}
+	case watchOpened:
+		if !o.watching || o.stands {
+			return
+		}
+		o.stands = true
+	}
+	o.account.hear(o.now, e, o.m.inflight)
 	out, err := o.m.step(o.now, e)
 	if err != nil {
 		o.t.Fatalf("%T: %v", e, err)
 	}
-	if out.drain != nil {
-		o.drain = out.drain.number
+	if _, closed := e.(watchClosed); closed {
+		o.watching = false
+	}
+	if out.watch != nil {
+		o.watching, o.stands = true, false
+	}
+	if out.stopWait != nil {
+		o.drain = out.stopWait.number
 	}
 	o.wake = out.wake
-	if _, asked := e.(stepDown); asked && out.answer == nil {
+	if a := out.answer; a != nil && a.err == nil {
 		o.account.ordered = true
 	}
 	if out.hold != nil && !o.full {
@@ -247,19 +268,19 @@ func (o *ordeal) honest() {
 		o.pass(time.Millisecond)
 		o.answer(o.store.perform)
 	case newest >= 0 && o.store.history[newest].Record.Version.Compare(o.m.know.version) > 0:
-		o.take(changed{o.store.history[newest]})
+		o.take(changed{Event: o.store.history[newest]})
 	default:
 		o.pass(max(0, o.wake.Sub(o.now.boot)))
 		o.take(tick{})
 	}
 }
 
-// recover ends all faults, and sees the candidate lead. The store counts on from beyond all that was ever told of it.
+// recover ends all faults, and sees the candidate lead. The store counts on from beyond all that was ever shown of it.
 func (o *ordeal) recover() {
 	if o.m.terminating || o.m.over {
 		return
 	}
-	o.take(fitness{fit: true, why: "the end"})
+	o.take(health{healthy: true, why: "the end"})
 	o.kept, o.full = nil, false
 	o.store.version += 1 << 12
 	if r := o.store.record; r != nil {
@@ -267,8 +288,8 @@ func (o *ordeal) recover() {
 		kept.Workload = "deployment/web"
 		o.store.put(kept)
 	}
-	if o.m.role == drainingRole {
-		o.take(settled{drain: o.drain})
+	if o.m.role == draining && !o.m.drain.workloadStopped {
+		o.take(stopWaited{o.drain, WorkloadStopped})
 	}
 	for range 100 {
 		o.honest()
@@ -278,8 +299,8 @@ func (o *ordeal) recover() {
 		if o.m.role == leading || o.m.over {
 			return
 		}
-		if o.m.role == drainingRole && !o.m.term.settled {
-			o.take(settled{drain: o.drain})
+		if o.m.role == draining && !o.m.drain.workloadStopped {
+			o.take(stopWaited{o.drain, WorkloadStopped})
 		}
 		o.honest()
 	}

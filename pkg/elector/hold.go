@@ -76,7 +76,7 @@ func encodeHold(r holdRecord) ([]byte, error) {
 	}
 	const frame = len("00000000 \n")
 	if len(doc) > holdSize-frame {
-		return nil, fmt.Errorf("encode the hold: %d bytes, at most %d fit", len(doc), holdSize-frame)
+		return nil, fmt.Errorf("encode the hold: %d bytes, want at most %d", len(doc), holdSize-frame)
 	}
 	body := fmt.Sprintf("%-*s", holdSize-frame, doc)
 	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE([]byte(body)), body), nil

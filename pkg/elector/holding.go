@@ -25,15 +25,6 @@ type holding struct {
 // still believe it, until longest at most.
 func (h *holding) replace(longest bootclock.Instant) { h.believable, h.retryAt = longest, 1 }
 
-// writing notes that s is being written. It counts as written unless [holdFailed] follows.
-func (h *holding) writing(s HoldState) {
-	h.before, h.retryAt = h.believable, 0
-	h.believable = 0
-	if s.Leading {
-		h.believable = s.ValidUntil
-	}
-}
-
 // failed notes that the last write failed: the file may hold what it held before, or what was to be written.
 func (h *holding) failed(now moment, r role) {
 	h.believable = max(h.believable, h.before)
@@ -44,21 +35,31 @@ func (h *holding) failed(now moment, r role) {
 	h.retryAt = now.boot.Add(pause)
 }
 
-// retryDue reports whether the hold is to be written again now: only while somebody could believe the old one.
-func (h *holding) retryDue(now moment) bool {
-	return !h.retryAt.IsZero() && !now.boot.Before(h.retryAt) && !h.clear(now)
-}
+// clear reports whether the file can make nobody believe any more.
+func (h *holding) clear(now moment) bool { return !now.boot.Before(h.believable) }
 
-// dueAt returns when retryDue may become true; zero for never.
-func (h *holding) dueAt() bootclock.Instant {
-	if h.retryAt.IsZero() || !h.retryAt.Before(h.believable) {
-		return 0
+// retryDue returns when the hold is to be written again: only while somebody could believe the old one.
+func (h *holding) retryDue(now moment) bootclock.Instant {
+	if h.retryAt.IsZero() || h.clear(now) || !h.retryAt.Before(h.believable) {
+		return never
 	}
 	return h.retryAt
 }
 
-// clear reports whether the file can make nobody believe any more.
-func (h *holding) clear(now moment) bool { return !now.boot.Before(h.believable) }
+// holdDue returns when the hold is to be written.
+func (m *machine) holdDue(now moment) bootclock.Instant {
+	if m.holdState() != m.saved {
+		return now.boot
+	}
+	return m.holding.retryDue(now)
+}
 
-// clearAt returns when it will at the latest; zero where it is.
-func (h *holding) clearAt() bootclock.Instant { return h.believable }
+// writeHold has the hold written. It counts as written unless [holdFailed] follows.
+func (m *machine) writeHold(moment) {
+	m.saved = m.holdState()
+	m.out.hold = &holdWrite{m.saves.ask(), m.saved}
+	m.holding.before, m.holding.believable, m.holding.retryAt = m.holding.believable, 0, 0
+	if m.saved.Leading {
+		m.holding.believable = m.saved.ValidUntil
+	}
+}

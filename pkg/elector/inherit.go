@@ -2,22 +2,21 @@ package elector
 
 import (
 	"fmt"
-	"log/slog"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// inheritance is a predecessor's term that may be resumed.
-type inheritance struct {
+// inherited is a predecessor's term that may be resumed.
+type inherited struct {
 	HoldState
 	version lease.Version // of the first record seen: another one decides against resuming
 }
 
 // inherit decides, by the first record, whether a predecessor's term in this pod goes on: only if the Lease still
 // is as that predecessor held it.
-func (m *machine) inherit() {
-	h, r := m.inherited, m.know.record
+func (m *machine) inherit(r lease.Record) {
+	h := m.inherited
 	if h == nil {
 		return
 	}
@@ -37,15 +36,27 @@ func (m *machine) inherit() {
 // resumable reports whether the Lease is a predecessor's of this very pod, still valid: it may be taken at once.
 func (m *machine) resumable() bool { return m.inherited != nil && m.know.present }
 
+// inheritedEnds returns when a predecessor's term runs out that has not been resumed.
+func (m *machine) inheritedEnds(moment) bootclock.Instant {
+	if m.inherited == nil {
+		return never
+	}
+	return m.inherited.ValidUntil
+}
+
+func (m *machine) endInherited(moment) {
+	m.disown("its term ran out before the Lease could be read and taken")
+}
+
 // disown gives up a predecessor's term, if there is one. Its workload must have stopped by the end that the predecessor
-// told it; what is published from now on says so.
+// published; what is published from now on says so.
 func (m *machine) disown(why string) {
 	if m.inherited == nil {
 		return
 	}
-	m.term.disownedUntil = m.inherited.ValidUntil
+	m.disowned = m.inherited.ValidUntil
 	m.inherited = nil
-	m.note(slog.LevelInfo, "not resuming the term of the process before", slog.String("why", why))
+	m.info("TermNotResumed", "not resuming the term of the process before", detail(why))
 	if !m.terminating {
 		m.lose(why)
 	}
@@ -56,12 +67,4 @@ func (m *machine) lose(why string) {
 	if m.cfg.ExitOnLoss && !m.over {
 		m.over, m.overErr = true, fmt.Errorf("%w: %s", ErrLeadershipLost, why)
 	}
-}
-
-// disowned returns the end of a predecessor's term that was given up, while it has not passed; else zero.
-func (t *term) disowned(now moment) bootclock.Instant {
-	if now.boot.Before(t.disownedUntil) {
-		return t.disownedUntil
-	}
-	return 0
 }

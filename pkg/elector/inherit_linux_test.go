@@ -11,6 +11,18 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
+// crash ends a candidate as SIGKILL does: what it still writes reaches nobody.
+func (m *member) crash(t *testing.T, hold *Hold) {
+	t.Helper()
+	m.store.Blackhole(true)
+	if err := hold.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.cancel()
+	m.Abandon()
+	<-m.ended
+}
+
 // restart ends a leader as SIGKILL does, and returns the hold that it left, locked anew, with its end.
 func restart(t *testing.T, f *fleet, dir string) (*Hold, bootclock.Instant) {
 	t.Helper()
@@ -23,13 +35,7 @@ func restart(t *testing.T, f *fleet, dir string) (*Hold, bootclock.Instant) {
 	if !ok || !left.Leading {
 		t.Fatalf("the leader's hold: %+v, %v", left, ok)
 	}
-	old.store.Blackhole(true)
-	if err := hold.Close(); err != nil { // what it still writes reaches nobody
-		t.Fatal(err)
-	}
-	old.cancel()
-	old.Abandon()
-	<-old.ended
+	old.crash(t, hold)
 	f.members = nil
 	next := openHold(t, dir)
 	next.bootID = "boot"
@@ -48,15 +54,15 @@ func TestNothingInheritedIsPublishedBeforeARead(t *testing.T) {
 		})
 		f.members = append(f.members, m)
 		for f.clock.Now().Before(until - 1) {
-			if told := m.told(); len(told) > 0 || m.Leadership().IsLeader {
-				t.Fatalf("%v before the end of the inherited term it tells %+v, and answers %+v", until.Sub(f.clock.Now()), told, m.Leadership())
+			if published := m.published(); len(published) > 0 || m.Leadership().IsLeader {
+				t.Fatalf("%v before the end of the inherited term it publishes %+v, and answers %+v", until.Sub(f.clock.Now()), published, m.Leadership())
 			}
 			time.Sleep(min(100*time.Millisecond, until.Sub(f.clock.Now())-1))
 		}
 		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
-		if told := m.told(); len(told) != 1 || told[0].IsLeader {
-			t.Errorf("at the end of the inherited term it tells %+v, want once that it does not lead", told)
+		if published := m.published(); len(published) != 1 || published[0].IsLeader {
+			t.Errorf("at the end of the inherited term it publishes %+v, want once that it does not lead", published)
 		}
 	})
 }
@@ -69,8 +75,8 @@ func TestRestartLeadsOn(t *testing.T) {
 		m := f.join("web-0_a", func(_ *Config, d *parts) { d.Hold = hold })
 		f.members = append(f.members, m)
 		f.leader(100 * time.Millisecond)
-		if told := m.told(); !told[0].IsLeader {
-			t.Errorf("first it tells %+v", told[0])
+		if published := m.published(); !published[0].IsLeader {
+			t.Errorf("first it publishes %+v", published[0])
 		}
 	})
 }
@@ -85,8 +91,8 @@ func TestHoldOfNoUseIsWrittenOver(t *testing.T) {
 		m := f.join("web-0_fresh", func(_ *Config, d *parts) { d.Hold = hold })
 		f.members = append(f.members, m)
 		synctest.Wait()
-		if told := m.told(); len(told) == 0 || told[0].IsLeader {
-			t.Fatalf("it tells %+v, want that it does not lead", told)
+		if published := m.published(); len(published) == 0 || published[0].IsLeader {
+			t.Fatalf("it publishes %+v, want that it does not lead", published)
 		}
 		old := m.cfg.HoldKey()
 		old.Identity = "web-0_a"
@@ -145,12 +151,12 @@ func TestTwinsSeparate(t *testing.T) {
 		if n := names(); n[0] == n[1] {
 			t.Errorf("both go by %s", n[0])
 		}
-		var told []leadership.Leadership
+		var published []leadership.Leadership
 		for _, m := range f.members {
-			told = append(told, m.told()...)
+			published = append(published, m.published()...)
 		}
 		tokens := map[string]string{}
-		for _, l := range told {
+		for _, l := range published {
 			if l.IsLeader && tokens[l.Token] != "" && tokens[l.Token] != l.Identity {
 				t.Errorf("token %s is led by as %s and as %s", l.Token, l.Identity, tokens[l.Token])
 			}

@@ -1,12 +1,42 @@
 package elector
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
+
+// newest gives an event the number of the newest question that it can answer, or the next order's.
+func newest(m *machine, e event) event { return answering(m, e, 0) }
+
+// answering gives an event a number; 0: that of newest.
+func answering(m *machine, e event, number int) event {
+	switch e := e.(type) {
+	case replied:
+		e.number = cmp.Or(number, m.requests.number)
+		return e
+	case changed:
+		e.number = cmp.Or(number, m.watches.number)
+		return e
+	case watchOpened:
+		return watchOpened{cmp.Or(number, m.watches.number)}
+	case watchClosed:
+		e.number = cmp.Or(number, m.watches.number)
+		return e
+	case stopWaited:
+		e.number = cmp.Or(number, e.number, m.waits.number)
+		return e
+	case holdFailed:
+		return holdFailed{cmp.Or(number, m.saves.number)}
+	case stepDown:
+		e.number = cmp.Or(number, m.orders+1)
+		return e
+	}
+	return e
+}
 
 // lone is one candidate with a store of its own, in which others write as the test has it. Requests and changes are
 // carried by hand, so that what reaches the candidate comes in the test's order and at the test's time.
@@ -15,7 +45,7 @@ type lone struct {
 	m     *machine
 	store simStore
 	wall  func(at time.Duration) time.Time
-	out   ready // of the last step
+	out   output // of the last step
 }
 
 func newLone(t *testing.T, chance float64) *lone {
@@ -32,7 +62,7 @@ func (l *lone) at(at time.Duration) bootclock.Instant { return bootclock.Instant
 // step hands the candidate an event at a time of the test.
 func (l *lone) step(at time.Duration, e event) {
 	l.t.Helper()
-	out, err := l.m.step(moment{boot: l.at(at), wall: l.wall(at)}, e)
+	out, err := l.m.step(moment{boot: l.at(at), wall: l.wall(at)}, newest(l.m, e))
 	if err != nil {
 		l.t.Fatalf("%v: %v", at, err)
 	}
@@ -57,7 +87,7 @@ func (l *lone) answer(r *request) replied {
 
 // newest returns the store's last change, as the watch brings it.
 func (l *lone) newest() changed {
-	return changed{l.store.history[len(l.store.history)-1]}
+	return changed{Event: l.store.history[len(l.store.history)-1]}
 }
 
 // lead has the candidate take a Lease that was released: a term from 10ms on, known at 20ms.

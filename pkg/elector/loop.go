@@ -2,12 +2,10 @@ package elector
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 // loop feeds the machine with what happens and carries out what it wants. It alone touches the machine; requests,
@@ -24,20 +22,24 @@ type loop struct {
 	events  chan event
 
 	endWatch   context.CancelFunc // of the present watch
-	watches    int                // how many have been opened: the number of the present one
-	endSettle  context.CancelFunc // of the present asking
-	notes      chan note
-	fit        *fitness // the last word of SetHealthy that the machine has heard
-	terminated bool     // the machine has been told that the process is to end
-	holdFailed bool     // the last hold could not be written, and the machine has not been told yet
+	endWaiting context.CancelFunc // of the present waiting for the workload's stop
+	logged     chan func()        // what the log's goroutine is to do
+	order      *order             // the step-down that the machine has been given, and has not answered
+	health     *health            // the last one that the machine has been given
+	terminated bool               // the machine knows that the process is to end
+	holdFailed int                // the number of the hold that could not be written, until the machine knows; 0: none
 	holdOK     bool
 }
 
 func newLoop(e *Elector, to Outputs) *loop {
-	l := &loop{e: e, to: to, events: make(chan event), notes: make(chan note, 256), holdOK: true}
+	l := &loop{e: e, to: to, events: make(chan event), logged: make(chan func(), 256), holdOK: true}
 	l.life, l.end = context.WithCancel(context.Background())
 	l.m = l.begin()
-	l.running.Go(l.logNotes)
+	l.running.Go(func() {
+		for do := range l.logged {
+			do()
+		}
+	})
 	return l
 }
 
@@ -61,7 +63,7 @@ func (l *loop) begin() *machine {
 // close ends and joins everything that the loop has started.
 func (l *loop) close() {
 	l.end()
-	close(l.notes)
+	close(l.logged)
 	l.running.Wait()
 }
 
@@ -70,37 +72,8 @@ func (l *loop) run(ctx context.Context) error {
 	timer := l.e.deps.Clock.NewTimer()
 	defer timer.Stop()
 	timer.Reset(1) // at once
-	ended := ctx.Done()
 	for {
-		in := l.receive(timer, ended)
-		e := in.event
-		switch {
-		case in.ended:
-			e, ended, l.terminated = terminate{}, nil, true
-		case e == nil && in.answer != nil: // only whether the loop turns
-			in.answer <- nil
-			continue
-		case e == nil:
-			if e = l.pending(ctx); e == nil {
-				continue
-			}
-		}
-		if l.stale(e) {
-			continue
-		}
-		if n, ok := e.(numbered); ok {
-			e = n.event
-		}
-		out, err := l.turn(e)
-		if in.answer != nil {
-			in.answer <- errors.Join(err, out.answer)
-		}
-		for err == nil && !out.done {
-			if e = l.pending(ctx); e == nil {
-				break
-			}
-			out, err = l.turn(e)
-		}
+		out, err := l.turn(l.next(ctx, timer))
 		if err != nil || out.done {
 			return err
 		}
@@ -108,8 +81,62 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
+// next waits for what the machine is to take next. Of several things that are there it takes them in a fixed order, so that
+// a simulation of the same chances runs the same way again: commands, then events, and the mere passing of time last.
+func (l *loop) next(ctx context.Context, timer bootclock.Timer) event {
+	for {
+		if e := l.command(ctx); e != nil {
+			return e
+		}
+		select {
+		case e := <-l.events:
+			return e
+		default:
+		}
+		ended := ctx.Done()
+		if l.terminated {
+			ended = nil
+		}
+		select {
+		case e := <-l.events:
+			return e
+		case <-timer.C():
+			return tick{}
+		case <-l.e.commands.bell:
+		case <-ended:
+		}
+	}
+}
+
+// command returns the next command that waits, or nil. A hold that could not be written comes before all of them.
+func (l *loop) command(ctx context.Context) event {
+	c := l.e.commands
+	if o := c.alive.take(); o != nil {
+		o.answer(nil) // it asks only whether the loop turns
+	}
+	if number := l.holdFailed; number != 0 {
+		l.holdFailed = 0
+		return holdFailed{number}
+	}
+	if h := c.health.Load(); h != l.health {
+		l.health = h
+		return *h
+	}
+	if ctx.Err() != nil && !l.terminated { // before abandon: whoever ends the process and then abandons the handover means this order
+		l.terminated = true
+		return terminate{}
+	}
+	if c.abandon.CompareAndSwap(true, false) {
+		return abandon{}
+	}
+	if l.order = c.stepDown.take(); l.order != nil {
+		return stepDown{l.order.number, l.order.cause}
+	}
+	return nil
+}
+
 // turn has the machine take one event, and does what it wants. The clocks are read after the event was received.
-func (l *loop) turn(e event) (ready, error) {
+func (l *loop) turn(e event) (output, error) {
 	now := moment{boot: l.e.deps.Clock.Now(), wall: l.e.deps.Clock.Wall()}
 	out, err := l.m.step(now, e)
 	if err != nil {
@@ -119,15 +146,15 @@ func (l *loop) turn(e event) (ready, error) {
 	return out, out.err
 }
 
-// carryOut does what a step wants, losses first: the hold before the word that rests on it, the word before anything
-// that takes time.
-func (l *loop) carryOut(out ready) {
+// carryOut does what a step wants, losses first: the hold before the leadership that rests on it, the leadership before
+// anything that takes time.
+func (l *loop) carryOut(out output) {
 	if out.hold != nil {
 		l.save(*out.hold)
 	}
-	if out.level != nil {
-		l.e.snapshot.Store(out.level)
-		l.to.Publish(*out.level)
+	if out.leadership != nil {
+		l.e.snapshot.Store(out.leadership)
+		l.to.Publish(*out.leadership)
 	}
 	if out.unready != *l.e.unready.Load() {
 		l.e.unready.Store(&out.unready)
@@ -135,14 +162,14 @@ func (l *loop) carryOut(out ready) {
 	for _, n := range out.notes {
 		l.log(n)
 	}
-	if out.settled && l.endSettle != nil {
-		l.endSettle()
+	if out.stopWaiting {
+		l.endWaiting()
 	}
 	if out.abandoned {
 		l.to.Observer.DrainAbandoned()
 	}
-	if out.drain != nil {
-		l.askSettled(*out.drain)
+	if out.stopWait != nil {
+		l.waitForStop(*out.stopWait)
 	}
 	if out.watch != nil {
 		l.openWatch(*out.watch)
@@ -150,92 +177,8 @@ func (l *loop) carryOut(out ready) {
 	if out.request != nil {
 		l.send(out.request)
 	}
-}
-
-// save writes the hold, and remembers a failure for the machine: no release is sent while an old hold could be believed.
-func (l *loop) save(h HoldState) {
-	if l.e.deps.Hold == nil {
-		return
-	}
-	err := l.e.deps.Hold.Save(l.m.cfg.HoldKey(), h)
-	if err != nil && l.holdOK {
-		l.log(note{level: slog.LevelWarn, text: "the hold file cannot be written: trying again; a restarted sidecar may not resume its term, and a handover waits until the old hold has run out", attrs: []slog.Attr{reason("HoldNotWritten"), slog.Any("err", err)}})
-	}
-	l.holdOK, l.holdFailed = err == nil, err != nil
-}
-
-// send performs a request in a goroutine of its own.
-func (l *loop) send(r *request) {
-	l.running.Go(func() {
-		ctx, cancel := context.WithTimeout(l.life, r.timeout)
-		defer cancel()
-		start := l.e.deps.Clock.Now()
-		reply, err := l.perform(ctx, r)
-		l.to.Observer.Requested(string(r.verb), l.e.deps.Clock.Now().Sub(start), err)
-		l.deliver(l.life, replied{reply: reply, err: err})
-	})
-}
-
-func (l *loop) perform(ctx context.Context, r *request) (lease.Reply, error) {
-	switch r.verb {
-	case verbGet:
-		return l.e.deps.Store.Get(ctx)
-	case verbCreate:
-		return l.e.deps.Store.Create(ctx, r.record)
-	default:
-		return l.e.deps.Store.Update(ctx, r.record)
-	}
-}
-
-// openWatch replaces the watch by a new one.
-func (l *loop) openWatch(from watchFrom) {
-	if l.endWatch != nil {
-		l.endWatch()
-	}
-	var ctx context.Context
-	ctx, l.endWatch = context.WithCancel(l.life)
-	l.watches++
-	number := l.watches
-	l.running.Go(func() {
-		err := l.e.deps.Store.Watch(ctx, from.version,
-			func() { l.deliver(ctx, numbered{watchOpened{}, number}) },
-			func(e lease.Event) { l.deliver(ctx, changed{e}) })
-		l.deliver(ctx, numbered{watchClosed{err}, number})
-	})
-}
-
-// askSettled asks, in place of what was asked before, whether the workload has stopped.
-func (l *loop) askSettled(d draining) {
-	if l.endSettle != nil {
-		l.endSettle()
-	}
-	var ctx context.Context
-	ctx, l.endSettle = context.WithCancel(l.life)
-	l.running.Go(func() {
-		outcome := WorkloadStopped
-		if l.to.StopWait != nil {
-			outcome = l.to.StopWait(ctx, d.Drain)
-		}
-		switch {
-		case ctx.Err() != nil:
-		case outcome == Abandoned:
-			l.deliver(ctx, abandon{drain: d.number})
-		default:
-			l.deliver(ctx, settled{drain: d.number})
-		}
-	})
-}
-
-// log hands a note to the log's goroutine. A log that takes nothing must not hold up the election: the note is lost.
-func (l *loop) log(n note) {
-	select {
-	case l.notes <- n:
-	default:
-	}
-}
-
-func (l *loop) logNotes() {
-	for n := range l.notes {
-		l.e.deps.Log.LogAttrs(context.Background(), n.level, n.text, n.attrs...) //nolint:sloglint // the texts are the machine's constants
+	if a := out.answer; a != nil && l.order != nil && a.number == l.order.number {
+		l.order.answer(a.err)
+		l.order = nil
 	}
 }

@@ -2,7 +2,6 @@ package elector
 
 import (
 	"log/slog"
-	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -26,10 +25,10 @@ type knowledge struct {
 func (m *machine) change(now moment, e lease.Event) {
 	newer := e.Record.Version.Compare(m.know.version)
 	if newer >= 0 {
-		m.watch.heardAt, m.watch.toldAt = now.boot, now.boot // also the echo of a write whose reply came first
+		m.watch.heardAt, m.watch.newsAt = now.boot, now.boot // also the echo of a write whose reply came first
 	}
 	if newer <= 0 {
-		return // overtaken by a reply, or from a store that went back in time: then silence will tell
+		return // overtaken by a reply, or from a store that went back in time: then silence will show it
 	}
 	if !e.Deleted {
 		m.renewed(now, e.Record)
@@ -53,21 +52,23 @@ func (m *machine) observe(now moment, r lease.Record) {
 	k.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot
 	m.forbid(now, r)
 	if r.Workload != "" && m.cfg.Workload != "" && r.Workload != m.cfg.Workload {
-		m.collide(now, r)
+		m.collide(r)
 		return
 	}
 	m.rights.grant(verbCreate)
 	if m.betray(r) {
-		m.separate(now)
+		m.separate()
 	}
-	m.inherit()
+	m.inherit(r)
 	if r.Holder != string(m.cfg.Identity) {
-		m.lost(now, r)
+		m.lost(r)
 	} else {
 		m.credit(now, r)
 	}
 	m.arm(now)
-	m.yieldToPreferred(now)
+	if p := r.PreferredHolder; m.role == leading && p != "" && p != string(m.cfg.Identity) { // somebody asked for another holder
+		m.beginDrain(now, "the Lease asks for "+p+" as its holder")
+	}
 }
 
 // forbid raises notBefore for a new version: whoever wrote it, or held the Lease by it, may believe in it for the
@@ -82,19 +83,19 @@ func (m *machine) forbid(now moment, r lease.Record) {
 }
 
 // lost takes a record that another holds, or nobody: whatever we had is over.
-func (m *machine) lost(now moment, r lease.Record) {
+func (m *machine) lost(r lease.Record) {
 	if m.role == standby {
 		return
 	}
 	switch {
 	case r.Holder != "" && m.inflight != nil && m.inflight.verb == verbRelease:
-		m.stop(now, released, "released, and taken by "+r.Holder+" before the answer came") // nothing else lets it in so early
+		m.becomeStandby(released, "released, and taken by "+r.Holder+" before the answer came") // nothing else lets it in so early
 	case r.Holder != "":
-		m.stop(now, "HolderChanged", "the Lease has another holder: "+r.Holder)
-	case m.role == drainingRole && r.Released():
-		m.stop(now, released, "released")
+		m.becomeStandby(holderChanged, "the Lease has another holder: "+r.Holder)
+	case m.role == draining && r.Released():
+		m.becomeStandby(released, "released")
 	default:
-		m.stop(now, "HolderCleared", "somebody else cleared the Lease's holder")
+		m.becomeStandby(holderCleared, "somebody else cleared the Lease's holder")
 	}
 }
 
@@ -103,15 +104,18 @@ func (m *machine) lost(now moment, r lease.Record) {
 // again: its Lease runs out.
 func (m *machine) credit(now moment, r lease.Record) {
 	if sentAt, ours := m.sent[r.RenewTime.UnixMicro()]; ours {
-		m.term.validUntil = max(m.term.validUntil, sentAt.Add(m.cfg.RenewDeadline))
+		until := sentAt.Add(m.cfg.RenewDeadline)
 		m.rights.grant(verbTake) // the store has taken a write, whatever it answered
-		if m.role == standby && !m.term.abandoned && now.boot.Before(m.term.validUntil) {
-			m.lead(now, r)
+		switch {
+		case m.role != standby:
+			m.term.validUntil = max(m.term.validUntil, until)
+		case !m.ending.abandoned && now.boot.Before(until):
+			m.becomeLeader(now, r, until)
 		}
 	}
-	if m.role == leading && !m.term.asWritten(m, r) {
+	if m.role == leading && !m.asWritten(r) {
 		m.term.renewAt = now.boot
-		m.note(slog.LevelWarn, "somebody edited the Lease under its holder: putting it right", reason("LeaseEdited"))
+		m.warn("LeaseEdited", "somebody edited the Lease under its holder: putting it right")
 	}
 }
 
@@ -121,7 +125,7 @@ func (m *machine) absent(now moment) {
 	m.know.read, m.know.present, m.know.record = true, false, lease.Record{}
 	m.disown("the Lease does not exist")
 	if m.role != standby {
-		m.stop(now, "LeaseDeleted", "the Lease was deleted")
+		m.becomeStandby(leaseDeleted, "the Lease was deleted")
 	}
 	if first {
 		m.know.seenAt = now.boot
@@ -136,12 +140,12 @@ func (m *machine) restored(now moment, r lease.Record) {
 	if m.know.floor.Compare(m.know.version) < 0 {
 		m.know.floor = m.know.version
 	}
-	m.note(slog.LevelError, "the store went back in time: it was restored from a backup; nobody campaigns here until its "+
-		"versions have passed those already seen (restore etcd with --bump-revision and then write the Lease once, as "+
-		"kubectl annotate does; or restart all replicas once no workload runs)", reason("StoreRestored"),
+	m.note(slog.LevelError, storeRestored, "the store went back in time: it was restored from a backup; nobody campaigns here "+
+		"until its versions have passed those already seen (restore etcd with --bump-revision and then write the Lease once, "+
+		"as kubectl annotate does; or restart all replicas once no workload runs)",
 		slog.String("version", string(r.Version)), slog.String("seen", string(m.know.floor)))
 	if m.role != standby {
-		m.stop(now, "StoreRestored", "the store was restored to an older state")
+		m.becomeStandby(storeRestored, "the store was restored to an older state")
 	}
 	m.disown("the store was restored to an older state")
 	clear(m.sent)
@@ -151,33 +155,11 @@ func (m *machine) restored(now moment, r lease.Record) {
 }
 
 // collide ends the election: the Lease is another workload's.
-func (m *machine) collide(now moment, r lease.Record) {
+func (m *machine) collide(r lease.Record) {
 	m.disown("the Lease is another workload's")
 	if m.role != standby {
-		m.stop(now, "WorkloadCollision", "the Lease was annotated for another workload")
+		m.becomeStandby(workloadCollision, "the Lease was annotated for another workload")
 	}
 	m.over = true
 	m.overErr = &CollisionError{Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Workload: m.cfg.Workload, Other: r.Workload}
-}
-
-// fresh returns a renew time for the next write: a whole second that no write of ours has used, so that electors
-// that compare by the second see every renewal, and random microseconds, so that no two processes use the same.
-func (m *machine) fresh(now moment) time.Time {
-	t := now.wall.UTC().Truncate(time.Second)
-	if next := m.lastRenew.Add(time.Second); t.Before(next) {
-		t = next
-	}
-	m.lastRenew = t
-	return t.Add(between(0, time.Second, m.rand()).Truncate(time.Microsecond))
-}
-
-// send notes that a write with that renew time leaves at now, and forgets the writes that can no longer count.
-func (m *machine) send(now moment, renewTime time.Time) {
-	for t, at := range m.sent {
-		if !now.boot.Before(at.Add(m.cfg.RenewDeadline)) {
-			delete(m.sent, t)
-		}
-	}
-	m.sent[renewTime.UnixMicro()] = now.boot
-	m.twins.sent(renewTime)
 }

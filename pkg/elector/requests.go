@@ -4,64 +4,88 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// next picks the request to send now, if any. A failed kind waits for nextTry; a leader's renewal never waits for
-// anything but the request in flight.
-func (m *machine) next(now moment) *request {
-	if m.inflight != nil {
-		return nil
-	}
-	var r *request
+// nextRequest returns the request that is to be sent next, and when. A failed kind waits for nextTry; a leader's renewal
+// never waits for anything but the request in flight.
+func (m *machine) nextRequest(now moment) (verb, bootclock.Instant) {
 	switch {
-	case m.terminating && m.role == standby && !m.taking:
-		return nil
+	case m.over, m.inflight != nil, m.terminated():
 	case m.getDue:
-		if now.boot.Before(m.effort.nextTry) {
-			return nil
-		}
-		r = &request{verb: verbGet}
+		return verbGet, m.effort.nextTry
+	case m.role == standby && !m.know.present:
+		return verbCreate, m.takeAt()
 	case m.role == standby:
-		r = m.campaign(now)
+		return verbTake, m.takeAt()
+	case m.drain.workloadStopped && (m.holding.clear(now) || m.holding.believable.Before(m.term.renewAt)):
+		return verbRelease, m.holding.believable // no hold on disk speaks for the term any more then (I15)
 	default:
-		r = m.tend(now)
+		return verbRenew, m.term.renewAt
 	}
-	if r == nil {
-		return nil
+	return "", never
+}
+
+func (m *machine) requestDue(now moment) bootclock.Instant {
+	_, at := m.nextRequest(now)
+	return at
+}
+
+// sendRequest sends the request that is due.
+func (m *machine) sendRequest(now moment) {
+	v, _ := m.nextRequest(now)
+	r := &request{number: m.requests.ask(), verb: v, known: m.know.version, sent: now.boot}
+	switch v {
+	case verbCreate:
+		r.record = m.creation()
+	case verbTake:
+		r.record = m.takeover(now)
+	case verbRenew:
+		r.record = m.renewal(now)
+	case verbRelease:
+		r.record = m.release(now)
+	case verbGet:
 	}
-	r.known, r.sent, r.timeout = m.know.version, now.boot, m.timeout(now, r.verb)
-	m.inflight = r
-	m.taking = m.taking || r.verb == verbTake
-	return r
+	r.timeout = m.timeout(now, v)
+	m.taking = m.taking || v == verbTake
+	m.inflight, m.out.request = r, r
 }
 
 // reply takes the answer to the request in flight.
 func (m *machine) reply(now moment, e replied) {
 	r := m.inflight
 	m.inflight = nil
+	m.requests.answered()
 	if r.verb == verbGet {
 		m.getDue, m.taking, m.resuming = false, false, false
 	}
 	if answered(e.err) {
 		m.learn(r.verb, now.boot.Sub(r.sent), true)
 	}
-	if e.err != nil {
+	switch {
+	case r.verb == verbGet && errors.Is(e.err, lease.ErrNotFound):
+		m.notFound(now, r)
+	case e.err != nil:
 		m.failed(now, r, e.err)
-		m.resuming = m.resuming && m.taking
-		return
+	default:
+		m.succeeded(now, r, e.reply.Record)
 	}
+	m.resuming = m.resuming && m.taking
+}
+
+// succeeded takes what the store says that the Lease is.
+func (m *machine) succeeded(now moment, r *request, got lease.Record) {
 	m.taking = m.taking && r.verb != verbTake
 	m.recovered(r.verb)
-	if !m.believe(now, r, e.reply.Record) {
+	if !m.believe(now, r, got) {
 		return
 	}
-	m.missed(now, e.reply.Record)
-	m.observe(now, e.reply.Record)
-	m.resuming = m.resuming && m.taking
+	m.missed(now, got)
+	m.observe(now, got)
 	m.reached(now, r.verb)
-	if m.role == drainingRole && m.term.settled { // only what was read after the workload had stopped is blanked (I5)
-		m.getDue = r.verb != verbGet || r.sent.Before(m.term.settledAt)
+	if m.drain.workloadStopped { // only what was read after the workload had stopped is blanked (I5)
+		m.getDue = r.verb != verbGet || r.sent.Before(m.drain.stoppedAt)
 	}
 }
 
@@ -77,7 +101,7 @@ func (m *machine) believe(now moment, r *request, got lease.Record) bool {
 	switch {
 	case first:
 		m.getDue = true
-		m.note(slog.LevelDebug, "a read is older than what is known: reading again",
+		m.debug("a read is older than what is known: reading again",
 			slog.String("version", string(got.Version)), slog.String("known", string(r.known)))
 		return false
 	case old:
@@ -88,75 +112,67 @@ func (m *machine) believe(now moment, r *request, got lease.Record) bool {
 	return true
 }
 
-// failed takes a request that was refused, or whose outcome is open: the next read tells.
-func (m *machine) failed(now moment, r *request, err error) {
-	if r.verb == verbGet && errors.Is(err, lease.ErrNotFound) {
-		m.recovered(r.verb)
-		if r.known != m.know.version {
-			m.getDue = true // overtaken: something was written since the read was sent
-			return
-		}
-		m.absent(now)
-		m.reached(now, r.verb)
+// notFound takes a read that found no Lease.
+func (m *machine) notFound(now moment, r *request) {
+	m.recovered(r.verb)
+	if r.known != m.know.version {
+		m.getDue = true // overtaken: something was written since the read was sent
 		return
 	}
+	m.absent(now)
+	m.reached(now, r.verb)
+}
+
+// class is what the failure of a request says.
+type class int
+
+const (
+	unknown  class = iota // nothing: whether the request was carried out is open
+	lostRace              // somebody else wrote first: the store works
+	refused               // the store does not allow it
+)
+
+// classify returns what an error of the store says.
+func classify(err error) class {
+	switch {
+	case errors.Is(err, lease.ErrConflict), errors.Is(err, lease.ErrExists):
+		return lostRace
+	case errors.Is(err, lease.ErrForbidden):
+		return refused
+	}
+	return unknown
+}
+
+// failed takes a request that went wrong. What became of it shows the next read, as soon as one may be sent.
+func (m *machine) failed(now moment, r *request, err error) {
+	c := classify(err)
 	late := timedOut(now, r, err)
 	if late {
 		m.learn(r.verb, 0, false)
 	}
-	if errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists) {
-		delete(m.effort.failures, r.verb) // a lost race: the store works
-	} else {
-		m.effort.fail(now, r.verb)
-	}
-	m.complain(r.verb, err)
-	pause := m.pause(now, r.verb)
-	refused := errors.Is(err, lease.ErrForbidden)
-	if refused {
+	m.effort.count(now, r.verb, c)
+	m.complain(r.verb, c, err)
+	again := now.boot.Add(m.pause(now, r.verb))
+	if c == refused {
 		m.rights.refuse(r.verb, err)
 	}
 	m.getDue, m.effort.nextTry = true, 0
 	switch {
-	case m.role == drainingRole && m.term.settled:
-		if !errors.Is(err, lease.ErrConflict) {
-			m.effort.nextTry = now.boot.Add(pause)
-		}
-	case m.role != standby: // read once, then renew again whether or not the read worked: the write is conditional
-		m.getDue = r.verb != verbGet
-		m.term.renewAt = now.boot.Add(pause)
-		if late && r.verb != verbGet {
-			m.term.renewAt = now.boot // it has waited long enough: what is left of the term is for the next one
-		}
-	case r.verb == verbGet:
-		m.effort.nextTry = now.boot.Add(pause)
-	case refused:
+	case m.role == standby && r.verb == verbGet:
+		m.effort.nextTry = again
+	case m.role == standby && c == refused:
 		m.getDue, m.taking = false, false
 		m.know.tryAt = now.boot.Add(m.refusedPause(r.verb))
+	case m.role == standby:
+		m.know.tryAt = again
+	case m.drain.workloadStopped && c == lostRace: // read again at once: the Lease may still be ours to release
+	case m.drain.workloadStopped:
+		m.effort.nextTry = again
+	case r.verb == verbGet: // a term is at stake: renew whether or not the read worked, as the write is conditional
+		m.getDue, m.term.renewAt = false, again
+	case late:
+		m.term.renewAt = now.boot // it has waited long enough: what is left of the term is for the next one
 	default:
-		m.know.tryAt = now.boot.Add(pause)
-	}
-}
-
-// complain logs a failure when it is not the same as the last one of its kind; a lost race is no failure.
-func (m *machine) complain(v verb, err error) {
-	if errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists) {
-		m.note(slog.LevelDebug, "somebody else wrote the Lease first", slog.String("verb", string(v)))
-		return
-	}
-	if text := err.Error(); text != m.effort.troubles[v] {
-		m.effort.troubles[v] = text
-		m.note(slog.LevelWarn, "a request for the Lease failed: trying again", reason("RequestFailed"), slog.String("verb", string(v)), slog.Any("err", err))
-	}
-}
-
-// recovered notes that a request of that kind went well. It says nothing of the others: a store may answer every read
-// and refuse every write.
-func (m *machine) recovered(v verb) {
-	delete(m.effort.failures, v)
-	m.effort.nextTry = 0
-	m.rights.grant(v)
-	if m.effort.troubles[v] != "" {
-		delete(m.effort.troubles, v)
-		m.note(slog.LevelInfo, "requests for the Lease go well again", slog.String("verb", string(v)))
+		m.term.renewAt = again
 	}
 }

@@ -14,7 +14,7 @@ const remindEvery = 5 * time.Minute
 
 // rights is what is known of this candidate's rights, and whether it could lead.
 type rights struct {
-	denied   map[verb]string // the refusals that stand, by what was refused, in the store's words
+	denied   map[verb]string // the refusals that stand, by what was refused, in the store's text
 	able     bool            // it once had all that it takes, as far as is known
 	remindAt bootclock.Instant
 	reminded string // what was refused, as last logged
@@ -28,9 +28,16 @@ func (v verb) right() verb {
 	return v
 }
 
-// refuse notes that the store does not allow the verb, grant that it does.
+// refuse notes that the store does not allow the verb.
 func (g *rights) refuse(v verb, err error) { g.denied[v.right()] = err.Error() }
-func (g *rights) grant(v verb)             { delete(g.denied, v.right()) }
+
+// grant notes that the store allows the verb.
+func (g *rights) grant(v verb) {
+	delete(g.denied, v.right())
+	if len(g.denied) == 0 {
+		g.reminded = ""
+	}
+}
 
 // seePeer takes the news that another candidate has written the Lease since: whoever grants rights grants them to all
 // replicas, so an old refusal of ours is not held against this one any more. It reports whether there was one.
@@ -42,8 +49,8 @@ func (g *rights) seePeer(me string, r lease.Record) bool {
 	return true
 }
 
-// refused returns what is refused, in order, and in the store's words.
-func (g *rights) refused() (names, words string) {
+// refused returns what is refused, in order, and the store's texts about it.
+func (g *rights) refused() (names, texts string) {
 	var all []string
 	for v := range g.denied {
 		all = append(all, string(v))
@@ -51,40 +58,46 @@ func (g *rights) refused() (names, words string) {
 	slices.Sort(all)
 	for i, v := range all {
 		if i > 0 {
-			names, words = names+", ", words+"; "
+			names, texts = names+", ", texts+"; "
 		}
-		names, words = names+v, words+g.denied[verb(v)]
+		names, texts = names+v, texts+g.denied[verb(v)]
 	}
-	return names, words
+	return names, texts
 }
 
-// dueAt returns when the log is to be reminded; zero for never.
-func (g *rights) dueAt() bootclock.Instant { return g.remindAt }
-
-// checkRights says whether this candidate could lead, and repeats it in the log every few minutes where it could not. An
-// outage takes nothing back. The right to watch is not needed for leading, only for being quick.
-func (m *machine) checkRights(now moment) {
+// unready returns why this candidate could not lead; "" where it could. An outage takes nothing back. The right to watch is
+// not needed for leading, only for being quick.
+func (m *machine) unready() string {
 	g := &m.rights
-	names, words := g.refused()
+	names, texts := g.refused()
 	switch {
 	case names != "":
-		m.out.unready = words
+		return texts
+	case !m.know.read && m.effort.troubles[verbGet] != "":
+		return "the Lease has not been read yet: " + m.effort.troubles[verbGet]
 	case !m.know.read:
-		m.out.unready = "the Lease has not been read yet"
-		if trouble := m.effort.troubles[verbGet]; trouble != "" {
-			m.out.unready += ": " + trouble
-		}
+		return "the Lease has not been read yet"
 	case !m.know.present && !g.able:
-		m.out.unready = "the Lease does not exist, and has not been created yet"
-	default:
-		g.able = true
+		return "the Lease does not exist, and has not been created yet"
 	}
-	if names == "" {
-		g.remindAt, g.reminded = 0, ""
-		return
+	g.able = true
+	return ""
+}
+
+// reminderDue returns when the log is to say that this candidate cannot lead: at once where something else is refused than
+// before, and every few minutes.
+func (m *machine) reminderDue(now moment) bootclock.Instant {
+	switch names, _ := m.rights.refused(); names {
+	case "":
+		return never
+	case m.rights.reminded:
+		return m.rights.remindAt
 	}
-	if names != g.reminded || !now.boot.Before(g.remindAt) {
-		g.reminded, g.remindAt = names, now.boot.Add(remindEvery)
-		m.note(slog.LevelWarn, "this replica cannot lead", reason("CannotLead"), slog.String("refused", names), slog.String("detail", words))
-	}
+	return now.boot
+}
+
+func (m *machine) remind(now moment) {
+	names, texts := m.rights.refused()
+	m.rights.reminded, m.rights.remindAt = names, now.boot.Add(remindEvery)
+	m.warn("CannotLead", "this replica cannot lead", slog.String("refused", names), detail(texts))
 }

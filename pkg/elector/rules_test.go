@@ -15,7 +15,7 @@ func TestLateReplyDoesNotExtendTheTerm(t *testing.T) {
 	l.step(4*time.Second, tick{})
 	answer := l.answer(l.sends(verbRenew))
 	l.step(6*time.Second, answer)
-	if got, want := l.out.level.ValidUntil, l.at(14*time.Second); got != want {
+	if got, want := l.out.leadership.ValidUntil, l.at(14*time.Second); got != want {
 		t.Errorf("the term runs until %v, want %v: 10 s from the sending", since(got), since(want))
 	}
 }
@@ -28,8 +28,8 @@ func TestDeadlineIsNotHeldUp(t *testing.T) {
 	}{
 		{"a tick comes first", func(l *lone) {
 			l.step(10*time.Second+100*time.Millisecond, tick{})
-			if l.out.level == nil || l.out.level.IsLeader || l.out.hold == nil || l.out.hold.Leading {
-				l.t.Errorf("past its end: level %+v, hold %+v; want both to say that nobody leads", l.out.level, l.out.hold)
+			if l.out.leadership == nil || l.out.leadership.IsLeader || l.out.hold == nil || l.out.hold.Leading {
+				l.t.Errorf("past its end: leadership %+v, hold %+v; want both to say that nobody leads", l.out.leadership, l.out.hold)
 			}
 		}},
 		{"the answer comes first", func(*lone) {}},
@@ -42,8 +42,8 @@ func TestDeadlineIsNotHeldUp(t *testing.T) {
 			answer := l.answer(l.sends(verbRenew))
 			c.before(l)
 			l.step(10*time.Second+200*time.Millisecond, answer)
-			if level := l.m.published; level.Token == string(old) || !level.IsLeader {
-				t.Errorf("leads %v with token %q after a late answer; want a new term: %q is over", level.IsLeader, level.Token, old)
+			if got := l.m.published; got.Token == string(old) || !got.IsLeader {
+				t.Errorf("leads %v with token %q after a late answer; want a new term: %q is over", got.IsLeader, got.Token, old)
 			}
 		})
 	}
@@ -165,12 +165,12 @@ func TestOldNewsIsDropped(t *testing.T) {
 	l.step(30*time.Millisecond, l.newest())
 	l.step(40*time.Millisecond, answer)
 	if l.m.published.IsLeader || l.m.know.record.Holder != "web-1_pod" {
-		t.Errorf("leads %v, and knows %q as the holder; want the newest word: web-1_pod",
+		t.Errorf("leads %v, and knows %q as the holder; want the newest: web-1_pod",
 			l.m.published.IsLeader, l.m.know.record.Holder)
 	}
 }
 
-// TestResumedTermIsHandedOver is I5 for a term of the process before: its workload was told, and is waited for.
+// TestResumedTermIsHandedOver is I5 for a term of the process before: its workload works, and is waited for.
 func TestResumedTermIsHandedOver(t *testing.T) {
 	l := newLone(t, 0.5)
 	hold := HoldState{
@@ -187,8 +187,8 @@ func TestResumedTermIsHandedOver(t *testing.T) {
 	take := l.sends(verbTake)
 	l.step(20*time.Millisecond, terminate{})
 	l.step(30*time.Millisecond, l.answer(take))
-	if l.out.drain == nil || l.out.settled || l.m.term.settled {
-		t.Errorf("drain %v, settled %v: want it to ask whether the workload has stopped", l.out.drain, l.m.term.settled)
+	if l.out.stopWait == nil || l.m.drain.workloadStopped {
+		t.Errorf("waits for %v, stopped %v: want it to wait for the workload's stop", l.out.stopWait, l.m.drain.workloadStopped)
 	}
 }
 
@@ -230,4 +230,19 @@ func TestTokensRiseOverADeletion(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestHoldThatNobodyCanBelieveIsNotWrittenAgain: a candidate that was frozen while its hold could not be written does not turn
+// without a pause.
+func TestHoldThatNobodyCanBelieveIsNotWrittenAgain(t *testing.T) {
+	l := newLone(t, 0.5)
+	l.lead()
+	l.step(time.Second, stepDown{cause: "test"})
+	l.step(time.Second, holdFailed{})
+	for _, at := range []time.Duration{12 * time.Second, 13 * time.Second} {
+		l.step(at, tick{})
+		if l.out.hold != nil || l.out.wake <= l.at(at+time.Millisecond) {
+			t.Errorf("%v, after the term: hold %+v, next turn %v later; want no write and a later turn", at, l.out.hold, l.out.wake.Sub(l.at(at)))
+		}
+	}
 }

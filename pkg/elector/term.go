@@ -8,98 +8,155 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// term is what a candidate knows of its own leadership.
+// term is this candidate's own leadership, from its take on. It leads by it from becomeLeader to beginDrain or
+// becomeStandby.
 type term struct {
 	validUntil  bootclock.Instant
+	renewAt     bootclock.Instant
 	token       lease.Version
 	since       time.Time // wall clock, for documents
 	acquired    time.Time // acquireTime as written
 	transitions int32
-	renewAt     bootclock.Instant
+}
 
-	// told is the last validUntil that was published while leading, by this process or the one before, since the workload
-	// was last seen to have stopped; zero: nobody was told since. It outlives every other end of a term.
-	told          bootclock.Instant
-	toldToken     string            // of that term: the one that the workload knows
-	disownedUntil bootclock.Instant // end of a predecessor's term that was given up
+// reset ends what belongs to one term. What outlives a term is kept elsewhere: see [machine].
+func (m *machine) reset() {
+	m.term, m.drain = term{}, drain{}
+	m.know.tryAt = 0
+}
 
-	// order is why the term was asked to end; "": it was not. A term that was does not lead again, whatever is answered
-	// late; the order stands until a new take of ours is sent.
-	order     string
-	abandoned bool // its drain was: it is neither released nor renewed, and never begins again
+// becomeLeader begins a term by a record that proves it, valid until the renew deadline after that write was sent.
+func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.Instant) {
+	m.reset()
+	m.role = leading
+	m.term = term{
+		validUntil: validUntil, renewAt: m.sent[r.RenewTime.UnixMicro()].Add(m.cfg.RenewInterval),
+		token: r.Version, since: now.wall.UTC().Round(0), acquired: r.AcquireTime, transitions: r.Transitions,
+	}
+	clear(m.effort.failures) // the store has taken a write, whatever it answered
+	m.effort.nextTry = 0     // a standby's pause must not hold up a renewal
+	m.know.situation = ""
+	text, why := "leading", reason("BecameLeader")
+	if m.inherited != nil {
+		text, why = "the term of the process before in this pod is resumed, under a new token", "TermResumed"
+	}
+	m.inherited, m.disowned = nil, 0
+	m.info(why, text, slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
+	switch { // where it turns out too late for the take, or for a renewal of a term that was to end
+	case m.terminating:
+		m.beginDrain(now, "terminating")
+	case m.ending.cause != "":
+		m.beginDrain(now, m.ending.cause)
+	case m.unhealthy && !m.cfg.LeadUnhealthy:
+		m.beginDrain(now, "unhealthy")
+	}
+}
 
-	drain         int // number of this drain; it never repeats
-	drainBegan    bootclock.Instant
-	settled       bool // the workload has been seen to stop
-	settledAt     bootclock.Instant
-	released      time.Time         // renew time of our last release
-	cooldownUntil bootclock.Instant // who released does not take that release again before then
+// becomeStandby ends a term at once, released or not. It takes no network and waits for nobody (I7).
+func (m *machine) becomeStandby(r reason, why string) {
+	lost := m.role == leading
+	m.stopWaiting()
+	severity := slog.LevelWarn
+	if r == released {
+		severity = slog.LevelInfo
+	}
+	m.note(severity, r, "no longer leading", detail(why), slog.String("token", string(m.term.token)))
+	m.role = standby
+	m.reset()
+	if lost {
+		m.lose(why)
+	}
+}
+
+// termEnds returns when the term ends that this candidate has, unless it is renewed.
+func (m *machine) termEnds(moment) bootclock.Instant {
+	if m.role == standby {
+		return never
+	}
+	return m.term.validUntil
+}
+
+func (m *machine) endTerm(moment) {
+	m.becomeStandby(renewDeadlineExceeded, "the term ran out: no renewal was answered in time")
+}
+
+// renewal returns the write that keeps the term.
+func (m *machine) renewal(now moment) lease.Record {
+	t := m.fresh(now)
+	m.send(now, t)
+	m.term.renewAt = now.boot.Add(m.cfg.RenewInterval)
+	return m.mine(t)
+}
+
+// mine returns the last record seen, as this candidate writes it while it holds the Lease.
+func (m *machine) mine(renewTime time.Time) lease.Record {
+	r := m.know.record
+	r.Holder = string(m.cfg.Identity)
+	r.DurationSeconds = int32(m.cfg.Duration / time.Second)
+	r.AcquireTime, r.RenewTime = m.term.acquired, renewTime
+	r.Transitions = m.term.transitions
+	r.Mark = lease.HeldMark(r.Holder, m.cfg.Duration)
+	if m.cfg.Workload != "" {
+		r.Workload = m.cfg.Workload
+	}
+	return r
 }
 
 // asWritten reports whether r is as this candidate writes it, whichever of its renewals it shows.
-func (t *term) asWritten(m *machine, r lease.Record) bool {
+func (m *machine) asWritten(r lease.Record) bool {
 	want := m.mine(r.RenewTime)
 	_, ours := m.sent[r.RenewTime.UnixMicro()]
 	return ours && r.DurationSeconds == want.DurationSeconds && r.AcquireTime.Equal(want.AcquireTime) &&
 		r.Transitions == want.Transitions && r.Mark == want.Mark && r.Workload == want.Workload
 }
 
-// lead begins a term by a record that proves it.
-func (m *machine) lead(now moment, r lease.Record) {
-	m.inherited = nil
-	m.role = leading
-	clear(m.effort.failures) // the store has taken a write, whatever it answered
-	m.effort.nextTry = 0     // a standby's pause must not hold up a renewal
-	m.know.situation = ""
-	m.term.disownedUntil = 0
-	m.term.token, m.term.since = r.Version, now.wall.UTC().Round(0)
-	m.term.acquired, m.term.transitions = r.AcquireTime, r.Transitions
-	m.term.renewAt = m.sent[r.RenewTime.UnixMicro()].Add(m.cfg.RenewInterval)
-	m.term.settled = false
-	m.note(slog.LevelInfo, "leading", slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
-	switch { // where it turns out too late for the take, or for a renewal of a term that was to end
-	case m.terminating:
-		m.drain(now, "terminating")
-	case m.term.order != "":
-		m.drain(now, m.term.order)
-	case m.unfit && !m.cfg.LeadUnhealthy:
-		m.drain(now, "unfit to lead")
+// fresh returns a renew time for the next write: a whole second that no write of ours has used, so that electors
+// that compare by the second see every renewal, and random microseconds, so that no two processes use the same.
+func (m *machine) fresh(now moment) time.Time {
+	t := now.wall.UTC().Truncate(time.Second)
+	if next := m.lastRenew.Add(time.Second); t.Before(next) {
+		t = next
 	}
+	m.lastRenew = t
+	return t.Add(between(0, time.Second, m.rand()).Truncate(time.Microsecond))
 }
 
-// released is the reason of a term's end that was planned and done.
-const released = "Released"
-
-// stop ends a term at once, released or not. It takes no network and waits for nobody (I7).
-func (m *machine) stop(now moment, word, why string) {
-	lost := m.role == leading
-	if m.role == drainingRole {
-		m.out.settled = true
+// send notes that a write with that renew time leaves at now, and forgets the writes that can no longer count.
+func (m *machine) send(now moment, renewTime time.Time) {
+	for t, at := range m.sent {
+		if !now.boot.Before(at.Add(m.cfg.RenewDeadline)) {
+			delete(m.sent, t)
+		}
 	}
-	level := slog.LevelWarn
-	if word == released {
-		level = slog.LevelInfo
-	}
-	m.note(level, "no longer leading", reason(word), slog.String("why", why), slog.String("token", string(m.term.token)))
-	m.role = standby
-	m.term.settled = false
-	m.know.tryAt = 0
-	if lost {
-		m.lose(why)
-	}
+	m.sent[renewTime.UnixMicro()] = now.boot
+	m.twins.sent(renewTime)
 }
 
-// tend returns the request that a holder sends when it is due: a renewal, or the release once the workload has stopped
-// and no hold on disk speaks for the term any more (I15).
-func (m *machine) tend(now moment) *request {
-	if m.role == drainingRole && m.term.settled && m.holding.clear(now) {
-		return m.release(now)
+// driftTolerance is how far the wall clock may move against the boot clock before the boot clock is suspected of having
+// stood still.
+const driftTolerance = 2 * time.Second
+
+// drift watches for pauses that the boot clock does not show (a virtual machine stopped with all its clocks): after one
+// the wall clock is set. The clocks are compared at every step, and a leader steps at least once in a renew interval. A
+// renewal that succeeds proves that nobody has taken the Lease; the store's own date proves nothing, as the servers behind
+// one address may differ.
+type drift struct {
+	set    bool
+	offset time.Duration // wall clock − boot clock
+}
+
+// moved notes the two clocks and reports whether they have moved against each other since the last look.
+func (d *drift) moved(now moment) bool {
+	offset := time.Duration(now.wall.UnixNano()) - time.Duration(now.boot)
+	moved := d.set && (offset-d.offset).Abs() > driftTolerance
+	d.offset, d.set = offset, true
+	return moved
+}
+
+// checkClocks has a term renewed at once when the clocks have moved apart.
+func (m *machine) checkClocks(now moment) {
+	if m.drift.moved(now) && m.role != standby {
+		m.term.renewAt = now.boot
+		m.warn("ClocksMovedApart", "wall clock and boot clock moved apart: renewing to see whether this machine was paused")
 	}
-	if now.boot.Before(m.term.renewAt) || !m.know.present {
-		return nil
-	}
-	t := m.fresh(now)
-	m.send(now, t)
-	m.term.renewAt = now.boot.Add(m.cfg.RenewInterval)
-	return &request{verb: verbRenew, record: m.mine(t)}
 }

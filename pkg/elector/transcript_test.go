@@ -34,12 +34,13 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	5ms delete                                      somebody else deletes
 //	5ms restore N                                   the store goes back to version N, with the record as it is
 //	5ms opened | closed [expired|forbidden]         the watch
-//	5ms stepdown | terminate | abandon | settled | unfit | fit
+//	5ms stepdown | terminate | abandon | stopped | unhealthy | healthy
 //	5ms holdfail                                    the hold that was last wanted could not be written
+//	5ms reply of=N | opened of=N | stopped of=N …   the same as an answer to question N, instead of the newest of its kind
 //	config priority=N lead-unhealthy exit-on-loss       before start
 //	hold uid=U acquired=T until=T [leading]         before start: what a predecessor left
 //
-// A mark "held:X:N" is X's for N seconds, "released" one that fits the renew time.
+// A mark "held:X:N" is X's for N seconds, "released" one that goes with the renew time.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -77,7 +78,6 @@ type player struct {
 	kept  *request
 	hold  *HoldState
 	cfg   Config
-	drain int
 	out   strings.Builder
 }
 
@@ -91,38 +91,43 @@ func play(t *testing.T, script string) string {
 			continue
 		}
 		p.out.WriteString(line + "\n")
-		if words := strings.Fields(line); len(words) > 0 && !strings.HasPrefix(line, "#") {
-			p.line(words)
+		if fields := strings.Fields(line); len(fields) > 0 && !strings.HasPrefix(line, "#") {
+			p.line(fields)
 		}
 	}
 	return p.out.String()
 }
 
-func (p *player) line(words []string) {
-	if words[0] == "config" {
-		p.configure(words[1:])
+func (p *player) line(fields []string) {
+	if fields[0] == "config" {
+		p.configure(fields[1:])
 		return
 	}
-	if words[0] == "hold" {
-		p.hold = p.parseHold(words[1:])
+	if fields[0] == "hold" {
+		p.hold = p.parseHold(fields[1:])
 		return
 	}
-	at, err := time.ParseDuration(words[0])
-	if err != nil || len(words) < 2 {
-		p.t.Fatalf("line %q: want a time and an event", strings.Join(words, " "))
+	at, err := time.ParseDuration(fields[0])
+	if err != nil || len(fields) < 2 {
+		p.t.Fatalf("line %q: want a time and an event", strings.Join(fields, " "))
 	}
 	now := moment{boot: bootclock.Instant(transcriptBoot + at), wall: transcriptEpoch.Add(at)}
-	if words[1] == "start" {
+	if fields[1] == "start" {
 		cfg := p.cfg
 		cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", "web-0_pod"
 		cfg.ForeignGrace = 18 * time.Second
 		p.m = newMachine(cfg.WithDefaults(), "boot", p.hold, func() float64 { return 0.5 })
 	}
-	e := p.event(now, words[1], words[2:])
+	args, number := fields[2:], 0
+	if n := len(args); n > 0 && strings.HasPrefix(args[n-1], "of=") {
+		number, _ = strconv.Atoi(args[n-1][len("of="):])
+		args = args[:n-1]
+	}
+	e := p.event(now, fields[1], args)
 	if e == nil {
 		return
 	}
-	out, err := p.m.step(now, e)
+	out, err := p.m.step(now, answering(p.m, e, number))
 	if err != nil {
 		fmt.Fprintf(&p.out, "> ERROR %v\n", err)
 		return
@@ -156,17 +161,17 @@ func (p *player) event(now moment, name string, args []string) event {
 		p.store.put(*p.store.record)
 		return nil
 	case "watch":
-		return changed{p.store.history[len(p.store.history)-1]}
+		return changed{Event: p.store.history[len(p.store.history)-1]}
 	case "opened":
 		return watchOpened{}
 	case "closed":
 		switch {
 		case len(args) > 0 && args[0] == "forbidden":
-			return watchClosed{lease.ErrForbidden}
+			return watchClosed{err: lease.ErrForbidden}
 		case len(args) > 0:
-			return watchClosed{lease.ErrExpired}
+			return watchClosed{err: lease.ErrExpired}
 		}
-		return watchClosed{errors.New("connection reset")}
+		return watchClosed{err: errors.New("connection reset")}
 	case "stepdown":
 		return stepDown{cause: "asked"}
 	case "terminate":
@@ -175,12 +180,12 @@ func (p *player) event(now moment, name string, args []string) event {
 		return abandon{}
 	case "holdfail":
 		return holdFailed{}
-	case "unfit":
-		return fitness{why: "/healthz says 503"}
-	case "fit":
-		return fitness{fit: true, why: "/healthz says 200"}
-	case "settled":
-		return settled{drain: p.drain}
+	case "unhealthy":
+		return health{why: "/healthz says 503"}
+	case "healthy":
+		return health{healthy: true, why: "/healthz says 200"}
+	case "stopped":
+		return stopWaited{outcome: WorkloadStopped}
 	}
 	p.t.Fatalf("unknown event %q", name)
 	return nil
@@ -284,23 +289,22 @@ func (p *player) parseHold(args []string) *HoldState {
 }
 
 // print renders what the machine wants done.
-func (p *player) print(out ready) {
+func (p *player) print(out output) {
 	say := func(format string, args ...any) { fmt.Fprintf(&p.out, "> "+format+"\n", args...) }
 	if h := out.hold; h != nil {
 		say("hold leading=%v until=%s", h.Leading, since(h.ValidUntil))
 	}
-	if l := out.level; l != nil {
+	if l := out.leadership; l != nil {
 		say("publish leads=%v leader=%q token=%q until=%s", l.IsLeader, l.Leader, l.Token, since(l.ValidUntil))
 	}
 	for _, n := range out.notes {
-		say("%s %s %v", n.level, n.text, n.attrs)
+		say("%s %s %v", n.severity, n.text, n.all())
 	}
-	if d := out.drain; d != nil {
-		p.drain = d.number
+	if d := out.stopWait; d != nil {
 		say("drain cause=%q terminating=%v until=%s token=%s", d.Cause, d.Terminating, since(d.Until), d.Token)
 	}
-	if out.answer != nil {
-		say("refused: %v", out.answer)
+	if a := out.answer; a != nil && a.err != nil {
+		say("refused: %v", a.err)
 	}
 	if out.watch != nil {
 		say("watch from %q", out.watch.version)

@@ -61,15 +61,15 @@ func (m *machine) betray(r lease.Record) bool {
 
 // separate goes on under an identity that nobody else has. Nothing of the old one counts any more: a late answer to a
 // write of it shows the Lease as another's.
-func (m *machine) separate(now moment) {
+func (m *machine) separate() {
 	old := m.cfg.Identity
 	m.cfg.Identity = naming.Identity(old.Name() + "_" + m.uuid())
-	m.note(slog.LevelWarn, "another process writes the same identity: going on under a fresh one (two pods with one name and "+
-		"UID, a copied signal directory, or --identity given to two)", reason("TwinIdentity"),
+	m.warn(twinIdentity, "another process writes the same identity: going on under a fresh one (two pods with one name and "+
+		"UID, a copied signal directory, or one identity given to two)",
 		slog.String("identity", string(m.cfg.Identity)), slog.String("was", string(old)))
 	m.disown("another process writes the same identity")
 	if m.role != standby {
-		m.stop(now, "TwinIdentity", "another process writes the same identity")
+		m.becomeStandby(twinIdentity, "another process writes the same identity")
 	}
 	clear(m.sent)
 	m.resuming = false

@@ -20,7 +20,7 @@ type watching struct {
 	blocked  bool              // it could not be opened: not tried again until a request has been answered
 	afresh   bool              // reopen from the present state: the store no longer has our version
 	heardAt  bootclock.Instant // last proof of life, or the last suspicion
-	toldAt   bootclock.Instant // when a watch last brought something
+	newsAt   bootclock.Instant // when a watch last brought something
 	openedAt bootclock.Instant // when the present one stood; zero while it does not
 	reopenAt bootclock.Instant
 	failures int           // watches in a row that were of no use
@@ -73,20 +73,32 @@ func (m *machine) silence() time.Duration {
 	return min(max(least, m.watch.heardAt.Sub(m.know.seenAt)), max(least, mostSilence))
 }
 
-// checkWatch opens the watch when it is due, and suspects one that has been silent: a standby reads the Lease, and opens
-// a new one. A holder reads nothing: no read may stand before a renewal.
-func (m *machine) checkWatch(now moment) {
+// watchDue returns when the watch is to be opened, or suspected.
+func (m *machine) watchDue(moment) bootclock.Instant {
 	w := &m.watch
 	switch {
 	case m.over || !m.know.read:
-	case w.open && !now.boot.Before(w.heardAt.Add(m.silence())):
+		return never
+	case w.open:
+		return w.heardAt.Add(m.silence())
+	case w.blocked && !m.mayAsk():
+		return never
+	}
+	return w.reopenAt
+}
+
+// checkWatch opens the watch, or suspects one that has been silent: a standby reads the Lease, and opens a new one. A holder
+// reads nothing: no read may stand before a renewal.
+func (m *machine) checkWatch(now moment) {
+	w := &m.watch
+	switch {
+	case w.open:
 		w.doubted, w.heardAt = true, now.boot
-		m.getDue = m.getDue || m.role == standby // a holder's next renewal tells as much
-		m.note(slog.LevelDebug, "the watch was silent: opening it anew once the store has answered")
-	case w.open || now.boot.Before(w.reopenAt):
+		m.getDue = m.getDue || m.role == standby // a holder's next renewal shows as much
+		m.debug("the watch was silent: opening it anew once the store has answered")
 	case !w.blocked:
 		m.openWatch(now)
-	case m.mayAsk(): // a read tells whether there is anybody to watch
+	default: // a read shows whether there is anybody to watch
 		m.getDue = true
 	}
 }
@@ -101,7 +113,7 @@ func (m *machine) openWatch(now moment) {
 		w.heardAt = now.boot
 	}
 	w.open, w.doubted, w.openedAt = true, false, 0
-	m.out.watch = &watchFrom{version: m.know.version}
+	m.out.watch = &watchFrom{m.watches.ask(), m.know.version}
 	if w.afresh {
 		m.out.watch.version = ""
 	}
@@ -118,7 +130,7 @@ func (m *machine) reached(now moment, v verb) {
 	}
 }
 
-// watchOpened notes that the watch stands. One opened afresh does not tell of a deletion before it: read once.
+// watchOpened notes that the watch stands. One opened afresh does not show a deletion before it: read once.
 func (m *machine) watchOpened(now moment) {
 	m.watch.openedAt = now.boot
 	if m.watch.afresh {
@@ -129,7 +141,7 @@ func (m *machine) watchOpened(now moment) {
 // served reports whether the watch that has just ended was of use: it brought news, or stood for as long as one may be
 // silent. One that ends at once, however politely, must not be opened again and again without a pause.
 func (w *watching) served(now moment, silence time.Duration) bool {
-	return !w.openedAt.IsZero() && (w.openedAt.Before(w.toldAt) || !now.boot.Before(w.openedAt.Add(silence)))
+	return !w.openedAt.IsZero() && (w.openedAt.Before(w.newsAt) || !now.boot.Before(w.openedAt.Add(silence)))
 }
 
 // watchClosed plans the next watch: soon where the store closed it in good order, later and later where it broke or was
@@ -137,6 +149,7 @@ func (w *watching) served(now moment, silence time.Duration) bool {
 func (m *machine) watchClosed(now moment, err error) {
 	w := &m.watch
 	w.open = false
+	m.watches.answered()
 	served := w.served(now, m.silence())
 	if served {
 		w.failures, w.trouble = 0, ""
@@ -149,7 +162,7 @@ func (m *machine) watchClosed(now moment, err error) {
 	case err != nil:
 		if text := err.Error(); text != w.trouble && !w.afresh {
 			w.trouble = text
-			m.note(slog.LevelWarn, "the watch on the Lease broke: opening it again", reason("WatchBroken"), slog.Any("err", err))
+			m.warn("WatchBroken", "the watch on the Lease broke: opening it again", slog.Any("err", err))
 		}
 		w.blocked = w.openedAt.IsZero() && !w.afresh
 		w.failures++
@@ -159,17 +172,4 @@ func (m *machine) watchClosed(now moment, err error) {
 		w.failures++
 	}
 	w.reopenAt = now.boot.Add(between(base, base*3/2, m.rand()))
-}
-
-// dueAt returns when checkWatch has something to do; zero for never.
-func (w *watching) dueAt(m *machine) bootclock.Instant {
-	switch {
-	case m.over || !m.know.read:
-		return 0
-	case w.open:
-		return w.heardAt.Add(m.silence())
-	case w.blocked && !m.mayAsk():
-		return 0
-	}
-	return w.reopenAt
 }

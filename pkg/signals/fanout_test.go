@@ -128,7 +128,7 @@ func TestEverySignalAppliesTheNewestLeadership(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := newScripted("slow", lasting(time.Second))
 		quick := newScripted("quick", nil)
-		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
+		fanning(t, func(_ *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(standsBy())
 			synctest.Wait()
 			for _, token := range []string{"5", "6", "7"} {
@@ -205,7 +205,7 @@ func TestPanickingSignalIsTriedAgain(t *testing.T) {
 func TestPausesGrowAndStartAnewWithATerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := newScripted("fails", fails)
-		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
+		fanning(t, func(_ *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(standsBy())
 			time.Sleep(8 * time.Second)
 			f.Publish(leads("5", time.Minute))
@@ -381,7 +381,7 @@ func TestALossIsAppliedAtTheEnd(t *testing.T) {
 			}
 			return nil
 		})
-		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
+		fanning(t, func(_ *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(leads("5", time.Minute))
 			synctest.Wait()
 			f.Publish(standsBy())
@@ -395,7 +395,7 @@ func TestRunEndsThoughASignalHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := newScripted("hangs", hanging)
 		var start time.Time
-		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
+		fanning(t, func(_ *testing.T, f *FanOut, _ *bytes.Buffer) {
 			f.Publish(standsBy())
 			synctest.Wait()
 			start = time.Now()

@@ -14,8 +14,8 @@ var waits = []mutant{
 		name:   "an absent Lease is created with its holder",
 		danger: "I4: a create that is applied late is a term that its sender has long given up",
 		file:   "pkg/elector/campaign.go",
-		old:    `DurationSeconds: int32(m.cfg.Duration / time.Second), Workload: m.cfg.Workload,`,
-		new:    `Holder: string(m.cfg.Identity), DurationSeconds: int32(m.cfg.Duration / time.Second), Workload: m.cfg.Workload,`,
+		old:    `return lease.Record{DurationSeconds:`,
+		new:    `return lease.Record{Holder: string(m.cfg.Identity), DurationSeconds:`,
 		reds:   append(in(elector, "TestTranscripts/first_install"), simulation),
 	},
 	{
@@ -54,7 +54,7 @@ var waits = []mutant{
 	},
 	{
 		name:   "the wait falls with a shorter validity",
-		danger: "I9: whoever was told the longer one still believes in it",
+		danger: "I9: whoever has read the longer one still believes in it",
 		file:   "pkg/elector/observe.go",
 		old:    `max(m.know.notBefore, now.boot.Add(wait))`,
 		new:    `now.boot.Add(wait)`,

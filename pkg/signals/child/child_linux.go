@@ -45,7 +45,7 @@ type Child struct {
 	attention chan struct{} // has room for one: there is something new to watch
 	abandoned chan struct{} // closed when Close is not to wait
 	abandon   func()
-	close     func() error
+	close     func()
 
 	mu      sync.Mutex
 	guard   *guard.Guard // nil while there is none
@@ -71,7 +71,7 @@ func New(cfg Config) (*Child, error) {
 		changed: make(chan struct{}), swept: true,
 	}
 	c.abandon = sync.OnceFunc(func() { close(c.abandoned) })
-	c.close = sync.OnceValue(c.end)
+	c.close = sync.OnceFunc(c.end)
 	if err := guard.Subreaper(); err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func run(t *testing.T, script string) *fixture {
 		cancel()
 		<-done
 		f.Abandon()
-		_ = f.Close()
+		f.Close()
 	})
 	return f
 }

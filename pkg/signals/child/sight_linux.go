@@ -51,23 +51,25 @@ func (c *Child) Abandon() { c.abandon() }
 
 // Close waits until the command has stopped or [Child.Abandon] is called, and ends the guard then, which kills what still
 // lives. A command that is being stopped keeps its kill deadline; one that is not is stopped as at a loss. Run must have
-// returned. A further call returns what the first did.
-func (c *Child) Close() error { return c.close() }
+// returned. A further call waits for the first.
+func (c *Child) Close() { c.close() }
 
-func (c *Child) end() error {
+func (c *Child) end() {
 	c.mu.Lock()
 	err := c.stop(leadership.Leadership{})
 	g := c.guard
 	c.mu.Unlock()
 	if g == nil {
-		return nil // watchGuard has swept
+		return // watchGuard has swept
 	}
 	if err == nil {
 		c.awaitEnd(g)
 	}
-	err = g.Close()
+	if err := g.Close(); err != nil {
+		c.cfg.Log.Warn("the guard process did not end in time: it was killed, and all that it left", "reason", "GuardUnresponsive",
+			"error", err)
+	}
 	c.sweep()
-	return err
 }
 
 // awaitEnd waits until the command has stopped, or cannot be waited for.

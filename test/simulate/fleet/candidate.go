@@ -122,6 +122,16 @@ func (c *candidate) stepDown(cause string) {
 	}
 }
 
+// abandon ends the waiting of a handover, as the product does at a second SIGTERM.
+func (c *candidate) abandon() {
+	if p := c.running(); p != nil {
+		c.w.spawn(func() {
+			p.passAs(beforeOrder, "abandon")
+			p.elector.Abandon()
+		})
+	}
+}
+
 func (c *candidate) freeze(d time.Duration) {
 	if p := c.running(); p != nil {
 		p.freeze(d)

@@ -50,7 +50,7 @@ func (p *process) Now() bootclock.Instant {
 	p.pass(beforeClock)
 	p.w.mu.Lock()
 	now := p.boot()
-	p.rules.clockRead = now
+	p.reads(now)
 	p.w.mu.Unlock()
 	p.pass(afterClock)
 	return now

@@ -16,13 +16,13 @@ const (
 	beforeSend    boundary = "before a request is sent"
 	beforeReply   boundary = "before a reply is taken"
 	beforeEvent   boundary = "before a watch event is taken"
-	beforePublish boundary = "before a word is published"
+	beforePublish boundary = "before a leadership is published"
 	beforeStop    boundary = "before the workload's stop is reported"
 	beforeEnd     boundary = "before a watch's end is taken"
 	beforeOrder   boundary = "before an order is taken"
 	beforeSignal  boundary = "before a signal is taken"
 	beforeLook    boundary = "before a signal or a sight looks at the clock"
-	beforeApply   boundary = "before a signal tells the workload"
+	beforeApply   boundary = "before a signal is applied"
 )
 
 // boundaries are those at which a fault may freeze a process.

@@ -130,6 +130,11 @@ var kinds = []kind{
 		c.stepDown("to be frozen")
 		c.w.after(d/100, func() { c.freeze(d) })
 	}},
+	{name: "handover abandoned", weight: 4, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.stepDown("to be abandoned")
+		c.hang(4 * d)
+		c.w.after(d/100, c.abandon)
+	}},
 	{name: "unhealthy for a while", weight: 6, ours: noSidecar, do: (*candidate).sicken},
 	{name: "unhealthy while cut off", weight: 4, ours: noSidecar, do: (*candidate).sickWhileCut},
 	{name: "an order at a boundary", weight: 10, ours: noSidecar, do: (*candidate).orderAtBoundary},

@@ -87,7 +87,7 @@ func (p *peerProcess) leading(leads bool) {
 		return
 	}
 	now := p.w.now()
-	p.w.say(p.name, "word", "client-go says: leads %v", leads)
+	p.w.say(p.name, "state", "client-go leads: %v", leads)
 	if leads {
 		p.spans = append(p.spans, span{from: now, to: forever, who: p.name, theirs: true})
 		p.w.tally.peerTerms++

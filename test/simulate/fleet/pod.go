@@ -149,7 +149,7 @@ func (p *process) publish(l leadership.Leadership) {
 		p.w.mu.Unlock()
 		return
 	}
-	p.w.say(p.name, "word", "%s", describe(l))
+	p.w.say(p.name, "state", "%s", describe(l))
 	p.judge(l)
 	p.pod.published, p.pod.publisher = l, p
 	p.pod.answer.read(p.w.now(), p.pod.name, l.IsLeader, l.Token, p.trueEnd(l))

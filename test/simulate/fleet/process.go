@@ -166,6 +166,7 @@ func (p *process) run(ctx, signalling context.Context) {
 	dead := p.dead
 	if !dead {
 		p.w.say(p.name, "life", "ended: %v", err)
+		p.w.must(err == nil, "end", "Run of %s returned %v", p.name, err)
 		p.depart()
 	}
 	p.w.mu.Unlock()

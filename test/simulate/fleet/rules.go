@@ -54,6 +54,7 @@ type rules struct {
 	raced     time.Duration // true time of the last write that lost a race
 	minute    time.Duration // when this minute began
 	asked     int           // requests in this minute
+	looks     int           // readings of the clock in this minute
 }
 
 type firstSight struct {
@@ -71,8 +72,22 @@ func newRules(p *process) rules {
 	return rules{sights: map[lease.Version]firstSight{}, minute: p.began, trouble: -time.Hour, raced: -time.Hour}
 }
 
-// mostAMinute bounds the requests of one process: a holder that is answered 429 tries a write and a read every 0.2–0.5 s.
-const mostAMinute = 400
+// The most requests of one process in a minute, and readings of its clock: a holder that is answered 429 tries a write and a read
+// every 0.2–0.5 s. Each turn of the loop reads the clock.
+const (
+	mostRequests = 400
+	mostLooks    = 900
+)
+
+// reads counts a reading of the clock by the elector. The caller holds the world's lock.
+func (p *process) reads(now bootclock.Instant) {
+	p.rules.clockRead = now
+	p.rules.looks++
+	if at := p.w.now(); at-p.rules.minute >= time.Minute {
+		p.rules.minute, p.rules.asked, p.rules.looks = at, 0, 0
+	}
+	p.w.must(p.rules.looks != mostLooks+1, "budget", "%s reads its clock more than %d times in a minute", p.name, mostLooks)
+}
 
 // asks judges a request when the elector sends it.
 func (p *process) asks(a *attempt) {
@@ -84,10 +99,8 @@ func (p *process) asks(a *attempt) {
 		return
 	}
 	r := &p.rules
-	if r.asked++; a.at-r.minute >= time.Minute {
-		r.minute, r.asked = a.at, 0
-	}
-	p.w.must(r.asked <= mostAMinute, "budget", "%s sent %d requests in a minute", p.name, r.asked)
+	r.asked++
+	p.w.must(r.asked != mostRequests+1, "budget", "%s sent more than %d requests in a minute", p.name, mostRequests)
 	r.pending++
 	p.w.tally.requests++
 	p.w.say(p.name, "asks", "%s %s", a.verb, a.record.Version)

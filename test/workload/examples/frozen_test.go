@@ -14,7 +14,7 @@ import (
 // TestFrozenSidecar stops the leader's sidecar alone, for longer than its Lease: the worker stops by validUntil without
 // a signal from it, the other replica takes over, and what the sidecar says on waking starts nobody.
 func TestFrozenSidecar(t *testing.T) {
-	bothWays(t, func(t *testing.T, w way, script *transcript, replicas []*replica) {
+	bothWays(t, func(t *testing.T, _ way, script *transcript, replicas []*replica) {
 		frozen, _ := awaitLeader(t, script, replicas...)
 		send(t, syscall.SIGSTOP, frozen.PID())
 		wantEndOfWork(t, script, frozen)
@@ -70,7 +70,7 @@ func frozenUnderLock(t *testing.T, script *transcript, replicas []*replica) {
 // TestFrozenNode stops the leader's sidecar and its worker, in the middle of a piece of work, for longer than the
 // Lease: woken together, the worker looks before it works, and stands by.
 func TestFrozenNode(t *testing.T) {
-	bothWays(t, func(t *testing.T, w way, script *transcript, replicas []*replica) {
+	bothWays(t, func(t *testing.T, _ way, script *transcript, replicas []*replica) {
 		frozen, before := awaitLeader(t, script, replicas...)
 		wantWork(t, script, script.len(), before.Token) // it sleeps in that piece now
 		frozen.worker.signal(syscall.SIGSTOP)

@@ -8,8 +8,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// level returns the leadership as it stands.
-func (m *machine) level(now moment) leadership.Leadership {
+// leadership returns what is to be published now.
+func (m *machine) leadership(now moment) leadership.Leadership {
 	l := leadership.Leadership{
 		Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Identity: string(m.cfg.Identity), BootID: m.bootID,
 		Transitions: int64(max(m.know.record.Transitions, 0)), // a hand may have written less, and readers would refuse the document
@@ -19,12 +19,12 @@ func (m *machine) level(now moment) leadership.Leadership {
 		l.IsLeader, l.Token, l.Since = true, string(m.term.token), m.term.since
 		l.Leader, l.LeaderUntil = m.cfg.Identity.Name(), m.term.validUntil
 		l.ValidUntil = m.term.validUntil
-	case drainingRole: // the hold's end, by which the workload must have stopped
+	case draining: // the hold's end, by which the workload must have stopped
 		l.Leader, l.LeaderUntil = m.cfg.Identity.Name(), m.term.validUntil
 		l.ValidUntil = m.term.validUntil
-	default:
+	case standby:
 		l.Leader, l.LeaderUntil = m.observedLeader()
-		l.ValidUntil = m.term.disowned(now) // by then a predecessor's workload must have stopped
+		l.ValidUntil = m.disowned // by then a predecessor's workload must have stopped
 	}
 	if !l.ValidUntil.IsZero() {
 		l.ValidUntilWall = now.wall.UTC().Add(l.ValidUntil.Sub(now.boot)).Truncate(time.Millisecond)
@@ -32,13 +32,41 @@ func (m *machine) level(now moment) leadership.Leadership {
 	return l.At(now.boot)
 }
 
-// observedLeader returns the name of the holder last seen and when its term runs out, as far as can be told here.
+// observedLeader returns the name of the holder last seen and when its term runs out, as far as that is known here.
 func (m *machine) observedLeader() (string, bootclock.Instant) {
 	r := m.know.record
 	if !m.know.present || r.Holder == "" || r.Holder == string(m.cfg.Identity) {
 		return "", 0
 	}
 	return naming.Identity(r.Holder).Name(), m.know.seenAt.Add(r.Validity())
+}
+
+// leadershipDue returns when something new is to be published. Of an inherited term nothing is, before the Lease has
+// confirmed it (I14): what the predecessor published stands by itself until then.
+func (m *machine) leadershipDue(now moment) bootclock.Instant {
+	switch {
+	case m.inherited != nil:
+		return never
+	case differs(m.leadership(now), m.published):
+		return now.boot
+	}
+	at := never
+	for _, end := range []bootclock.Instant{m.published.LeaderUntil, m.published.ValidUntil} {
+		if !end.IsZero() {
+			at = min(at, end)
+		}
+	}
+	return at
+}
+
+// publish hands out the leadership as it stands.
+func (m *machine) publish(now moment) {
+	l := m.leadership(now)
+	l.Observed = now.boot
+	m.published, m.out.leadership = l, &l
+	if l.IsLeader {
+		m.workload = workload{max(m.workload.until, l.ValidUntil), l.Token}
+	}
 }
 
 // differs reports whether l is news after old: anything but the reading of the wall clock.

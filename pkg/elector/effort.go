@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -33,10 +34,12 @@ type streak struct {
 	since bootclock.Instant
 }
 
-func (f *effort) reset() { f.failures, f.troubles = map[verb]streak{}, map[verb]string{} }
-
-// fail counts a failure of that kind.
-func (f *effort) fail(now moment, v verb) {
+// count counts a failure of that kind of request. After a lost race the store works.
+func (f *effort) count(now moment, v verb, c class) {
+	if c == lostRace {
+		delete(f.failures, v)
+		return
+	}
 	s := f.failures[v]
 	if s.count == 0 {
 		s.since = now.boot
@@ -106,8 +109,37 @@ func (m *machine) pause(now moment, v verb) time.Duration {
 }
 
 // refusedPause returns how long to leave alone what the store has refused: somebody must change the Role, which no watch
-// tells, or make the Lease, which the watch does.
+// shows, or make the Lease, which the watch shows.
 func (m *machine) refusedPause(v verb) time.Duration {
 	base := m.cfg.Duration / 3 << min(max(m.effort.failures[v].count-1, 0), 6)
 	return min(base, max(mostRefused, m.cfg.Duration/3))
+}
+
+// complain logs a failure when it is not the same as the last one of its kind; a lost race is no failure.
+func (m *machine) complain(v verb, c class, err error) {
+	if c == lostRace {
+		m.debug("somebody else wrote the Lease first", slog.String("verb", string(v)))
+		return
+	}
+	if text := err.Error(); text != m.effort.troubles[v] {
+		m.effort.troubles[v] = text
+		m.warn("RequestFailed", "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("err", err))
+	}
+}
+
+// recovered notes that a request of that kind went well. It says nothing of the others: a store may answer every read
+// and refuse every write.
+func (m *machine) recovered(v verb) {
+	delete(m.effort.failures, v)
+	m.effort.nextTry = 0
+	m.rights.grant(v)
+	if m.effort.troubles[v] != "" {
+		delete(m.effort.troubles, v)
+		m.info("RequestsRecovered", "requests for the Lease go well again", slog.String("verb", string(v)))
+	}
+}
+
+// between returns a time drawn evenly from [low, high) by u in [0, 1).
+func between(low, high time.Duration, u float64) time.Duration {
+	return low + time.Duration(u*float64(high-low))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // FuzzHold reads hold files: whatever bytes lie there, a term is resumed only from a whole one of this boot, candidate and
-// file, and nothing of it is told before the Lease has been read.
+// file, and nothing of it is published before the Lease has been read.
 func FuzzHold(f *testing.F) {
 	whole := HoldState{
 		UID: "u1", AcquireTime: transcriptEpoch, Token: "77", Transitions: 4, Since: transcriptEpoch, Leading: true,
@@ -64,10 +64,10 @@ func resume(t *testing.T, h HoldState) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out.level == nil {
+		if out.leadership == nil {
 			continue
 		}
-		l := *out.level
+		l := *out.leadership
 		if l.IsLeader {
 			t.Fatalf("at %v it leads by the hold %+v alone", now, h)
 		}

@@ -26,7 +26,7 @@ func TestStepDownIsAnswered(t *testing.T) {
 			t.Errorf("of a standby: %v, want ErrNotLeading", err)
 		}
 		f.leader(20 * time.Second)
-		for range 100 { // words of health must not crowd it out
+		for range 100 { // health must not crowd it out
 			m.SetHealthy(true, "well")
 		}
 		if err := m.StepDown("first"); err != nil || m.Leadership().IsLeader {
@@ -99,7 +99,7 @@ func TestAbandonedHandoverLeavesTheLeaseToRunOut(t *testing.T) {
 		give func(*member)
 	}{
 		{"by an order", hangs, func(m *member) { m.Abandon() }},
-		{"by the waiting", func(ctx context.Context, d Drain) Outcome {
+		{"by the waiting", func(ctx context.Context, _ Drain) Outcome {
 			select {
 			case <-time.After(5 * time.Second):
 				return Abandoned
@@ -137,7 +137,7 @@ func TestAbandonedHandoverLeavesTheLeaseToRunOut(t *testing.T) {
 	}
 }
 
-// TestExitOnLoss: "not leading" is told first.
+// TestExitOnLoss: "not leading" is published first.
 func TestExitOnLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
@@ -153,8 +153,8 @@ func TestExitOnLoss(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Fatal("it runs on")
 		}
-		if told := m.told(); told[len(told)-1].IsLeader {
-			t.Error("it ended without having told that it does not lead")
+		if published := m.published(); published[len(published)-1].IsLeader {
+			t.Error("it ended without having published that it does not lead")
 		}
 	})
 }
@@ -173,6 +173,57 @@ func TestExitOnLossOutlivesAHandover(t *testing.T) {
 		m.cancel()
 		if err := <-m.ended; err != nil {
 			t.Errorf("Run: %v, want nil", err)
+		}
+	})
+}
+
+// TestMailbox: orders that come before the loop takes one are one order, by the newest cause; one that nobody waits for any
+// more is not taken.
+func TestMailbox(t *testing.T) {
+	var b mailbox
+	first, second := b.put("first"), b.put("second")
+	if first != second {
+		t.Error("two orders in one mailbox")
+	}
+	b.giveUp(first)
+	if o := b.take(); o != second || o.cause != "second" || o.number != 1 {
+		t.Errorf("taken: %+v, want the second cause as order 1", o)
+	}
+	second.answer(ErrDraining)
+	if <-first.done; !errors.Is(first.err, ErrDraining) {
+		t.Errorf("answered %v, want that of the newer order", first.err)
+	}
+	third := b.put("third")
+	b.giveUp(third)
+	if o := b.take(); o != nil {
+		t.Errorf("taken: %+v, which nobody waits for", o)
+	}
+	if o := b.put("fourth"); o.number <= third.number {
+		t.Errorf("order %d after order %d", o.number, third.number)
+	}
+}
+
+// TestStepDownsAtOnce: of several that are asked at one instant, each is answered, and each nil is kept.
+func TestStepDownsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 1, hangs)
+		m := f.leader(20 * time.Second)
+		var taken atomic.Int32
+		answers := make(chan error)
+		for range 20 {
+			go func() { answers <- m.StepDown("at once") }()
+			go m.SetHealthy(true, "well")
+		}
+		for range 20 {
+			switch err := <-answers; {
+			case err == nil:
+				taken.Add(1)
+			case !errors.Is(err, ErrDraining):
+				t.Errorf("%v, want nil or ErrDraining", err)
+			}
+		}
+		if taken.Load() == 0 || m.Leadership().IsLeader {
+			t.Errorf("%d were taken, leads %v", taken.Load(), m.Leadership().IsLeader)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package elector
 
 import (
+	"context"
 	"reflect"
 	"testing"
 
@@ -19,21 +20,27 @@ func (firedTimer) Stop()                   {}
 func TestEventsThatWaitHaveOneOrder(t *testing.T) {
 	t.Parallel()
 	for range 100 {
-		l := &loop{e: &Elector{orders: newOrders()}, events: make(chan event, 2)}
-		l.e.orders.asked = make(chan order, 1)
-		timer, ended := make(firedTimer, 1), make(chan struct{})
+		e := &Elector{commands: newCommands()}
+		l := &loop{e: e, events: make(chan event, 2), holdFailed: 3}
+		timer := make(firedTimer, 1)
 		timer <- struct{}{}
-		close(ended)
-		l.e.orders.asked <- order{event: stepDown{}}
-		l.events <- watchOpened{}
+		ctx, end := context.WithCancel(t.Context())
+		end()
+		e.commands.stepDown.put("first")
+		e.commands.stepDown.put("asked")
+		l.events <- watchOpened{1}
 		l.events <- replied{}
-		l.e.wake()
+		e.Abandon()
+		e.SetHealthy(true, "well")
+		e.SetHealthy(false, "ill")
 
-		got := []input{l.receive(timer, ended)}
-		for range 5 {
-			got = append(got, l.receive(timer, nil))
+		var got []event
+		for range 8 {
+			got = append(got, l.next(ctx, timer))
 		}
-		want := []input{{ended: true}, {event: stepDown{}}, {event: watchOpened{}}, {event: replied{}}, {}, {event: tick{}}}
+		want := []event{
+			holdFailed{3}, health{why: "ill"}, terminate{}, abandon{}, stepDown{1, "asked"}, watchOpened{1}, replied{}, tick{},
+		}
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("taken in the order %+v, want %+v", got, want)
 		}

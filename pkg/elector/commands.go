@@ -1,0 +1,153 @@
+package elector
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// orderTimeout bounds how long a command waits for the loop, which takes one within milliseconds unless it is stuck.
+const orderTimeout = 5 * time.Second
+
+// commands is how other goroutines command the loop: a mailbox for each kind of command, in which the newest counts, so
+// that no number of one kind crowds out another. The end of the process is the end of Run's context.
+type commands struct {
+	begun, ended chan struct{}
+	bell         chan struct{} // something is in a mailbox; has room for one
+	stepDown     mailbox
+	alive        mailbox
+	health       atomic.Pointer[health] // the newest; it stays
+	abandon      atomic.Bool
+}
+
+func newCommands() *commands {
+	return &commands{begun: make(chan struct{}), ended: make(chan struct{}), bell: make(chan struct{}, 1)}
+}
+
+// ring has the loop look into the mailboxes.
+func (c *commands) ring() {
+	select {
+	case c.bell <- struct{}{}:
+	default: // it is to look anyway
+	}
+}
+
+// mailbox holds one order until the loop takes it. An order that comes meanwhile takes its place, and both get its answer.
+type mailbox struct {
+	mu     sync.Mutex
+	number int    // of the last order
+	held   *order // nil: none
+}
+
+// order is a command that is answered. Several callers may wait for one answer.
+type order struct {
+	number  int
+	cause   string
+	callers int
+	done    chan struct{} // closed once err is the answer
+	err     error
+}
+
+// put places an order.
+func (b *mailbox) put(cause string) *order {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held == nil {
+		b.number++
+		b.held = &order{number: b.number, done: make(chan struct{})}
+	}
+	b.held.cause = cause
+	b.held.callers++
+	return b.held
+}
+
+// take returns the order that is there, and empties the mailbox.
+func (b *mailbox) take() *order {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o := b.held
+	b.held = nil
+	return o
+}
+
+// giveUp takes a caller's order back, unless the loop has taken it, or another caller waits for it too.
+func (b *mailbox) giveUp(o *order) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if o.callers--; o.callers == 0 && b.held == o {
+		b.held = nil
+	}
+}
+
+// answer ends the order.
+func (o *order) answer(err error) {
+	o.err = err
+	close(o.done)
+}
+
+// ask places an order and returns its answer.
+func (c *commands) ask(ctx context.Context, b *mailbox, cause string) error {
+	o := b.put(cause)
+	c.ring()
+	select {
+	case <-o.done:
+		return o.err
+	case <-c.ended:
+	case <-ctx.Done():
+		b.giveUp(o)
+	}
+	select {
+	case <-o.done: // just now
+		return o.err
+	default:
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: its loop does not turn: %w", ErrNotRunning, context.Cause(ctx))
+	}
+	return ErrNotRunning
+}
+
+// StepDown asks for a handover, and returns once the election has taken the order or refused it; the handover itself goes
+// on after that. It returns nil on a candidate that leads, or that resumes the term of the process before in its pod: that
+// term does not lead on. It returns [ErrNotLeading] on any other, [ErrDraining] where a handover is under way already, and
+// [ErrNotRunning] when the election has ended, or does not answer within 5 s. Of several orders that come before the
+// election takes one, the newest cause counts, and all get one answer. Do not call it from Publish.
+func (e *Elector) StepDown(cause string) error {
+	select {
+	case <-e.commands.begun:
+	default:
+		return ErrNotLeading
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), orderTimeout)
+	defer cancel()
+	return e.commands.ask(ctx, &e.commands.stepDown, cause)
+}
+
+// Alive returns nil once the election's loop has turned after the call, also when the election has ended in good order. It
+// waits for one that has not begun. It returns an error when ctx ends first: give it a few seconds, and a candidate that
+// needs longer is stuck.
+func (e *Elector) Alive(ctx context.Context) error {
+	err := e.commands.ask(ctx, &e.commands.alive, "")
+	select {
+	case <-e.commands.ended:
+		return nil
+	default:
+		return err
+	}
+}
+
+// Abandon ends the waiting of a handover, if one is under way: a workload that has not been seen to stop leaves the Lease
+// neither released nor renewed, to run out by itself. It returns at once.
+func (e *Elector) Abandon() {
+	e.commands.abandon.Store(true)
+	e.commands.ring()
+}
+
+// SetHealthy says whether the workload is healthy, and why. A candidate counts as healthy until SetHealthy says otherwise.
+// An unhealthy one hands over if it leads, and does not campaign, except as [Config.LeadUnhealthy] says. It returns at once.
+func (e *Elector) SetHealthy(healthy bool, why string) {
+	e.commands.health.Store(&health{healthy: healthy, why: why})
+	e.commands.ring()
+}

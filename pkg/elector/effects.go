@@ -1,0 +1,112 @@
+package elector
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+)
+
+// save writes the hold, and remembers a failure for the machine: no release is sent while an old hold could be believed.
+func (l *loop) save(h holdWrite) {
+	if l.e.deps.Hold == nil {
+		return
+	}
+	err := l.e.deps.Hold.Save(l.m.cfg.HoldKey(), h.HoldState)
+	if err != nil && l.holdOK {
+		l.log(note{slog.LevelWarn, "HoldNotWritten", "the hold file cannot be written: trying again; a restarted sidecar may not " +
+			"resume its term, and a handover waits until the old hold has run out", []slog.Attr{slog.Any("err", err)}})
+	}
+	l.holdOK = err == nil
+	if err != nil {
+		l.holdFailed = h.number
+	}
+}
+
+// send performs a request in a goroutine of its own.
+func (l *loop) send(r *request) {
+	l.running.Go(func() {
+		ctx, cancel := context.WithTimeout(l.life, r.timeout)
+		defer cancel()
+		start := l.e.deps.Clock.Now()
+		reply, err := r.perform(ctx, l.e.deps.Store)
+		l.to.Observer.Requested(string(r.verb), l.e.deps.Clock.Now().Sub(start), err)
+		l.deliver(l.life, replied{r.number, reply, err})
+	})
+}
+
+// openWatch replaces the watch by a new one.
+func (l *loop) openWatch(w watchFrom) {
+	if l.endWatch != nil {
+		l.endWatch()
+	}
+	var ctx context.Context
+	ctx, l.endWatch = context.WithCancel(l.life)
+	l.running.Go(func() {
+		err := l.e.deps.Store.Watch(ctx, w.version,
+			func() { l.deliver(ctx, watchOpened{w.number}) },
+			func(e lease.Event) { l.deliver(ctx, changed{w.number, e}) })
+		l.deliver(ctx, watchClosed{w.number, err})
+	})
+}
+
+// waitForStop waits for the workload's stop, in place of any wait before.
+func (l *loop) waitForStop(w stopWait) {
+	if l.endWaiting != nil {
+		l.endWaiting()
+	}
+	var ctx context.Context
+	ctx, l.endWaiting = context.WithCancel(l.life)
+	awaitLog := l.afterLog()
+	l.running.Go(func() {
+		outcome := WorkloadStopped
+		if l.to.StopWait != nil {
+			awaitLog(ctx)
+			outcome = l.to.StopWait(ctx, w.Drain)
+		}
+		if ctx.Err() == nil {
+			l.deliver(ctx, stopWaited{w.number, outcome})
+		}
+	})
+}
+
+// deliver hands an event to the loop, unless its sender is to end.
+func (l *loop) deliver(ctx context.Context, e event) {
+	select {
+	case l.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+// log hands a note to the log's goroutine. A log that takes nothing must not hold up the election: the note is lost.
+func (l *loop) log(n note) {
+	select {
+	case l.logged <- func() {
+		l.e.deps.Log.LogAttrs(context.Background(), n.severity, n.text, n.all()...) //nolint:sloglint // the texts are the machine's constants
+	}:
+	default:
+	}
+}
+
+// logPatience bounds how long a waiting for the workload's stop waits for the log first.
+const logPatience = 100 * time.Millisecond
+
+// afterLog returns a function that waits until all notes so far are logged, so that what a stop-waiter logs comes after
+// them. A log that is stuck holds it up for a moment only.
+func (l *loop) afterLog() func(context.Context) {
+	done := make(chan struct{})
+	select {
+	case l.logged <- func() { close(done) }:
+	default:
+		close(done)
+	}
+	return func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, logPatience)
+		defer cancel()
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
+	}
+}
