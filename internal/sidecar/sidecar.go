@@ -72,6 +72,8 @@ func (s *Sidecar) Run(ctx context.Context) error {
 		// The document of the process before stands until the Lease has been read: the election publishes nothing before that.
 		if c.stands = stands.IsLeader; !c.stands {
 			c.publish(c.elector.Leadership()) // a reader must find a document, also while there is a term to resume
+		} else if c.events != nil {
+			c.events.Resume(stands)
 		}
 	}
 	err = c.run(ctx, again)

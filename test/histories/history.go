@@ -26,7 +26,7 @@ func NewHistory(clock func() bootclock.Instant) *History { return &History{clock
 // Now reads the history's clock.
 func (h *History) Now() bootclock.Instant { return h.clock() }
 
-// Fresh returns a value that nobody has written yet: a read then tells which write it saw. A register starts at 0,
+// Fresh returns a value that nobody has written yet, so that a read shows which write it saw. A register starts at 0,
 // which is never fresh.
 func (h *History) Fresh() int { return int(h.values.Add(1)) }
 
@@ -101,7 +101,7 @@ func (t Tally) Operations() int {
 	return t.Terms + t.Released + t.Expired + t.Accepted + t.Refused + t.Reads
 }
 
-// String tells the counts in one line.
+// String returns the counts in one line.
 func (t Tally) String() string {
 	return fmt.Sprintf("%d operations of up to %d clients: %d terms (%d released, %d expired), %d writes accepted, %d refused, %d reads",
 		t.Operations(), t.Clients, t.Terms, t.Released, t.Expired, t.Accepted, t.Refused, t.Reads)
@@ -112,11 +112,11 @@ type Act uint8
 
 // What happens in a history.
 const (
-	// Acquire: a worker comes to be told that it leads.
+	// Acquire: a worker finds that it leads.
 	Acquire Act = iota
-	// Release: a worker is told so no more, before its validity has run out.
+	// Release: a worker finds that it leads no more, before its validity has run out.
 	Release
-	// Expire: a worker is told so no more, as its validity has run out or its node has died.
+	// Expire: a worker finds that its validity has run out, or its node has died.
 	Expire
 	// Write puts a value into the register.
 	Write
@@ -140,7 +140,7 @@ type Operation struct {
 	Refused bool
 }
 
-// String tells the operation as people would, such as "write 7 under token 12: refused".
+// String returns the operation as people would say it, such as "write 7 under token 12: refused".
 func (o Operation) String() string {
 	switch o.Act {
 	case Acquire:

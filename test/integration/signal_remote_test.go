@@ -20,10 +20,11 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-// TestEventsOnTheLease shows both Events of a term in client-go's form, found as kubectl describe finds them.
+// TestEventsOnTheLease shows both Events of a term in client-go's form, found as kubectl describe finds them. A restart in
+// mid-term, which leads on with a new token, records nothing.
 func TestEventsOnTheLease(t *testing.T) {
 	t.Parallel()
-	e := harness.InNamespace(t, harness.Shared(t), harness.Shared(t).Namespace(t, nil), 3*time.Second)
+	e := harness.InNamespace(t, harness.Shared(t), harness.Shared(t).Namespace(t, nil), 9*time.Second)
 	e.Access = e.Cluster.Grant(t, e.Namespace, "web", append(harness.DocumentedRules(e.Lease),
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}})...)
 	e.Flags = []string{"--events"}
@@ -36,6 +37,14 @@ func TestEventsOnTheLease(t *testing.T) {
 		list, err := e.Cluster.Admin.CoreV1().Events(e.Namespace).List(t.Context(), metav1.ListOptions{})
 		return err == nil && len(list.Items) == 1
 	})
+	_, before := s.Leads()
+	s.Stop(0)
+	s.Start(t, e)
+	harness.Eventually(t, slack, "it leads on with a new token", func() bool {
+		leads, after := s.Leads()
+		return leads && greater(after, before)
+	})
+	awaitRenewal(t, s) // an Event would be recorded by then
 	s.Terminate(t)
 
 	lease := e.Read(t)

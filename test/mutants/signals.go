@@ -163,6 +163,14 @@ var signalling = []mutant{
 		reds:   in("internal/httpapi", "TestTerminationProvesNothing"),
 	},
 	{
+		name:   "a term that goes on after a restart begins once more in the Events",
+		danger: "who reads the Events sees two leaders begin, and one end",
+		file:   "pkg/signals/event/event.go",
+		old:    `if s.resumes && l.IsLeader {`,
+		new:    `if s.resumes && !l.IsLeader {`,
+		reds:   in("pkg/signals/event", "TestResumedTerm/led_on"),
+	},
+	{
 		name:   "a lapsed term labels the pod",
 		danger: "the Service sends requests to a replica that does not lead",
 		file:   "pkg/signals/podlabel/podlabel.go",

@@ -44,7 +44,7 @@ var surroundings = []mutant{
 	},
 	{
 		name:   "a terminal that closes ends the sidecar like a crash",
-		danger: "nothing is told, and the Lease is kept for its whole duration",
+		danger: "no signal is applied, and the Lease is kept for its whole duration",
 		file:   "internal/sidecar/stops.go",
 		old:    `append(ends, unlessIgnored(syscall.SIGHUP, syscall.SIGQUIT)...)`,
 		new:    `append(ends, unlessIgnored(syscall.SIGQUIT)...)`,

@@ -54,6 +54,7 @@ type Signal struct {
 	warnings chan warning
 
 	recorded string            // the token whose beginning was recorded and whose end was not; "" for none
+	resumes  bool              // recorded is of a process before, and no leadership has come since
 	lease    reference         // as of that beginning
 	pending  string            // the token, or "" for the end, that is being tried
 	since    bootclock.Instant // when it was first tried; 0 for nothing pending
@@ -74,10 +75,18 @@ func New(cfg Config) *Signal { return &Signal{cfg: cfg, warnings: make(chan warn
 // Name returns "lease-events"; "events" is the stream over HTTP.
 func (s *Signal) Name() string { return "lease-events" }
 
+// Resume says that a process before, of the same identity, has begun the term that l is of, and that this process may lead
+// on from it. Call it before the first Apply. If that leads, it begins nothing anew; else it is the end of that term.
+func (s *Signal) Resume(l leadership.Leadership) { s.recorded, s.resumes = l.Token, true }
+
 // Apply records the transition that leads to l, if it is one. It takes 3 s at the most.
 func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	now := s.cfg.Clock.Now()
 	l = l.At(now)
+	if s.resumes && l.IsLeader {
+		s.recorded = l.Token // a new token, and no gap before it
+	}
+	s.resumes = false
 	if l.Token == s.recorded {
 		s.since = 0
 		return nil

@@ -84,6 +84,28 @@ func TestTransitionsAreRecorded(t *testing.T) {
 	}
 }
 
+// A term that goes on after a restart has one beginning and one end, though its token changes.
+func TestResumedTerm(t *testing.T) {
+	for name, tc := range map[string]struct{ tokens, want []string }{
+		"led on":     {[]string{"50", "50", ""}, []string{get, ending}},
+		"lost":       {[]string{"", "50"}, []string{get, ending, get, began}},
+		"a new term": {[]string{"50", "52", ""}, []string{get, began, ending}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, api, c, _ := newSignal()
+			s.Resume(known(c, "48"))
+			for _, token := range tc.tokens {
+				if err := s.Apply(t.Context(), known(c, token)); err != nil {
+					t.Errorf("Apply: %v", err)
+				}
+			}
+			if diff := cmp.Diff(tc.want, api.sent); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // A refusal is final; what may pass is tried for a minute. Either way the end of the term is recorded for itself.
 func TestBestEffort(t *testing.T) {
 	tests := map[string]struct {

@@ -7,8 +7,8 @@
 // UID and those whose annotation names its own Lease. It refuses to touch a pod that has the key with another value.
 //
 // It does not promise that no two pods have the label at one instant: a leader that is cut off from the API server
-// keeps it until the next one leads. Nor is it quick enough to fence anything: kube-proxy learns of it later still. A
-// handover does not wait for it longer than its caller does: [Signal.Apply]'s context says for how long.
+// keeps it until the next one leads. Nor is it quick enough to fence anything: kube-proxy learns of it later still. How
+// long a handover waits for it is the fan-out's to say, by the output's wait policy.
 //
 //	leadership ── leading ──▶ LIST pods with the label ──▶ off the others of this Lease ──▶ on our own, with the mark
 //	          └── not ──────▶ off our own
@@ -163,19 +163,19 @@ func (s *Signal) inspect(ctx context.Context, leading bool) error {
 // lead takes the label from the others and puts it on our own pod. A pod that cannot be cleared does not keep ours from
 // the label: without it the Service would have no endpoint at all.
 func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata) error {
-	bearing, err := s.pods.list(ctx, s.cfg.Label)
+	labelled, err := s.pods.list(ctx, s.cfg.Label)
 	if err != nil {
 		return err
 	}
-	key, mark := s.cfg.Label.Key, lease(l)+" "+l.Token
+	key, mark := s.cfg.Label.Key, election(l)+" "+l.Token
 	var faults []error
 	marked := false
-	for _, pod := range bearing {
+	for _, pod := range labelled {
 		theirs, _, _ := strings.Cut(pod.Annotations[key], " ")
 		switch {
 		case pod.UID == own.UID:
 			marked = pod.Annotations[key] == mark
-		case theirs == lease(l):
+		case theirs == election(l):
 			// On the version that was listed: should that pod lead by now, its new mark is not taken off.
 			if err := s.pods.patch(ctx, pod, key, nil, nil); err != nil && apiserver.Status(err) != http.StatusNotFound {
 				faults = append(faults, err)
@@ -191,5 +191,5 @@ func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata
 	return errors.Join(faults...)
 }
 
-// lease names the election: pods of one namespace may belong to Leases of several.
-func lease(l leadership.Leadership) string { return l.Namespace + "/" + l.Lease }
+// election names the Lease with its namespace: pods of one namespace may belong to Leases of several.
+func election(l leadership.Leadership) string { return l.Namespace + "/" + l.Lease }

@@ -48,6 +48,35 @@ func (c *candidate) trouble(until *time.Duration, d time.Duration) {
 	*until = max(*until, c.w.now()+d)
 }
 
+// troubleThen is trouble, and calls heal once it is over.
+func (c *candidate) troubleThen(until *time.Duration, d time.Duration, heal func()) {
+	c.trouble(until, d)
+	c.w.after(d, func() {
+		c.w.mu.Lock()
+		over := c.w.now() >= *until
+		c.w.mu.Unlock()
+		if over {
+			heal()
+		}
+	})
+}
+
+// heal ends every fault of the candidate.
+func (c *candidate) heal() {
+	c.w.mu.Lock()
+	now, n := c.w.now(), &c.net
+	for _, until := range []*time.Duration{
+		&n.cutRequests, &n.cutReplies, &n.slow, &n.lossy, &n.late, &n.slowWrites, &n.twice, &n.stormy, &n.lying, &n.stalled, &n.lagging,
+		&c.sick, &c.blind, &c.full, &c.holdFull,
+	} {
+		*until = min(*until, now)
+	}
+	c.clock.wallStop = 0
+	c.w.mu.Unlock()
+	c.store.StallWatches(false)
+	c.store.LagWatches(c.lag(2 * hop))
+}
+
 // running returns the sidecar that runs here, or nil.
 func (c *candidate) running() *process {
 	c.w.mu.Lock()
@@ -154,11 +183,7 @@ func (c *candidate) freezeApp(d time.Duration) {
 	}
 	a := &c.pod.app
 	a.freeze(c.w.now())
-	c.w.after(d, func() {
-		c.w.mu.Lock()
-		defer c.w.mu.Unlock()
-		a.thaw(c.w.now())
-	})
+	c.w.afterLocked(d, func() { a.thaw(c.w.now()) })
 }
 
 // second freezes the sidecar and starts another on the same directory, which waits for the lock. Then the first one is
@@ -188,15 +213,7 @@ func (c *candidate) stranger(d time.Duration) {
 	p.freeze(d)
 	other := c.newPod(true)
 	c.w.after(d/4, other.start)
-	c.w.after(2*d, func() {
-		c.w.mu.Lock()
-		other.retired = true
-		q := other.process
-		c.w.mu.Unlock()
-		if q != nil && !q.gone() {
-			c.w.spawn(q.terminate)
-		}
-	})
+	c.w.after(2*d, other.retire)
 }
 
 // twins runs a second sidecar with the pod's identity on a copy of its directory for d, as after "cp -a", with two hosts
@@ -224,15 +241,7 @@ func (c *candidate) twins(d time.Duration) {
 		panic(err)
 	}
 	c.w.launch(other, hold, false)
-	c.w.after(min(d, c.w.plan.End-c.w.now()-time.Millisecond), func() {
-		c.w.mu.Lock()
-		other.retired = true
-		q := other.process
-		c.w.mu.Unlock()
-		if q != nil && !q.gone() {
-			c.w.spawn(q.terminate)
-		}
-	})
+	c.w.after(min(d, c.w.plan.End-c.w.now()-time.Millisecond), other.retire)
 }
 
 func (c *candidate) stepWall(by time.Duration) {
@@ -245,9 +254,5 @@ func (c *candidate) stopWall(d time.Duration) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	c.clock.wallStop = c.clock.boot(c.w.now())
-	c.w.after(d, func() {
-		c.w.mu.Lock()
-		defer c.w.mu.Unlock()
-		c.clock.wallStop = 0
-	})
+	c.w.afterLocked(d, func() { c.clock.wallStop = 0 })
 }

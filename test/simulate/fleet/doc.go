@@ -21,7 +21,8 @@
 //	two leaders, two at work, ours beside client-go's          result.go
 //	I1, I2 (and with it I8), I6, I7, I10, I14, needless losses published.go
 //	I3 (and with it I9), I4, I5, I12, I13, reads after failed  rules.go
-//	writes, one race a version, silent watches, the budget
+//	writes, one race a version, silent watches, the budgets of
+//	requests and of the loop's turns
 //	I15                                                        hold.go
 //	I11                                                        workload.go: the guard's, modelled
 //	somebody leads once everything is healed                   world.go
@@ -39,7 +40,7 @@
 //
 // # To add a fault
 //
-// Add a row to kinds in kinds.go: a name, a weight, and a function that acts on a candidate. If it lasts, world.healAll must end
+// Add a row to kinds in kinds.go: a name, a weight, and a function that acts on a candidate. If it lasts, candidate.heal must end
 // it. A new row changes the draws of every seed.
 //
 // # To add a rule

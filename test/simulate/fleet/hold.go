@@ -113,9 +113,8 @@ func (p *Pod) spoil(how spoiling, part float64, last *process) error {
 
 // rewrite writes the same hold with another key.
 func (p *Pod) rewrite(key elector.HoldKey, b []byte) error {
-	_, doc, _ := bytes.Cut(b, []byte(" "))
-	var h elector.HoldState
-	if json.Unmarshal(doc, &h) != nil {
+	h, ok := parseHold(b)
+	if !ok {
 		return nil // void as it is
 	}
 	hold, err := elector.OpenHold(p.dir, leaseName)
@@ -123,6 +122,12 @@ func (p *Pod) rewrite(key elector.HoldKey, b []byte) error {
 		return err
 	}
 	return errors.Join(hold.Save(key, h), hold.Close())
+}
+
+// parseHold returns what a hold file says.
+func parseHold(b []byte) (h elector.HoldState, ok bool) {
+	_, doc, _ := bytes.Cut(b, []byte(" "))
+	return h, json.Unmarshal(doc, &h) == nil
 }
 
 // judgeHoldOnDisk reports a release while the hold on disk could make a restarted process
@@ -135,10 +140,6 @@ func (p *process) judgeHoldOnDisk() {
 	if err != nil {
 		return
 	}
-	_, doc, _ := bytes.Cut(b, []byte(" "))
-	var h elector.HoldState
-	if json.Unmarshal(doc, &h) != nil {
-		return // torn: void
-	}
-	p.w.must(!h.Leading || !p.boot().Before(h.ValidUntil), "I15", "%s releases while its hold says that it leads until %s", p.name, h.ValidUntil)
+	h, ok := parseHold(b) // a torn one is void
+	p.w.must(!ok || !h.Leading || !p.boot().Before(h.ValidUntil), "I15", "%s releases while its hold says that it leads until %s", p.name, h.ValidUntil)
 }

@@ -73,59 +73,22 @@ func (c *candidate) lag(most time.Duration) time.Duration {
 
 // stall holds the watch's events back for d.
 func (c *candidate) stall(d time.Duration) {
-	c.w.mu.Lock()
-	c.net.stalled = max(c.net.stalled, c.w.now()+d)
-	c.net.watchTrouble = max(c.net.watchTrouble, c.net.stalled)
-	c.w.mu.Unlock()
+	c.trouble(&c.net.watchTrouble, d)
 	c.store.StallWatches(true)
-	c.w.after(d, func() {
-		c.w.mu.Lock()
-		over := c.w.now() >= c.net.stalled
-		c.w.mu.Unlock()
-		if over {
-			c.store.StallWatches(false)
-		}
-	})
+	c.troubleThen(&c.net.stalled, d, func() { c.store.StallWatches(false) })
 }
 
 // lagBehind makes the watch's events come up to most late for d.
 func (c *candidate) lagBehind(most, d time.Duration) {
-	c.w.mu.Lock()
-	c.net.lagging = max(c.net.lagging, c.w.now()+d)
-	c.net.watchTrouble = max(c.net.watchTrouble, c.net.lagging+most)
-	c.w.mu.Unlock()
+	c.trouble(&c.net.watchTrouble, d+most)
 	c.store.LagWatches(c.lag(most))
-	c.w.after(d, func() {
-		c.w.mu.Lock()
-		over := c.w.now() >= c.net.lagging
-		c.w.mu.Unlock()
-		if over {
-			c.store.LagWatches(c.lag(2 * hop))
-		}
-	})
+	c.troubleThen(&c.net.lagging, d, func() { c.store.LagWatches(c.lag(2 * hop)) })
 }
 
 // breakWatch ends the open watches with err.
 func (c *candidate) breakWatch(err error) {
-	c.w.mu.Lock()
-	c.net.watchTrouble = max(c.net.watchTrouble, c.w.now())
-	c.w.mu.Unlock()
+	c.trouble(&c.net.watchTrouble, 0)
 	c.store.BreakWatches(err)
-}
-
-// healNetwork ends every trouble of the network.
-func (c *candidate) healNetwork() {
-	c.w.mu.Lock()
-	now := c.w.now()
-	n := &c.net
-	for _, t := range []*time.Duration{
-		&n.cutRequests, &n.cutReplies, &n.slow, &n.lossy, &n.late, &n.slowWrites, &n.twice, &n.stormy, &n.lying, &n.stalled, &n.lagging,
-	} {
-		*t = min(*t, now)
-	}
-	c.w.mu.Unlock()
-	c.store.StallWatches(false)
-	c.store.LagWatches(c.lag(2 * hop))
 }
 
 // A process is its elector's store: it takes each call over the process's boundaries to the candidate's network, and

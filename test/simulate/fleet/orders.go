@@ -128,9 +128,7 @@ func (c *candidate) hang(d time.Duration) {
 	defer c.w.mu.Unlock()
 	if p := c.pod; p != nil && p.c.slot.drain == 0 && p.app.kind != unseenWork {
 		p.app.hangs = max(p.app.hangs, c.w.now()+d)
-		c.w.after(d, func() {
-			c.w.mu.Lock()
-			defer c.w.mu.Unlock()
+		c.w.afterLocked(d, func() {
 			if now := c.w.now(); now >= p.app.hangs {
 				p.app.unhang(now)
 			}
@@ -145,15 +143,4 @@ func (c *candidate) sickWhileCut(time.Duration) {
 	c.trouble(&c.net.cutReplies, cut)
 	c.stall(cut)
 	c.w.after(cut/2, func() { c.sicken(cut) })
-}
-
-// healWork ends what is wrong beside the network.
-func (c *candidate) healWork() {
-	c.w.mu.Lock()
-	now := c.w.now()
-	for _, t := range []*time.Duration{&c.sick, &c.blind, &c.full, &c.holdFull} {
-		*t = min(*t, now)
-	}
-	c.clock.wallStop = 0
-	c.w.mu.Unlock()
 }

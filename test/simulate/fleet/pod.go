@@ -101,6 +101,17 @@ func (c *candidate) newPodLocked(stranger bool) *Pod {
 	return p
 }
 
+// retire ends the pod's sidecar by SIGTERM, and starts none any more.
+func (p *Pod) retire() {
+	p.w.mu.Lock()
+	p.retired = true
+	q := p.process
+	p.w.mu.Unlock()
+	if q != nil && !q.gone() {
+		p.w.spawn(q.terminate)
+	}
+}
+
 // end ends all of the pod. The caller holds the world's lock.
 func (p *Pod) end() {
 	now := p.w.now()

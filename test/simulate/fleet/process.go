@@ -207,9 +207,7 @@ func (p *process) depart() {
 // terminate sends SIGTERM, which a frozen process takes when it thaws. It returns once the process has taken it.
 func (p *process) terminate() {
 	p.pass(beforeSignal)
-	p.w.mu.Lock()
-	p.w.say(p.name, "life", "SIGTERM")
-	p.w.mu.Unlock()
+	p.w.sayLocking(p.name, "life", "SIGTERM")
 	p.cancel()
 }
 

@@ -108,9 +108,7 @@ func (p *process) reportStop(token string, d time.Duration) {
 				return
 			}
 			err := p.waiter.Drained(p.elector.Leadership(), token)
-			p.w.mu.Lock()
-			p.w.say(p.name, "life", "/drained for token %s: %v", token, err)
-			p.w.mu.Unlock()
+			p.w.sayLocking(p.name, "life", "/drained for token %s: %v", token, err)
 		})
 	}
 	p.w.after(d+p.w.chance.span(p.number, "report", p.w.now(), 10*time.Millisecond), report)

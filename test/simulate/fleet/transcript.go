@@ -57,12 +57,15 @@ func (w *world) say(who, channel, format string, args ...any) {
 	w.lines = append(w.lines, line{w.now(), who, channel, w.counts[who+channel], sprintf(format, args...)})
 }
 
-// note adds a line about the whole world.
-func (w *world) note(text string) {
+// sayLocking is say, for a caller that does not hold the world's lock.
+func (w *world) sayLocking(who, channel, format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.say(everybody, "faults", "%s", text)
+	w.say(who, channel, format, args...)
 }
+
+// note adds a line about the whole world.
+func (w *world) note(text string) { w.sayLocking(everybody, "faults", "%s", text) }
 
 // everybody is the name in the lines about the whole world, which come first at one instant.
 const everybody = "(world)"

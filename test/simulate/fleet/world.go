@@ -93,6 +93,15 @@ func (w *world) after(d time.Duration, do func()) {
 	})
 }
 
+// afterLocked is after, with the world's lock held.
+func (w *world) afterLocked(d time.Duration, do func()) {
+	w.after(d, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		do()
+	})
+}
+
 // spawn runs do, which may wait for a frozen process, and joins it when the world closes.
 func (w *world) spawn(do func()) {
 	w.mu.Lock()
@@ -167,8 +176,7 @@ func (w *world) healAll() {
 	w.outage = 0
 	w.mu.Unlock()
 	for _, c := range w.candidates {
-		c.healNetwork()
-		c.healWork()
+		c.heal()
 	}
 	time.Sleep(time.Nanosecond) // a process that thaws finds everything healed
 	w.mu.Lock()
