@@ -30,7 +30,7 @@ type Process struct {
 // Launch starts binary with exactly the environment env and its output appended to logPath. It ends with the test.
 func Launch(t testing.TB, name, logPath, binary string, args, env []string) *Process {
 	t.Helper()
-	p, err := launch(name, logPath, nil, binary, args, env)
+	p, err := Spawn(name, logPath, binary, args, env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,12 @@ func Launch(t testing.TB, name, logPath, binary string, args, env []string) *Pro
 	return p
 }
 
-// launch is Launch for a process that the caller ends. Where stdout is not nil, the standard output goes there.
+// Spawn is Launch for a process that the caller stops, from any goroutine.
+func Spawn(name, logPath, binary string, args, env []string) (*Process, error) {
+	return launch(name, logPath, nil, binary, args, env)
+}
+
+// launch is Spawn. Where stdout is not nil, the standard output goes there.
 func launch(name, logPath string, stdout *os.File, binary string, args, env []string) (*Process, error) {
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -46,7 +51,7 @@ func launch(name, logPath string, stdout *os.File, binary string, args, env []st
 	}
 	defer func() { _ = log.Close() }() // the child has its own descriptor
 	p := &Process{Name: name, LogPath: logPath, exited: make(chan struct{})}
-	p.cmd, err = StartAgain(func() *exec.Cmd {
+	p.cmd, err = startAgain(func() *exec.Cmd {
 		cmd := exec.Command(binary, args...)
 		cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
 		if stdout != nil {
@@ -68,10 +73,10 @@ func launch(name, logPath string, stdout *os.File, binary string, args, env []st
 // busyBound is how long a program that was just written may be open for writing in a process that is being started.
 const busyBound = 5 * time.Second
 
-// StartAgain starts what command makes, and again where its program is still open for writing. That is so for a moment
+// startAgain starts what command makes, and again where its program is still open for writing. That is so for a moment
 // after a launcher was written, when another goroutine started a process at that time, which inherits the descriptor
 // until it executes its own program.
-func StartAgain(command func() *exec.Cmd) (*exec.Cmd, error) {
+func startAgain(command func() *exec.Cmd) (*exec.Cmd, error) {
 	for deadline := time.Now().Add(busyBound); ; time.Sleep(5 * time.Millisecond) {
 		cmd := command()
 		err := cmd.Start()

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -209,7 +208,9 @@ func TestNothingInheritedIsPublished(t *testing.T) {
 			b, _ := os.ReadFile(heard) // not there yet: nothing was heard
 			return strings.Count(string(b), "elected")
 		}
-		e, s, line := leaderBehindALine(t, func(s *harness.Sidecar) { startListener(t, s, heard) })
+		e, s, line := leaderBehindALine(t, func(s *harness.Sidecar) {
+			startSignalled(t, s, "USR2", `trap 'echo elected >>"$1"' USR1; trap 'echo lost >>"$1"' USR2`, heard)
+		})
 		harness.Eventually(t, slack, "the process has heard that it leads", func() bool { return elected() == 1 })
 		token := s.State().Token
 		restartCutOff(t, e, s, line)
@@ -217,27 +218,6 @@ func TestNothingInheritedIsPublished(t *testing.T) {
 		checkResumes(t, s, line, token)
 		harness.Eventually(t, slack, "the process hears that it leads", func() bool { return elected() == 2 })
 	})
-}
-
-// startListener starts a process that writes down the signals that it gets, and has the replica signal it.
-func startListener(t *testing.T, s *harness.Sidecar, heard string) {
-	t.Helper()
-	pidFile := heard + ".pid"
-	cmd := exec.Command("sh", "-c", `trap 'echo elected >>"$0"' USR1; trap 'echo lost >>"$0"' USR2
-		echo $$ >"$1.new"; mv "$1.new" "$1"; while :; do sleep 0.05; done`, heard, pidFile)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	harness.Eventually(t, slack, "the process listens", func() bool {
-		_, err := os.Stat(pidFile)
-		return err == nil
-	})
-	s.Args = append(s.Args, "--pid-file", pidFile, "--on-elected", "USR1", "--on-lost", "USR2")
 }
 
 // leaderBehindALine starts one replica that reaches the API server by a line of its own, and waits until it leads.

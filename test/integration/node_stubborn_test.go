@@ -3,10 +3,8 @@
 package integration
 
 import (
-	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -56,7 +54,7 @@ func TestStubbornProcess(t *testing.T) {
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 	e.Ship(t)
 	leader := e.Prepare(t, "web-0")
-	app := startStubborn(t, leader)
+	app := startSignalled(t, leader, "TERM", "trap : USR1 TERM").PID()
 	leader.Start(t, e)
 	harness.AwaitLeader(t, e.Duration+slack, leader)
 	heir := e.Start(t, "web-1")
@@ -74,34 +72,19 @@ func TestStubbornProcess(t *testing.T) {
 	witness.Verdict(t)
 }
 
-// startStubborn starts a process that catches SIGTERM and lives on, and has the replica tell it.
-func startStubborn(t *testing.T, s *harness.Sidecar) int {
+// startSignalled starts a shell that runs the script, writes down its pid and lives on, and has the replica signal it: SIGUSR1 when
+// elected, onLost when lost. In the script $1 and so on are the arguments.
+func startSignalled(t *testing.T, s *harness.Sidecar, onLost, script string, args ...string) *harness.Process {
 	t.Helper()
-	dir := t.TempDir()
-	cmd := exec.Command("sh", "-c", `trap : USR1 TERM; echo ready >"$0/ready"; while :; do sleep 0.05; done`, dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { // joined below
-		defer close(ended)
-		_ = cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-	})
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	script += `; echo $$ >"$0.new"; mv "$0.new" "$0"; while :; do sleep 0.05; done`
+	p := harness.Launch(t, "workload", pidFile+".log", "/bin/sh", append([]string{"-c", script, pidFile}, args...), os.Environ())
 	harness.Eventually(t, slack, "the process has set its traps", func() bool {
-		_, err := os.Stat(filepath.Join(dir, "ready"))
+		_, err := os.Stat(pidFile)
 		return err == nil
 	})
-	pidFile := filepath.Join(dir, "pid")
-	if err := os.WriteFile(pidFile, fmt.Appendln(nil, cmd.Process.Pid), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	s.Args = append(s.Args, "--pid-file", pidFile, "--on-elected", "USR1", "--on-lost", "TERM")
-	return cmd.Process.Pid
+	s.Args = append(s.Args, "--pid-file", pidFile, "--on-elected", "USR1", "--on-lost", onLost)
+	return p
 }
 
 // TestUnseenApp is fault 15 where nobody can see the app: the Lease is not released before the validUntil that was

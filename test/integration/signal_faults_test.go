@@ -54,13 +54,13 @@ func TestRemoteSignalsUnderFaults(t *testing.T) {
 			deadline := old.State().ValidUntil
 			if tc.says {
 				awaitLost(t, old)
-				if deadline != 0 && old.lostAt() > deadline.Add(time.Second) {
+				if deadline != 0 && old.lostAt() > deadline.Add(lossBound) {
 					t.Errorf("the webhook hears of the loss %v after validUntil", old.lostAt().Sub(deadline))
 				}
 			}
 			heir, took := awaitBearer(t, e, 2*e.Duration+slack, harness.Others(sidecars(replicas), first)...)
-			if took > time.Second {
-				t.Errorf("the label went to %s in %v, want within 1s", heir.Pod, took)
+			if took > labelBound {
+				t.Errorf("the label went to %s in %v, want within %v", heir.Pod, took, labelBound)
 			}
 			awaitEvent(t, e, replicas[slices.IndexFunc(replicas, func(r *farReplica) bool { return r.Sidecar == heir })], true)
 			if !tc.says && old.lost() {
@@ -76,6 +76,9 @@ func TestRemoteSignalsUnderFaults(t *testing.T) {
 		})
 	}
 }
+
+// lossBound is how much later than validUntil the webhook may hear of a loss, on a busy machine.
+const lossBound = 3 * time.Second
 
 // farReplica is one with a line to the API server that can be cut, and a receiver of its webhook.
 type farReplica struct {

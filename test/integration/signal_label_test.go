@@ -84,6 +84,9 @@ func bearers(t *testing.T, e *harness.Election) []string {
 	return names
 }
 
+// labelBound is how long the label may take to follow the leader on a busy machine, all requests well.
+const labelBound = 5 * time.Second
+
 // awaitBearer waits until one of the replicas leads and its pod alone bears the label, and returns it with the time
 // from the beginning of its leadership to then.
 func awaitBearer(t *testing.T, e *harness.Election, bound time.Duration, replicas ...*harness.Sidecar) (*harness.Sidecar, time.Duration) {
@@ -96,7 +99,8 @@ func awaitBearer(t *testing.T, e *harness.Election, bound time.Duration, replica
 	return leader, now().Sub(began)
 }
 
-// TestLabelFollowsTheLeader hands over 50 times. Within a second of each, exactly one pod bears the label, the leader's.
+// TestLabelFollowsTheLeader hands over 50 times. Soon after each, exactly one pod bears the label, the leader's: mostly within
+// a second, and always within labelBound.
 func TestLabelFollowsTheLeader(t *testing.T) {
 	t.Parallel()
 	const handovers = 50
@@ -114,8 +118,8 @@ func TestLabelFollowsTheLeader(t *testing.T) {
 	}
 	slices.Sort(times)
 	t.Logf("from the next leader's file to one pod with the label: p50 %v, p90 %v, longest %v", times[handovers/2], times[handovers*9/10], times[handovers-1])
-	if longest := times[handovers-1]; longest > time.Second {
-		t.Errorf("one handover took %v until exactly one pod bore the label, want at most 1s", longest)
+	if median, longest := times[handovers/2], times[handovers-1]; median > time.Second || longest > labelBound {
+		t.Errorf("a handover took %v, the longest %v, until exactly one pod bore the label; want at most 1s and %v", median, longest, labelBound)
 	}
 }
 
@@ -130,8 +134,8 @@ func TestLabelOfACrashedLeader(t *testing.T) {
 		t.Fatalf("after the crash %v bear the label, want still %s: nothing is shown otherwise", got, dead.Pod)
 	}
 	heir, took := awaitBearer(t, e, e.Duration+slack, harness.Others(replicas, dead)...)
-	if took > time.Second {
-		t.Errorf("the label went from %s to %s in %v, want within 1s", dead.Pod, heir.Pod, took)
+	if took > labelBound {
+		t.Errorf("the label went from %s to %s in %v, want within %v", dead.Pod, heir.Pod, took, labelBound)
 	}
 	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Get(t.Context(), dead.Pod, metav1.GetOptions{})
 	if err != nil {

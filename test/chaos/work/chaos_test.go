@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -160,9 +159,6 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 // knows reports whether the sidecar under test has a flag of run.
 func knows(t *testing.T, flag string) bool {
 	t.Helper()
-	out, err := exec.Command(harness.Binary(t), "run", "--help").CombinedOutput()
-	if err != nil {
-		t.Fatalf("ask for the flags of run: %v\n%s", err, out)
-	}
-	return strings.Contains(string(out), flag+" ")
+	out, _ := harness.RunCommand(t, harness.Binary(t), "run", "--help")
+	return strings.Contains(out, flag+" ")
 }

@@ -4,10 +4,7 @@ package work
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -88,12 +85,4 @@ func (f *field) note(what string, index int, froze bool) (over func()) {
 // since says an instant as a time from the field's begin.
 func (f *field) since(i bootclock.Instant) string {
 	return fmt.Sprintf("%.3fs", i.Sub(f.began).Seconds())
-}
-
-// command returns a process that dies with the test.
-func command(path string, args []string, log *os.File) *exec.Cmd {
-	p := exec.Command(path, args...)
-	p.Stdout, p.Stderr = log, log
-	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	return p
 }

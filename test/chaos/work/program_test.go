@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -23,7 +22,7 @@ import (
 type trial struct {
 	t      *testing.T
 	folder string
-	*exec.Cmd
+	*harness.Process
 }
 
 func try(t *testing.T, c conduct, args ...string) trial {
@@ -36,14 +35,7 @@ func try(t *testing.T, c conduct, args ...string) trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Cmd = command(harness.WorkloadProgram(t), append([]string{"-folder", r.folder}, args...), nil)
-	if err := r.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = r.Process.Kill()
-		_ = r.Wait()
-	})
+	r.Process = harness.Launch(t, "program", filepath.Join(t.TempDir(), "log"), harness.WorkloadProgram(t), append([]string{"-folder", r.folder}, args...), os.Environ())
 	return r
 }
 
@@ -72,7 +64,7 @@ func (r trial) works(kind journal.Kind) bool {
 
 func (r trial) signal(s syscall.Signal) {
 	r.t.Helper()
-	if err := r.Process.Signal(s); err != nil {
+	if err := r.Signal(s); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -84,8 +76,9 @@ func TestProgramLeavesItsWorkers(t *testing.T) {
 	harness.Eventually(t, slack, "command and workers work", func() bool { return r.works(journal.Command) && r.works(journal.Worker) })
 	asked := time.Duration(now())
 	r.signal(syscall.SIGTERM)
-	if err := r.Wait(); err != nil {
-		t.Fatalf("the program ended: %v", err)
+	<-r.Exited()
+	if code := r.ExitCode(); code != 0 {
+		t.Fatalf("the program ended with status %d", code)
 	}
 	_, command := r.marked(journal.Command)
 	if on := command - asked; on < 100*time.Millisecond {
@@ -104,8 +97,7 @@ func TestProgramThatIgnoresItsEnd(t *testing.T) {
 	r.signal(syscall.SIGTERM)
 	harness.Throughout(t, 300*time.Millisecond, "it works on", func() bool { return r.works(journal.Command) })
 	before := time.Duration(now())
-	_ = r.Process.Kill()
-	_ = r.Wait()
+	r.Stop(0)
 	if _, last := r.marked(journal.Command); last < before-journal.Pause || last > time.Duration(now()) {
 		t.Errorf("its last mark is %s off its end", before-last)
 	}

@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -125,16 +124,11 @@ func (f *field) newReplica(t *testing.T, index int, m mode, c conduct) *replica 
 // keep starts the program, and again some time after each of its ends, as a kubelet does. It ends with the test.
 func (r *replica) keep(t *testing.T, chance *rand.Rand) {
 	launcher := r.pod.Launcher(r.args[0])
-	log, err := os.OpenFile(filepath.Join(r.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
 	over, done := make(chan struct{}), make(chan struct{})
 	t.Cleanup(func() {
 		close(over)
 		r.pod.Kill()
 		<-done
-		_ = log.Close()
 	})
 	go func() {
 		defer close(done)
@@ -145,22 +139,16 @@ func (r *replica) keep(t *testing.T, chance *rand.Rand) {
 			default:
 			}
 			r.quiet.Lock()
-			p, err := harness.StartAgain(func() *exec.Cmd { return command(launcher, r.args[1:], log) })
+			p, err := harness.Spawn("program", filepath.Join(r.folder, "log"), launcher, r.args[1:], nil)
 			r.quiet.Unlock()
 			if err != nil {
 				t.Errorf("start the program of %s: %v", r.sidecar.Pod, err)
 				return
 			}
-			ended := make(chan struct{})
-			go func() { // joined below
-				_ = p.Wait()
-				close(ended)
-			}()
 			select {
-			case <-ended:
+			case <-p.Exited():
 			case <-over: // it may have been started after the pod was killed
-				_ = p.Process.Kill()
-				<-ended
+				p.Stop(0)
 			}
 			select {
 			case <-over:
