@@ -52,7 +52,7 @@ func (m *machine) judge(now moment, e health) {
 	switch { // even where an unhealthy one may lead: perhaps a healthy one is there
 	case m.role == leading:
 		m.beginDrain(now, "unhealthy: "+e.why)
-	case m.inherited != nil || m.resuming: // resumed for that alone
+	case m.inherited != nil || m.resuming: // it is resumed only to be handed over
 		m.ending.cause = "unhealthy: " + e.why
 	}
 }
@@ -65,7 +65,7 @@ func (m *machine) takeAt() bootclock.Instant {
 		return never
 	case k.present && k.version.Compare(k.floor) < 0:
 		return never // a token now would be lower than one already given out (I6)
-	case m.resumable(): // whoever ends or is unhealthy too, to hand it over
+	case m.resumable(): // also by a process that ends, or an unhealthy one, which then hand it over
 		return max(k.seenAt, k.tryAt)
 	case m.unhealthy && k.present && !m.cfg.LeadUnhealthy:
 		return never

@@ -30,7 +30,7 @@ func newCommands() *commands {
 func (c *commands) ring() {
 	select {
 	case c.bell <- struct{}{}:
-	default: // it is to look anyway
+	default: // it rings already
 	}
 }
 

@@ -5,11 +5,15 @@
 // has written it for its whole duration. It does not promise that a workload which looks late, or a write already
 // on its way, is stopped: for that there is the token.
 //
-// The rules live in a pure state machine; a loop feeds it and carries out what it asks for:
+// The rules live in a deterministic state machine, which has no goroutine, lock, clock or log. A loop gives it one event at a
+// time, with the time, and carries out the output:
 //
-//	store ── replies, watch events ──▶ machine.step ──▶ ready ──▶ hold file, Publish, StopWait, next request
-//	clock ── what is due ─────────────▶     │
-//	StepDown, end of the context ─────▶     │
+//	store ── replies, watch events ───────▶ machine.step ──▶ output ──▶ hold file, Publish, log, StopWait, watch, request
+//	clock ── what is due (ladder.go) ─────▶      │
+//	StepDown, SetHealthy, Abandon, ctx ───▶      │
+//	StopWait ── the workload has stopped ─▶      │
+//
+// An answer bears the number of its question: one that comes too late is void, and one that cannot be is an error.
 //
 // The invariants, by the names that code and tests use:
 //
@@ -30,4 +34,7 @@
 //	I13 no release is sent while a known process of the workload lives
 //	I14 nothing inherited is published before a read
 //	I15 no release is sent while the hold on disk could make a restarted process lead
+//
+// Two simulations run whole elections over it: test/simulate judges the invariants under random faults, test/histories checks
+// histories of a fenced register.
 package elector

@@ -116,7 +116,7 @@ func (m *machine) terminate(now moment) {
 		m.beginDrain(now, "terminating")
 	case m.role == draining && !m.drain.workloadStopped:
 		m.waitForStop() // again, as a process that ends may be waited for in another way
-	case m.inherited != nil: // resumed for that alone
+	case m.inherited != nil: // it is resumed only to be handed over
 		m.ending.cause = "terminating"
 	}
 }

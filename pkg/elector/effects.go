@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -45,7 +46,7 @@ func (l *loop) openWatch(w watchFrom) {
 	ctx, l.endWatch = context.WithCancel(l.life)
 	l.running.Go(func() {
 		err := l.e.deps.Store.Watch(ctx, w.version,
-			func() { l.deliver(ctx, watchOpened{w.number}) },
+			sync.OnceFunc(func() { l.deliver(ctx, watchOpened{w.number}) }),
 			func(e lease.Event) { l.deliver(ctx, changed{w.number, e}) })
 		l.deliver(ctx, watchClosed{w.number, err})
 	})

@@ -106,3 +106,39 @@ func TestOrdersAreTakenOnce(t *testing.T) {
 		t.Errorf("the same order again: %v, want errIllegal", err)
 	}
 }
+
+// TestStopThatComesTooLate: the workload's stop is reported when its term has just run out. It counts no more: what was
+// published to the workload stands until a drain sees it stop.
+func TestStopThatComesTooLate(t *testing.T) {
+	l := newLone(t, 0.5)
+	l.lead()
+	until := l.m.workload.until
+	l.step(time.Second, stepDown{})
+	l.step(until.Sub(l.at(0)), stopWaited{outcome: WorkloadStopped})
+	if l.m.role != standby || l.m.workload.until != until {
+		t.Errorf("%v, and the workload may act until %v; want standby, and %v", l.m.role, since(l.m.workload.until), since(until))
+	}
+}
+
+// TestQuestion: of the answers to three questions in a row, only that to the newest counts, and only once.
+func TestQuestion(t *testing.T) {
+	var q question
+	q.ask()
+	q.ask()
+	q.withdraw()
+	newest := q.ask()
+	for number := range newest {
+		if void, err := q.admit(number); number > 0 && (!void || err != nil) || number == 0 && err == nil {
+			t.Errorf("answer %d: void %v, %v; want it void, and 0 an error", number, void, err)
+		}
+	}
+	if void, err := q.admit(newest); void || err != nil {
+		t.Errorf("the newest answer: void %v, %v; want it to count", void, err)
+	}
+	q.answered()
+	for _, number := range []int{newest, newest + 1} {
+		if _, err := q.admit(number); err == nil {
+			t.Errorf("answer %d of %d, which is answered: want an error", number, newest)
+		}
+	}
+}

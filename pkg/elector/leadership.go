@@ -12,7 +12,7 @@ import (
 func (m *machine) leadership(now moment) leadership.Leadership {
 	l := leadership.Leadership{
 		Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Identity: string(m.cfg.Identity), BootID: m.bootID,
-		Transitions: int64(max(m.know.record.Transitions, 0)), // a hand may have written less, and readers would refuse the document
+		Transitions: int64(max(m.know.record.Transitions, 0)), // somebody may have edited it to less than 0, which readers refuse
 	}
 	switch m.role {
 	case leading:

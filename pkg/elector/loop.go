@@ -122,7 +122,7 @@ func (l *loop) command(ctx context.Context) event {
 		l.health = h
 		return *h
 	}
-	if ctx.Err() != nil && !l.terminated { // before abandon: whoever ends the process and then abandons the handover means this order
+	if ctx.Err() != nil && !l.terminated { // before abandon, which is meant for the handover that this begins
 		l.terminated = true
 		return terminate{}
 	}

@@ -143,7 +143,7 @@ func classify(err error) class {
 	return unknown
 }
 
-// failed takes a request that went wrong. What became of it shows the next read, as soon as one may be sent.
+// failed takes a request that went wrong. The next read shows what became of it.
 func (m *machine) failed(now moment, r *request, err error) {
 	c := classify(err)
 	late := timedOut(now, r, err)

@@ -15,7 +15,6 @@ const mostSilence = 80 * time.Second
 // watching is the state of the watch. Its proof of life is news: the holder renews at every interval, so silence for
 // two of them and a second means that the watch is dead, or the holder is.
 type watching struct {
-	open     bool              // asked for; not known to have ended
 	doubted  bool              // silent for too long: opened anew once the Lease has been read
 	blocked  bool              // it could not be opened: not tried again until a request has been answered
 	afresh   bool              // reopen from the present state: the store no longer has our version
@@ -79,7 +78,7 @@ func (m *machine) watchDue(moment) bootclock.Instant {
 	switch {
 	case m.over || !m.know.read:
 		return never
-	case w.open:
+	case m.watches.open:
 		return w.heardAt.Add(m.silence())
 	case w.blocked && !m.mayAsk():
 		return never
@@ -92,7 +91,7 @@ func (m *machine) watchDue(moment) bootclock.Instant {
 func (m *machine) checkWatch(now moment) {
 	w := &m.watch
 	switch {
-	case w.open:
+	case m.watches.open:
 		w.doubted, w.heardAt = true, now.boot
 		m.getDue = m.getDue || m.role == standby // a holder's next renewal shows as much
 		m.debug("the watch was silent: opening it anew once the store has answered")
@@ -112,7 +111,7 @@ func (m *machine) openWatch(now moment) {
 	if w.heardAt.IsZero() {
 		w.heardAt = now.boot
 	}
-	w.open, w.doubted, w.openedAt = true, false, 0
+	w.doubted, w.openedAt = false, 0
 	m.out.watch = &watchFrom{m.watches.ask(), m.know.version}
 	if w.afresh {
 		m.out.watch.version = ""
@@ -122,7 +121,7 @@ func (m *machine) openWatch(now moment) {
 // reached takes the news that the store has answered.
 func (m *machine) reached(now moment, v verb) {
 	m.watch.blocked = false
-	if m.watch.open && m.watch.doubted && !m.over {
+	if m.watches.open && m.watch.doubted && !m.over {
 		m.openWatch(now)
 	}
 	if v == verbGet {
@@ -148,7 +147,6 @@ func (w *watching) served(now moment, silence time.Duration) bool {
 // of no use.
 func (m *machine) watchClosed(now moment, err error) {
 	w := &m.watch
-	w.open = false
 	m.watches.answered()
 	served := w.served(now, m.silence())
 	if served {
