@@ -136,6 +136,9 @@ func TestEveryFieldIsOne(t *testing.T) {
 				of = of.Elem()
 			}
 			field, ok := of.FieldByName(name)
+			if target, nested := of.FieldByName("Target"); !ok && nested {
+				field, ok = target.Type.FieldByName(name)
+			}
 			if !ok {
 				t.Errorf("--%s sets %s: %s has no field %s", o.name, o.field, of, name)
 				break

@@ -48,8 +48,8 @@ var (
 	drainTimeoutFlag   = add[durationOption](option{name: "drain-timeout", category: ofWorkload, value: "0s", usage: "`TIME` in which the workload always stops once it is asked to, by your promise; 0s: no promise"})
 	onLossFlag         = add[choiceOption](option{name: "on-loss", category: ofWorkload, value: "stand-by", choices: []string{"stand-by", "exit"}, usage: "`CHOICE` when leadership is lost without a handover: stand-by, or exit with status 4 once every signal is applied"})
 
-	processNameFlag = add[textOption](option{name: "process-name", category: ofProcess, field: "Process.Target.Name", usage: "`NAME` of the workload's process, as its comm or argv[0]: send it signals, and see it end"})
-	pidFileFlag     = add[textOption](option{name: "pid-file", category: ofProcess, field: "Process.Target.PIDFile", usage: "`FILE` with the pid of the workload's process, in the pid namespace that the sidecar shares"})
+	processNameFlag = add[textOption](option{name: "process-name", category: ofProcess, field: "Process.Name", usage: "`NAME` of the workload's process, as its comm or argv[0]: send it signals, and see it end"})
+	pidFileFlag     = add[textOption](option{name: "pid-file", category: ofProcess, field: "Process.PIDFile", usage: "`FILE` with the pid of the workload's process, in the pid namespace that the sidecar shares"})
 	onElectedFlag   = add[textOption](option{name: "on-elected", category: ofProcess, field: "Process.OnElected", usage: "`SIGNAL` that the process gets when this replica leads, such as HUP, USR1 or CONT"})
 	onLostFlag      = add[textOption](option{name: "on-lost", category: ofProcess, field: "Process.OnLost", usage: "`SIGNAL` that the process gets when this replica does not lead, such as USR2, TERM or STOP"})
 	fenceFlag       = add[choiceOption](option{name: "fence", category: ofProcess, field: "Process.Fence", value: "none", choices: []string{"none", "kill"}, usage: "none, or kill: what `FOLLOWS` --on-lost where the process has not ended when another replica may soon lead"})

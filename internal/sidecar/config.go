@@ -14,6 +14,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/podstatus"
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/dir"
@@ -103,9 +104,8 @@ func (s Store) Name() string {
 	return "dir:" + path
 }
 
-// open returns the Store of one Lease, and the client for the rest of the API; nil where the store is a directory. It contacts
-// nobody.
-func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, *kube.Client, error) {
+// open returns the Store of one Lease, and the way to the rest of the API; nil where the store is a directory. It contacts nobody.
+func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, apiserver.Client, error) {
 	if s.Dir != "" {
 		store, err := dir.New(s.Dir, namespace, name, log)
 		return store, nil, err

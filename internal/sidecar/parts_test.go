@@ -27,22 +27,20 @@ func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
 		process process.Target
 		want    []string
 	}{
-		"alone":            {process.Target{}, []string{"health"}},
-		"beside a process": {process.Target{Name: "nobody-is-called-so"}, []string{"process"}},
+		"alone":            {process.Target{}, []string{"health", "running"}},
+		"beside a process": {process.Target{Name: "nobody-is-called-so"}, []string{"process", "running"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log, clock := slog.New(slog.DiscardHandler), bootclock.System{}
-			cfg := Config{Process: process.Config{Target: c.process}, HealthProvesStop: true, Health: health.Config{
+			k := kit{log: slog.New(slog.DiscardHandler), clock: bootclock.System{}, board: health.NewBoard(bystander{})}
+			k.cfg = Config{Process: process.Config{Target: c.process}, HealthProvesStop: true, Health: health.Config{
 				TCP: "127.0.0.1:1", Interval: time.Second, Timeout: time.Second, Threshold: 1, SuccessThreshold: 1,
 			}}
-			candidate := &candidate{log: log, board: health.NewBoard(bystander{})}
-			o, err := cfg.openOutlets(candidate, nil, log, clock)
-			if err != nil {
+			if err := k.build(); err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = candidate.close() }()
+			defer func() { _ = k.close() }()
 			var got []string
-			for _, one := range o.sights {
+			for _, one := range k.sights() {
 				got = append(got, one.Name())
 			}
 			if !slices.Equal(got, c.want) {
