@@ -40,8 +40,8 @@ func within(t *testing.T, what string, so func() bool) {
 // has ended long before. A signal then reaches what is left.
 func TestRunLockOutlastsTheCommand(t *testing.T) {
 	for name, end := range map[string]func(parent *os.Process, daemon int) error{
-		"the last one ends":        func(_ *os.Process, daemon int) error { return syscall.Kill(daemon, syscall.SIGKILL) },
-		"it is told by its parent": func(parent *os.Process, _ int) error { return parent.Signal(syscall.SIGTERM) },
+		"the last one ends":            func(_ *os.Process, daemon int) error { return syscall.Kill(daemon, syscall.SIGKILL) },
+		"its parent passes SIGTERM on": func(parent *os.Process, _ int) error { return parent.Signal(syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -71,13 +71,14 @@ func TestRunLockOutlastsTheCommand(t *testing.T) {
 				now := children(t, c.Process.Pid)
 				return len(now) > 0 && !strings.Contains(now, command)
 			})
+			time.Sleep(500 * time.Millisecond) // a process that ends with the command would have ended by now
 			if !lockHeld(t, lock) {
 				t.Error("a daemon lives, and the lock is free")
 			}
 			if err := end(c.Process, daemon); err != nil {
 				t.Fatal(err)
 			}
-			_ = syscall.Kill(-daemon, syscall.SIGKILL) // its sleep, where it is not the one that was told
+			_ = syscall.Kill(-daemon, syscall.SIGKILL) // its sleep, if only the shell got the signal
 			if err := c.Wait(); c.ProcessState.ExitCode() != 3 {
 				t.Errorf("it ended with %v; want the command's status 3", err)
 			}
