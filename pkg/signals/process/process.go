@@ -184,16 +184,12 @@ func (p *Process) act(ctx context.Context) (output, error) {
 func (p *Process) decide(v view, opened *procfs.Handle) (output, error) {
 	p.mu.Lock()
 	out, err := p.machine.decide(v)
-	var dropped []*procfs.Handle
-	if held := p.machine.held; p.handle != nil && (held == nil || held.ID != p.handle.ID) {
-		dropped, p.handle = append(dropped, p.handle), nil
-	}
-	switch held := p.machine.held; {
-	case opened == nil:
-	case p.handle == nil && held != nil && held.ID == opened.ID:
-		p.handle = opened
-	default:
-		dropped = append(dropped, opened)
+	dropped := []*procfs.Handle{p.handle, opened}
+	p.handle = nil
+	for i, h := range dropped {
+		if held := p.machine.held; h != nil && held != nil && held.ID == h.ID && p.handle == nil {
+			p.handle, dropped[i] = h, nil
+		}
 	}
 	if out.turned {
 		close(p.turned)
@@ -201,7 +197,9 @@ func (p *Process) decide(v view, opened *procfs.Handle) (output, error) {
 	}
 	p.mu.Unlock()
 	for _, h := range dropped {
-		h.Close()
+		if h != nil {
+			h.Close()
+		}
 	}
 	for _, r := range out.records {
 		p.cfg.Log.Log(context.Background(), r.level, r.message, r.args...) //nolint:sloglint // the messages are the machine's constants

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -29,18 +29,8 @@ func TestMain(m *testing.M) {
 	if target := os.Getenv(strangerEnv); target != "" {
 		os.Exit(stranger(target))
 	}
-	defaultDispositions()
+	guardtest.DefaultSignals()
 	goleak.VerifyTestMain(m)
-}
-
-// defaultDispositions has the children of the tests find every signal at its default, also where the tests run under nohup or in a
-// shell's background: a child inherits what is ignored, but not what is caught. The Go runtime catches all others by itself.
-func defaultDispositions() {
-	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
-		if signal.Ignored(s) {
-			signal.Notify(make(chan os.Signal, 1), s)
-		}
-	}
 }
 
 const (
