@@ -143,7 +143,6 @@ type rig struct {
 	guard   *book
 	crashes chan struct{}
 	clock   bootclock.System
-	closed  bool // by the test
 }
 
 type journal struct {
@@ -201,9 +200,6 @@ func newRig(t *testing.T, cfg Config) *rig {
 	}
 	r.Process = p
 	t.Cleanup(func() {
-		if r.closed {
-			return
-		}
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
