@@ -85,7 +85,7 @@ func (a answers) workload() (workload naming.Workload, ok bool) {
 }
 
 func (a answers) derivedWorkload() (naming.Workload, error) {
-	pod := naming.Pod{Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
+	pod := naming.Pod{Name: os.Getenv("POD_NAME")}
 	if pod.Name == "" {
 		return naming.Workload{}, errors.New("no workload: set --workload KIND/NAME, such as deployment/web; or, in a pod, " +
 			"POD_NAME and the labels from the downward API")
