@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -53,7 +52,7 @@ func TestFromClassicLeavesVariablesAlone(t *testing.T) {
 // Every fault at once, under the names that the user gave.
 func TestFromClassicRefuses(t *testing.T) {
 	_, err := fromClassic(strings.Fields("lease-sidecar --ttl=2s --use-cluster-credentials=perhaps --http"))
-	if _, ok := errors.AsType[fault](err); !ok {
+	if exitCode(err) != exitFault {
 		t.Fatalf("got %v, want a configuration fault", err)
 	}
 	for _, want := range []string{"4 configuration faults", "--election=NAME", `--ttl "2s"`, `--use-cluster-credentials "perhaps"`, "--http=VALUE"} {

@@ -51,7 +51,7 @@ func runError(err error) error {
 		if resource.Field == "HTTPAddress" || resource.Field == "ProbeAddress" {
 			code = exitNo // another process has it
 		}
-		return exit{code, fmt.Errorf("--%s: %w", optionOf(resource.Field).name, resource.Unwrap())}
+		return exit{code, fmt.Errorf("--%s: %w", table.OfField(resource.Field).Name, resource.Unwrap())}
 	}
 	if status, ok := errors.AsType[sidecar.CommandStatus](err); ok {
 		return exit{int(status), err}

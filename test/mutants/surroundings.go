@@ -85,7 +85,7 @@ var surroundings = []mutant{
 	{
 		name:   "wait relies on the event stream",
 		danger: "with 64 streams open it waits for ever",
-		file:   "cmd/lease-sidecar/wait.go",
+		file:   "internal/client/wait.go",
 		old:    `err == nil && wanted(l) {`,
 		new:    `err == nil && wanted(l) && pause < 0 {`,
 		reds:   in("cmd/lease-sidecar", "TestWaitWithoutAStream"),
@@ -93,7 +93,7 @@ var surroundings = []mutant{
 	{
 		name:   "install replaces a device",
 		danger: "whoever uses it finds a file",
-		file:   "cmd/lease-sidecar/install.go",
+		file:   "internal/install/install.go",
 		old:    `if !info.Mode().IsRegular() {`,
 		new:    `if info.Mode().IsDir() {`,
 		reds:   in("cmd/lease-sidecar", "TestScripts/install"),
