@@ -13,7 +13,7 @@ func TestFromClassic(t *testing.T) {
 		{"a command of today", "run --identity a", "run --identity a"},
 		{"help", "--help", "--help"},
 		{"nothing", "", ""},
-		{"a word that looks classic after a command", "run --http x", "run --http x"},
+		{"an argument that looks classic after a command", "run --http x", "run --http x"},
 		{"the name alone", "--election=web", today + "--http-address=off --lease-duration=10s --placement=classic --probe-address=off"},
 		{
 			"all of it", "--election=web --election-namespace=apps --id=web-0 --http=0.0.0.0:4040 --ttl=15s --use-cluster-credentials=true",

@@ -19,7 +19,7 @@ import (
 
 // FuzzSettings gives `run`, or the classic sidecar's command line, any arguments (a line each) and any variables
 // (NAME=value, a line each). What comes of them is settings that the election and the listeners take as they are, the
-// help that was asked for, or a configuration fault that names what to mend; and nothing is started or written for it.
+// help that was asked for, or a configuration fault that names what to fix; and nothing is started or written for it.
 func FuzzSettings(f *testing.F) {
 	f.Chdir(f.TempDir())
 	f.Setenv("HOME", f.TempDir())
@@ -155,6 +155,6 @@ func checkSettings(t *testing.T, s sidecar.Config) {
 		t.Fatalf("health %+v", c)
 	}
 	if s.Command != nil && len(s.Command) == 0 {
-		t.Fatal("a command of no words")
+		t.Fatal("an empty command")
 	}
 }

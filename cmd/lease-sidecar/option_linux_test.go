@@ -215,27 +215,6 @@ func TestSplitChild(t *testing.T) {
 	}
 }
 
-func TestFlatten(t *testing.T) {
-	one, two, three := errors.New("one"), errors.New("two"), errors.New("three")
-	joined := multierror.Append(nil, one, errors.Join(two, three))
-	for name, tc := range map[string]struct {
-		err  error
-		want []error
-	}{
-		"none":           {nil, nil},
-		"one":            {one, []error{one}},
-		"joined, nested": {joined, []error{one, two, three}},
-	} {
-		got := options.Flatten(tc.err)
-		if diff := cmp.Diff(tc.want, got, cmp.Comparer(errors.Is)); diff != "" {
-			t.Errorf("%s: (-want +got)\n%s", name, diff)
-		}
-	}
-	if wrapped := errors.Join(one); len(options.Flatten(wrapped)) != 1 {
-		t.Error("a join of one is not one")
-	}
-}
-
 // The exit codes are what scripts and probes rely on.
 func TestExitCodeOfNothingToDo(t *testing.T) {
 	if code := run(context.Background(), []string{"lease-sidecar", "no-such"}, nil, io.Discard, io.Discard); code != exitFault {

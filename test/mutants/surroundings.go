@@ -107,11 +107,11 @@ var surroundings = []mutant{
 		reds:   in("pkg/naming", "TestFileNamesOfLongNames"),
 	},
 	{
-		name:   "each scrape has memory let go of",
+		name:   "each scrape has memory given back",
 		danger: "an idle sidecar computes all the time",
-		file:   "internal/footprint/light.go",
-		old:    `l.last.Add(lightScrapes)`,
-		new:    `l.last`,
-		reds:   in("internal/footprint", "TestScrapesHaveLittleLetGoOf"),
+		file:   "internal/footprint/trimmer.go",
+		old:    `t.last.Add(scrapePause)`,
+		new:    `t.last`,
+		reds:   in("internal/footprint", "TestScrapesTrimOnceAMinute"),
 	},
 }
