@@ -96,7 +96,7 @@ func (a answers) derivedWorkload() (naming.Workload, error) {
 	if err != nil && !(optional && errors.Is(err, fs.ErrNotExist)) {
 		return naming.Workload{}, fmt.Errorf("%w (--labels-file): mount the downward API's metadata.labels there, or set --workload", err)
 	}
-	workload, err := naming.Derive(naming.Pod{Name: this.Name, UID: this.UID, Labels: labels})
+	workload, err := naming.Derive(naming.Pod{Name: this.Name, Labels: labels})
 	if errors.Is(err, naming.ErrUnproven) {
 		err = fmt.Errorf("%w: set --workload KIND/NAME, such as deployment/web", err)
 	}

@@ -11,8 +11,6 @@ import (
 type Pod struct {
 	// Name is metadata.name.
 	Name string
-	// UID is metadata.uid; "" when not given.
-	UID string
 	// Labels holds the pod's labels, or those of [DerivationLabels] that were given.
 	Labels map[string]string
 }

@@ -5,6 +5,7 @@ package process
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
@@ -65,7 +66,14 @@ func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
 	p.machine.lead(l, p.cfg.Clock.Now())
 	p.mu.Unlock()
 	done := make(chan error, 1)
-	p.applies.Go(func() { done <- p.apply(ctx) })
+	p.applies.Go(func() {
+		defer func() {
+			if fault := recover(); fault != nil { // one broken signal must not end the sidecar
+				done <- fmt.Errorf("panic: %v", fault)
+			}
+		}()
+		done <- p.apply(ctx)
+	})
 	select {
 	case err := <-done:
 		return err

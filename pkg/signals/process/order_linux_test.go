@@ -76,13 +76,13 @@ func orders(t *testing.T, test func(t *testing.T, a *app, r *rig, elected, lost 
 }
 
 // A process that is frozen across a gain and the loss after it ends up as a standby, whatever it handles first.
-func TestLossIsTheLastWord(t *testing.T) {
+func TestLossIsHandledLast(t *testing.T) {
 	orders(t, func(t *testing.T, a *app, r *rig, elected, lost string) {
 		wake := a.freeze(t)
 		r.lead("1", time.Minute)
 		armed := r.guard.last()
 		if err := r.apply(leadership.Leadership{}); !errors.Is(err, errUntaken) {
-			t.Errorf("got %v of a loss that may be handled first; want to tell it again", err)
+			t.Errorf("got %v of a loss that may be handled first; want it to be sent again", err)
 		}
 		if got := r.guard.last(); !got.Equal(armed) {
 			t.Errorf("the guard has %+v; want %+v for as long as the loss is owed", got, armed)
@@ -111,8 +111,8 @@ type stoppedClock struct {
 
 func (c stoppedClock) Now() bootclock.Instant { return c.at }
 
-// The loss is told once more only when the process has had its time for the gain that it has taken.
-func TestLastWordLeavesAGainItsTime(t *testing.T) {
+// The loss is sent once more only when the process has had its time for the gain that it has taken.
+func TestRepeatedLossLeavesAGainItsTime(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
 	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
@@ -159,8 +159,8 @@ func TestWhoWaitsIsLookedAtOften(t *testing.T) {
 	}
 }
 
-// The same by Run alone: nobody asks for the level again.
-func TestRunGivesTheLastWord(t *testing.T) {
+// The same by Run alone: nobody applies the leadership again.
+func TestRunRepeatsTheLoss(t *testing.T) {
 	name := unique(t)
 	a := perl(t, name) // SIGUSR2 first
 	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
@@ -190,7 +190,7 @@ func (r *rig) upToDateNow() bool {
 }
 
 // A process that is frozen across a loss and the gain after it ends up leading.
-func TestGainIsTheLastWord(t *testing.T) {
+func TestGainIsHandledLast(t *testing.T) {
 	orders(t, func(t *testing.T, a *app, r *rig, elected, lost string) {
 		wake := a.freeze(t)
 		r.lose()
@@ -212,7 +212,7 @@ func TestGainIsTheLastWord(t *testing.T) {
 	})
 }
 
-// A gain that waited for the process to wake is not told when the term is over by then.
+// A gain that waited for the process to wake is not sent when the term is over by then.
 func TestGainThatWaitedIsSuperseded(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
@@ -229,7 +229,7 @@ func TestGainThatWaitedIsSuperseded(t *testing.T) {
 	}
 }
 
-// Where the loss ends the process, or parks it, there is no last word to wait for.
+// Where the loss ends the process, or parks it, there is no order to wait for.
 func TestWhoEndsOrParksIsNotAwaited(t *testing.T) {
 	for name, c := range map[string]Config{
 		"ends":   {OnElected: usr1, OnLost: term},
@@ -247,5 +247,23 @@ func TestWhoEndsOrParksIsNotAwaited(t *testing.T) {
 				r.lose()
 			}
 		})
+	}
+}
+
+// A process that never rests may come to its handlers late: it gets an owed loss more than once, but not for ever.
+func TestBusyProcessGetsTheLossAgain(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, catchesUsr+"\nsay('ready')\nwhile True: pass")
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	wake := a.freeze(t)
+	r.lead("1", time.Minute)
+	if err := r.apply(leadership.Leadership{}); !errors.Is(err, errUntaken) {
+		t.Fatalf("got %v of a loss that may be handled first", err)
+	}
+	wake()
+	a.says(t, "SIGUSR2")
+	r.lose()
+	if n := r.machine.held.repeats; n < 1 || n > repeatsMax {
+		t.Errorf("got it %d times that were not the last; want 1 to %d", n, repeatsMax)
 	}
 }
