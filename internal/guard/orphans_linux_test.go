@@ -7,14 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
-
-func contextWithin(d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), d)
-}
 
 // A zombie that nobody waits for is collected; a child that somebody waits for is left to them.
 func TestReapTakesOrphansOnly(t *testing.T) {
@@ -38,7 +34,7 @@ func TestReapTakesOrphansOnly(t *testing.T) {
 	if err := waited.Wait(); waited.ProcessState.ExitCode() != 3 {
 		t.Errorf("its end was taken away: %v", err)
 	}
-	within(t, 10*time.Second, "the orphan is collected", func() bool {
+	guardtest.Within(t, "the orphan is collected", func() bool {
 		_, err := os.Stat("/proc/" + strconv.Itoa(orphan))
 		return err != nil
 	})
@@ -51,7 +47,7 @@ func TestReapLooksTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := cmd.Process.Pid
-	within(t, 5*time.Second, "it is a zombie", func() bool { return !lives(pid) })
+	guardtest.Within(t, "it is a zombie", func() bool { return !guardtest.Lives(pid) })
 	suspects := reap(nil)
 	if p, err := procfs.ReadProcess(pid); err != nil || !suspects[p.ID] {
 		t.Fatalf("after the first look: %v, suspects %v", err, suspects)

@@ -3,16 +3,14 @@ package guard
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -34,13 +32,13 @@ func TestNewestStopMovesTheKillDeadline(t *testing.T) {
 	g.stop("7", 400*time.Millisecond)
 	g.stop("7", time.Hour)
 	time.Sleep(800 * time.Millisecond)
-	if !lives(main) || !lives(daemon) {
+	if !guardtest.Lives(main) || !guardtest.Lives(daemon) {
 		t.Fatal("killed by a deadline that had been moved")
 	}
 	kill := g.stop("7", 400*time.Millisecond)
 	g.gone()
-	if late := now().Sub(kill); lives(main) || lives(daemon) || late < 0 || late > 2*time.Second {
-		t.Errorf("main lives %t, daemon %t, gone %s after the last deadline", lives(main), lives(daemon), late)
+	if late := now().Sub(kill); guardtest.Lives(main) || guardtest.Lives(daemon) || late < 0 || late > 2*time.Second {
+		t.Errorf("main lives %t, daemon %t, gone %s after the last deadline", guardtest.Lives(main), guardtest.Lives(daemon), late)
 	}
 }
 
@@ -53,8 +51,26 @@ func TestStopOfAnotherTermMovesNothing(t *testing.T) {
 	g.term("8", time.Minute, time.Minute)
 	g.stop("8", time.Hour)
 	g.gone()
-	if late := now().Sub(kill); lives(main) || late > 2*time.Second {
-		t.Errorf("lives %t, %s after its own term's deadline", lives(main), late)
+	if late := now().Sub(kill); guardtest.Lives(main) || late > 2*time.Second {
+		t.Errorf("lives %t, %s after its own term's deadline", guardtest.Lives(main), late)
+	}
+}
+
+// What a program leaves behind gets SIGTERM, and is killed if it does not stop.
+func TestLeftoversFollowTheProgram(t *testing.T) {
+	g := guardShell(t, `setsid sh -c 'trap "echo 1 >$DIR/term" TERM; echo $$ >$DIR/daemon; while :; do sleep 0.02; done' &
+while ! [ -s $DIR/daemon ]; do sleep 0.02; done; exit 3`)
+	g.term("7", time.Minute, time.Minute)
+	daemon := g.pid("daemon")
+	r := g.await("the program has ended", func(r Report) bool { return r.Ended != nil })
+	if !r.Alive || r.Ended.Status != 3 || r.Ended.Ordered {
+		t.Errorf("got %+v, %+v; want the daemon alive after status 3", r, *r.Ended)
+	}
+	if r = g.gone(); guardtest.Lives(daemon) || !r.Killed && r.Alive {
+		t.Errorf("the daemon lives: %+v", r)
+	}
+	if _, err := os.Stat(filepath.Join(g.dir, "term")); err != nil {
+		t.Errorf("it got no SIGTERM before: %v", err)
 	}
 }
 
@@ -68,75 +84,9 @@ while ! [ -s $DIR/daemon ]; do sleep 0.02; done; exit 3`)
 	ended := now()
 	g.stop("7", time.Hour)
 	g.gone()
-	if took := now().Sub(ended); lives(daemon) || took > 5*time.Second {
-		t.Errorf("the daemon lives %t, %s after the program's end", lives(daemon), took)
+	if took := now().Sub(ended); guardtest.Lives(daemon) || took > 5*time.Second {
+		t.Errorf("the daemon lives %t, %s after the program's end", guardtest.Lives(daemon), took)
 	}
-}
-
-// family starts a process of somebody else with a worker in a session of its own; the process ends at SIGTERM, the worker does not.
-func family(t *testing.T) (master *exec.Cmd, worker int, o procfs.Order) {
-	t.Helper()
-	dir := t.TempDir()
-	master, o = victim(t, `setsid sh -c 'trap "" TERM; echo $$ >`+dir+`/worker; while :; do sleep 0.02; done' &
-trap 'exit 0' TERM; while :; do sleep 0.02; done`)
-	within(t, 5*time.Second, "the worker works", func() bool {
-		b, _ := os.ReadFile(filepath.Join(dir, "worker"))
-		worker, _ = strconv.Atoi(strings.TrimSpace(string(b)))
-		return worker != 0
-	})
-	t.Cleanup(func() { _ = syscall.Kill(worker, syscall.SIGKILL) })
-	return master, worker, o
-}
-
-// The fence is for all that the process has started, though it ends at its signal and leaves them to nobody.
-func TestArmedKillsTheFamily(t *testing.T) {
-	t.Run("found by the guard", func(t *testing.T) {
-		g := guardCommand(t)
-		master, worker, o := family(t)
-		o.Deadline = now().Add(200 * time.Millisecond)
-		o.Kill = o.Deadline.Add(500 * time.Millisecond)
-		if err := g.Arm(o); err != nil {
-			t.Fatal(err)
-		}
-		_ = master.Wait()
-		if !lives(worker) || !now().Before(o.Kill) {
-			t.Fatalf("the worker lives: %t", lives(worker))
-		}
-		within(t, 5*time.Second, "the worker is killed", func() bool { return !lives(worker) })
-		if now().Before(o.Kill) {
-			t.Error("killed before its time")
-		}
-	})
-	t.Run("named by the sidecar", func(t *testing.T) {
-		g := guardCommand(t)
-		master, worker, o := family(t)
-		p, err := procfs.ReadProcess(worker)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = master.Process.Kill()
-		_ = master.Wait()
-		o.Deadline = now().Add(200 * time.Millisecond)
-		o.Kill, o.Kin = o.Deadline, []procfs.ID{p.ID}
-		if err := g.Arm(o); err != nil {
-			t.Fatal(err)
-		}
-		within(t, 5*time.Second, "the worker is killed", func() bool { return !lives(worker) })
-	})
-	t.Run("the sidecar dies", func(t *testing.T) {
-		g := guardCommand(t)
-		_, worker, o := family(t)
-		o.Kill = now().Add(700 * time.Millisecond)
-		if err := g.Arm(o); err != nil {
-			t.Fatal(err)
-		}
-		g.orders.Close()
-		within(t, 5*time.Second, "the worker is killed", func() bool { return !lives(worker) })
-		if now().Before(o.Kill) {
-			t.Error("killed before its time")
-		}
-		<-g.Done()
-	})
 }
 
 // wakeUps counts how often the process's threads have slept and woken.

@@ -5,6 +5,7 @@ package sidecar
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -45,18 +46,14 @@ func (s *Sidecar) lock(ctx context.Context) (hold *elector.Hold, waited bool, er
 			return hold, waited, nil
 		}
 		if !errors.Is(err, elector.ErrHeld) {
-			return nil, false, &ResourceError{Field: "SignalDir", err: err}
+			return nil, false, &ResourceError{Field: "SignalDir", err: fmt.Errorf("%s: %w", s.cfg.SignalDir, err)}
 		}
 		if !waited {
-			s.cfg.Log.Warn("waiting for the sidecar that holds this signal directory to end: touching no file and binding no port until then",
+			s.log.Warn("waiting for the sidecar that holds this signal directory to end: touching no file and binding no port until then",
 				"reason", "SignalDirHeld", "signal_dir", s.cfg.SignalDir, "error", err)
 		}
 		waited = true
-		timer := time.NewTimer(lockAgain)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if bootclock.Sleep(ctx, bootclock.System{}, lockAgain) != nil {
 			return nil, waited, nil
 		}
 	}

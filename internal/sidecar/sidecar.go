@@ -6,34 +6,49 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // Sidecar is one candidate of one election with everything that signals for it. Make it with [New].
 type Sidecar struct {
 	cfg   Config
+	log   *slog.Logger
 	store lease.Store
-	api   *kube.Client // nil where the store is a directory
+	api   apiserver.Client // nil where the store is a directory
 }
 
+// errQuit is the cause of an end that was asked for over HTTP.
 var errQuit = errors.New("POST /quitquitquit")
 
-// New returns a sidecar that does nothing until [Sidecar.Run]. It opens the store, which contacts nobody, and fails with a
-// [*ResourceError] where that cannot be opened. The Config's values are expected to be valid on their own.
+// New returns a sidecar that does nothing until [Sidecar.Run]. It opens the store, which contacts nobody. It fails as
+// [Config.Validate] does, and with a [*ResourceError] where the store cannot be opened.
 func New(cfg Config) (*Sidecar, error) {
-	store, api, err := cfg.Store.open(cfg.Election.Namespace, cfg.Election.Lease, cfg.Log)
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	log := cfg.Log
+	if cfg.Node != "" {
+		log = log.With("node", cfg.Node)
+	}
+	store, api, err := cfg.Store.open(cfg.Election.Namespace, cfg.Election.Lease, log)
 	if err != nil {
 		return nil, &ResourceError{Field: "Store", err: err}
 	}
-	return &Sidecar{cfg: cfg, store: store, api: api}, nil
+	return &Sidecar{cfg: cfg, log: log, store: store, api: api}, nil
 }
 
-// Run campaigns until ctx ends, a stop signal comes (see [stopSignals]) or POST /quitquitquit is sent, and hands over then. It
-// waits for the signal directory's lock first. It returns nil after a good end; else a [*ResourceError], an
-// [*elector.CollisionError], [elector.ErrLeadershipLost] or a [CommandStatus], by errors.As and errors.Is. Everything that it has
-// started has ended when it returns. It may be called again then, not at once.
+// Run campaigns until ctx ends, a stop signal comes or POST /quitquitquit is sent, and hands over then. The stop signals are SIGTERM
+// and SIGINT, without a command SIGHUP and SIGQUIT too; another one, at least 1 s later, ends all waiting for the workload. Run waits
+// for the signal directory's lock first.
+//
+// It returns nil after a good end; else an error that holds a [*ResourceError], an [*elector.CollisionError],
+// [elector.ErrLeadershipLost] or a [CommandStatus]. Everything that it has started has ended when it returns. It may be called again
+// then, but not while it runs.
 func (s *Sidecar) Run(ctx context.Context) error {
 	ctx, again, release := catchStops(ctx, stopSignals(s.cfg.Command != nil))
 	defer release()
@@ -55,28 +70,35 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.assemble(hold, identity, quit)
+	c, err := s.build(hold, identity, quit)
 	if err != nil {
 		return err
 	}
 	e := s.cfg.Election
-	c.log.Info("campaigning", "reason", "Campaigning", "version", s.cfg.Version, "lease", e.Lease, "namespace", e.Namespace,
-		"workload", e.Workload, "identity", identity, "node", s.cfg.Node)
-	if c.file != nil {
-		self := c.elector.Leadership()
-		self.Token = s.resumable(hold, identity)
-		stands, err := c.file.Adopt(self)
-		if err != nil {
-			c.log.Warn("the signal directory cannot be put right", "reason", "SignalDirUnusable", "error", err)
-		}
-		// The document of the process before stands until the Lease has been read: the election publishes nothing before that.
-		if c.stands = stands.IsLeader; !c.stands {
-			c.publish(c.elector.Leadership()) // a reader must find a document, also while there is a term to resume
-		} else if c.events != nil {
-			c.events.Resume(stands)
-		}
-	}
-	err = c.run(ctx, again)
-	c.log.Info("ended", "reason", "Ended", "cause", cmp.Or(context.Cause(ctx), c.cause, err))
+	s.log.Info("campaigning", "reason", "Campaigning", "version", s.cfg.Version, "lease", e.Lease, "namespace", e.Namespace,
+		"workload", e.Workload, "identity", identity)
+	cause, err := c.run(ctx, again, s.adopt(c, hold, identity))
+	s.log.Info("ended", "reason", "Ended", "cause", cmp.Or(context.Cause(ctx), cause, err))
 	return errors.Join(err, c.close())
+}
+
+// adopt takes over what the process before has left in the signal directory, and reports whether its document is still valid. That
+// stands until the Lease has been read: the election publishes nothing before. Else a first document is published.
+func (s *Sidecar) adopt(c *candidate, hold *elector.Hold, identity naming.Identity) (stands bool) {
+	if c.parts.file == nil {
+		return false
+	}
+	self := c.elector.Leadership()
+	self.Token = s.resumable(hold, identity)
+	adopted, err := c.parts.file.Adopt(self)
+	if err != nil {
+		s.log.Warn("the signal directory cannot be put right", "reason", "SignalDirUnusable", "error", err)
+	}
+	switch {
+	case !adopted.IsLeader:
+		c.outputs.Publish(c.elector.Leadership()) // a reader must find a document, also while there is a term to resume
+	case c.parts.events != nil:
+		c.parts.events.Resume(adopted)
+	}
+	return adopted.IsLeader
 }

@@ -3,73 +3,76 @@
 package sidecar
 
 import (
-	"context"
-	"log/slog"
-
-	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/podstatus"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/processes"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/runlock"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/running"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 )
 
-// sights are what sees the workload, apart from what also tells it.
-type sights struct {
-	all     []sight.Sight
-	lock    *runlock.RunLock // nil without a signal directory
-	running *running.Running
+// addHealth adds the health check, and the health endpoint as a sight. The end of the endpoint shows nothing where the workload's
+// process or command is seen itself, to its very end.
+func addHealth(k *kit) (err error) {
+	if !k.cfg.Health.On() {
+		return nil
+	}
+	config := k.cfg.Health
+	config.Clock, config.Log = k.clock, k.log
+	if k.health, err = health.New(config, k.board.Voice("health")); err != nil {
+		return err
+	}
+	one := part{run: k.health.Run}
+	if k.cfg.HealthProvesStop && k.cfg.Command == nil && !k.cfg.Process.Target.Given() {
+		one.sight = k.health.Endpoint()
+	}
+	k.add(one)
+	return nil
 }
 
-// openSights opens what the settings ask for. crashed is told which sight has seen the workload end while this replica
-// leads.
-func (cfg Config) openSights(log *slog.Logger, clock bootclock.Clock, api *kube.Client, crashed func(sight string)) (_ sights, err error) {
-	o := sights{running: running.New(running.Config{Clock: clock, Ended: func() { crashed("running") }, Log: log})}
-	o.all = append(o.all, o.running)
-	if cfg.SignalDir != "" {
-		o.lock, err = runlock.New(runlock.Config{Dir: cfg.SignalDir, Clock: clock, Ended: func() { crashed("run-lock") }, Log: log})
-		if err != nil {
-			return sights{}, err
-		}
-		o.all = append(o.all, o.lock)
-	}
-	if cfg.WatchProcesses {
-		o.all = append(o.all, processes.New(processes.Config{Except: cfg.WatchExcept, Log: log}))
-	}
-	if cfg.WatchPod != nil && api != nil {
-		config := *cfg.WatchPod
-		config.API, config.Clock, config.Log = api, clock, log
-		o.all = append(o.all, podstatus.New(config))
-	}
-	return o, nil
+// addRunning adds GET /running.
+func addRunning(k *kit) error {
+	k.running = running.New(running.Config{Clock: k.clock, Ended: k.crash("running"), Log: k.log})
+	k.add(part{sight: k.running, observe: k.running.Observe})
+	return nil
 }
 
-// level takes note of what the workload is about to be told.
-func (o sights) level(l leadership.Leadership) {
-	o.running.Observe(l)
-	if o.lock != nil {
-		o.lock.Observe(l)
+// addRunLock adds the run lock in the signal directory.
+func addRunLock(k *kit) error {
+	if k.cfg.SignalDir == "" {
+		return nil
 	}
+	lock, err := runlock.New(runlock.Config{Dir: k.cfg.SignalDir, Clock: k.clock, Ended: k.crash("run-lock"), Log: k.log})
+	if err != nil {
+		return err
+	}
+	k.add(part{sight: lock, observe: lock.Observe, run: lock.Run, close: lock.Close})
+	return nil
 }
 
-// run looks until ctx ends.
-func (o sights) run(ctx context.Context) {
-	if o.lock != nil {
-		o.lock.Run(ctx)
-	}
-}
-
-func (o sights) close() error {
-	if o.lock != nil {
-		return o.lock.Close()
+// addProcesses adds the sight of the other processes of the pod.
+func addProcesses(k *kit) error {
+	if k.cfg.WatchProcesses {
+		k.add(part{sight: processes.New(processes.Config{Except: k.cfg.WatchExcept, Log: k.log})})
 	}
 	return nil
 }
 
-// crashed hands over, as the workload has ended while this replica leads.
-func (c *candidate) crashed(sight string) {
-	c.log.Warn("the workload has ended while this replica leads: handing over", "reason", "WorkloadEnded", "sight", sight)
-	_ = c.elector.StepDown("the workload has ended (" + sight + ")") // an error: it leads no more
+// addPodStatus adds the sight of the pod's status.
+func addPodStatus(k *kit) error {
+	if !k.cfg.WatchPod || k.api == nil {
+		return nil
+	}
+	k.add(part{sight: podstatus.New(podstatus.Config{
+		API: k.api, Namespace: k.podNamespace(), Pod: k.cfg.Pod.Name, UID: k.cfg.Pod.UID, Container: k.cfg.OwnContainer,
+		Clock: k.clock, Log: k.log,
+	})})
+	return nil
+}
+
+// crash returns what a sight calls when it has seen the workload end while this replica leads: the replica hands over.
+func (k *kit) crash(sight string) func() {
+	return func() {
+		k.log.Warn("the workload has ended while this replica leads: handing over", "reason", "WorkloadEnded", "sight", sight)
+		_ = k.elector.StepDown("the workload has ended (" + sight + ")") // an error: it leads no more
+	}
 }

@@ -5,6 +5,7 @@ package sidecar
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,19 +15,19 @@ import (
 )
 
 // TestStartedWhileADocumentStands: the process before has left a document whose term runs, and the Lease cannot be read.
-// The election tells nothing then, and the workload may start all the same: the state is written.
+// The election publishes nothing then, and the workload may start all the same: the state is written.
 func TestStartedWhileADocumentStands(t *testing.T) {
 	for _, stands := range []bool{true, false} {
 		c := &candidate{
-			stands: stands, first: make(chan struct{}), log: slog.New(slog.DiscardHandler),
-			fanOut: signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil),
-			light:  footprint.New(bootclock.System{}),
+			first: make(chan struct{}), started: &atomic.Bool{}, log: slog.New(slog.DiscardHandler),
+			fanOut:  signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil),
+			trimmer: footprint.New(bootclock.System{}),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			c.awaitStart(ctx)
+			c.awaitStart(ctx, stands)
 		}()
 		for end := time.Now().Add(10 * time.Second); stands && !c.started.Load() && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)

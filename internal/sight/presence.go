@@ -93,13 +93,14 @@ func (p *Presence) State(bool) State {
 	return Unknown
 }
 
-// Watch calls changed after each change, until ctx ends.
+// Watch calls changed at first, as a change just before it has been missed, and after each change, until ctx ends.
 func (p *Presence) Watch(ctx context.Context, changed func()) {
 	p.mu.Lock()
 	mine := p.next
 	p.next++
 	p.watchers[mine] = changed
 	p.mu.Unlock()
+	changed()
 	<-ctx.Done()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -53,6 +53,6 @@ type Sight interface {
 	// counts as stopped only a kill margin after the deadline.
 	Kills() bool
 	// Watch looks closely until ctx ends, while a handover waits, and calls changed, which does not block, soon after each
-	// change of State. Calls may overlap.
+	// change of State; it may call it without a change. Calls may overlap.
 	Watch(ctx context.Context, changed func())
 }

@@ -11,8 +11,6 @@ import (
 type Pod struct {
 	// Name is metadata.name.
 	Name string
-	// UID is metadata.uid; "" when not given.
-	UID string
 	// Labels holds the pod's labels, or those of [DerivationLabels] that were given.
 	Labels map[string]string
 }
@@ -20,7 +18,7 @@ type Pod struct {
 // ErrUnproven is wrapped by every refusal of [Derive]: somebody has to name the workload.
 var ErrUnproven = errors.New("the workload cannot be derived")
 
-// proof is how the pods of one kind are known: any of its labels speaks for the kind, and find reads the
+// proof is how the pods of one kind are known: any of its labels shows the kind, and find reads the
 // workload's name from a pod that carries one, or says what does not match.
 type proof struct {
 	kind   string

@@ -4,12 +4,69 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
+
+func TestWaitAppliedWaitsForEverySignal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := newScripted("slow", lasting(time.Second))
+		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
+			start := time.Now()
+			if err := f.WaitApplied(t.Context()); err != nil || time.Since(start) != 0 {
+				t.Errorf("WaitApplied before any leadership: %v after %s, want nil at once", err, time.Since(start))
+			}
+			f.Publish(standsBy())
+			if err := f.WaitApplied(t.Context()); err != nil || time.Since(start) != time.Second {
+				t.Errorf("WaitApplied: %v after %s, want nil after 1s", err, time.Since(start))
+			}
+		}, nil, required(slow, newScripted("quick", nil))...)
+	})
+}
+
+func TestWaitAppliedCountsALeadershipPublishedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted("s", hangingOnGain)
+		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
+			f.Publish(leads("5", time.Minute))
+			waited := make(chan error, 1)
+			go func() { waited <- f.WaitApplied(t.Context()) }()
+			synctest.Wait()
+			f.Publish(standsBy())
+			if err := <-waited; err != nil {
+				t.Errorf("WaitApplied: %v", err)
+			}
+		}, nil, required(s)...)
+	})
+}
+
+func TestWaitAppliedNamesWhoIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failing := newScripted("fails", fails)
+		hangs := newScripted("hangs", hanging)
+		fanning(t, func(t *testing.T, f *FanOut, _ *bytes.Buffer) {
+			f.Publish(standsBy())
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			err := f.WaitApplied(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("WaitApplied: %v, want it to end with its context", err)
+			}
+			for _, want := range []string{"signal fails: disk full", "signal hangs: it has not answered yet"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("WaitApplied says %q, want it to say %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), "quick") {
+				t.Errorf("WaitApplied says %q, which names a signal that is not behind", err)
+			}
+		}, nil, required(failing, hangs, newScripted("quick", nil))...)
+	})
+}
 
 // failsAfter fails when d is over.
 func failsAfter(d time.Duration) func(context.Context, leadership.Leadership) error {
@@ -72,8 +129,8 @@ func TestRemoteOutputsComeAfterTheLocalOnes(t *testing.T) {
 						published := time.Since(remote.start)
 						f.Publish(l)
 						time.Sleep(5 * time.Second)
-						if calls := len(remote.at); calls == 0 || remote.at[calls-1]-published != tc.want {
-							t.Errorf("published at %s, applied remotely at %v; want %s between", published, remote.at, tc.want)
+						if at := remote.times(); len(at) == 0 || at[len(at)-1]-published != tc.want {
+							t.Errorf("published at %s, applied remotely at %v; want %s between", published, at, tc.want)
 						}
 					}
 				}, nil, Output{Signal: remote, Remote: true}, Output{Signal: local})

@@ -3,8 +3,6 @@
 package chaos
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -76,9 +74,7 @@ func (f *field) newCandidate(t *testing.T, i int, plan Plan) *candidate {
 	f.journals = append(f.journals, t.TempDir())
 	switch {
 	case i != plain:
-		if err := os.WriteFile(filepath.Join(f.journals[i], "conduct.json"), []byte("{}"), 0o600); err != nil { // it stops at once
-			t.Fatal(err)
-		}
+		harness.Conduct(nil).Write(t, f.journals[i])
 		s.Args = append(s.Args, "--", harness.WorkloadProgram(t), "-child", "-folder", f.journals[i])
 	case !plan.Gentle:
 		c.clock = harness.NewClockFile(t)

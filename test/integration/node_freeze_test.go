@@ -105,7 +105,7 @@ func TestFrozenBeyondTheLease(t *testing.T) {
 			}
 
 			_, after := awaitPod(t, 2*e.Duration+slack, to, heir)
-			if tc.guards && runs(app) {
+			if tc.guards && harness.Runs(app) {
 				t.Errorf("%s leads although the frozen replica's app lives", heir.Pod)
 			}
 			if !greater(after, before) {
@@ -116,7 +116,7 @@ func TestFrozenBeyondTheLease(t *testing.T) {
 			worked := to.work(frozen.Pod)
 			wake()
 
-			harness.Eventually(t, slack, "the woken app is killed", func() bool { return !runs(app) })
+			harness.Eventually(t, slack, "the woken app is killed", func() bool { return !harness.Runs(app) })
 			harness.Eventually(t, slack, "the woken sidecar names its successor", func() bool {
 				status, document := frozen.Leader()
 				return status == http.StatusServiceUnavailable && document.Leader == heir.Pod && !frozen.HasLeaderFile()

@@ -186,7 +186,7 @@ func TestNothingInheritedIsPublished(t *testing.T) {
 		t.Parallel()
 		work := harness.NewWork(t)
 		e, s, line := leaderBehindALine(t, func(s *harness.Sidecar) {
-			s.Args = append(append(s.Args, "--"), work.Command(s.Pod)...)
+			s.Args = append(append(s.Args, "--"), work.Command(t, s.Pod, nil, "-child")...)
 		})
 		work.Await(t, slack, s.Pod)
 		token := s.State().Token

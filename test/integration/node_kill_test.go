@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,7 +58,7 @@ func TestKilled(t *testing.T) {
 				<-struck.Exited()
 				checkCrash(t, e, struck.Sidecar, heir.Sidecar)
 			}
-			if runs(app) {
+			if harness.Runs(app) {
 				t.Error("the app runs although another replica leads")
 			}
 			_, after := awaitPod(t, slack, to, heir)
@@ -145,12 +144,6 @@ func (p *pod) app(t *testing.T) int {
 		t.Fatalf("read the app's pid: %v", err)
 	}
 	return pid
-}
-
-// runs reports whether a process exists and is no zombie; frozen ones count.
-func runs(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && !bytes.Contains(stat, []byte(") Z ")) && !bytes.Contains(stat, []byte(") X "))
 }
 
 // strike sends a signal to processes, those that are gone left out.

@@ -84,7 +84,7 @@ func TestLossEndsTheProcess(t *testing.T) {
 	work, line := harness.NewWork(t), e.Cluster.Proxy(t)
 	s := e.Prepare(t, "web-0")
 	s.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
-	s.Args = append(append(s.Args, "--on-loss", "exit", "--"), work.Command(s.Pod)...)
+	s.Args = append(append(s.Args, "--on-loss", "exit", "--"), work.Command(t, s.Pod, nil, "-child")...)
 	s.Start(t, e)
 	harness.AwaitLeader(t, e.Duration+slack, s)
 	work.Await(t, slack, s.Pod)
@@ -135,7 +135,7 @@ func TestSIGTERMComesBeforeTheAppEnds(t *testing.T) {
 			s.Args = append(s.Args, "--placement", placement)
 			s.Start(t, e)
 			harness.AwaitLeader(t, e.Duration+slack, s)
-			app := work.Start(t, s.Pod, "linger=60")
+			app := work.Start(t, s.Pod, harness.Conduct{"Stop": time.Minute}, "-child")
 			work.Await(t, slack, s.Pod)
 			startHeir(t, e, work)
 

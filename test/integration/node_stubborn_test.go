@@ -64,7 +64,7 @@ func TestStubbornProcess(t *testing.T) {
 	}
 	harness.Throughout(t, 2*e.Duration, "the Lease is kept while the process lives", func() bool {
 		leads, _ := heir.Leads()
-		return !leads && runs(app)
+		return !leads && harness.Runs(app)
 	})
 	strike(t, syscall.SIGKILL, app)
 	checkHeldWhile(t, e, leader, app)
@@ -118,7 +118,7 @@ func checkHeldWhile(t *testing.T, e *harness.Election, s *harness.Sidecar, app i
 	identity := s.Pod + "_" + s.UID
 	harness.Eventually(t, e.Duration+slack, "the app is killed", func() bool {
 		holder := e.Holder(t)
-		lives := runs(app) // looked at after the Lease: it lived then too
+		lives := harness.Runs(app) // looked at after the Lease: it lived then too
 		if lives && holder != identity {
 			t.Fatalf("the Lease is held by %q while the app of %s runs", holder, identity)
 		}
@@ -162,7 +162,7 @@ func TestCreditComesLate(t *testing.T) {
 			s := e.Prepare(t, "web-0")
 			s.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
 			s.Args = append(s.Args, "--health-file", healthy, "--health-interval", "100ms", "--health-threshold", "1", "--")
-			s.Args = append(s.Args, work.Command(s.Pod, "linger=60")...)
+			s.Args = append(s.Args, work.Command(t, s.Pod, harness.Conduct{"Stop": time.Minute}, "-child")...)
 			s.Start(t, e)
 			harness.AwaitLeader(t, e.Duration+slack, s)
 			work.Await(t, slack, s.Pod)
@@ -195,7 +195,7 @@ func TestWorkersAreLeft(t *testing.T) {
 			if fence == "kill" && knows(t, "--stop-timeout") {
 				flags = append(flags, "--stop-timeout", "8s")
 			}
-			s := startWithProcess(t, e, work, []string{"leave"}, flags...)
+			s := startWithProcess(t, e, work, harness.Conduct{"Workers": 1, "Leave": true, "Deaf": true, "Linger": time.Hour}, nil, flags...)
 			startHeir(t, e, work)
 			awaitRenewal(t, s)
 			checkDraining(t, s)
@@ -215,8 +215,9 @@ func TestEndpointEndsFirst(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
 	e.ShipFree(t)
-	work, port := harness.NewWork(t), harness.FreePort(t)
-	s := startWithProcess(t, e, work, []string{"listen=" + port, "linger=4"}, "--health-tcp", "127.0.0.1:"+port, "--health-while", "leading")
+	work, endpoint := harness.NewWork(t), harness.FreeAddress(t)
+	s := startWithProcess(t, e, work, harness.Conduct{"Stop": 4 * time.Second, "Unlisten": true}, []string{"-health", endpoint},
+		"--health-tcp", endpoint, "--health-while", "leading")
 	startHeir(t, e, work)
 	awaitRenewal(t, s)
 	if status := s.Post("/step-down"); status != http.StatusAccepted {
@@ -233,17 +234,16 @@ func knows(t *testing.T, flag string) bool {
 	return strings.Contains(help, flag)
 }
 
-// startWithProcess starts replica web-0, which tells its workload by process signals, waits until it leads, and starts the
+// startWithProcess starts replica web-0, which notifies its workload by process signals, waits until it leads, and starts the
 // workload, which SIGTERM ends.
-func startWithProcess(t *testing.T, e *harness.Election, work *harness.Work, manner []string, flags ...string) *harness.Sidecar {
+func startWithProcess(t *testing.T, e *harness.Election, work *harness.Work, how harness.Conduct, args []string, flags ...string) *harness.Sidecar {
 	t.Helper()
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	s := e.Prepare(t, "web-0")
 	s.Args = append(append(s.Args, "--pid-file", pidFile, "--on-elected", "USR1", "--on-lost", "TERM"), flags...)
 	s.Start(t, e)
 	harness.AwaitLeader(t, e.Duration+slack, s)
-	app := work.Start(t, s.Pod, append(manner, "wait", "pid="+pidFile)...)
-	t.Cleanup(app.KillGroup)
+	work.Start(t, s.Pod, how, append(args, "-pid-file", pidFile)...)
 	work.Await(t, slack, s.Pod)
 	return s
 }
@@ -252,7 +252,7 @@ func startWithProcess(t *testing.T, e *harness.Election, work *harness.Work, man
 func startHeir(t *testing.T, e *harness.Election, work *harness.Work) *harness.Sidecar {
 	t.Helper()
 	heir := e.Prepare(t, "web-1")
-	heir.Args = append(append(heir.Args, "--"), work.Command(heir.Pod)...)
+	heir.Args = append(append(heir.Args, "--"), work.Command(t, heir.Pod, nil, "-child")...)
 	heir.Start(t, e)
 	harness.Eventually(t, slack, "the heir stands by", func() bool { return heir.ProbeStatus("/readyz") == http.StatusOK })
 	return heir

@@ -197,7 +197,7 @@ func TestNoProcessesLeft(t *testing.T) {
 	awaitRenewal(t, leader.Sidecar)
 	last := leader.State()
 	strike(t, syscall.SIGUSR1, app)
-	harness.Eventually(t, slack, "the app has ended", func() bool { return !runs(app) })
+	harness.Eventually(t, slack, "the app has ended", func() bool { return !harness.Runs(app) })
 	awaitPod(t, e.Duration+slack, to, heir)
 	if expiry := last.ValidUntil.Add(e.Duration - e.RenewDeadline()); !sent(e, heir.Sidecar).Before(expiry) {
 		t.Errorf("the heir took the Lease %v after it had expired, want it handed over", sent(e, heir.Sidecar).Sub(expiry))

@@ -111,7 +111,7 @@ func TestThePodsStatusIsForbidden(t *testing.T) {
 	harness.AwaitLeader(t, e.Duration+slack, leader)
 	leader.Terminate(t)
 	leader.AwaitExit(t, slack, 0)
-	if !strings.Contains(leader.Log(), "verbs: [") || !strings.Contains(leader.Log(), "--watch-pod needs this rule") {
+	if !strings.Contains(leader.Log(), "verbs: [") || !strings.Contains(leader.Log(), "want this rule in the Role") {
 		t.Errorf("the log does not say which rule is missing:\n%s", leader.Log())
 	}
 }

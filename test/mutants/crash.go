@@ -45,7 +45,7 @@ var crashes = []mutant{
 	{
 		name:   "a new term takes the kill deadline away",
 		danger: "I11: a process that ignores its stop is never killed",
-		file:   "pkg/signals/process/machine.go",
+		file:   "pkg/signals/process/turn.go",
 		old:    "\t\ts.awaits = true\n\t\treturn false\n",
 		new:    "\t\ts.kill, s.awaits = 0, true\n\t\treturn false\n",
 		reds:   in("pkg/signals/process", "TestNewTermKeepsTheKillDeadline", "TestTranscripts/fence_moves"),
@@ -64,7 +64,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/stop.go",
 		old:    `if s.cfg.Fence || !s.outlived() {`,
 		new:    `if true {`,
-		reds:   in("pkg/signals/process", "TestProcessThatOutlivesItsStopIsTold", "TestTranscripts/outlives_its_stop"),
+		reds:   in("pkg/signals/process", "TestProcessThatOutlivesItsStopGetsTheGain", "TestTranscripts/outlives_its_stop"),
 	},
 	{
 		name:   "a frozen process has outlived its stop",
@@ -96,7 +96,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/stop.go",
 		old:    "\tm.drain.tracked = true\n\tm.enroll()\n",
 		new:    "\tm.drain.tracked = true\n",
-		reds:   in("pkg/signals/process", "TestDrainOfATermThatWasNeverTold/told_its_loss", "TestDrainOfATermThatWasNeverTold/told_no_loss"),
+		reds:   in("pkg/signals/process", "TestDrainOfATermThatNeverBegan/gets_its_loss", "TestDrainOfATermThatNeverBegan/gets_no_loss"),
 	},
 	{
 		name:   "a process that was found once proves the stop of a term that never began here",
@@ -112,6 +112,30 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/stop.go",
 		old:    "m.cfg.Fence && m.stop.Began.IsZero() && drains(l)",
 		new:    "false",
-		reds:   in("pkg/signals/process", "TestKillDeadlineOfATermThatWasNeverTold", "TestTranscripts/drain_of_an_unknown_term"),
+		reds:   in("pkg/signals/process", "TestKillDeadlineOfATermThatNeverBegan", "TestTranscripts/drain_of_an_unknown_term"),
+	},
+	{
+		name:   "a look at /proc that is older than what a sight has seen counts",
+		danger: "I13: a worker that was started meanwhile is forgotten, and the Lease is released under its work",
+		file:   "pkg/signals/process/machine.go",
+		old:    `case l.adopted != s.adopted:`,
+		new:    `case false:`,
+		reds:   in("pkg/signals/process", "TestLookThatIsTooOldDropsNobody"),
+	},
+	{
+		name:   "an answer to another action counts",
+		danger: "I11: a guard that has no order counts as armed",
+		file:   "pkg/signals/process/machine.go",
+		old:    `if pending := m.pending.kind; v.answer.of != pending {`,
+		new:    `if pending := m.pending.kind; false {`,
+		reds:   in("pkg/signals/process", "TestIllegalAnswers"),
+	},
+	{
+		name:   "a leadership waits for a look at /proc",
+		danger: "I1: a loss waits for a gain that cannot be sent yet",
+		file:   "pkg/signals/process/process.go",
+		old:    "\t\treturn err\n\tcase <-ctx.Done():\n",
+		new:    "\t\treturn err\n\tcase <-p.closing:\n",
+		reds:   in("pkg/signals/process", "TestPendingLookHoldsUpNobody"),
 	},
 }

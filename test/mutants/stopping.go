@@ -213,9 +213,9 @@ var stopping = []mutant{
 	{
 		name:   "the health endpoint's end overrules a process that is seen",
 		danger: "I13: released after milliseconds, with seconds of double work, had the process no say",
-		file:   "internal/sidecar/assemble.go",
-		old:    `cfg.HealthProvesStop && cfg.Command == nil && !cfg.Process.Target.Given()`,
-		new:    `cfg.HealthProvesStop`,
+		file:   "internal/sidecar/sights.go",
+		old:    `k.cfg.HealthProvesStop && k.cfg.Command == nil && !k.cfg.Process.Target.Given()`,
+		new:    `k.cfg.HealthProvesStop`,
 		reds:   in("internal/sidecar", "TestEndpointIsNoSightBesideAProcess"),
 	},
 	{

@@ -32,7 +32,7 @@ var endings = []mutant{
 		file:   "pkg/signals/process/order.go",
 		old:    `if err := s.await(s.cfg.OnLost); err != nil {`,
 		new:    `if err := s.await(); err != nil {`,
-		reds:   in("pkg/signals/process", "TestGainIsTheLastWord", "TestTranscripts/gain_after_loss"),
+		reds:   in("pkg/signals/process", "TestGainIsHandledLast", "TestTranscripts/gain_after_loss"),
 	},
 	{
 		name:   "a loss after a gain that was not taken is sent once",
@@ -40,7 +40,7 @@ var endings = []mutant{
 		file:   "pkg/signals/process/order.go",
 		old:    `h.owed, h.repeats = a.overtaken, 0`,
 		new:    `_ = a.overtaken`,
-		reds:   in("pkg/signals/process", "TestLossIsTheLastWord", "TestTranscripts/loss_after_gain"),
+		reds:   in("pkg/signals/process", "TestLossIsHandledLast", "TestTranscripts/loss_after_gain"),
 	},
 	{
 		name:   "the guard tells a loss once after a gain that was not taken",
@@ -53,7 +53,7 @@ var endings = []mutant{
 	{
 		name:   "a process gets the gain of a term that has run out",
 		danger: "I1: it works in the next leader's term",
-		file:   "pkg/signals/process/machine.go",
+		file:   "pkg/signals/process/turn.go",
 		old:    "\tl := s.leadership.At(s.now)\n\tswitch {\n\tcase !l.IsLeader:",
 		new:    "\tl := s.leadership\n\tswitch {\n\tcase !l.IsLeader:",
 		reds:   in("pkg/signals/process", "TestTermThatHasRunOutIsALoss", "TestTranscripts/term_runs_out"),

@@ -50,6 +50,7 @@ var fences = []fence{
 	{room: "pkg/signals/file", of: []string{"pkg/signals", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/child", of: []string{"pkg/signals", "internal/guard", "internal/killtime", "internal/sight", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "cmd/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
+	{room: "internal/guard/guardtest", never: kubernetes},
 	{room: "internal/sight/sighttest", of: []string{"internal/sight", "pkg/leadership", "pkg/leadership/leadershiptest", "pkg/bootclock"}, never: kubernetes},
 	{room: "internal/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
 	{room: "examples/...", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},

@@ -5,11 +5,11 @@ package workload
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,13 +60,10 @@ func (s *stage) setStop(takes time.Duration) {
 	}
 }
 
-// conduct is what a program does at its end; see its type in package program.
-type conduct map[string]any
-
 // setup is how a pod's sidecar and program run.
 type setup struct {
 	program []string // its arguments
-	conduct conduct
+	conduct harness.Conduct
 	flags   []string // of the sidecar
 	child   bool     // the sidecar runs the program
 }
@@ -84,35 +81,21 @@ func (s *stage) prepare(name string, how setup) *pod {
 	s.t.Helper()
 	p := &pod{stage: s, setup: how}
 	p.Local = harness.NewLocal(s.t, s.root, name, how.flags...)
-	text, err := json.Marshal(how.conduct)
-	if err == nil {
-		err = os.Mkdir(filepath.Join(p.Dir, workDir), 0o700)
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(p.Dir, workDir, "conduct.json"), text, 0o600)
-	}
-	if err != nil {
+	if err := os.Mkdir(filepath.Join(p.Dir, workDir), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
+	how.conduct.Write(s.t, filepath.Join(p.Dir, workDir))
 	if how.child {
 		p.Flags = append(append(slices.Clip(p.Flags), "--", harness.WorkloadProgram(s.t)), p.arguments()...)
 	}
 	s.t.Cleanup(func() { // before the sidecar is killed; workers outlive all others
 		for _, w := range s.spells() {
-			if w.pod == name {
-				_ = killProcess(w.pid)
+			if w.pod == name && w.goesOn() {
+				_ = syscall.Kill(w.process.PID, syscall.SIGKILL)
 			}
 		}
 	})
 	return p
-}
-
-func killProcess(pid int) error {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return err
-	}
-	return p.Kill()
 }
 
 // arguments are those of the program.
@@ -172,14 +155,14 @@ func (p *pod) supervise() {
 func (p *pod) works() spell {
 	p.stage.t.Helper()
 	var found spell
-	harness.Eventually(p.stage.t, patience, p.Name+" works", func() bool {
+	p.stage.eventually(p.Name+" works", func() bool {
 		found = p.newest()
-		return found.pid != 0
+		return found.pod != ""
 	})
 	return found
 }
 
-// newest returns the spell that the pod began last; no pid: there is none.
+// newest returns the spell that the pod began last; no pod: there is none.
 func (p *pod) newest() (found spell) {
 	for _, w := range p.stage.spells() {
 		if w.pod == p.Name {
@@ -203,13 +186,13 @@ func (p *pod) last() (last bootclock.Instant, stopped bool) {
 // spell is one process's work: from its first mark to its last one so far.
 type spell struct {
 	pod      string
-	pid      int
+	process  journal.Process
 	from, to bootclock.Instant
 	stopped  bool // it ended by itself
 }
 
 // goesOn reports whether the process works on, as far as it can.
-func (s spell) goesOn() bool { return !s.stopped && harness.Runs(s.pid) }
+func (s spell) goesOn() bool { return !s.stopped && s.process.Lives() }
 
 // spells returns all work so far, by its begin.
 func (s *stage) spells() []spell {
@@ -227,7 +210,7 @@ func (s *stage) spells() []spell {
 		for _, path := range paths {
 			p := s.read(path)
 			for _, w := range p.Spells() {
-				all = append(all, spell{pod: filepath.Base(filepath.Dir(folder)), pid: p.PID, from: w.From, to: w.To, stopped: w.Rested})
+				all = append(all, spell{pod: filepath.Base(filepath.Dir(folder)), process: p, from: w.From, to: w.To, stopped: w.Rested})
 			}
 		}
 	}
@@ -241,7 +224,7 @@ func (s *stage) read(path string) journal.Process {
 		return p
 	}
 	before, err := journal.ReadFile(path)
-	if err == nil && !harness.Runs(before.PID) {
+	if err == nil && !before.Lives() {
 		before, err = journal.ReadFile(path) // whole, now that it has ended
 		s.ended[path] = before
 	}
@@ -249,6 +232,19 @@ func (s *stage) read(path string) journal.Process {
 		s.t.Fatal(err)
 	}
 	return before
+}
+
+// journalLook is the pause between two looks at all journals, which costs more than a look at one file.
+const journalLook = 30 * time.Millisecond
+
+// eventually waits until the journals show something.
+func (s *stage) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(journalLook) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
 }
 
 // working returns the spell that goes on now, if there is one.
@@ -264,7 +260,7 @@ func (s *stage) working() (spell, bool) {
 // awaitWork waits until somebody works.
 func (s *stage) awaitWork() (found spell) {
 	s.t.Helper()
-	harness.Eventually(s.t, patience, "somebody works", func() (so bool) { found, so = s.working(); return so })
+	s.eventually("somebody works", func() (so bool) { found, so = s.working(); return so })
 	return found
 }
 
@@ -272,7 +268,7 @@ func (s *stage) awaitWork() (found spell) {
 func (s *stage) awaitNext(before int) (next, last spell) {
 	s.t.Helper()
 	var all []spell
-	harness.Eventually(s.t, patience, "the next one works", func() bool { all = s.spells(); return len(all) > before })
+	s.eventually("the next one works", func() bool { all = s.spells(); return len(all) > before })
 	return all[before], all[before-1]
 }
 

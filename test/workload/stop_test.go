@@ -30,7 +30,7 @@ type pair struct {
 }
 
 // newPair has a work, and b stand by.
-func newPair(t *testing.T, way string, how conduct, leaseDuration string, flags ...string) *pair {
+func newPair(t *testing.T, way string, how harness.Conduct, leaseDuration string, flags ...string) *pair {
 	t.Helper()
 	t.Parallel()
 	p := &pair{stage: newStage(t)}
@@ -62,7 +62,7 @@ func newPair(t *testing.T, way string, how conduct, leaseDuration string, flags 
 // stubborn has a work, at a lease duration of 6 s, which nothing but a fence ends.
 func stubborn(t *testing.T, way string) *pair {
 	t.Helper()
-	return newPair(t, way, conduct{"Stop": time.Hour}, "6s", fence[way]...)
+	return newPair(t, way, harness.Conduct{"Stop": time.Hour}, "6s", fence[way]...)
 }
 
 // fence is what a sidecar needs to kill its workload in the end; in child mode it does so by itself.
@@ -83,7 +83,7 @@ func (p *pair) follow() (held bootclock.Instant) {
 	p.t.Helper()
 	harness.Eventually(p.t, patience, "its workload ends", func() bool {
 		held = max(held, p.a.Leadership().ValidUntil)
-		return !harness.Runs(p.work.pid)
+		return !p.work.process.Lives()
 	})
 	return held
 }
@@ -93,7 +93,7 @@ func TestAppGetsTheTimeThatItNeeds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ way, duration string }{{byChild, "6s"}, {byProcess, "6s"}, {byChild, "15s"}} {
 		t.Run(c.way+", "+c.duration, func(t *testing.T) {
-			p := newPair(t, c.way, conduct{"Stop": 25 * time.Second}, c.duration, fence[c.way]...)
+			p := newPair(t, c.way, harness.Conduct{"Stop": 25 * time.Second}, c.duration, fence[c.way]...)
 			p.stepDown()
 			next := p.b.works()
 			last, stopped := p.a.last()
@@ -113,7 +113,7 @@ func TestStopTimeoutKills(t *testing.T) {
 	t.Parallel()
 	for _, way := range bothWays {
 		t.Run(way, func(t *testing.T) {
-			p := newPair(t, way, conduct{"Stop": time.Hour}, "3s", append([]string{"--stop-timeout", "6s"}, fence[way]...)...)
+			p := newPair(t, way, harness.Conduct{"Stop": time.Hour}, "3s", append([]string{"--stop-timeout", "6s"}, fence[way]...)...)
 			p.stepDown()
 			next := p.b.works()
 			last, _ := p.a.last()
@@ -172,7 +172,7 @@ func TestFaultsInTheMiddle(t *testing.T) {
 			t.Run(way+", "+name, func(t *testing.T) {
 				p := stubborn(t, way)
 				test(p)
-				if harness.Runs(p.work.pid) {
+				if p.work.process.Lives() {
 					t.Error("the workload lives on")
 				}
 				p.b.works()
@@ -198,15 +198,15 @@ func (p *pair) loseGuard(sig syscall.Signal) {
 }
 
 // leaves is the conduct of a program that ends soon after SIGTERM and leaves a worker that works on for so long.
-func leaves(d time.Duration) conduct {
-	return conduct{"Stop": 100 * time.Millisecond, "Workers": 1, "Leave": true, "Deaf": true, "Linger": d}
+func leaves(d time.Duration) harness.Conduct {
+	return harness.Conduct{"Stop": 100 * time.Millisecond, "Workers": 1, "Leave": true, "Deaf": true, "Linger": d}
 }
 
 // awaitWorker waits until a's worker works, too.
 func (p *pair) awaitWorker() {
 	p.t.Helper()
 	harness.Eventually(p.t, patience, "its worker works", func() bool {
-		return slices.ContainsFunc(p.spells(), func(w spell) bool { return w.pod == "a" && w.pid != p.work.pid })
+		return slices.ContainsFunc(p.spells(), func(w spell) bool { return w.pod == "a" && w.process.PID != p.work.process.PID })
 	})
 }
 
@@ -250,7 +250,7 @@ func TestEndpointDoesNotOverruleTheProcess(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	how := setup{
-		program: []string{"-child", "-pid-file", pidFile, "-health", appAddress}, conduct: conduct{"Stop": 4 * time.Second, "Unlisten": true},
+		program: []string{"-child", "-pid-file", pidFile, "-health", appAddress}, conduct: harness.Conduct{"Stop": 4 * time.Second, "Unlisten": true},
 		flags: []string{
 			"--lease-duration", "6s", "--pid-file", harness.Here + pidFile, "--on-lost", "TERM",
 			"--health-tcp", appAddress, "--health-while", "leading", "--health-threshold", "100",
@@ -281,7 +281,7 @@ func TestSignalToTheSidecarProvesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	how := setup{
-		program: []string{"-follow", "file", "-reports", "never"}, conduct: conduct{"Stop": 1400 * time.Millisecond},
+		program: []string{"-follow", "file", "-reports", "never"}, conduct: harness.Conduct{"Stop": 1400 * time.Millisecond},
 		flags: []string{"--lease-duration", "6s", "--placement", "native"},
 	}
 	a := s.start("a", how)
@@ -295,7 +295,7 @@ func TestSignalToTheSidecarProvesNothing(t *testing.T) {
 
 // TestHungWorkloadIsAbandoned: nothing kills it. The Lease is neither released nor renewed: the log and a metric show that.
 func TestHungWorkloadIsAbandoned(t *testing.T) {
-	p := newPair(t, byProcess, conduct{"Stop": time.Hour}, "3s", "--stop-timeout", "5s")
+	p := newPair(t, byProcess, harness.Conduct{"Stop": time.Hour}, "3s", "--stop-timeout", "5s")
 	p.stepDown()
 	next := p.b.works()
 	// Renewed until 5 s after the begin, and free 3 s after the last renewal.

@@ -1,4 +1,5 @@
-// Package guardtest helps tests that start processes whose signals matter.
+// Package guardtest helps tests that start processes: it makes them independent of how the test itself was started, and waits
+// for what the processes do.
 package guardtest
 
 import (
@@ -8,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
+	"time"
 )
 
 // DefaultSignals makes a test independent of its caller's signal dispositions. nohup and the background jobs of a shell start
@@ -39,4 +42,35 @@ func ignoredSignals() (ignored []os.Signal) {
 		}
 	}
 	return ignored
+}
+
+// Within waits until so returns true, for 10 s at most.
+func Within(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if so() {
+			return
+		}
+	}
+	t.Fatalf("not within 10 s: %s", what)
+}
+
+// PID waits until a program has written a pid, or another number, and the end of the line to a file, and returns it.
+func PID(t testing.TB, path string) (pid int) {
+	t.Helper()
+	Within(t, "a program writes "+path, func() bool {
+		b, err := os.ReadFile(path)
+		if err != nil || !strings.HasSuffix(string(b), "\n") {
+			return false
+		}
+		pid, err = strconv.Atoi(strings.TrimSpace(string(b)))
+		return err == nil
+	})
+	return pid
+}
+
+// Lives reports whether a process has not ended: a zombie has.
+func Lives(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && !strings.Contains(string(stat), ") Z ")
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
@@ -30,15 +31,10 @@ const (
 	attempt = 2 * time.Second
 )
 
-// API sends one request to the API server and returns the answer's body.
-type API interface {
-	Send(ctx context.Context, method, path string, body []byte) ([]byte, error)
-}
-
 // Config says which pod, and which of its containers is not the workload; all of it is required.
 type Config struct {
 	// API answers for the pod.
-	API API
+	API apiserver.Client
 	// Namespace, Pod and UID name the pod: a namesake's status counts for nothing.
 	Namespace, Pod, UID string
 	// Container is the sidecar's own.

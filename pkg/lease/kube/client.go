@@ -9,8 +9,11 @@
 // attempt dials anew, and the watch never shares one with the writes. HTTP/2 would put all of them on one
 // connection, and a half-dead one would fail every attempt until a ping noticed.
 //
-//	Store ── get, create, update ── connection 1 ─┐
-//	      └─ watch ──────────────── connection 2 ─┴→ API server
+// A [Client] opens the [Store] of a Lease, and sends the requests for pods and Events ([apiserver.Client]).
+//
+//	Client ── Store ── get, create, update ─┐
+//	      │        └─ watch ────────────────┼─ each on its own connection while it lasts ──→ API server
+//	      └─ Send (pods, Events) ───────────┘
 package kube
 
 import (

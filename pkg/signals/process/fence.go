@@ -187,10 +187,10 @@ func (s *step) armed(done action, err error) {
 // gain again, or has got its stop; its kill deadline is the guard's then.
 func (s *step) guardWasFaster() {
 	h := s.held
-	if h == nil || !h.notified.leading || s.order.Deadline.IsZero() || s.now.Before(s.order.Deadline) {
+	if h == nil || !h.notified.leading() || s.order.Deadline.IsZero() || s.now.Before(s.order.Deadline) {
 		return
 	}
-	h.notified, h.handled = notice{}, s.now.Add(gainAfterLoss)
+	h.notified, h.handled = "", s.now.Add(gainAfterLoss)
 	if !s.cfg.dismisses() {
 		return
 	}

@@ -72,7 +72,7 @@ func (t Target) matches(e procfs.Process) bool {
 	if base == t.Name {
 		return true
 	}
-	// A comm that is cut counts, unless argv[0] tells of another program that merely begins alike.
+	// A comm that is cut counts, unless argv[0] shows another program that merely begins alike.
 	return len(t.Name) > commMax && e.Comm == t.Name[:commMax] && !strings.HasPrefix(base, e.Comm)
 }
 

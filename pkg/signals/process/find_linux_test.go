@@ -55,7 +55,7 @@ func TestFindByName(t *testing.T) {
 	}
 }
 
-// A comm that is cut may be another program's, which its argv[0] tells.
+// A comm that is cut may be another program's, which its argv[0] shows.
 func TestLongNamesAreComparedWhole(t *testing.T) {
 	a := python(t, "long-winded-server-a", "open('/proc/self/comm','w').write('long-winded-ser')")
 	e := state(t, a.pid())
@@ -94,7 +94,7 @@ func TestPIDFile(t *testing.T) {
 		"longer than a pid": {file: put("long", "42\n"+strings.Repeat("x", 1<<20)), want: 42},
 		"missing":           {file: filepath.Join(dir, "missing")},
 		"empty":             {file: put("empty", "\n")},
-		"a word":            {file: put("word", "nginx"), err: "want a pid in decimal"},
+		"a name":            {file: put("name", "nginx"), err: "want a pid in decimal"},
 		"a group":           {file: put("group", "-42"), err: "want a pid"},
 		"zero":              {file: put("zero", "0"), err: "want a pid"},
 		"hexadecimal":       {file: put("hex", "0x2a"), err: "want a pid"},
@@ -137,7 +137,7 @@ func TestPIDFileWithName(t *testing.T) {
 	}
 }
 
-// The pid file is read again: the process that it names then is told.
+// The pid file is read again: the process that it names then gets the signals.
 func TestPIDFileThatMovesOn(t *testing.T) {
 	a, b := python(t, unique(t), catchesUsr), python(t, unique(t), catchesUsr)
 	file := writePID(t, a.pid())
@@ -154,6 +154,6 @@ func TestPIDFileThatMovesOn(t *testing.T) {
 	r.lead("1", 1<<40)
 	b.says(t, "SIGUSR1")
 	if len(a.lines) != 0 {
-		t.Errorf("the other was told %s", <-a.lines)
+		t.Errorf("the other got %s", <-a.lines)
 	}
 }

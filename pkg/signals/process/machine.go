@@ -74,112 +74,19 @@ type held struct {
 	killed    bool
 }
 
-// notice is what a process was signalled last.
-type notice struct {
-	given   bool
-	leading bool
-	token   string
-}
+// notice is what a process was signalled last: "" for nothing, lossNotice, or the gain of a term.
+type notice string
+
+const lossNotice notice = "loss"
 
 func noticeOf(l leadership.Leadership) notice {
-	return notice{given: true, leading: l.IsLeader, token: l.Token}
+	if l.IsLeader {
+		return notice("gain of term " + l.Token)
+	}
+	return lossNotice
 }
 
-// lossNotice is what a process has been signalled whose replica does not lead.
-var lossNotice = notice{given: true}
-
-// view is what the shell sees at one moment, and what came of the action before.
-type view struct {
-	now     bootclock.Instant
-	process heldView
-	states  map[procfs.ID]byte // of the members that have not ended, where a fence wants to know
-	answer  answer
-}
-
-// heldView is the held process. Ended is read last, so that it explains every other error.
-type heldView struct {
-	id      procfs.ID
-	state   byte
-	signals procfs.Signals
-	sigwait []Signo // those of the two signals that every thread blocks
-	err     error   // why the signals could not be read
-	ended   bool
-}
-
-// answer is what came of an action.
-type answer struct {
-	of   kind
-	look look
-	errs []error // of arming the guard, or of each signal
-}
-
-// look is what was read of /proc.
-type look struct {
-	table     procfs.Table
-	err       error            // the table could not be read
-	found     procfs.Process   // the target, where it was looked for
-	namesakes []procfs.Process // the processes that bear the target's name
-	findErr   error            // why no process was found
-	took      time.Duration    // of a processor
-	adopted   int              // the machine's count when the look began
-}
-
-// kind is what an action does.
-type kind int
-
-const (
-	nothing    kind = iota
-	lookNow         // read the process table, and find the target where find is set
-	viewNow         // give a new view: another process is held
-	armGuard        // give the guard the order; the zero order: take back what it has
-	sendSignal      // send signo to each process
-)
-
-func (k kind) String() string { return [...]string{"nothing", "look", "view", "arm", "signal"}[k] }
-
-// purpose is what a signal is sent for.
-type purpose int
-
-const (
-	forGain     purpose = iota // this replica leads
-	forLoss                    // it does not
-	forRepeat                  // the same once more
-	forStrays                  // what an ended process left behind is to end
-	forDeadline                // the kill deadline has passed
-)
-
-// action is one thing for the shell to do.
-type action struct {
-	kind  kind
-	find  bool
-	order procfs.Order
-	fence bool // the order is for after the term
-	signo Signo
-	to    []procfs.Process
-
-	purpose   purpose
-	notice    notice
-	overtaken bool // a gain was pending when the loss was sent
-	busy      bool // the process had no rest when the loss was repeated
-}
-
-// output is what the machine wants done. Where there is no action, decide is to be called again at next, or when something happens.
-type output struct {
-	action  action
-	wait    bootclock.Instant // the turn goes on then; zero: it has ended
-	next    bootclock.Instant // zero: never
-	failure error             // why the newest leadership is not applied
-	turned  bool              // a turn has ended
-	crashed bool              // the process has ended while this replica leads
-	records []record
-}
-
-// record is one line for the log.
-type record struct {
-	level   slog.Level
-	message string
-	args    []any
-}
+func (n notice) leading() bool { return n != "" && n != lossNotice }
 
 func newMachine(cfg Config) machine {
 	cfg.Clock, cfg.Log, cfg.Crashed = nil, nil, nil
@@ -206,10 +113,12 @@ type step struct {
 	out   output
 }
 
-// decide returns what to do next. A view that does not answer the action before is an error, and changes nothing.
+// decide returns what to do next. A view that does not answer the action before is an error: nothing else changes, and the next call
+// begins with a new turn.
 func (m *machine) decide(v view) (output, error) {
-	if v.answer.of != m.pending.kind {
-		return output{}, fmt.Errorf("illegal answer: %s, where %s is pending", v.answer.of, m.pending.kind)
+	if pending := m.pending.kind; v.answer.of != pending {
+		m.pending, m.turning, m.nextLook = action{}, false, 0
+		return output{next: v.now.Add(lookSoon)}, fmt.Errorf("illegal answer: %s, where %s is pending", v.answer.of, pending)
 	}
 	s := &step{machine: m, view: v}
 	if s.held != nil && s.process.id == s.held.ID && s.process.ended {
@@ -245,8 +154,8 @@ func (s *step) acts() bool { return s.out.action.kind != nothing }
 
 func (s *step) do(a action) { s.out.action = a }
 
-func (s *step) log(level slog.Level, message string, args ...any) {
-	s.out.records = append(s.out.records, record{level, message, args})
+func (s *step) log(severity slog.Level, message string, args ...any) {
+	s.out.records = append(s.out.records, record{severity, message, args})
 }
 
 // take notes what came of an action.
@@ -258,125 +167,6 @@ func (s *step) take(done action) {
 		s.armed(done, s.answer.errs[0])
 	case sendSignal:
 		s.signalled(done, s.answer.errs)
-	}
-}
-
-// due reports whether a turn begins: /proc is looked at, and the process is signalled what holds then.
-func (s *step) due() bool {
-	switch {
-	case s.fresh:
-		s.guardWasFaster()
-		s.fresh = !s.upToDate()
-		s.asked = s.fresh
-		return s.fresh
-	case s.awaits && !s.departs(), s.ripe(), !s.now.Before(s.nextLook):
-		s.asked = false
-		return true
-	}
-	return false
-}
-
-// upToDate reports whether the process is there and was signalled the leadership: then a newer one is a mere renewal.
-func (s *step) upToDate() bool {
-	l := s.leadership.At(s.now)
-	return s.held != nil && s.leads == l.IsLeader && s.held.notified == noticeOf(l) && !s.held.owed
-}
-
-// renew moves the guard's deadlines.
-func (s *step) renew() {
-	switch {
-	case !s.leads:
-		s.prolong(s.leadership.At(s.now), s.now)
-	case !s.termOrder().Equal(s.refused): // that is tried again with the next leadership, or look
-		s.armTerm()
-	}
-}
-
-// turn signals the process the leadership as it stands now.
-func (s *step) turn() {
-	l := s.leadership.At(s.now)
-	switch {
-	case !l.IsLeader:
-		s.fall(l)
-		s.lose()
-	case !s.begin() || s.findErr != nil || s.held == nil:
-		s.end(nil)
-	default:
-		s.elect(l)
-	}
-}
-
-// end ends a turn.
-func (s *step) end(err error) {
-	err = errors.Join(err, s.missing())
-	s.turning, s.fresh, s.failure = false, false, err
-	if !s.asked { // else Apply returns it
-		s.report(err)
-	}
-	s.nextLook = s.now.Add(s.patience())
-	s.out.turned = true
-}
-
-// missing returns why no process was found, but for the plain absence, which is logged when it changes.
-func (s *step) missing() error {
-	target := s.cfg.Target.String()
-	switch {
-	case s.findErr == nil:
-		s.absent = ""
-	case !errors.Is(s.findErr, errNone):
-		return fmt.Errorf("find the %s: %w", target, s.findErr)
-	case s.leads && s.absent != "leading":
-		s.absent = "leading"
-		s.log(slog.LevelWarn, "leading, and there is no process to signal", "reason", "ProcessMissing", "target", target, "error", s.findErr)
-	case s.absent == "":
-		s.absent = "standby"
-		s.log(slog.LevelInfo, "no process to signal yet", "reason", "ProcessMissing", "target", target)
-	}
-	return nil
-}
-
-// report logs a failure when it comes a second time, and its end. A process that is starting does not catch its signals yet.
-func (s *step) report(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	switch {
-	case text == "" && s.warned != "":
-		s.log(slog.LevelInfo, "the process can be signalled again", "reason", "ProcessSignalWorks")
-		s.warned = ""
-	case text != "" && text == s.trouble && text != s.warned:
-		s.log(slog.LevelWarn, "the process cannot be signalled", "reason", "ProcessSignalFails", "target", s.cfg.Target.String(), "error", err)
-		s.warned = text
-	}
-	s.trouble = text
-}
-
-// begin notes the beginning of a term. It reports false where the term must wait for what got a stop before it: that keeps its
-// kill deadline.
-func (s *step) begin() bool {
-	switch {
-	case s.leads:
-		return true
-	case s.departs():
-		s.awaits = true
-		return false
-	}
-	s.leads, s.work, s.kill, s.strayed = true, nil, 0, false
-	s.stop, s.drain = killtime.Stop{}, drain{}
-	return true
-}
-
-// fall notes the end of a term: what belonged to the workload must be gone before another replica may begin.
-func (s *step) fall(l leadership.Leadership) {
-	if !s.leads {
-		s.track(l, s.now)
-		s.prolong(l, s.now)
-		return
-	}
-	s.leads, s.work = false, s.kin
-	if s.cfg.Fence {
-		s.aim(l, s.now)
 	}
 }
 
@@ -414,7 +204,7 @@ func (s *step) found(l look) {
 	case l.findErr == nil && (h == nil || h.ID != l.found.ID):
 		s.held, s.seen = &held{Process: l.found}, true
 		s.log(slog.LevelInfo, "found the process to signal", "reason", "ProcessFound", "pid", l.found.PID, "command", l.found.Comm)
-	case errors.Is(l.findErr, errNone) && h != nil && !h.notified.leading:
+	case errors.Is(l.findErr, errNone) && h != nil && !h.notified.leading():
 		s.held = nil // it has become another program
 	}
 }

@@ -141,7 +141,7 @@ func (s *step) signalled(done action, errs []error) {
 			case !isHeld: // it was seen to end
 			case err == nil:
 				s.log(slog.LevelInfo, "signalled the process", "reason", "ProcessSignalled", "pid", to.PID, "command", to.Comm,
-					"process_signal", done.signo.String(), "leading", done.notice.leading)
+					"process_signal", done.signo.String(), "leading", done.notice.leading())
 				s.sent(done)
 			case errors.Is(err, procfs.ErrOver):
 				s.bury()

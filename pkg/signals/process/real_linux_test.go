@@ -54,7 +54,7 @@ http {
 	return a
 }
 
-// Of nginx's processes, all of one name, the master is told; restarted, it is told again.
+// Of nginx's processes, all of one name, the master gets the signals; restarted, it gets them again.
 func TestNginx(t *testing.T) {
 	name := unique(t)
 	r := newRig(t, Config{Target: Target{Name: name}, OnElected: hup, OnLost: usr1})
@@ -150,7 +150,7 @@ func TestRedisParks(t *testing.T) {
 	}
 }
 
-// redis ignores HUP and does not catch USR1: neither would tell it anything.
+// redis ignores HUP and does not catch USR1: neither would do anything.
 func TestRedisRefusesNews(t *testing.T) {
 	name := unique(t)
 	a := redis(t, name, freePort(t))

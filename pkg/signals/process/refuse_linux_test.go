@@ -56,12 +56,12 @@ func TestSeveralAreRefused(t *testing.T) {
 	a, b := python(t, name, catchesUsr), python(t, name, catchesUsr)
 	cfg := Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2}
 	wantText(t, refused(t, cfg), "2 processes match", strconv.Itoa(a.pid()), strconv.Itoa(b.pid()), "pid file", name)
-	cfg.Target.PIDFile = writePID(t, b.pid()) // the mend
+	cfg.Target.PIDFile = writePID(t, b.pid()) // the fix
 	r := newRig(t, cfg)
 	r.lead("1", time.Minute)
 	b.says(t, "SIGUSR1")
 	if len(a.lines) != 0 {
-		t.Errorf("the other was told %s", <-a.lines)
+		t.Errorf("the other got %s", <-a.lines)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestLossReachesTheLeaderAmongSeveral(t *testing.T) {
 	err := r.apply(leadership.Leadership{})
 	a.says(t, "SIGUSR2")
 	if err == nil || !strings.Contains(err.Error(), "2 processes") {
-		t.Errorf("got %v; want the second one named, which nobody has told", err)
+		t.Errorf("got %v; want the second one named, which got no signal", err)
 	}
 }
 
@@ -110,19 +110,19 @@ func TestSignalsThatDoNotMeanTheirEndAreRefused(t *testing.T) {
 		fence             bool
 		want              string // "": admitted
 	}{
-		"caught":                 {body: catchesUsr, onElected: usr1, onLost: usr2},
-		"uncaught news":          {onElected: usr1, want: "does not catch SIGUSR1 and would die of it"},
-		"uncaught news of loss":  {onLost: hup, want: "does not catch SIGHUP"},
-		"uncaught and harmless":  {onElected: 28, want: "does not catch SIGWINCH"},
-		"ignored news":           {body: "signal.signal(signal.SIGHUP, signal.SIG_IGN)", onElected: hup, want: "ignores SIGHUP"},
-		"uncaught end":           {onLost: term},
-		"uncaught stop":          {onElected: cont, onLost: stop},
-		"ignored end":            {body: "signal.signal(signal.SIGTERM, signal.SIG_IGN)", onLost: term, want: "ignores SIGTERM"},
-		"ignored end, fenced":    {body: "signal.signal(signal.SIGTERM, signal.SIG_IGN)", onLost: term, fence: true},
-		"taken by sigwait":       {body: "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])", onElected: usr1},
-		"blocked by one thread":  {body: "import threading\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])", onElected: usr1, want: "does not catch"},
-		"a number without name":  {onElected: 40, want: "does not catch signal 40"},
-		"told the loss it would": {body: "on(signal.SIGUSR1)", onElected: usr1, onLost: usr2, want: "does not catch SIGUSR2"},
+		"caught":                {body: catchesUsr, onElected: usr1, onLost: usr2},
+		"uncaught news":         {onElected: usr1, want: "does not catch SIGUSR1 and would die of it"},
+		"uncaught news of loss": {onLost: hup, want: "does not catch SIGHUP"},
+		"uncaught and harmless": {onElected: 28, want: "does not catch SIGWINCH"},
+		"ignored news":          {body: "signal.signal(signal.SIGHUP, signal.SIG_IGN)", onElected: hup, want: "ignores SIGHUP"},
+		"uncaught end":          {onLost: term},
+		"uncaught stop":         {onElected: cont, onLost: stop},
+		"ignored end":           {body: "signal.signal(signal.SIGTERM, signal.SIG_IGN)", onLost: term, want: "ignores SIGTERM"},
+		"ignored end, fenced":   {body: "signal.signal(signal.SIGTERM, signal.SIG_IGN)", onLost: term, fence: true},
+		"taken by sigwait":      {body: "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])", onElected: usr1},
+		"blocked by one thread": {body: "import threading\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])", onElected: usr1, want: "does not catch"},
+		"a number without name": {onElected: 40, want: "does not catch signal 40"},
+		"no loss could follow":  {body: "on(signal.SIGUSR1)", onElected: usr1, onLost: usr2, want: "does not catch SIGUSR2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			id := unique(t)
@@ -137,13 +137,13 @@ func TestSignalsThatDoNotMeanTheirEndAreRefused(t *testing.T) {
 			case tc.want != "" && state(t, a.pid()).Over():
 				t.Error("it died of it")
 			case tc.want != "" && len(a.lines) != 0:
-				t.Errorf("it was told %s all the same", <-a.lines)
+				t.Errorf("it got %s all the same", <-a.lines)
 			}
 		})
 	}
 }
 
-// strangerEnv makes the test program tell a process, by its pid file, as another user.
+// strangerEnv makes the test program signal a process, by its pid file, as another user.
 const strangerEnv = "LEASE_SIDECAR_TEST_STRANGER"
 
 func stranger(file string) int {

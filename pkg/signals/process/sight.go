@@ -170,31 +170,18 @@ func (p *Process) Watch(ctx context.Context, changed func()) {
 // Finish returns once nothing is left that the fence has to kill, [Process.Abandon] is called, or ctx ends. Run must go on
 // meanwhile. What cannot be killed is not waited for beyond a kill margin after its deadline.
 func (p *Process) Finish(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	news, watched := make(chan struct{}, 1), make(chan struct{})
-	defer func() { cancel(); <-watched }()
-	go func() {
-		defer close(watched)
-		p.Watch(ctx, func() {
-			select {
-			case news <- struct{}{}:
-			default:
-			}
-		})
-	}()
 	timer := p.cfg.Clock.NewTimer()
 	defer timer.Stop()
 	for {
 		p.mu.Lock()
 		kill := p.machine.kill
 		p.mu.Unlock()
-		last := kill.Add(p.cfg.KillMargin)
-		if kill.IsZero() || !p.cfg.Clock.Now().Before(last) || !p.watch(false).works {
+		now := p.cfg.Clock.Now()
+		if kill.IsZero() || !now.Before(kill.Add(p.cfg.KillMargin)) || !p.watch(false).works {
 			return
 		}
-		timer.Reset(last)
+		timer.Reset(now.Add(strikeAgain))
 		select {
-		case <-news:
 		case <-timer.C():
 		case <-p.abandoned:
 			return

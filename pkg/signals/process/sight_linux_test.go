@@ -5,19 +5,19 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// hold applies the level of a handover whose hold lasts so long from now, and returns its end.
+// hold applies the leadership of a handover whose hold lasts so long from now, and returns its end.
 func (r *rig) hold(d time.Duration) bootclock.Instant {
 	r.t.Helper()
 	until := r.clock.Now().Add(d)
@@ -33,13 +33,13 @@ func TestStandbyThatLivesOnSaysNothing(t *testing.T) {
 	r.lead("1", time.Minute)
 	r.sees("leading", sight.Running, sight.Running)
 	r.hold(time.Minute)
-	r.sees("told its loss", sight.Unknown, sight.Running)
+	r.sees("it got its loss", sight.Unknown, sight.Running)
 	a.end()
 	r.sees("ended", sight.Stopped, sight.Stopped)
 }
 
-// A loss is one, also for a process that was never told the gain, as the guard was not there: nothing works for the term then.
-func TestLossOfATermThatWasNotTold(t *testing.T) {
+// A loss is one, also for a process that never got the gain, as the guard was not there: nothing works for the term then.
+func TestLossOfATermThatWasNotSignalled(t *testing.T) {
 	name := unique(t)
 	a := python(t, name, catchesUsr)
 	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
@@ -123,80 +123,49 @@ func TestWhatIsLeftBehindRuns(t *testing.T) {
 	}
 }
 
-// The fence kills what an ended process has left behind, and the guard knows of it.
-func TestFenceKillsWhatIsLeftBehind(t *testing.T) {
-	name, dir := unique(t), t.TempDir()
-	a := masterThatLeaves(t, name, dir)
-	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
-	r.looking()
+// fallenClock is behind the machine's by as much.
+type fallenClock struct {
+	bootclock.System
+	by time.Duration
+}
+
+func (c fallenClock) Now() bootclock.Instant { return c.System.Now().Add(-c.by) }
+
+func (c fallenClock) NewTimer() bootclock.Timer { return bootclock.NewPolledTimer(c.Now, 0) }
+
+// TestGainLeavesALossItsTime makes the wait between the two longer than any slow machine takes without it: the clock
+// falls back by 3 s after the loss.
+func TestGainLeavesALossItsTime(t *testing.T) {
+	name := unique(t)
+	a := python(t, name, catchesUsr)
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
+	r.lose()
+	r.cfg.Clock = fallenClock{by: 3 * time.Second}
+	before := time.Now()
 	r.lead("1", time.Minute)
-	worker := r.worker(filepath.Join(dir, "worker"))
-	until := r.hold(1500 * time.Millisecond)
-	r.within(10*time.Second, "its process ends", func() bool { return state(t, a.pid()).Over() })
-	want := state(t, worker).ID
-	r.within(5*time.Second, "the guard has the worker to kill", func() bool {
-		o := r.guard.last()
-		return o.Kill == until.Add(500*time.Millisecond) && o.Signal == syscall.SIGCONT &&
-			(slices.Contains(o.Kin, want) || o.ID == want)
-	})
-	r.sees("its worker works", sight.Running, sight.Running)
-	r.within(10*time.Second, "the worker is killed", func() bool { return state(t, worker).Over() })
-	if early := r.clock.Now().Sub(until); early < 500*time.Millisecond {
-		t.Errorf("killed %s after the hold's end, want half a margin", early)
+	if spaced := time.Since(before); spaced < 2500*time.Millisecond {
+		t.Errorf("a gain followed a loss after %v; want about 3 s, by a clock that fell back so far", spaced)
 	}
-	r.within(5*time.Second, "it is seen", func() bool { return r.State(true) == sight.Stopped })
+	a.says(t, "SIGUSR2")
+	a.says(t, "SIGUSR1")
 }
 
-// In a handover each renewal of the hold moves the kill deadline, and the guard is told; the last one stands when the hold is
-// renewed no more (I11).
-func TestPlannedStopMovesTheFence(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, ignoresTerm)
-	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
-	guards := func(until bootclock.Instant) {
-		t.Helper()
-		if got, want := r.guard.last().Kill, until.Add(500*time.Millisecond); got != want {
-			t.Errorf("the guard kills at %s; want %s", got, want)
-		}
+// A worker that a sight sees while /proc is read is not in what was read: it stays in the work all the same.
+func TestLookThatIsTooOldDropsNobody(t *testing.T) {
+	m := newMachine(Config{Target: Target{Name: "web"}, OnLost: term})
+	m.lead(leadership.Leadership{}, transcriptBoot)
+	m.seen, m.work = true, []procfs.Process{process(7, 1, "web")}
+	out, err := m.decide(view{now: transcriptBoot})
+	if err != nil || out.action.kind != lookNow {
+		t.Fatalf("got %s, %v; want a look", out.action.kind, err)
 	}
-	r.lead("1", 10*time.Second)
-	guards(r.hold(12 * time.Second))
-	guards(r.hold(20 * time.Second))
-	last := r.hold(30 * time.Second)
-	guards(last)
-	r.lose()
-	guards(last)
-	r.hold(50 * time.Second) // of a term that began too late
-	guards(last)
-	r.lead("2", 10*time.Second) // another term does not move it
-	guards(last)
-	r.hold(2 * time.Minute)
-	guards(last)
-	if state(t, a.pid()).Over() {
-		t.Error("it was killed")
+	read := look{table: procfs.Table{7: process(7, 1, "web")}, findErr: errNone, adopted: m.adopted}
+	m.adopt([]procfs.Process{process(8, 7, "worker")})
+	out, err = m.decide(view{now: transcriptBoot, answer: answer{of: lookNow, look: read}})
+	if err != nil || out.action.kind != lookNow || !out.action.find {
+		t.Errorf("got %s, %v; want the same look once more", out.action.kind, err)
 	}
-	a.end()
-	python(t, name, ignoresTerm)
-	r.lead("3", 10*time.Second)
-	began := r.clock.Now()
-	r.hold(2 * time.Minute)
-	if limit := r.guard.last().Kill.Sub(began); limit < time.Minute || limit > time.Minute+10*time.Second {
-		t.Errorf("the guard kills %s after the handover's begin; want the stop timeout, a minute", limit)
-	}
-	r.machine.kill = 0 // the test's end is not the workload's
-}
-
-// Who closes waits for the kill deadline.
-func TestFinishWaitsForTheFence(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
-	r.looking()
-	r.Finish(t.Context()) // of nothing
-	until := r.lead("1", time.Second)
-	r.lose()
-	r.Finish(t.Context())
-	if late := r.clock.Now().Sub(until); late < 500*time.Millisecond || !state(t, a.pid()).Over() {
-		t.Errorf("returned %s after the term's end, and it has ended: %v", late, state(t, a.pid()).Over())
+	if !contains(m.work, procfs.ID{PID: 8}) {
+		t.Errorf("the work is %v; want the worker in it", m.work)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // Signo is a process signal by its Linux number; 0 is none.
 type Signo syscall.Signal
 
-// The signals that this package tells apart, by their numbers on Linux (amd64 and arm64 alike).
+// The signals that this package distinguishes, by their numbers on Linux (amd64 and arm64 alike).
 const (
 	hup  Signo = 1
 	intr Signo = 2

@@ -3,7 +3,6 @@
 package work
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,16 +24,10 @@ type trial struct {
 	*harness.Process
 }
 
-func try(t *testing.T, c conduct, args ...string) trial {
+func try(t *testing.T, c harness.Conduct, args ...string) trial {
 	t.Helper()
 	r := trial{t: t, folder: t.TempDir()}
-	text, err := json.Marshal(c)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(r.folder, "conduct.json"), text, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	c.Write(t, r.folder)
 	r.Process = harness.Launch(t, "program", filepath.Join(t.TempDir(), "log"), harness.WorkloadProgram(t), append([]string{"-folder", r.folder}, args...), os.Environ())
 	return r
 }
@@ -72,7 +65,7 @@ func (r trial) signal(s syscall.Signal) {
 // TestProgramLeavesItsWorkers: the workers' journals go on after the command's, for about as long as they linger.
 func TestProgramLeavesItsWorkers(t *testing.T) {
 	const linger = 700 * time.Millisecond
-	r := try(t, conduct{"Workers": 2, "Leave": true, "Deaf": true, "Linger": linger, "Stop": 200 * time.Millisecond}, "-child")
+	r := try(t, harness.Conduct{"Workers": 2, "Leave": true, "Deaf": true, "Linger": linger, "Stop": 200 * time.Millisecond}, "-child")
 	harness.Eventually(t, slack, "command and workers work", func() bool { return r.works(journal.Command) && r.works(journal.Worker) })
 	asked := time.Duration(now())
 	r.signal(syscall.SIGTERM)
@@ -92,7 +85,7 @@ func TestProgramLeavesItsWorkers(t *testing.T) {
 
 // TestProgramThatIgnoresItsEnd works until it is killed, and its journal tells until when.
 func TestProgramThatIgnoresItsEnd(t *testing.T) {
-	r := try(t, conduct{"Ignore": true}, "-child")
+	r := try(t, harness.Conduct{"Ignore": true}, "-child")
 	harness.Eventually(t, slack, "it works", func() bool { return r.works(journal.Command) })
 	r.signal(syscall.SIGTERM)
 	harness.Throughout(t, 300*time.Millisecond, "it works on", func() bool { return r.works(journal.Command) })
@@ -114,7 +107,7 @@ func TestProgramThatRests(t *testing.T) {
 	}))
 	defer sidecar.Close()
 	pidFile, health := filepath.Join(t.TempDir(), "pid"), harness.FreeAddress(t)
-	r := try(t, conduct{"Workers": 1}, "-pid-file", pidFile, "-health", health, "-sidecar", strings.TrimPrefix(sidecar.URL, "http://"))
+	r := try(t, harness.Conduct{"Workers": 1}, "-pid-file", pidFile, "-health", health, "-sidecar", strings.TrimPrefix(sidecar.URL, "http://"))
 	harness.Eventually(t, slack, "it is ready", func() bool {
 		_, err := os.Stat(pidFile)
 		return err == nil

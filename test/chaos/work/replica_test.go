@@ -70,11 +70,8 @@ type replica struct {
 	quiet    sync.Mutex          // held while the program is not to be started again
 }
 
-// conduct is what the program does at its end; see package program. Nil draws one for each start.
-type conduct map[string]any
-
 // newReplica starts a replica. It ends with the test.
-func (f *field) newReplica(t *testing.T, index int, m mode, c conduct) *replica {
+func (f *field) newReplica(t *testing.T, index int, m mode, c harness.Conduct) *replica {
 	t.Helper()
 	r := &replica{index: index, mode: m, folder: t.TempDir(), pod: harness.NewCgroup(t), storm: f.election.Cluster.Storm(t)}
 	r.storm.Faults(r.decide)
@@ -83,14 +80,8 @@ func (f *field) newReplica(t *testing.T, index int, m mode, c conduct) *replica 
 	t.Cleanup(r.pod.Kill) // before the sidecar is stopped: workers would outlive all others
 	r.sidecar.Kubeconfig = f.election.Access.Kubeconfig(t, r.line.Host())
 	r.sidecar.Binary = r.pod.Launcher(harness.Binary(t))
-	if c != nil {
-		text, err := json.Marshal(c)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(r.folder, "conduct.json"), text, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	if c != nil { // else one is drawn for each start
+		c.Write(t, r.folder)
 	}
 	health, pidFile := harness.FreeAddress(t), filepath.Join(r.folder, "pid")
 	r.args = []string{

@@ -14,7 +14,7 @@ import (
 const sceneDuration = 6 * time.Second
 
 // scene starts two replicas of a mode whose programs have that conduct, and returns them once one works.
-func scene(t *testing.T, m mode, c conduct, flags ...string) (f *field, leader *replica) {
+func scene(t *testing.T, m mode, c harness.Conduct, flags ...string) (f *field, leader *replica) {
 	t.Helper()
 	f = newField(t, 1, sceneDuration)
 	f.flags = flags
@@ -56,7 +56,7 @@ func (f *field) close(t *testing.T, leader *replica, bound time.Duration) {
 // is killed half a kill margin after validUntil.
 func TestLateCreditReleasesNothingUnderTheChild(t *testing.T) {
 	t.Parallel()
-	f, leader := scene(t, child, conduct{"Ignore": true})
+	f, leader := scene(t, child, harness.Conduct{"Ignore": true})
 	f.healedLate(t, leader, Fault{Kind: HealedLate, Way: harness.Replies, Then: Unhealthy, Phase: 0.1, Offset: 20 * time.Millisecond})
 	f.close(t, leader, 3*sceneDuration+slack)
 }
@@ -67,7 +67,7 @@ func TestLeftWorkersKeepTheLease(t *testing.T) {
 	for _, m := range []mode{child, fence, ended} {
 		t.Run(string(m), func(t *testing.T) {
 			t.Parallel()
-			f, leader := scene(t, m, conduct{"Workers": 2, "Leave": true, "Deaf": true, "Linger": 8 * time.Second}, "--health-proves-stop=false")
+			f, leader := scene(t, m, harness.Conduct{"Workers": 2, "Leave": true, "Deaf": true, "Linger": 8 * time.Second}, "--health-proves-stop=false")
 			time.Sleep(2 * time.Second) // the workers have been seen
 			f.stepDown(t, leader)
 			f.close(t, leader, 3*sceneDuration+slack)
@@ -80,7 +80,7 @@ func TestEndpointGoneIsNoStopOfALivingProcess(t *testing.T) {
 	for _, m := range []mode{child, fence, ended} {
 		t.Run(string(m), func(t *testing.T) {
 			t.Parallel()
-			f, leader := scene(t, m, conduct{"Unlisten": true, "Stop": 3 * time.Second})
+			f, leader := scene(t, m, harness.Conduct{"Unlisten": true, "Stop": 3 * time.Second})
 			time.Sleep(time.Second) // the endpoint has been seen
 			f.stepDown(t, leader)
 			f.close(t, leader, 3*sceneDuration+slack)
@@ -104,7 +104,7 @@ func TestWorkersOfACrashKeepTheLease(t *testing.T) {
 	for _, m := range []mode{child, fence, news} {
 		t.Run(string(m), func(t *testing.T) {
 			t.Parallel()
-			f, leader := scene(t, m, conduct{
+			f, leader := scene(t, m, harness.Conduct{
 				"Workers": 2, "Leave": true, "Deaf": true, "Linger": 5 * time.Second, "Crash": 700 * time.Millisecond,
 			})
 			f.close(t, leader, 3*sceneDuration+slack)

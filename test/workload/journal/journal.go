@@ -124,6 +124,22 @@ type Process struct {
 	Stretches []Stretch
 }
 
+// clockTick is the step of the times in /proc/PID/stat.
+const clockTick = 10 * time.Millisecond
+
+// Lives reports whether the process is there and is no zombie; a frozen one is. Another process that has its pid by now, which
+// machines that start many give out again within minutes, was started after the journal was made.
+func (p Process) Lives() bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+	_, after, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(after)
+	if err != nil || len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return false
+	}
+	started, err := strconv.ParseInt(fields[19], 10, 64)
+	return err == nil && !p.Born.Before(bootclock.Instant(started*int64(clockTick)))
+}
+
 // Spells returns the stretches joined to what the process had to do: a spell ends where the process rests, or ends. It has no
 // pause where the process could not go on for a while.
 func (p Process) Spells() []Stretch {

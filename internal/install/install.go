@@ -1,0 +1,116 @@
+// Package install copies the running program to a file, for an image that has no cp.
+//
+// It promises that a file is replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link
+// is followed. It refuses to replace what is no regular file.
+package install
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// To copies the running program to path; into it, under its own name, where path is a directory. Its errors say how to fix what is
+// wrong.
+func To(path string) error {
+	to, err := target(path)
+	if err != nil {
+		return fmt.Errorf("install to %q: %w", path, err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("install: find this program: %w", err)
+	}
+	source, err := os.Open(self)
+	if err != nil {
+		return fmt.Errorf("install: open this program: %w", err)
+	}
+	defer source.Close()
+	if err := replaceFile(to, source, 0o755); err != nil {
+		return fmt.Errorf("install to %q: %w", path, installFix(err))
+	}
+	return nil
+}
+
+// target returns the file to replace for path: in the directory, where that is one, and behind symbolic links. It refuses
+// whatever is no regular file: a device or a pipe would be lost to whoever uses it.
+func target(path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, "lease-sidecar")
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil // a directory that is not there either shows when it is written to
+	case err != nil:
+		return "", installFix(err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		end, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return "", fmt.Errorf("it is a symbolic link that leads to no file: %w: remove it, or make the file that it leads to", err)
+		}
+		if info, err = os.Stat(end); err != nil {
+			return "", installFix(err)
+		}
+		path = end
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%q is a %s, not a regular file: choose another path", path, kindOf(info.Mode()))
+	}
+	return path, nil
+}
+
+// kindOf names what is no regular file.
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "directory"
+	case mode&fs.ModeDevice != 0:
+		return "device"
+	case mode&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "special file"
+}
+
+// installFix adds what to do about a fault of the file system.
+func installFix(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: make the directory first, or mount the volume there", err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: mount the volume writable for this user", err)
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%w: the volume has no room for the program: raise its size limit", err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%w: a part of the path is a file: choose another path", err)
+	}
+	return err
+}
+
+// replaceFile writes a file beside path and renames it into place once it is whole.
+func replaceFile(path string, content io.Reader, mode fs.FileMode) (err error) {
+	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"-"+rand.Text())
+	file, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(temp))
+		}
+	}()
+	_, err = io.Copy(file, content)
+	// The mode again, as the umask took its part.
+	if err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}

@@ -1,0 +1,189 @@
+//go:build linux
+
+package sidecar
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// journal is a log that a test reads while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// testConfig is a sidecar with files, on a store and a signal directory of its own; the lease duration is 3 s.
+func testConfig(t *testing.T) (Config, *journal) {
+	t.Helper()
+	log := &journal{}
+	return Config{
+		Election: elector.Config{
+			Lease: "web", Namespace: "default", Workload: "deployment/web", Duration: 3 * time.Second, Priority: elector.MaxPriority,
+		}.WithDefaults(),
+		Candidate: Candidate{Name: "web-a"}, Node: "node-1", Version: "test",
+		Log:       slog.New(slog.NewTextHandler(log, nil)),
+		Store:     Store{Dir: filepath.Join(t.TempDir(), "store")},
+		SignalDir: t.TempDir(), HTTPAddress: "127.0.0.1:0", ProbeAddress: "127.0.0.1:0", AllowStepDown: true,
+		StopTimeout: time.Second,
+		Health:      health.Config{Interval: time.Second, Threshold: 1, SuccessThreshold: 1},
+	}, log
+}
+
+// within waits until something is so.
+func within(t *testing.T, d time.Duration, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if so() {
+			return
+		}
+	}
+	t.Fatalf("not within %s: %s", d, what)
+}
+
+// TestRunsInProcess: a sidecar leads, hands over when its context ends, and leaves nothing behind; the same value runs again after
+// that, and so does another one. All in one process.
+func TestRunsInProcess(t *testing.T) {
+	cfg, log := testConfig(t)
+	first, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := map[string]bool{}
+	for i, s := range []*Sidecar{first, first, second} {
+		others := goleak.IgnoreCurrent()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		var l leadership.Leadership
+		within(t, 30*time.Second, "it leads", func() bool {
+			l, err = leadership.Read(cfg.SignalDir)
+			return err == nil && l.IsLeader
+		})
+		if tokens[l.Token] {
+			t.Errorf("run %d: the token %s was used before", i, l.Token)
+		}
+		tokens[l.Token] = true
+		cancel(errors.New("the test is over"))
+		if err := <-ended; err != nil {
+			t.Errorf("run %d ended with %v", i, err)
+		}
+		if l, err := leadership.Read(cfg.SignalDir); err != nil || l.IsLeader {
+			t.Errorf("run %d: in the end the directory says %+v, %v", i, l, err)
+		}
+		if err := goleak.Find(others); err != nil {
+			t.Errorf("run %d: %v", i, err)
+		}
+	}
+	for text, want := range map[string]int{
+		"msg=campaigning node=node-1 reason=Campaigning":              3,
+		`msg=ended node=node-1 reason=Ended cause="the test is over"`: 3,
+		`msg=listening node=node-1 reason=Listening for=http-address`: 3,
+		`msg="no longer leading" node=node-1 reason=Released`:         3,
+		"level=ERROR": 0,
+	} {
+		if got := strings.Count(log.String(), text); got != want {
+			t.Errorf("%q is in the log %d times, want %d:\n%s", text, got, want, log)
+		}
+	}
+}
+
+// TestTwoOfOneDirectory: the second of two sidecars in one process waits for the first one's lock, and ends while it waits.
+func TestTwoOfOneDirectory(t *testing.T) {
+	cfg, log := testConfig(t)
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range 2 {
+		s, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		running.Go(func() {
+			if err := s.Run(ctx); err != nil {
+				t.Errorf("it ended with %v", err)
+			}
+		})
+		within(t, 10*time.Second, "one campaigns", func() bool { return strings.Contains(log.String(), "msg=campaigning") })
+	}
+	within(t, 10*time.Second, "the other waits", func() bool { return strings.Contains(log.String(), "reason=SignalDirHeld") })
+	cancel()
+	running.Wait()
+	if got := strings.Count(log.String(), "msg=campaigning"); got != 1 {
+		t.Errorf("%d campaigned, want 1:\n%s", got, log)
+	}
+}
+
+// TestWhatFailsLeavesNothing: an address that is taken ends the run with the field's name, and nothing of it goes on.
+func TestWhatFailsLeavesNothing(t *testing.T) {
+	cfg, _ := testConfig(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	cfg.ProbeAddress = taken.Addr().String()
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := goleak.IgnoreCurrent()
+	if resource, ok := errors.AsType[*ResourceError](s.Run(t.Context())); !ok || resource.Field != "ProbeAddress" {
+		t.Errorf("got %v, want that ProbeAddress cannot be used", resource)
+	}
+	if err := goleak.Find(others); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNewRefuses: faults come all at once, with the paths of their fields.
+func TestNewRefuses(t *testing.T) {
+	cfg, _ := testConfig(t)
+	cfg.Election.RenewDeadline = cfg.Election.Duration
+	cfg.Health.Threshold = 0
+	cfg.StopTimeout = 0
+	cfg.ProbeAddress = "unix:x"
+	cfg.Events = true
+	_, err := New(cfg)
+	if err == nil {
+		t.Fatal("no fault")
+	}
+	for _, want := range []string{"Election.RenewDeadline 3s", "Health.Threshold 0", `StopTimeout "0s"`, `ProbeAddress "unix:x"`, "Store dir:"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want it to name %s", err, want)
+		}
+	}
+}
