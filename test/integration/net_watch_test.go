@@ -40,7 +40,7 @@ func TestDeadWatch(t *testing.T) {
 		// least and most reads by a standby in the span; the leader may need two more, as its renewals meet the fault too.
 		least, most int
 	}{
-		// The idle connection is dead too: where the new watch is sent into it, silence must tell once more.
+		// The idle connection is dead too: where the new watch is sent into it, silence must show it once more.
 		{"half open", func(_ *testing.T, w weather) { w.HalfOpen() }, 1, 2},
 		{"reset", func(_ *testing.T, w weather) { w.Reset() }, 0, 0},
 		{"stalled", func(t *testing.T, w weather) {
