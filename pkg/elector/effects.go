@@ -70,7 +70,7 @@ func (l *loop) waitForStop(w stopWait) {
 	})
 }
 
-// deliver hands an event to the loop, unless its sender is to end: then it never does, or a coin would decide.
+// deliver hands an event to the loop, unless its sender is to end: then never, or chance would decide whether the loop turns.
 func (l *loop) deliver(ctx context.Context, e event) {
 	if ctx.Err() != nil {
 		return
