@@ -26,7 +26,7 @@ const metaChild = "child"
 
 // command returns what followed "--"; nil without one.
 func (a answers) command() []string {
-	command, _ := a.c.App.Metadata[metaChild].([]string)
+	command, _ := a.Context.App.Metadata[metaChild].([]string)
 	return command
 }
 
@@ -122,9 +122,9 @@ func toggleBefore(c *cli.Context, stray string) string {
 	if _, err := strconv.ParseBool(stray); err != nil && stray != "yes" && stray != "no" {
 		return ""
 	}
-	for _, o := range options {
-		if o.toggle && c.IsSet(o.name) && answersOf(c).given(o) == "true" {
-			return o.name
+	for _, o := range table.All() {
+		if o.IsToggle() && c.IsSet(o.Name) && answersOf(c).Given(o) == "true" {
+			return o.Name
 		}
 	}
 	return ""

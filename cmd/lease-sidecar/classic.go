@@ -7,30 +7,32 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/options"
 )
 
 // classicFlag is a flag of the classic leader-elector sidecar with its default, and the option of `run` that it stands for; nil
 // for none.
 type classicFlag struct {
 	name, value string
-	stands      *option
+	stands      *options.Option
 }
 
 var classicFlags = []classicFlag{
-	{"election", "", leaseNameFlag.option},
-	{"election-namespace", "default", namespaceFlag.option},
-	{"id", "", identityFlag.option},
-	{"http", "off", httpAddressFlag.option},
-	{"ttl", "10s", leaseDurationFlag.option},
+	{"election", "", leaseNameFlag.Option},
+	{"election-namespace", "default", namespaceFlag.Option},
+	{"id", "", identityFlag.Option},
+	{"http", "off", httpAddressFlag.Option},
+	{"ttl", "10s", leaseDurationFlag.Option},
 	{"use-cluster-credentials", "false", nil}, // without a kubeconfig we use them anyway
 }
 
 // classicDefaults are the options of `run` that suit a pod made for the classic sidecar: an ordinary container, which
 // opened one port. A variable or a flag overrides them.
 var classicDefaults = []struct {
-	*option
+	*options.Option
 	value string
-}{{placementFlag.option, "classic"}, {probeAddressFlag.option, "off"}}
+}{{placementFlag.Option, "classic"}, {probeAddressFlag.Option, "off"}}
 
 // classicLine is a command line of the classic sidecar, taken apart.
 type classicLine struct {
@@ -44,10 +46,10 @@ func fromClassic(args []string) ([]string, error) {
 	if len(args) < 2 || !slices.ContainsFunc(args[1:], isClassicFlag) || !strings.HasPrefix(args[1], "-") {
 		return args, nil
 	}
-	var list faults
+	var list options.Faults
 	line := parseClassic(args[1:], &list)
 	line.check(&list)
-	if err := list.err(); err != nil {
+	if err := asFault(list.Err()); err != nil {
 		return nil, err
 	}
 	return append([]string{args[0], "run"}, line.options()...), nil
@@ -68,7 +70,7 @@ func splitFlag(arg string) (name, value string, assigned bool) {
 	return name, value, assigned
 }
 
-func parseClassic(args []string, list *faults) classicLine {
+func parseClassic(args []string, list *options.Faults) classicLine {
 	line := classicLine{given: map[string]string{}}
 	for i := 0; i < len(args); i++ {
 		name, value, assigned := splitFlag(args[i])
@@ -83,7 +85,7 @@ func parseClassic(args []string, list *faults) classicLine {
 			i++
 			value = args[i]
 		default:
-			list.addf("--%s: want a value, as in --%s=VALUE", name, name)
+			list.Addf("--%s: want a value, as in --%s=VALUE", name, name)
 		}
 		line.given[name] = value
 	}
@@ -91,34 +93,34 @@ func parseClassic(args []string, list *faults) classicLine {
 }
 
 // check notes what `run` would find wrong under another name.
-func (l classicLine) check(list *faults) {
+func (l classicLine) check(list *options.Faults) {
 	if l.given["election"] == "" {
-		list.addf("no election: set --election=NAME, or see lease-sidecar --help for the commands of today")
+		list.Addf("no election: set --election=NAME, or see lease-sidecar --help for the commands of today")
 	}
 	if text := l.given["ttl"]; text != "" {
-		if d, err := time.ParseDuration(text); err != nil || d < 3*time.Second || d > longest || d%time.Second != 0 {
-			list.addf("--ttl %q: want whole seconds, at least 3s", text)
+		if d, err := time.ParseDuration(text); err != nil || d < 3*time.Second || d > options.Longest || d%time.Second != 0 {
+			list.Addf("--ttl %q: want whole seconds, at least 3s", text)
 		}
 	}
 	if text := l.given["use-cluster-credentials"]; text != "" {
 		if _, err := strconv.ParseBool(text); err != nil {
-			list.addf("--use-cluster-credentials %q: want true or false", text)
+			list.Addf("--use-cluster-credentials %q: want true or false", text)
 		}
 	}
 }
 
 // options returns the options of `run`, those of today last, so that they win.
 func (l classicLine) options() []string {
-	options := []string{"--compat=classic"}
+	all := []string{"--compat=classic"}
 	for _, f := range classicFlags {
 		if value := cmp.Or(l.given[f.name], f.value); f.stands != nil && value != "" {
-			options = append(options, "--"+f.stands.name+"="+value)
+			all = append(all, "--"+f.stands.Name+"="+value)
 		}
 	}
 	for _, d := range classicDefaults {
-		if os.Getenv(d.env()) == "" {
-			options = append(options, "--"+d.name+"="+d.value)
+		if os.Getenv(d.Env()) == "" {
+			all = append(all, "--"+d.Name+"="+d.value)
 		}
 	}
-	return append(options, l.rest...)
+	return append(all, l.rest...)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -14,7 +13,7 @@ func TestFromClassic(t *testing.T) {
 		{"a command of today", "run --identity a", "run --identity a"},
 		{"help", "--help", "--help"},
 		{"nothing", "", ""},
-		{"a word that looks classic after a command", "run --http x", "run --http x"},
+		{"an argument that looks classic after a command", "run --http x", "run --http x"},
 		{"the name alone", "--election=web", today + "--http-address=off --lease-duration=10s --placement=classic --probe-address=off"},
 		{
 			"all of it", "--election=web --election-namespace=apps --id=web-0 --http=0.0.0.0:4040 --ttl=15s --use-cluster-credentials=true",
@@ -53,7 +52,7 @@ func TestFromClassicLeavesVariablesAlone(t *testing.T) {
 // Every fault at once, under the names that the user gave.
 func TestFromClassicRefuses(t *testing.T) {
 	_, err := fromClassic(strings.Fields("lease-sidecar --ttl=2s --use-cluster-credentials=perhaps --http"))
-	if _, ok := errors.AsType[fault](err); !ok {
+	if exitCode(err) != exitFault {
 		t.Fatalf("got %v, want a configuration fault", err)
 	}
 	for _, want := range []string{"4 configuration faults", "--election=NAME", `--ttl "2s"`, `--use-cluster-credentials "perhaps"`, "--http=VALUE"} {

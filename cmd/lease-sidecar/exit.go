@@ -20,12 +20,7 @@ const (
 // errNo is a negative answer that needs no message.
 var errNo = errors.New("no")
 
-// fault marks an error as one of configuration (or, of is-leader, as "cannot tell").
-type fault struct{ error }
-
-func (f fault) Unwrap() error { return f.error }
-
-// exit is an error with an exit code of its own.
+// exit is an error with its exit code.
 type exit struct {
 	code int
 	error
@@ -33,23 +28,27 @@ type exit struct {
 
 func (e exit) Unwrap() error { return e.error }
 
-func faultf(format string, args ...any) error { return fault{fmt.Errorf(format, args...)} }
+// asFault marks an error as one of configuration, or, of is-leader, as "cannot tell"; nil stays nil.
+func asFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	return exit{exitFault, err}
+}
+
+func faultf(format string, args ...any) error { return asFault(fmt.Errorf(format, args...)) }
 
 func exitCode(err error) int {
-	var own exit
-	var configuration fault
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitWell
-	case errors.As(err, &own):
+	}
+	if own, ok := errors.AsType[exit](err); ok {
 		return own.code
-	case errors.As(err, &configuration):
-		return exitFault
 	}
 	return exitNo
 }
 
-// complaint returns what to tell the user of err; "" where the exit code says all.
+// complaint returns the message about err; "" where the exit code says all.
 func complaint(err error) string {
 	if err == nil || errors.Is(err, errNo) {
 		return ""

@@ -11,10 +11,10 @@ import (
 )
 
 // The process is smaller after it, and still works.
-func TestShedIdlePages(t *testing.T) {
+func TestDropPages(t *testing.T) {
 	everything(t) // touch a good part of the program first
 	before := residentFile(t)
-	if err := footprint.ShedIdlePages(); err != nil {
+	if err := footprint.DropPages(); err != nil {
 		t.Fatal(err)
 	}
 	if after := residentFile(t); after >= before {

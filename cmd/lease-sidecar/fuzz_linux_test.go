@@ -12,13 +12,14 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
+	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // FuzzSettings gives `run`, or the classic sidecar's command line, any arguments (a line each) and any variables
 // (NAME=value, a line each). What comes of them is settings that the election and the listeners take as they are, the
-// help that was asked for, or a configuration fault that names what to mend; and nothing is started or written for it.
+// help that was asked for, or a configuration fault that names what to fix; and nothing is started or written for it.
 func FuzzSettings(f *testing.F) {
 	f.Chdir(f.TempDir())
 	f.Setenv("HOME", f.TempDir())
@@ -110,7 +111,7 @@ func checkFault(t *testing.T, err error) {
 	if exitCode(err) != exitFault {
 		t.Fatalf("exit code %d: %v", exitCode(err), err)
 	}
-	for _, single := range flatten(err) {
+	for _, single := range options.Flatten(err) {
 		text := complaint(single)
 		if !regexp.MustCompile(`-[a-zA-Z-]+|POD_|run `).MatchString(text) {
 			t.Fatalf("a fault that names nothing: %q", text)
@@ -154,6 +155,6 @@ func checkSettings(t *testing.T, s sidecar.Config) {
 		t.Fatalf("health %+v", c)
 	}
 	if s.Command != nil && len(s.Command) == 0 {
-		t.Fatal("a command of no words")
+		t.Fatal("an empty command")
 	}
 }

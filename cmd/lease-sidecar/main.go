@@ -1,5 +1,6 @@
-// Command lease-sidecar elects one active replica of a workload and tells it so. See package elector for what that
-// promises, and `lease-sidecar --help` for how to use it.
+// Command lease-sidecar elects at most one active replica of a workload, and signals to the workload whether its replica leads. See
+// package elector for what that promises, and `lease-sidecar --help` for how to use it. This package parses and prints; the sidecar
+// itself is package internal/sidecar.
 package main
 
 import (

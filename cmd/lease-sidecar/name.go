@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -41,12 +41,12 @@ type election struct {
 
 // election works out the Lease's name from the flags and from what the pod knows of itself, and notes what is wrong.
 func (a answers) election() election {
-	if text := a.text(leaseNameFlag); text != "" {
+	if text := a.Text(leaseNameFlag); text != "" {
 		return a.namedElection(text)
 	}
-	a.wrong[leaseNameFlag.option] = true // without a name, another option is to blame, or the pod: that is noted here
-	prefix := a.text(prefixFlag)
-	a.of(prefixFlag, naming.ValidatePrefix(prefix))
+	a.Excuse(leaseNameFlag) // without a name, another option is to blame, or the pod: that is noted here
+	prefix := a.Text(prefixFlag)
+	a.Of(prefixFlag, naming.ValidatePrefix(prefix))
 	workload, ok := a.workload()
 	if !ok {
 		return election{}
@@ -62,11 +62,11 @@ func (a answers) election() election {
 // may want several workloads to share it.
 func (a answers) namedElection(text string) election {
 	name, err := naming.ParseLeaseName(text)
-	a.of(leaseNameFlag, err)
+	a.Of(leaseNameFlag, err)
 	e := election{lease: name}
-	if text := a.text(workloadFlag); text != "" {
+	if text := a.Text(workloadFlag); text != "" {
 		workload, err := naming.ParseWorkload(text)
-		a.of(workloadFlag, err)
+		a.Of(workloadFlag, err)
 		e.workload = workload.String()
 	}
 	return e
@@ -74,60 +74,31 @@ func (a answers) namedElection(text string) election {
 
 // workload returns the given workload, or the one that the pod's labels prove; not ok where what is wrong has been noted.
 func (a answers) workload() (workload naming.Workload, ok bool) {
-	if text := a.text(workloadFlag); text != "" {
+	if text := a.Text(workloadFlag); text != "" {
 		workload, err := naming.ParseWorkload(text)
-		a.of(workloadFlag, err)
+		a.Of(workloadFlag, err)
 		return workload, err == nil
 	}
 	workload, err := a.derivedWorkload()
-	a.add(err)
+	a.Add(err)
 	return workload, err == nil
 }
 
+// derivedWorkload returns the workload that the pod's labels prove.
 func (a answers) derivedWorkload() (naming.Workload, error) {
-	pod := naming.Pod{Name: os.Getenv("POD_NAME")}
-	if pod.Name == "" {
+	this := podid.FromEnvironment()
+	if this.Name == "" {
 		return naming.Workload{}, errors.New("no workload: set --workload KIND/NAME, such as deployment/web; or, in a pod, " +
 			"POD_NAME and the labels from the downward API")
 	}
-	labels, err := a.labels()
-	if err != nil {
-		return naming.Workload{}, err
+	labels, err := podid.Labels(a.Text(labelsFileFlag))
+	optional := !a.Context.IsSet(labelsFileFlag.Name) // the default place is looked at, not asked for
+	if err != nil && !(optional && errors.Is(err, fs.ErrNotExist)) {
+		return naming.Workload{}, fmt.Errorf("%w (--labels-file): mount the downward API's metadata.labels there, or set --workload", err)
 	}
-	pod.Labels = labels
-	workload, err := naming.Derive(pod)
+	workload, err := naming.Derive(naming.Pod{Name: this.Name, Labels: labels})
 	if errors.Is(err, naming.ErrUnproven) {
 		err = fmt.Errorf("%w: set --workload KIND/NAME, such as deployment/web", err)
 	}
 	return workload, err
-}
-
-// labels reads the pod's labels: the file where there is one, and over it a variable each.
-func (a answers) labels() (map[string]string, error) {
-	labels, err := readLabels(a.text(labelsFileFlag))
-	if errors.Is(err, fs.ErrNotExist) && !a.c.IsSet(labelsFileFlag.name) {
-		labels, err = map[string]string{}, nil // the default place is looked at, not asked for
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w (--labels-file): mount the downward API's metadata.labels there, or set --workload", err)
-	}
-	for _, key := range naming.DerivationLabels() {
-		if value := os.Getenv(naming.LabelEnv(key)); value != "" {
-			labels[key] = value
-		}
-	}
-	return labels, nil
-}
-
-func readLabels(path string) (map[string]string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	labels, err := naming.ParseLabels(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return labels, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
@@ -28,18 +29,18 @@ func TestOptions(t *testing.T) {
 		}
 	}
 	names := map[string]bool{}
-	for _, o := range options {
-		for _, name := range []string{o.name, o.alias, o.former} {
+	for _, o := range table.All() {
+		for _, name := range []string{o.Name, o.Alias, o.Former} {
 			if name != "" && names[name] {
 				t.Errorf("--%s is in the table twice", name)
 			}
 			names[name] = true
 		}
-		if !used[o.name] {
-			t.Errorf("no command takes --%s", o.name)
+		if !used[o.Name] {
+			t.Errorf("no command takes --%s", o.Name)
 		}
-		if o.usage == "" || !strings.Contains(o.usage, "`") {
-			t.Errorf("--%s: the usage %q names no value in backquotes", o.name, o.usage)
+		if o.Usage == "" || !strings.Contains(o.Usage, "`") {
+			t.Errorf("--%s: the usage %q names no value in backquotes", o.Name, o.Usage)
 		}
 	}
 }
@@ -47,10 +48,10 @@ func TestOptions(t *testing.T) {
 // Kubernetes sets these for a Service named lease-sidecar (and LEASE_SIDECAR_PORT_4040_TCP_ADDR and the like).
 func TestNoOptionIsSetByAService(t *testing.T) {
 	service := regexp.MustCompile(`^LEASE_SIDECAR_(SERVICE_(HOST|PORT.*)|PORT.*)$`)
-	for _, o := range options {
-		for _, variable := range o.variables() {
+	for _, o := range table.All() {
+		for _, variable := range o.Variables() {
 			if service.MatchString(variable) {
-				t.Errorf("--%s: a Service would set %s", o.name, variable)
+				t.Errorf("--%s: a Service would set %s", o.Name, variable)
 			}
 		}
 	}
@@ -59,8 +60,8 @@ func TestNoOptionIsSetByAService(t *testing.T) {
 // asked runs an app whose one command takes all options, and hands what it was given to check.
 func asked(t *testing.T, check func(answers), args ...string) {
 	t.Helper()
-	var all []handle
-	for _, o := range options {
+	var all []options.Handle
+	for _, o := range table.All() {
 		all = append(all, o)
 	}
 	app := &cli.App{Flags: flags(all...), Action: func(c *cli.Context) error {
@@ -76,7 +77,7 @@ func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
 	want := func(want string, args ...string) {
 		t.Helper()
 		asked(t, func(a answers) {
-			if got := a.given(leaseDurationFlag.option); got != want {
+			if got := a.Given(leaseDurationFlag); got != want {
 				t.Errorf("got %q; want %q", got, want)
 			}
 		}, args...)
@@ -93,7 +94,7 @@ func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
 func TestToggleNeedsNoValue(t *testing.T) {
 	for args, want := range map[string]bool{"": true, "--allow-step-down": true, "--allow-step-down=false": false} {
 		asked(t, func(a answers) {
-			if got := a.toggle(allowStepDownFlag); got != want || a.err() != nil {
+			if got := a.Toggle(allowStepDownFlag); got != want || a.err() != nil {
 				t.Errorf("%q: got %v, %v; want %v", args, got, a.err(), want)
 			}
 		}, strings.Fields(args)...)
@@ -105,7 +106,7 @@ func TestFormerName(t *testing.T) {
 	want := func(lead bool, args ...string) {
 		t.Helper()
 		asked(t, func(a answers) {
-			if got := a.is(allUnhealthyFlag, "lead"); got != lead || a.err() != nil {
+			if got := a.Is(allUnhealthyFlag, "lead"); got != lead || a.err() != nil {
 				t.Errorf("%q: got %v, %v; want %v", args, got, a.err(), lead)
 			}
 		}, args...)
@@ -122,16 +123,16 @@ func TestFormerName(t *testing.T) {
 // TestEveryFieldIsOne: a row names a field of the configuration that is there, so that a fault of it finds its flag.
 func TestEveryFieldIsOne(t *testing.T) {
 	seen := map[string]bool{}
-	for _, o := range options {
-		if o.field == "" {
+	for _, o := range table.All() {
+		if o.Field == "" {
 			continue
 		}
-		if seen[o.field] {
-			t.Errorf("two options set %s", o.field)
+		if seen[o.Field] {
+			t.Errorf("two options set %s", o.Field)
 		}
-		seen[o.field] = true
+		seen[o.Field] = true
 		of := reflect.TypeFor[sidecar.Config]()
-		for name := range strings.SplitSeq(o.field, ".") {
+		for name := range strings.SplitSeq(o.Field, ".") {
 			if of.Kind() == reflect.Pointer {
 				of = of.Elem()
 			}
@@ -140,7 +141,7 @@ func TestEveryFieldIsOne(t *testing.T) {
 				field, ok = target.Type.FieldByName(name)
 			}
 			if !ok {
-				t.Errorf("--%s sets %s: %s has no field %s", o.name, o.field, of, name)
+				t.Errorf("--%s sets %s: %s has no field %s", o.Name, o.Field, of, name)
 				break
 			}
 			of = field.Type
@@ -150,7 +151,7 @@ func TestEveryFieldIsOne(t *testing.T) {
 
 func TestAliasOfRenewInterval(t *testing.T) {
 	asked(t, func(a answers) {
-		if got := a.given(renewIntervalFlag.option); got != "2s" {
+		if got := a.Given(renewIntervalFlag); got != "2s" {
 			t.Errorf("got %q; want 2s", got)
 		}
 	}, "--retry-period", "2s")
@@ -183,7 +184,7 @@ func TestOnlyGivenTimingsAreBlamed(t *testing.T) {
 			asked(t, func(a answers) {
 				c := validConfig()
 				c.Election = a.electorConfig("default")
-				a.fields(c.Validate())
+				a.Fields(c.Validate())
 				var list *multierror.Error
 				if !errors.As(a.err(), &list) || len(list.Errors) != len(tc.want) {
 					t.Fatalf("got %v; want %d faults", a.err(), len(tc.want))
@@ -211,27 +212,6 @@ func TestSplitChild(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestFlatten(t *testing.T) {
-	one, two, three := errors.New("one"), errors.New("two"), errors.New("three")
-	joined := multierror.Append(nil, one, errors.Join(two, three))
-	for name, tc := range map[string]struct {
-		err  error
-		want []error
-	}{
-		"none":           {nil, nil},
-		"one":            {one, []error{one}},
-		"joined, nested": {joined, []error{one, two, three}},
-	} {
-		got := flatten(tc.err)
-		if diff := cmp.Diff(tc.want, got, cmp.Comparer(errors.Is)); diff != "" {
-			t.Errorf("%s: (-want +got)\n%s", name, diff)
-		}
-	}
-	if wrapped := errors.Join(one); len(flatten(wrapped)) != 1 {
-		t.Error("a join of one is not one")
 	}
 }
 

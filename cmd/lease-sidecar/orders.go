@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"net/url"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -38,7 +37,7 @@ func drainedCommand() *cli.Command {
 func drained(c *cli.Context) error {
 	a := answersOf(c)
 	path := "/drained"
-	if token := a.text(tokenFlag); token != "" {
+	if token := a.Text(tokenFlag); token != "" {
 		path += "?token=" + url.QueryEscape(token)
 	}
 	return a.order(path)
@@ -62,26 +61,21 @@ func (a answers) order(path string) error {
 	if err := a.err(); err != nil {
 		return err
 	}
-	err := sidecar.Order(a.c.Context, path)
+	err := sidecar.Order(a.Context.Context, path)
 	if errors.Is(err, client.ErrOtherPod) {
-		return fault{err}
+		return asFault(err)
 	}
 	return err
 }
 
 // local returns the sidecar that --http-address names. Only that of this pod is believed, where the pod is known.
 func (a answers) local() *client.Sidecar {
-	address := a.address(httpAddressFlag)
+	address := a.Address(httpAddressFlag)
 	if address == "" {
-		a.addf("--http-address is off: without it the sidecar cannot be asked")
+		a.Addf("--http-address is off: without it the sidecar cannot be asked")
 		return nil
 	}
-	sidecar, err := client.New(address, thisPod())
-	a.of(httpAddressFlag, err)
+	sidecar, err := client.New(address, podid.FromEnvironment())
+	a.Of(httpAddressFlag, err)
 	return sidecar
-}
-
-// thisPod returns what the downward API says of this pod.
-func thisPod() podid.Pod {
-	return podid.Pod{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
 }

@@ -101,7 +101,7 @@ func (r *replica) send(s syscall.Signal) {
 	}
 }
 
-// work is a command that says that it runs and works until it is told to stop.
+// work is a command that reports that it runs, and works until SIGTERM.
 const work = `exec 2>/dev/null; trap 'echo stopped >$DIR/end; exit 0' TERM; echo $$ >$DIR/pid; while :; do sleep 0.02; done`
 
 // Whoever reads the log dies: the next line must not end the sidecar, nor the command.

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
+	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/demo"
 	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/logwriter"
@@ -30,7 +35,7 @@ func helper(args []string) (code int, is bool) {
 // runGuard is the guard process.
 func runGuard(argv []string) int {
 	debug.SetGCPercent(20)        // it keeps next to nothing
-	_ = footprint.ShedIdlePages() // what fails costs memory only
+	_ = footprint.DropPages() // what fails costs memory only
 	if err := guard.Main(argv); err != nil {
 		say := logwriter.New(os.Stderr, nil)
 		fmt.Fprintf(say, "lease-sidecar guard: %v\n", err)
@@ -47,7 +52,7 @@ func keepsRunLock(args []string) (dir string, command []string, plain bool) {
 		return "", nil, false
 	}
 	own, command := splitChild(args[2:])
-	dir = os.Getenv(signalDirFlag.env())
+	dir = os.Getenv(signalDirFlag.Env())
 	for len(own) > 0 {
 		value, assigned := strings.CutPrefix(own[0], "--signal-dir=")
 		switch {
@@ -65,7 +70,7 @@ func keepsRunLock(args []string) (dir string, command []string, plain bool) {
 // keepRunLock is that process.
 func keepRunLock(dir string, command []string, stderr io.Writer) int {
 	debug.SetGCPercent(20)        // it keeps next to nothing
-	_ = footprint.ShedIdlePages() // what fails costs memory only
+	_ = footprint.DropPages() // what fails costs memory only
 	status, err := runlock.Keep(dir, command)
 	if err != nil {
 		fmt.Fprintf(stderr, "lease-sidecar: %s: %v\n", withRunLock, err)
@@ -89,4 +94,31 @@ func isTerminal(w io.Writer) bool {
 	}
 	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
 	return err == nil
+}
+
+func runDemo(c *cli.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("demo: find this program: %w", err)
+	}
+	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	live := isTerminal(c.App.Writer) && os.Getenv("TERM") != "dumb"
+	return demo.Run(ctx, demo.Config{
+		Self: self, Out: c.App.Writer, Live: live, Colour: os.Getenv("NO_COLOR") == "",
+	})
+}
+
+func runToy(c *cli.Context) error {
+	a := answersOf(c)
+	sidecar := a.local()
+	if err := a.err(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	toy := demo.Toy{Dir: a.Text(signalDirFlag), Out: c.App.Writer, Drained: func(ctx context.Context) error {
+		return sidecar.Order(ctx, "/drained")
+	}}
+	return toy.Run(ctx)
 }

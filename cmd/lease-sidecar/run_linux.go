@@ -51,7 +51,7 @@ func runError(err error) error {
 		if resource.Field == "HTTPAddress" || resource.Field == "ProbeAddress" {
 			code = exitNo // another process has it
 		}
-		return exit{code, fmt.Errorf("--%s: %w", optionOf(resource.Field).name, resource.Unwrap())}
+		return exit{code, fmt.Errorf("--%s: %w", table.OfField(resource.Field).Name, resource.Unwrap())}
 	}
 	if status, ok := errors.AsType[sidecar.CommandStatus](err); ok {
 		return exit{int(status), err}
@@ -94,6 +94,6 @@ func (c logChoice) to(w io.Writer) *slog.Logger {
 // lost returns the line that says how many were lost.
 func (c logChoice) lost(lines int) []byte {
 	var line bytes.Buffer
-	c.to(&line).Error("log lines were lost: nobody read the log, or it could not be written", "lines", lines)
+	c.to(&line).Error("log lines were lost: nobody read the log, or it could not be written", "reason", "LogLinesLost", "lines", lines)
 	return line.Bytes()
 }

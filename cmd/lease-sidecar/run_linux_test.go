@@ -88,7 +88,7 @@ func (r *candidateRun) log() []string {
 	return slices.Clone(r.lines)
 }
 
-// address returns what was bound for a flag, as the log tells.
+// address returns what was bound for a flag, as the log says.
 func (r *candidateRun) address(flag string) (address string) {
 	r.t.Helper()
 	r.within(10*time.Second, flag+" is bound", func() bool {
@@ -140,8 +140,8 @@ func (r *candidateRun) want(flag, path string, status int) string {
 	return body
 }
 
-// From the first moment to the last: what the workload, the kubelet and Prometheus are told.
-func TestRunTellsEveryone(t *testing.T) {
+// From the first moment to the last: what the workload, the kubelet and Prometheus get.
+func TestRunFromStartToEnd(t *testing.T) {
 	r := campaign(t, "--store", "dir:"+filepath.Join(t.TempDir(), "store"))
 	r.within(10*time.Second, "started", func() bool { code, _ := r.get("probe-address", "/startupz"); return code == http.StatusOK })
 	if _, err := os.Stat(filepath.Join(r.dir, leadership.StateFile)); err != nil {
@@ -223,7 +223,7 @@ func TestRunOutlastsAnUnreachableAPI(t *testing.T) {
 	}
 }
 
-// An address that is taken ends it with the mend, and nothing of it stays.
+// An address that is taken ends it with an error that names the flag, and nothing of it stays.
 func TestRunRefusesATakenAddress(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

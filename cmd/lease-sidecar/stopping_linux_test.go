@@ -42,7 +42,7 @@ func TestNestedSidecar(t *testing.T) {
 	}
 }
 
-// A term that is lost without a handover ends the sidecar, where it was told so, once everything was told. One that is handed
+// A term that is lost without a handover ends the sidecar with --on-loss exit, once every signal is applied. One that is handed
 // over does not.
 func TestOnLossExit(t *testing.T) {
 	t.Parallel()
@@ -57,7 +57,7 @@ func TestOnLossExit(t *testing.T) {
 		t.Errorf("got status %d, want %d", status, exitLost)
 	}
 	if l, err := leadership.Read(p.signalDir()); err != nil || l.IsLeader || living(main) {
-		t.Errorf("it ended, and the workload is told %+v, %v; its child lives: %t", l, err, living(main))
+		t.Errorf("it ended, and the directory says %+v, %v; its child lives: %t", l, err, living(main))
 	}
 	q := raise(t, store, obedient, "--on-loss", "exit", "--identity", "b")
 	q.runs()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
@@ -20,7 +21,7 @@ const mostMisspelt = 3
 func warnOfUnknown(log *slog.Logger, environment []string) {
 	for _, variable := range environment {
 		name, value, _ := strings.Cut(variable, "=")
-		rest, ours := strings.CutPrefix(name, envPrefix)
+		rest, ours := strings.CutPrefix(name, options.EnvPrefix)
 		if !ours || value == "" || isOption(name) || ofService.MatchString(rest) || child.FromDocument(name) {
 			continue
 		}
@@ -34,15 +35,15 @@ func warnOfUnknown(log *slog.Logger, environment []string) {
 
 // isOption reports whether any command has an option with that variable.
 func isOption(name string) bool {
-	return slices.ContainsFunc(options, func(o *option) bool { return slices.Contains(o.variables(), name) })
+	return slices.ContainsFunc(table.All(), func(o *options.Option) bool { return slices.Contains(o.Variables(), name) })
 }
 
 // nearest returns the option's variable that is the least number of edits away from name; "" where none is near.
 func nearest(name string) string {
-	best, least := "", min(mostMisspelt, (len(name)-len(envPrefix))/3)+1
-	for _, o := range options {
-		if d := edits(name, o.env()); d < least {
-			best, least = o.env(), d
+	best, least := "", min(mostMisspelt, (len(name)-len(options.EnvPrefix))/3)+1
+	for _, o := range table.All() {
+		if d := edits(name, o.Env()); d < least {
+			best, least = o.Env(), d
 		}
 	}
 	return best

@@ -47,7 +47,7 @@ func TestUnknownVariables(t *testing.T) {
 		case want != "" && (!strings.Contains(got, want) || !strings.Contains(got, "level=WARN")):
 			t.Errorf("%s: got %q; want it to contain %q", variable, got, want)
 		case strings.Contains(got, "secret"):
-			t.Errorf("%s: the value is told: %s", variable, got)
+			t.Errorf("%s: the value is logged: %s", variable, got)
 		}
 	}
 }

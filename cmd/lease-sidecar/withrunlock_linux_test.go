@@ -40,8 +40,8 @@ func within(t *testing.T, what string, so func() bool) {
 // has ended long before. A signal then reaches what is left.
 func TestRunLockOutlastsTheCommand(t *testing.T) {
 	for name, end := range map[string]func(parent *os.Process, daemon int) error{
-		"the last one ends":            func(_ *os.Process, daemon int) error { return syscall.Kill(daemon, syscall.SIGKILL) },
-		"its parent passes SIGTERM on": func(parent *os.Process, _ int) error { return parent.Signal(syscall.SIGTERM) },
+		"the last one ends":          func(_ *os.Process, daemon int) error { return syscall.Kill(daemon, syscall.SIGKILL) },
+		"its parent is asked to end": func(parent *os.Process, _ int) error { return parent.Signal(syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -78,7 +78,7 @@ func TestRunLockOutlastsTheCommand(t *testing.T) {
 			if err := end(c.Process, daemon); err != nil {
 				t.Fatal(err)
 			}
-			_ = syscall.Kill(-daemon, syscall.SIGKILL) // its sleep, if only the shell got the signal
+			_ = syscall.Kill(-daemon, syscall.SIGKILL) // its sleep, where the signal did not reach it
 			if err := c.Wait(); c.ProcessState.ExitCode() != 3 {
 				t.Errorf("it ended with %v; want the command's status 3", err)
 			}

@@ -30,7 +30,7 @@ type candidate struct {
 	outputs elector.Outputs
 	parts   *parts
 	fanOut  *signals.FanOut
-	light   *footprint.Light
+	trimmer *footprint.Trimmer
 	sites   []site
 	first   chan struct{} // closed at the first publication
 	started *atomic.Bool  // the first state is written
@@ -59,7 +59,7 @@ func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(
 	if err := k.build(); err != nil {
 		return nil, err
 	}
-	c := &candidate{log: log, elector: e, parts: &k.parts, light: footprint.New(clock), first: make(chan struct{}), started: &atomic.Bool{}}
+	c := &candidate{log: log, elector: e, parts: &k.parts, trimmer: footprint.New(clock), first: make(chan struct{}), started: &atomic.Bool{}}
 	outputs := c.parts.outputs()
 	counts := metrics.New(metrics.Config{
 		Lease: election.Lease, Version: cfg.Version, Clock: clock, Signals: namesOf(outputs), Leadership: e.Leadership, Healthy: c.parts.healthy,
@@ -77,7 +77,7 @@ func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(
 	probes := httpapi.NewProbeHandler(httpapi.ProbeConfig{Election: e, Clock: clock, Started: c.started.Load, Metrics: counts})
 	err = errors.Join(
 		c.listen("HTTPAddress", "http-address", cfg.HTTPAddress, workload),
-		c.listen("ProbeAddress", "probe-address", cfg.ProbeAddress, c.light.Watching(probes)))
+		c.listen("ProbeAddress", "probe-address", cfg.ProbeAddress, c.trimmer.Watching(probes)))
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
@@ -90,7 +90,7 @@ func (c *candidate) publisher(counts *metrics.Metrics, waiter *stopwait.Waiter) 
 	published := false
 	return func(l leadership.Leadership) {
 		if !l.SameTerm(last) {
-			c.light.Changed()
+			c.trimmer.Changed()
 		}
 		last = l
 		waiter.Observe(l)

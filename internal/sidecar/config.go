@@ -13,7 +13,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/internal/podid"
-	"github.com/lease-sidecar/lease-sidecar/internal/sight/podstatus"
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -66,8 +65,8 @@ type Config struct {
 	ExitWithCommand bool
 	// Process is the process that gets process signals; its Target is empty where there is none.
 	Process process.Config
-	// Label is the label that the leader's pod has; nil for none.
-	Label *podlabel.Config
+	// Label is the label that the leader's pod has; nil for none. It needs Pod's name and UID.
+	Label *podlabel.Label
 	// Webhook is where each transition is sent; nil for nowhere.
 	Webhook *webhook.Config
 	// Events has Events recorded on the Lease.
@@ -77,8 +76,10 @@ type Config struct {
 	// WatchExcept.
 	WatchProcesses bool
 	WatchExcept    []string
-	// WatchPod is the pod whose status shows the workload's end; nil where it is not watched.
-	WatchPod *podstatus.Config
+	// WatchPod counts the end of the pod's other containers, by its status, as the workload's end. It needs Pod's name and UID, and
+	// the name of the sidecar's own container in OwnContainer.
+	WatchPod     bool
+	OwnContainer string
 }
 
 // Store is where the Lease is: in a directory, or else behind an API server.

@@ -3,6 +3,7 @@
 package sidecar
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -89,6 +90,9 @@ func (k *kit) build() error {
 	}
 	return nil
 }
+
+// podNamespace returns the namespace of this replica's pod: that of the Lease where the downward API does not say it.
+func (k *kit) podNamespace() string { return cmp.Or(k.cfg.Pod.Namespace, k.cfg.Election.Namespace) }
 
 func (p *parts) add(one part) { p.all = append(p.all, one) }
 

@@ -94,5 +94,5 @@ func (c *candidate) awaitStart(ctx context.Context, stands bool) {
 		}
 	}
 	c.started.Store(true)
-	c.light.Run(ctx, c.log)
+	c.trimmer.Run(ctx, c.log)
 }

@@ -59,12 +59,13 @@ func addProcesses(k *kit) error {
 
 // addPodStatus adds the sight of the pod's status.
 func addPodStatus(k *kit) error {
-	if k.cfg.WatchPod == nil || k.api == nil {
+	if !k.cfg.WatchPod || k.api == nil {
 		return nil
 	}
-	config := *k.cfg.WatchPod
-	config.API, config.Clock, config.Log = k.api, k.clock, k.log
-	k.add(part{sight: podstatus.New(config)})
+	k.add(part{sight: podstatus.New(podstatus.Config{
+		API: k.api, Namespace: k.podNamespace(), Pod: k.cfg.Pod.Name, UID: k.cfg.Pod.UID, Container: k.cfg.OwnContainer,
+		Clock: k.clock, Log: k.log,
+	})})
 	return nil
 }
 

@@ -121,9 +121,10 @@ func addLabel(k *kit) error {
 	if k.cfg.Label == nil || k.api == nil {
 		return nil
 	}
-	config := *k.cfg.Label
-	config.API, config.Clock = k.api, k.clock
-	k.add(part{signal: podlabel.New(config), wait: signals.BestEffort(labelMoment), remote: true})
+	label := podlabel.New(podlabel.Config{
+		API: k.api, Namespace: k.podNamespace(), Pod: k.cfg.Pod.Name, UID: k.cfg.Pod.UID, Label: *k.cfg.Label, Clock: k.clock,
+	})
+	k.add(part{signal: label, wait: signals.BestEffort(labelMoment), remote: true})
 	return nil
 }
 

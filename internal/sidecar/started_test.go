@@ -20,8 +20,8 @@ func TestStartedWhileADocumentStands(t *testing.T) {
 	for _, stands := range []bool{true, false} {
 		c := &candidate{
 			first: make(chan struct{}), started: &atomic.Bool{}, log: slog.New(slog.DiscardHandler),
-			fanOut: signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil),
-			light:  footprint.New(bootclock.System{}),
+			fanOut:  signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil),
+			trimmer: footprint.New(bootclock.System{}),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})

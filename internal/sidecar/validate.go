@@ -54,7 +54,7 @@ func (cfg Config) validateCluster(f *faults) {
 	if cfg.Label != nil {
 		ofPod, ofAPI = append(ofPod, "a label"), append(ofAPI, "a label")
 	}
-	if cfg.WatchPod != nil {
+	if cfg.WatchPod {
 		ofPod, ofAPI = append(ofPod, "watching the pod"), append(ofAPI, "watching the pod")
 	}
 	if cfg.Events {

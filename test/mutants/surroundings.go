@@ -85,7 +85,7 @@ var surroundings = []mutant{
 	{
 		name:   "wait relies on the event stream",
 		danger: "with 64 streams open it waits for ever",
-		file:   "cmd/lease-sidecar/wait.go",
+		file:   "internal/client/wait.go",
 		old:    `err == nil && wanted(l) {`,
 		new:    `err == nil && wanted(l) && pause < 0 {`,
 		reds:   in("cmd/lease-sidecar", "TestWaitWithoutAStream"),
@@ -93,7 +93,7 @@ var surroundings = []mutant{
 	{
 		name:   "install replaces a device",
 		danger: "whoever uses it finds a file",
-		file:   "cmd/lease-sidecar/install.go",
+		file:   "internal/install/install.go",
 		old:    `if !info.Mode().IsRegular() {`,
 		new:    `if info.Mode().IsDir() {`,
 		reds:   in("cmd/lease-sidecar", "TestScripts/install"),
@@ -107,11 +107,11 @@ var surroundings = []mutant{
 		reds:   in("pkg/naming", "TestFileNamesOfLongNames"),
 	},
 	{
-		name:   "each scrape has memory let go of",
+		name:   "each scrape has memory given back",
 		danger: "an idle sidecar computes all the time",
-		file:   "internal/footprint/light.go",
-		old:    `l.last.Add(lightScrapes)`,
-		new:    `l.last`,
-		reds:   in("internal/footprint", "TestScrapesHaveLittleLetGoOf"),
+		file:   "internal/footprint/trimmer.go",
+		old:    `t.last.Add(scrapePause)`,
+		new:    `t.last`,
+		reds:   in("internal/footprint", "TestScrapesTrimOnceAMinute"),
 	},
 }

@@ -1,4 +1,8 @@
-package main
+// Package install copies the running program to a file, for an image that has no cp.
+//
+// It promises that a file is replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link
+// is followed. It refuses to replace what is no regular file.
+package install
 
 import (
 	"crypto/rand"
@@ -9,29 +13,11 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"github.com/urfave/cli/v2"
 )
 
-func installCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "install",
-		Usage:     "copy this program to a file or into a directory",
-		ArgsUsage: "PATH",
-		Description: "For an init container that brings the program into another container's volume, as the image has no cp. The file is\n" +
-			"replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link is followed,\n" +
-			"as cp does: the file that it leads to is replaced.",
-		Action: func(c *cli.Context) error {
-			if c.Args().First() == "" { // a variable that is not set, too
-				return faultf("install: give the file or the directory to copy to, as in: lease-sidecar install /shared")
-			}
-			return install(c.Args().First())
-		},
-	}
-}
-
-// install copies the running program to path; into it, under its own name, where path is a directory.
-func install(path string) error {
+// To copies the running program to path; into it, under its own name, where path is a directory. Its errors say how to fix what is
+// wrong.
+func To(path string) error {
 	to, err := target(path)
 	if err != nil {
 		return fmt.Errorf("install to %q: %w", path, err)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/options"
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 )
@@ -15,11 +17,11 @@ import (
 // readRemote reads the options of the signals that go over the network, for a Lease in the namespace default.
 func readRemote(a answers) sidecar.Config {
 	c := validConfig()
-	c.Pod, c.Label, c.Webhook, c.Events = thisPod(), a.label("default"), a.webhook(), a.toggle(eventsFlag)
-	if strings.HasPrefix(a.text(storeFlag), "dir:") {
+	c.Pod, c.Label, c.Webhook, c.Events = podid.FromEnvironment(), a.label(), a.webhook(), a.Toggle(eventsFlag)
+	if strings.HasPrefix(a.Text(storeFlag), "dir:") {
 		c.Store, _ = a.store()
 	}
-	a.fields(c.Validate())
+	a.Fields(c.Validate())
 	return c
 }
 
@@ -32,10 +34,7 @@ func TestRemoteSettings(t *testing.T) {
 		if err := a.err(); err != nil {
 			t.Fatal(err)
 		}
-		want := podlabel.Config{
-			Label: podlabel.Label{Key: "role", Value: "primary"}, Pod: "web-0",
-			UID: "0b1f4a5e-0000-4000-8000-000000000000", Namespace: "shop",
-		}
+		want := podlabel.Label{Key: "role", Value: "primary"}
 		if diff := cmp.Diff(&want, s.Label); diff != "" {
 			t.Errorf("label (-want +got):\n%s", diff)
 		}
@@ -77,7 +76,7 @@ func TestRemoteFaults(t *testing.T) {
 						t.Errorf("got %v; want it to name %q", err, want)
 					}
 				}
-				if got := len(flatten(errors.Unwrap(err))); got != len(tc.want) {
+				if got := len(options.Flatten(errors.Unwrap(err))); got != len(tc.want) {
 					t.Errorf("%d faults, want %d: %v", got, len(tc.want), err)
 				}
 			}, tc.args...)

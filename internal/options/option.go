@@ -1,0 +1,144 @@
+// Package options is the options of a command line: one row each in a [Table], with the environment twin, the default and the usage.
+// A value is read by the typed handle of its row, so that a misspelt name does not compile. Faults are gathered in [Answers], and
+// reported all at once; a field error of a configuration finds the option that sets the field.
+package options
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// EnvPrefix begins every environment twin. A Service named lease-sidecar makes Kubernetes set LEASE_SIDECAR_PORT,
+// LEASE_SIDECAR_SERVICE_HOST and the like: no option may be named so.
+const EnvPrefix = "LEASE_SIDECAR_"
+
+// Option is one row of the table.
+type Option struct {
+	// Name is the flag's, without dashes. Alias is a second name. Former is the name until this release, which still works, with
+	// its environment twin. Alias and Former may be "".
+	Name, Alias, Former string
+	// Default is the value where none is given; Describe is the default in prose, where it has no fixed value.
+	Default, Describe string
+	// Group is the group in the help text; "" for none.
+	Group string
+	// Usage is the help text. What stands in backquotes stands for the value.
+	Usage string
+	// Field is the field of the configuration that the option sets, such as "Election.RenewDeadline"; "" for none.
+	Field string
+	// Choices are the values of a [Choice]. Least and Most bound a [Number].
+	Choices     []string
+	Least, Most int
+
+	toggle bool // needs no value
+}
+
+// The kinds of options are the handles by which values are read.
+type (
+	// Text is any text.
+	Text struct{ *Option }
+	// Duration is a Go duration from 0 to a year.
+	Duration struct{ *Option }
+	// Number is a whole number from Least to Most.
+	Number struct{ *Option }
+	// Toggle is true or false; the flag alone is true.
+	Toggle struct{ *Option }
+	// Choice is one of the Choices, or the default.
+	Choice struct{ *Option }
+	// Address is an address, or off.
+	Address struct{ *Option }
+)
+
+// Handle is an option of any kind.
+type Handle interface{ Spec() *Option }
+
+// Spec returns the option of a handle.
+func (o *Option) Spec() *Option { return o }
+
+// Table is all options, in the order of the help text. Its methods add a row and return its handle.
+type Table struct{ all []*Option }
+
+func (t *Table) add(o Option) *Option {
+	t.all = append(t.all, &o)
+	return &o
+}
+
+// Text adds an option of that kind.
+func (t *Table) Text(o Option) Text { return Text{t.add(o)} }
+
+// Duration adds an option of that kind.
+func (t *Table) Duration(o Option) Duration { return Duration{t.add(o)} }
+
+// Number adds an option of that kind.
+func (t *Table) Number(o Option) Number { return Number{t.add(o)} }
+
+// Toggle adds an option of that kind.
+func (t *Table) Toggle(o Option) Toggle {
+	o.toggle = true
+	return Toggle{t.add(o)}
+}
+
+// Choice adds an option of that kind.
+func (t *Table) Choice(o Option) Choice { return Choice{t.add(o)} }
+
+// Address adds an option of that kind.
+func (t *Table) Address(o Option) Address { return Address{t.add(o)} }
+
+// All returns all options.
+func (t *Table) All() []*Option { return slices.Clone(t.all) }
+
+// OfField returns the option that sets a field of the configuration; nil where none does.
+func (t *Table) OfField(name string) *Option {
+	i := slices.IndexFunc(t.all, func(o *Option) bool { return o.Field != "" && o.Field == name })
+	if i < 0 {
+		return nil
+	}
+	return t.all[i]
+}
+
+// Env returns the option's environment twin.
+func (o *Option) Env() string { return envOf(o.Name) }
+
+func envOf(name string) string {
+	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// Variables returns all variables that set the option, its twin first.
+func (o *Option) Variables() []string {
+	all := []string{o.Env()}
+	if o.Former != "" {
+		all = append(all, envOf(o.Former))
+	}
+	return all
+}
+
+// IsToggle reports whether the flag needs no value.
+func (o *Option) IsToggle() bool { return o.toggle }
+
+// raw holds a flag's text as it was given. Nothing is judged while urfave parses: it would stop at the first fault.
+type raw struct {
+	text   string
+	toggle bool
+}
+
+func (r *raw) Set(s string) error { r.text = s; return nil }
+func (r *raw) String() string     { return r.text }
+
+// IsBoolFlag lets the flag stand without a value.
+func (r *raw) IsBoolFlag() bool { return r.toggle }
+
+// Flag returns the option for urfave, with the given variables. A cli.GenericFlag takes an empty variable for an unset one, as the
+// contract says; urfave's other flags do not.
+func (o *Option) Flag(variables []string) cli.Flag {
+	f := &cli.GenericFlag{
+		Name: o.Name, Usage: o.Usage, Category: o.Group, DefaultText: o.Describe,
+		EnvVars: variables, Value: &raw{text: o.Default, toggle: o.toggle},
+	}
+	for _, name := range []string{o.Alias, o.Former} {
+		if name != "" {
+			f.Aliases = append(f.Aliases, name)
+		}
+	}
+	return f
+}
