@@ -32,7 +32,9 @@ type pod struct {
 	took   time.Duration
 	actors map[int]*actor
 	deaf   bool // the guard takes no order
-	out    strings.Builder
+
+	meanwhile *leadership.Leadership // it comes while /proc is read
+	out       strings.Builder
 }
 
 const transcriptBoot = bootclock.Instant(1000 * time.Second) // the boot clock at 0s of a transcript
@@ -84,6 +86,9 @@ func (p *pod) line(parts []string) {
 	case "lose":
 		p.apply(leadership.Leadership{})
 	case "step":
+		if token := args["meanwhile"]; token != "" {
+			p.meanwhile = &leadership.Leadership{IsLeader: true, Token: token, ValidUntil: p.instant(args["until"])}
+		}
 		p.act()
 	case "close":
 		if p.m.close(p.now) {
@@ -277,6 +282,10 @@ func (p *pod) carryOut(a action) answer {
 
 func (p *pod) look() look {
 	l := look{table: procfs.Table{}, took: p.took}
+	if p.meanwhile != nil {
+		p.m.lead(*p.meanwhile, p.now)
+		p.meanwhile = nil
+	}
 	var heads []procfs.Process
 	for _, pid := range slices.Sorted(maps.Keys(p.actors)) {
 		a := p.actors[pid]
