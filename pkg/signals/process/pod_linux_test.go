@@ -21,7 +21,8 @@ import (
 type actor struct {
 	procfs.Process
 	procfs.Signals
-	denied bool
+	denied  bool
+	handled Signo // last, of those that it catches
 }
 
 // pod is what the machine decides about.
@@ -33,7 +34,9 @@ type pod struct {
 	actors map[int]*actor
 	deaf   bool // the guard takes no order
 
-	meanwhile *leadership.Leadership // it comes while /proc is read
+	meanwhile *leadership.Leadership      // it comes while /proc is read
+	next      bootclock.Instant           // when the machine wants to be asked again
+	sent      func(procfs.Process, Signo) // sees every signal; may be nil
 	out       strings.Builder
 }
 
@@ -203,6 +206,7 @@ func (p *pod) act() {
 			p.say("crashed")
 		}
 		if out.action.kind == nothing {
+			p.next = out.next
 			p.sayRest(out)
 			return
 		}
@@ -274,6 +278,9 @@ func (p *pod) carryOut(a action) answer {
 		}
 		p.say("signal %s to %s", a.signo, strings.Join(pids, ", "))
 		for _, to := range a.to {
+			if p.sent != nil {
+				p.sent(to, a.signo)
+			}
 			came.errs = append(came.errs, p.signal(to, a.signo))
 		}
 	}
@@ -342,6 +349,8 @@ func (p *pod) signal(to procfs.Process, s Signo) error {
 		a.State = 'S'
 	case a.State == 'T':
 		a.Pending |= 1 << (s - 1)
+	default:
+		a.handled = s
 	}
 	return nil
 }
