@@ -71,6 +71,7 @@ func TestRunLockOutlastsTheCommand(t *testing.T) {
 				now := children(t, c.Process.Pid)
 				return len(now) > 0 && !strings.Contains(now, command)
 			})
+			time.Sleep(500 * time.Millisecond) // a process that ends with the command would have ended by now
 			if !lockHeld(t, lock) {
 				t.Error("a daemon lives, and the lock is free")
 			}

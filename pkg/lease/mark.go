@@ -9,7 +9,7 @@ import (
 )
 
 // Mark is the annotation by which our candidates know each other's writes: who holds the Lease and for how long,
-// whatever becomes of the spec's own fields; or that the holder let go.
+// whatever becomes of the spec's own fields; or that the holder released it.
 type Mark struct {
 	// Identity is the holder that wrote the mark.
 	Identity string

@@ -18,7 +18,7 @@ type Pod struct {
 // ErrUnproven is wrapped by every refusal of [Derive]: somebody has to name the workload.
 var ErrUnproven = errors.New("the workload cannot be derived")
 
-// proof is how the pods of one kind are known: any of its labels speaks for the kind, and find reads the
+// proof is how the pods of one kind are known: any of its labels shows the kind, and find reads the
 // workload's name from a pod that carries one, or says what does not match.
 type proof struct {
 	kind   string

@@ -13,7 +13,7 @@ var (
 	subdomainForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 )
 
-// FuzzDerive reads a labels file, derives the workload of a pod that bears them, and of the pods that its controller
+// FuzzDerive reads a labels file, derives the workload of a pod with them, and of the pods that its controller
 // would make beside it: none may derive another workload. Pods of a workload of a known name, of each kind, with those
 // labels beside their own, derive that one or none. Whatever is derived or given makes a Lease name that the API server
 // takes.

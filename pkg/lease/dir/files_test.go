@@ -243,7 +243,7 @@ func TestLockIsWaitedFor(t *testing.T) {
 		t.Fatalf("unlock: %v", err)
 	}
 	if err := <-done; err != nil {
-		t.Errorf("after the lock was let go: %v", err)
+		t.Errorf("after the lock was released: %v", err)
 	}
 }
 

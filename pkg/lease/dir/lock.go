@@ -24,7 +24,7 @@ const (
 // lockFile is the lock, held.
 type lockFile struct{ file *os.File }
 
-// release lets go of the lock. The file stays: who waits for it has it open.
+// release gives the lock up. The file stays, as whoever waits for the lock has it open.
 func (l *lockFile) release() { _ = l.file.Close() }
 
 // lock waits for the lock until ctx ends.

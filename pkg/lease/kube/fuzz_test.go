@@ -36,7 +36,7 @@ func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // FuzzAnswers answers the store with bytes that may come from a proxy, a login page or a broken server. A Lease is read
 // only where it is this one, with a UID and a version that can be ordered; that it is absent, there already or changed
-// only where the API server says so of this very Lease; and no error is longer than a log line bears.
+// only where the API server says so of this very Lease; and no error is too long for a log line.
 func FuzzAnswers(f *testing.F) {
 	o, err := json.Marshal(sample())
 	if err != nil {

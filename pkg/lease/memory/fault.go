@@ -41,7 +41,7 @@ type Fate struct {
 	Again time.Duration
 	// ReplyDelay is how long the answer travels back.
 	ReplyDelay time.Duration
-	// ReplyLost: the request is applied, and the caller never hears of it.
+	// ReplyLost: the request is applied, and the caller never gets the answer.
 	ReplyLost bool
 }
 

@@ -105,7 +105,7 @@ func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Reply, 
 	switch {
 	case fate.Lost:
 	case fate.Again > 0:
-		s.backend.after(fate.Delay, func() { _, _ = apply() }) // nobody hears this answer
+		s.backend.after(fate.Delay, func() { _, _ = apply() }) // nobody gets this answer
 		s.backend.after(fate.Delay+fate.Again, arrive)
 	default:
 		s.backend.after(fate.Delay, arrive)

@@ -36,7 +36,7 @@ var (
 )
 
 // FuzzPods answers the label's requests with bytes in place of pods, and reads the label itself from text. No pod gets
-// the label but our own, and only while we lead; it is taken from none that does not bear this election's mark; every
+// the label but our own, and only while we lead; it is taken from none without this election's mark; every
 // patch is bound to one pod by its UID.
 func FuzzPods(f *testing.F) {
 	const ours = `{"metadata":{"name":"web-0","uid":"u0","resourceVersion":"5"}}`
@@ -91,7 +91,7 @@ func checkPatch(t *testing.T, api *babble, l leadership.Leadership, path string,
 	case label != nil && (!l.IsLeader || m.UID != "u0" || !strings.HasSuffix(path, "/web-0")):
 		t.Fatalf("it labels %s, leading %v: %s", path, l.IsLeader, body)
 	case label == nil && m.UID != "u0" && (!l.IsLeader || !strings.Contains(string(api.list), "default/acme-1") && !strings.Contains(string(api.list), `\`)):
-		t.Fatalf("it takes the label off %s, which bears no mark of ours: %s", path, api.list)
+		t.Fatalf("it takes the label off %s, which has no mark of ours: %s", path, api.list)
 	}
 }
 

@@ -19,7 +19,7 @@ type metadata struct {
 	Annotations     map[string]string `json:"annotations"`
 }
 
-// pods speaks of the pods of one namespace.
+// pods reads and patches the pods of one namespace.
 type pods struct {
 	api       apiserver.Client
 	namespace string

@@ -4,13 +4,12 @@ package process
 
 import (
 	"log/slog"
-	"sync"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
-// guardian is another process that acts at a deadline which nobody has moved. Its methods return within a second.
+// guardian is another process that acts at a deadline which nobody has moved. Calls do not overlap, and return within a second.
 type guardian interface {
 	// Arm replaces the order that it has; the zero order takes that back.
 	Arm(procfs.Order) error
@@ -20,18 +19,14 @@ type guardian interface {
 
 // restartingGuard is a guard process from the first order on. It starts another one where the guard has ended.
 type restartingGuard struct {
-	log *slog.Logger
-
-	mu    sync.Mutex
-	guard *guard.Guard
+	log   *slog.Logger
+	guard *guard.Guard // nil before the first order
 }
 
 var _ guardian = (*restartingGuard)(nil)
 
 // Arm gives the order to the guard process.
 func (r *restartingGuard) Arm(order procfs.Order) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if order.PID == 0 {
 		if r.guard != nil {
 			_ = r.guard.Disarm() // an error means that it has ended
@@ -56,8 +51,6 @@ func (r *restartingGuard) Arm(order procfs.Order) error {
 
 // Close ends the guard process.
 func (r *restartingGuard) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.guard == nil {
 		return nil
 	}

@@ -33,9 +33,12 @@ type Process struct {
 	machine machine
 	handle  *procfs.Handle // of the machine's held process
 	turned  chan struct{}  // closed, and replaced, when a turn ends
+	closed  bool
 }
 
 var _ signals.Signal = (*Process)(nil)
+
+var errClosed = errors.New("the process signal is closed")
 
 // New returns a signal that has looked for nothing yet. It fails as [Config.Validate] does, and without a target.
 func New(cfg Config) (*Process, error) { return newProcess(cfg, &restartingGuard{log: cfg.Log}) }
@@ -62,10 +65,13 @@ func (p *Process) Name() string { return "process" }
 // Apply signals the process that leadership, unless it was signalled before. Where no process is found there is nobody to signal,
 // which is no failure: the sidecar starts before the workload. A process that must not be signalled is one.
 func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
-	p.mu.Lock()
-	p.machine.lead(l, p.cfg.Clock.Now())
-	p.mu.Unlock()
 	done := make(chan error, 1)
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return errClosed
+	}
+	p.machine.lead(l, p.cfg.Clock.Now())
 	p.applies.Go(func() {
 		defer func() {
 			if fault := recover(); fault != nil { // one broken signal must not end the sidecar
@@ -74,6 +80,7 @@ func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
 		}()
 		done <- p.apply(ctx)
 	})
+	p.mu.Unlock()
 	select {
 	case err := <-done:
 		return err
@@ -96,7 +103,7 @@ func (p *Process) apply(ctx context.Context) error {
 		select {
 		case <-timer.C():
 		case <-p.closing:
-			return errors.New("signal the process: closed")
+			return errClosed
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -184,16 +191,12 @@ func (p *Process) act(ctx context.Context) (output, error) {
 func (p *Process) decide(v view, opened *procfs.Handle) (output, error) {
 	p.mu.Lock()
 	out, err := p.machine.decide(v)
-	var dropped []*procfs.Handle
-	if held := p.machine.held; p.handle != nil && (held == nil || held.ID != p.handle.ID) {
-		dropped, p.handle = append(dropped, p.handle), nil
-	}
-	switch held := p.machine.held; {
-	case opened == nil:
-	case p.handle == nil && held != nil && held.ID == opened.ID:
-		p.handle = opened
-	default:
-		dropped = append(dropped, opened)
+	dropped := []*procfs.Handle{p.handle, opened}
+	p.handle = nil
+	for i, h := range dropped {
+		if held := p.machine.held; h != nil && held != nil && held.ID == h.ID && p.handle == nil {
+			p.handle, dropped[i] = h, nil
+		}
 	}
 	if out.turned {
 		close(p.turned)
@@ -201,7 +204,9 @@ func (p *Process) decide(v view, opened *procfs.Handle) (output, error) {
 	}
 	p.mu.Unlock()
 	for _, h := range dropped {
-		h.Close()
+		if h != nil {
+			h.Close()
+		}
 	}
 	for _, r := range out.records {
 		p.cfg.Log.Log(context.Background(), r.level, r.message, r.args...) //nolint:sloglint // the messages are the machine's constants
@@ -232,9 +237,16 @@ func (p *Process) carryOut(a action) (came answer, opened *procfs.Handle) {
 func (p *Process) Abandon() { p.abandon() }
 
 // Close lets go of the process, which goes on as it is, but for one that the fence waits for: it is killed now, as nobody would do
-// it later. It ends the guard. Run must have ended, and no other call of Apply may begin.
+// it later. It ends the guard. Run must have ended, and Apply fails from then on.
 func (p *Process) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true
 	close(p.closing)
+	p.mu.Unlock()
 	p.applies.Wait()
 	p.mu.Lock()
 	kills := p.machine.close(p.cfg.Clock.Now())
@@ -243,9 +255,12 @@ func (p *Process) Close() error {
 	if kills {
 		_, err = p.act(context.Background())
 	}
-	if p.handle != nil {
-		p.handle.Close()
-		p.handle = nil
+	p.mu.Lock()
+	h := p.handle
+	p.handle = nil
+	p.mu.Unlock()
+	if h != nil {
+		h.Close()
 	}
 	return errors.Join(err, p.guard.Close())
 }

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -29,18 +29,8 @@ func TestMain(m *testing.M) {
 	if target := os.Getenv(strangerEnv); target != "" {
 		os.Exit(stranger(target))
 	}
-	defaultDispositions()
+	guardtest.DefaultSignals()
 	goleak.VerifyTestMain(m)
-}
-
-// defaultDispositions has the children of the tests find every signal at its default, also where the tests run under nohup or in a
-// shell's background: a child inherits what is ignored, but not what is caught. The Go runtime catches all others by itself.
-func defaultDispositions() {
-	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
-		if signal.Ignored(s) {
-			signal.Notify(make(chan os.Signal, 1), s)
-		}
-	}
 }
 
 const (
@@ -153,7 +143,6 @@ type rig struct {
 	guard   *book
 	crashes chan struct{}
 	clock   bootclock.System
-	closed  bool // by the test
 }
 
 type journal struct {
@@ -211,9 +200,6 @@ func newRig(t *testing.T, cfg Config) *rig {
 	}
 	r.Process = p
 	t.Cleanup(func() {
-		if r.closed {
-			return
-		}
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}

@@ -155,7 +155,7 @@ func TestABodyWithoutEndIsNotReadOn(t *testing.T) {
 	}
 }
 
-// A term that may have been heard of, though the call failed, must be taken back.
+// A receiver may have read the term of a call that failed: the loss must be sent all the same.
 func TestALossIsSentAfterACallThatFailed(t *testing.T) {
 	code := atomic.Int64{}
 	code.Store(200)
