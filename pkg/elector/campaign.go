@@ -61,7 +61,7 @@ func (m *machine) judge(now moment, e health) {
 func (m *machine) takeAt() bootclock.Instant {
 	k := &m.know
 	switch {
-	case m.terminating && m.inherited == nil, m.over, !k.read:
+	case m.over, !k.read:
 		return never
 	case k.present && k.version.Compare(k.floor) < 0:
 		return never // a token now would be lower than one already given out (I6)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 )
@@ -61,7 +62,7 @@ func TestOrdersToAnElectionThatDoesNotRun(t *testing.T) {
 		stuck := make(chan struct{})
 		cfg := Default()
 		cfg.Lease, cfg.Identity = "acme-1", "web-0_a"
-		e, err := New(cfg, Deps{Store: backend.Store("default", "acme-1"), Clock: bubbleClock{time.Now()}, BootID: "boot"})
+		e, err := New(cfg, Deps{Store: backend.Store("default", "acme-1"), Clock: clocktest.Bubble{}, BootID: "boot"})
 		if err != nil {
 			t.Fatal(err)
 		}

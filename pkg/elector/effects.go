@@ -66,14 +66,15 @@ func (l *loop) waitForStop(w stopWait) {
 			awaitLog(ctx)
 			outcome = l.to.StopWait(ctx, w.Drain)
 		}
-		if ctx.Err() == nil {
-			l.deliver(ctx, stopWaited{w.number, outcome})
-		}
+		l.deliver(ctx, stopWaited{w.number, outcome})
 	})
 }
 
-// deliver hands an event to the loop, unless its sender is to end.
+// deliver hands an event to the loop, unless its sender is to end: then never, or chance would decide whether the loop turns.
 func (l *loop) deliver(ctx context.Context, e event) {
+	if ctx.Err() != nil {
+		return
+	}
 	select {
 	case l.events <- e:
 	case <-ctx.Done():

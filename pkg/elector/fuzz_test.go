@@ -267,7 +267,7 @@ func (o *ordeal) honest() {
 	case o.m.inflight != nil:
 		o.pass(time.Millisecond)
 		o.answer(o.store.perform)
-	case newest >= 0 && o.store.history[newest].Record.Version.Compare(o.m.know.version) > 0:
+	case o.watching && newest >= 0 && o.store.history[newest].Record.Version.Compare(o.m.know.version) > 0:
 		o.take(changed{Event: o.store.history[newest]})
 	default:
 		o.pass(max(0, o.wake.Sub(o.now.boot)))

@@ -33,7 +33,7 @@ func TestChaos(t *testing.T) {
 	if !f.awaitLeaders(plan.D) {
 		t.Fatal("nobody leads before any fault")
 	}
-	stopTelling := f.tellEachMinute(t)
+	stopLogging := f.logEachMinute(t)
 	var weights []resources
 	if plan.Gentle {
 		time.Sleep(restTime)
@@ -46,7 +46,7 @@ func TestChaos(t *testing.T) {
 		f.checkGrowth(t, weights)
 	}
 	time.Sleep(2 * time.Second) // a leader that has only just begun is one as well
-	stopTelling()
+	stopLogging()
 	report := f.report(t, plan, drawn, began)
 	if plan.Gentle {
 		f.checkGoroutines(t, f.candidates[plain])
@@ -85,8 +85,8 @@ func (f *field) awaitLeaders(d time.Duration) bool {
 	return f.leads(OurLeader)
 }
 
-// tellEachMinute writes how it stands until the returned function is called.
-func (f *field) tellEachMinute(t *testing.T) (stop func()) {
+// logEachMinute writes how it stands until the returned function is called.
+func (f *field) logEachMinute(t *testing.T) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	began := time.Now()
 	go func() {

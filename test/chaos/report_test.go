@@ -48,7 +48,7 @@ func (f *field) report(t *testing.T, plan Plan, drawn uint64, began time.Time) R
 			t.Error(err)
 		}
 		for _, term := range terms {
-			f.ourWitness.Tell(term)
+			f.ourWitness.AddTerm(term)
 		}
 		waking = append(waking, excused...)
 	}

@@ -28,7 +28,7 @@ func (c *Cluster) Namespace(t testing.TB, labels map[string]string) string {
 	return ns.Name
 }
 
-// DocumentedRules are the rights that the documentation tells users to grant on a shipped Lease.
+// DocumentedRules are the rights that the documentation asks users to grant on a shipped Lease.
 func DocumentedRules(lease string) []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{{
 		APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"},

@@ -23,7 +23,7 @@ import (
 // Sidecar is one replica: the tested binary as a process of its own, with its own signal directory and ports.
 type Sidecar struct {
 	*Process
-	// Pod and UID are what the downward API would tell it.
+	// Pod and UID are what the downward API would give it.
 	Pod, UID string
 	// Dir is the signal directory.
 	Dir string
@@ -34,7 +34,7 @@ type Sidecar struct {
 	// Binary is what runs; Args are its arguments.
 	Binary string
 	Args   []string
-	// Env is added to what the downward API tells it, "NAME=value", and overrides it.
+	// Env is added to what the downward API gives it, "NAME=value", and overrides it.
 	Env []string
 
 	client *http.Client

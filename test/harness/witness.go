@@ -70,8 +70,8 @@ func (w *Witness) AddChannel(replica, channel string, every time.Duration, leads
 	w.look(replica, channel, every, leads)
 }
 
-// Tell adds a term that the test knows of by itself.
-func (w *Witness) Tell(term Term) {
+// AddTerm adds a term that the test knows of by itself.
+func (w *Witness) AddTerm(term Term) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.terms = append(w.terms, term)
@@ -92,7 +92,7 @@ func (w *Witness) look(replica, channel string, every time.Duration, leads func(
 		var open *Term
 		closeTerm := func() {
 			if open != nil && open.From.Before(open.To) {
-				w.Tell(*open)
+				w.AddTerm(*open)
 			}
 			open = nil
 		}
@@ -203,7 +203,7 @@ type glance struct {
 	last  leadership.Leadership
 }
 
-// stamp tells a file that was replaced, or written to, from the one before.
+// stamp distinguishes a file that was replaced, or written to, from the one before.
 type stamp struct {
 	inode            uint64
 	size             int64

@@ -14,7 +14,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 // slack is room for a slow machine in bounds from above. Bounds from below (never too early) have none.
-const slack = 20 * time.Second
+const slack = 30 * time.Second
 
 // promised are the flags of replicas whose workload always stops at once when the term is lost: nothing else shows it here.
 var promised = []string{"--drain-timeout", "50ms"}

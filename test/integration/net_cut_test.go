@@ -123,7 +123,7 @@ func (b blackhole) interval() time.Duration { return max(b.e.Duration/5, time.Se
 type way interface{ Host() string }
 
 // startVia starts three replicas, each with a way of its own and an account of its own, by which the audit log
-// tells them apart.
+// distinguishes them.
 func startVia[W way](t *testing.T, e *harness.Election, open func(testing.TB) W) ([]*harness.Sidecar, map[*harness.Sidecar]W) {
 	t.Helper()
 	var replicas []*harness.Sidecar
@@ -253,7 +253,7 @@ func isCreate(r *http.Request) bool { return r.Method == http.MethodPost }
 func isWrite(r *http.Request) bool  { return isUpdate(r) || isCreate(r) }
 func isAny(*http.Request) bool      { return true }
 
-// isRelease tells the write that blanks the holder from every other. It puts back the body that it reads.
+// isRelease distinguishes the write that blanks the holder from every other. It puts back the body that it reads.
 func isRelease(r *http.Request) bool {
 	if !isUpdate(r) {
 		return false

@@ -65,7 +65,7 @@ func TestSlowWrites(t *testing.T) {
 	t.Logf("two candidates, lease duration 15 s, over %v:\n%v", span, &table)
 }
 
-// subject is a kind of candidate: its start tells the witness, and returns what keeps its processes running.
+// subject is a kind of candidate: its start adds it to the witness, and returns what keeps its processes running.
 type subject struct {
 	name   string
 	judged bool

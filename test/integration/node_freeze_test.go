@@ -124,7 +124,7 @@ func TestFrozenBeyondTheLease(t *testing.T) {
 			if to.work(frozen.Pod) != worked {
 				t.Error("a write of the woken app was accepted")
 			}
-			to.tell(witness)
+			to.addTerms(witness)
 			witness.Verdict(t)
 		})
 	}

@@ -65,7 +65,7 @@ func TestKilled(t *testing.T) {
 			if !greater(after, before) {
 				t.Errorf("token %s after token %s: want a greater one", after, before)
 			}
-			to.tell(witness)
+			to.addTerms(witness)
 			witness.Verdict(t)
 		})
 	}
@@ -187,7 +187,7 @@ func newGuarded(t *testing.T) *guarded {
 	return g
 }
 
-// upTick is the step of /proc/uptime, by which apps tell when they turn to a write.
+// upTick is the step of /proc/uptime, by which apps say when they turn to a write.
 const upTick = 10 * time.Millisecond
 
 // ServeHTTP takes POST /REPLICA?token=TOKEN&up=SECONDS: 200 when it is accepted, 409 when not. SECONDS are those of the
@@ -283,13 +283,13 @@ func (g *guarded) work(replica string) int {
 	return g.writes[replica]
 }
 
-// tell makes the accepted work part of what the witness judges.
-func (g *guarded) tell(w *harness.Witness) {
+// addTerms makes the accepted work part of what the witness judges.
+func (g *guarded) addTerms(w *harness.Witness) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, term := range g.terms {
 		if term.From.Before(term.To) {
-			w.Tell(term)
+			w.AddTerm(term)
 		}
 	}
 }

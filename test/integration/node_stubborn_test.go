@@ -41,7 +41,7 @@ func TestStubbornApp(t *testing.T) {
 			if !greater(after, before) {
 				t.Errorf("token %s after token %s: want a greater one", after, before)
 			}
-			to.tell(witness)
+			to.addTerms(witness)
 			witness.Verdict(t)
 		})
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // TestVolumeFails is fault 14: the leader's signal directory takes no change any more, in several ways. Its files say
-// "leader" no longer than they said before; leadership itself goes on, and HTTP tells it; where the room comes back, so do
+// "leader" no longer than they said before; leadership itself goes on, and HTTP shows it; where the room comes back, so do
 // the files; and a sidecar that ends meanwhile keeps the Lease until no file can be believed.
 func TestVolumeFails(t *testing.T) {
 	t.Parallel()

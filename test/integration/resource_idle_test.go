@@ -4,6 +4,7 @@ package integration
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,9 +47,15 @@ func TestNothingTicks(t *testing.T) {
 		{"leader", withGuard(t, leader.PID()), leaderSleeps},
 		{"standby", withGuard(t, standby.PID()), standbySleeps},
 	} {
-		from := sleeps(t, c.pids)
-		time.Sleep(10 * time.Second)
-		got := sleeps(t, c.pids) - from
+		got := math.MaxInt
+		for range 3 { // other processes of a busy machine only add to it: the quietest time counts
+			from := sleeps(t, c.pids)
+			time.Sleep(10 * time.Second)
+			got = min(got, sleeps(t, c.pids)-from)
+			if got <= c.most {
+				break
+			}
+		}
 		t.Logf("the %s and its guard went to sleep %d times in 10 s", c.role, got)
 		if got > c.most || got == 0 {
 			t.Errorf("the %s and its guard went to sleep %d times in 10 s; want some, and at most %d", c.role, got, c.most)
@@ -62,21 +69,7 @@ func TestNothingTicks(t *testing.T) {
 // withGuard returns a sidecar's process and its guard, the only child that it has.
 func withGuard(t *testing.T, pid int) []int {
 	t.Helper()
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pids := []int{pid}
-	for _, task := range tasks {
-		text, _ := os.ReadFile(task) // a thread that has ended has none
-		for field := range strings.FieldsSeq(string(text)) {
-			var child int
-			if _, err := fmt.Sscan(field, &child); err != nil {
-				t.Fatal(err)
-			}
-			pids = append(pids, child)
-		}
-	}
+	pids := append([]int{pid}, harness.Children(pid)...)
 	if len(pids) != 2 {
 		t.Fatalf("process %d has the children %v; want the guard alone", pid, pids[1:])
 	}

@@ -206,6 +206,6 @@ func TestNoProcessesLeft(t *testing.T) {
 		t.Error("the sidecar has ended with its app")
 	}
 	harness.Eventually(t, slack, "what the app started is gone", func() bool { return len(leader.node.PIDs()) <= 2 })
-	to.tell(witness)
+	to.addTerms(witness)
 	witness.Verdict(t)
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-// roleLabel is what the documentation tells users to take.
+// roleLabel is what the documentation asks users to take.
 const roleLabel, roleSelector = "lease-sidecar.dev/role", "lease-sidecar.dev/role=leader"
 
 // podRule is the documented addition for the label.

@@ -218,7 +218,7 @@ func (p *peer) stop() {
 }
 
 // campaign runs one elector to its end. Its term runs from the start callback to the stop callback or the end of
-// the context that it hands out, whichever tells it first.
+// the context that it hands out, whichever comes first.
 func (p *peer) campaign(ctx context.Context) {
 	started := make(chan struct{})
 	stopped := make(chan struct{})
@@ -246,7 +246,7 @@ func (p *peer) campaign(ctx context.Context) {
 				}
 				p.setLeading(false)
 				// One name for all of theirs: whether they overlap among themselves is not ours to judge.
-				p.witness.Tell(harness.Term{Replica: "client-go", Channel: p.name, From: from, To: p.witness.Now()})
+				p.witness.AddTerm(harness.Term{Replica: "client-go", Channel: p.name, From: from, To: p.witness.Now()})
 			},
 			OnStoppedLeading: func() { close(stopped) },
 		},

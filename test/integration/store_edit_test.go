@@ -76,7 +76,7 @@ func TestEditsUnderACutOffLeader(t *testing.T) {
 			want: editDuration + mixedGrace,
 		},
 		{
-			name: "the mark tells of a longer duration",
+			name: "the mark names a longer duration",
 			edit: func(l *coordinationv1.Lease, _ *pair) {
 				l.Annotations[naming.AnnotationFencedBy] = lease.HeldMark(*l.Spec.HolderIdentity, 8*time.Second)
 			},

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// controls are the mutants that the simulation must find, so that its silence about the product means something: by two
-// told or two at work, or where they are what the rule alone prevents, by a violation of that rule.
+// controls are the mutants that the simulation must find, so that its silence about the product means something: by two that
+// lead or two at work, or where they are what the rule alone prevents, by a violation of that rule.
 var controls = []struct{ name, finds string }{
 	// the margin removed, compare and swap skipped, release before the stop, no hold on an absent Lease
 	{"a renewal carries the term for the whole lease duration", overlaps},
@@ -21,7 +21,7 @@ var controls = []struct{ name, finds string }{
 	{"an absent or empty Lease is taken at once", overlaps},
 	{"a workload that is seen to run is not waited for", "I13"},
 	{"what is seen no more was killed by validUntil", "I13"},
-	{"an inherited term is told at once", "I14"},
+	{"an inherited term is published at once", "I14"},
 	{"the Lease is released though the hold on disk still leads", "I15"},
 	{"a hold of another namespace, Lease, store or identity is believed", "I3"},
 	{"the copy of a hold is believed", "I3"},

@@ -102,8 +102,8 @@ var core = []mutant{
 		name:   "the Lease is released though the hold on disk still leads",
 		danger: "I15: a process that starts then believes it, beside the next leader",
 		file:   "pkg/elector/requests.go",
-		old:    `return verbRelease, m.holding.believable`,
-		new:    `return verbRelease, now.boot`,
+		old:    " && (m.holding.clear(now) || m.holding.believable.Before(m.term.renewAt)):\n\t\treturn verbRelease, m.holding.believable",
+		new:    ":\n\t\treturn verbRelease, now.boot",
 		reds:   in(elector, "TestNoReleaseBeforeTheHold", "TestTranscripts/hold_not_written", "TestTranscripts/hold_never_written", "FuzzMachine"),
 	},
 	{

@@ -42,11 +42,11 @@ func (t test) String() string { return t.pkg + " " + t.name }
 
 // pattern returns what -run takes to run the test, and no other.
 func (t test) pattern() string {
-	levels := strings.Split(t.name, "/")
-	for i, level := range levels {
-		levels[i] = "^" + regexp.QuoteMeta(level) + "$"
+	parts := strings.Split(t.name, "/")
+	for i, part := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(part) + "$"
 	}
-	return strings.Join(levels, "/")
+	return strings.Join(parts, "/")
 }
 
 // mutate returns the mutant's file with the fault in it. It fails where the text to replace is not there, or more than
@@ -57,7 +57,7 @@ func (m mutant) mutate(root string) ([]byte, error) {
 		return nil, fmt.Errorf("mutate %q: %w", m.name, err)
 	}
 	if n := strings.Count(string(source), m.old); n != 1 || m.old == m.new {
-		return nil, fmt.Errorf("mutate %q: the text to replace occurs %d times in %s, want once: mend the table in test/mutants", m.name, n, m.file)
+		return nil, fmt.Errorf("mutate %q: the text to replace occurs %d times in %s, want once: fix the table in test/mutants", m.name, n, m.file)
 	}
 	return []byte(strings.Replace(string(source), m.old, m.new, 1)), nil
 }

@@ -22,9 +22,9 @@ func here(t *testing.T) trier {
 	return found
 }
 
-// TestTableFitsTheProduct: a change of the product that moves a mutant's text, or a test's name, must take the table
+// TestTableMatchesTheProduct: a change of the product that moves a mutant's text, or a test's name, must take the table
 // along.
-func TestTableFitsTheProduct(t *testing.T) {
+func TestTableMatchesTheProduct(t *testing.T) {
 	root := here(t).root
 	known := map[string]bool{}
 	for _, m := range all {

@@ -20,7 +20,7 @@ var stopping = []mutant{
 	},
 	{
 		name:   "a report for another term is taken",
-		danger: "the workload is told that its stop was noted, and the handover waits for it",
+		danger: "the workload is answered that its stop was noted, and the handover waits for it",
 		file:   "internal/stopwait/report.go",
 		old:    `case w.token != "" && token != w.token:`,
 		new:    `case w.token == "" && token != w.token:`,
@@ -36,7 +36,7 @@ var stopping = []mutant{
 	},
 	{
 		name:   "the last validUntil beats a workload that is seen to run",
-		danger: "I13: a process that was told to end, and works on, works beside the next leader's",
+		danger: "I13: a process that is to end, and works on, works beside the next leader's",
 		file:   "internal/stopwait/verdict.go",
 		old:    `if len(s.running) > 0 {`,
 		new:    `if len(s.running) > 0 && now.Before(until) {`,
@@ -116,7 +116,7 @@ var stopping = []mutant{
 	},
 	{
 		name:   "a later term's stop gives the last one's program more time",
-		danger: "I11: it works in a term that was told to end before it",
+		danger: "I11: it works in a term that was to end before it",
 		file:   "internal/guard/program_linux.go",
 		old:    `if s.Token == p.token {`,
 		new:    `if s.Token != "" {`,

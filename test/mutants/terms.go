@@ -101,9 +101,9 @@ var terms = []mutant{
 	{
 		name:   "a candidate that ends takes the Lease",
 		danger: "nobody leads until the Lease that it leaves behind has run out",
-		file:   "pkg/elector/campaign.go",
-		old:    `case m.terminating && m.inherited == nil, m.over, !k.read:`,
-		new:    `case m.over, !k.read:`,
+		file:   "pkg/elector/drain.go",
+		old:    `return m.terminating && m.role == standby`,
+		new:    `return m.terminating && m.over && m.role == standby`,
 		reds:   in(elector, "TestTranscripts/terminating_standby"),
 	},
 	{

@@ -87,7 +87,7 @@ func byPackage(tests []test) [][]test {
 }
 
 // test runs tests of one package. A subtest is run by the name of its test alone where several are wanted, as -run takes
-// one pattern for each level.
+// one pattern for each part of a name.
 func (t trier) test(ctx context.Context, flags []string, tests []test) (run, error) {
 	pattern := tests[0].pattern()
 	if len(tests) > 1 {

@@ -1,7 +1,7 @@
 // Package repo holds the tests of the repository itself: the words of the code, what code may not do, who imports whom, and that
 // the documents agree with the code.
 //
-//	words_test.go         no retired word in identifiers, comments and texts
+//	words_test.go         no retired term in identifiers, comments and texts
 //	habits_test.go        no sleep without a context, no anonymous-interface assertion, no field that is set late
 //	imports_test.go       the picture of who may import whom
 //	docstrings_test.go    every exported name has a docstring

@@ -54,7 +54,7 @@ func TestUndocumented(t *testing.T) {
 				E int
 				F string
 			}
-			// I is told what is Named, and no more.
+			// I gets what is Named, and no more.
 			type I interface {
 				Named()
 				More() // More is.

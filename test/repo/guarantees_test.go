@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// faults are the columns of the table of guarantees, and told its rows: no cell may be missing.
+// faults are the columns of the table of guarantees, and outputs its rows: no cell may be missing.
 var (
-	faults = []string{"planned handover", "sidecar killed", "sidecar frozen", "app frozen", "API partition", "node frozen"}
-	told   = []string{"file", "HTTP", "process signal", "child mode", "pod label", "webhook", "events"}
+	faults  = []string{"planned handover", "sidecar killed", "sidecar frozen", "app frozen", "API partition", "node frozen"}
+	outputs = []string{"file", "HTTP", "process signal", "child mode", "pod label", "webhook", "events"}
 )
 
 // TestGuaranteesAreBacked reads the table of guarantees: each signal and fault has a cell, each cell names a test, and
@@ -29,7 +29,7 @@ func TestUnbacked(t *testing.T) {
 	var whole strings.Builder
 	for _, fault := range faults {
 		fmt.Fprintf(&whole, "## %s\n| signal | who | test |\n| --- | --- | --- |\n", fault)
-		for _, signal := range told {
+		for _, signal := range outputs {
 			fmt.Fprintf(&whole, "| %s | the app | `elector.TestA` |\n", signal)
 		}
 	}
@@ -83,7 +83,7 @@ func unbacked(page string, known map[string]bool) []string {
 			section = page
 		}
 		section, _, _ = strings.Cut(section, "\n## ")
-		for _, signal := range told {
+		for _, signal := range outputs {
 			_, row, ok := strings.Cut(section, "\n| "+signal+" |")
 			row, _, _ = strings.Cut(row, "\n")
 			switch {

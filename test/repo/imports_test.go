@@ -26,7 +26,7 @@ var (
 	}
 )
 
-// fences is the picture in doc.go, room by room. The first that fits a package counts.
+// fences is the picture of who may import whom, room by room. The first that covers a package counts.
 var fences = []fence{
 	{room: "pkg/bootclock", never: kubernetes},
 	{room: "pkg/bootclock/clocktest", of: []string{"pkg/bootclock"}, never: kubernetes},

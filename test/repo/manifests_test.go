@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestManifestsFitTheirSchema decodes every piece of YAML in the documents as what it claims to be, and accepts no
+// TestManifestsMatchTheirSchema decodes every piece of YAML in the documents as what it claims to be, and accepts no
 // field that the API does not have.
-func TestManifestsFitTheirSchema(t *testing.T) {
+func TestManifestsMatchTheirSchema(t *testing.T) {
 	seen := 0
 	for _, path := range tree(t, ".md") {
 		for _, manifest := range manifests(read(t, path)) {

@@ -118,7 +118,7 @@ func (s *stage) handOver(pods map[string]*pod, act func(*pod), takes time.Durati
 	return next.from.Sub(last.to)
 }
 
-func (p *pod) stepDown() { p.Local.StepDown() }
+func (p *pod) stepDown() { p.StepDown() }
 
 // restartNative ends the pod as the kubelet does with a native sidecar: the program first, and once it has exited, the sidecar.
 // Then it starts anew.

@@ -125,7 +125,7 @@ func (s *stage) start(name string, how setup) *pod {
 
 func (p *pod) run() {
 	p.stage.t.Helper()
-	p.Local.Start()
+	p.Start()
 	if !p.setup.child {
 		p.startApp()
 	}

@@ -43,7 +43,7 @@ func newPair(t *testing.T, way string, how harness.Conduct, leaseDuration string
 	}
 	start := func(name string) *pod {
 		pod := p.prepare(name, c)
-		pod.Local.Start()
+		pod.Start()
 		if way == byProcess {
 			pod.supervise()
 		}
@@ -259,7 +259,7 @@ func TestEndpointDoesNotOverruleTheProcess(t *testing.T) {
 	var pods []*pod
 	for _, name := range []string{"a", "b"} {
 		p := s.prepare(name, how)
-		p.Local.Start()
+		p.Start()
 		p.supervise()
 		if name == "a" {
 			p.works()

@@ -92,9 +92,9 @@ func playSeed(t *testing.T, seed uint64) {
 		f.replicas = append(f.replicas, f.newReplica(t, i, m, nil))
 	}
 	f.awaitWork(t, 2*d+slack)
-	stopTelling := f.tellEachMinute(t)
+	stopLogging := f.logEachMinute(t)
 	f.play(t, schedule)
-	stopTelling()
+	stopLogging()
 	for _, r := range f.replicas {
 		r.heal()
 	}
@@ -136,8 +136,8 @@ func (f *field) awaitWork(t *testing.T, bound time.Duration) {
 	t.Errorf("nobody works within %s", bound)
 }
 
-// tellEachMinute writes how it stands until the returned function is called.
-func (f *field) tellEachMinute(t *testing.T) (stop func()) {
+// logEachMinute writes how it stands until the returned function is called.
+func (f *field) logEachMinute(t *testing.T) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)

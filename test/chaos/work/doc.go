@@ -6,7 +6,7 @@
 //	program, workers ── journals on the boot clock ──▶ judge ◀── releases, as they arrived at the API server
 //	                                                     └──▶ report: overlaps, with faults and log lines; time at work
 //
-// The replicas differ in how the sidecar runs or tells the program (see mode), and each start of the program in how it
+// The replicas differ in how the sidecar runs or notifies the program (see mode), and each start of the program in how it
 // stops: at once, after seconds, never, without its workers, without its health endpoint.
 //
 // It promises that a seed gives the same faults at the same times, and the same conduct to the n-th process of a

@@ -83,7 +83,7 @@ func TestProgramLeavesItsWorkers(t *testing.T) {
 	}
 }
 
-// TestProgramThatIgnoresItsEnd works until it is killed, and its journal tells until when.
+// TestProgramThatIgnoresItsEnd works until it is killed, and its journal shows until when.
 func TestProgramThatIgnoresItsEnd(t *testing.T) {
 	r := try(t, harness.Conduct{"Ignore": true}, "-child")
 	harness.Eventually(t, slack, "it works", func() bool { return r.works(journal.Command) })

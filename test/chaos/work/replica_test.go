@@ -23,7 +23,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
-// mode is how a replica's sidecar runs or tells the program.
+// mode is how a replica's sidecar runs or notifies the program.
 type mode string
 
 const (

@@ -154,7 +154,7 @@ func (f *field) blame(t *testing.T, v verdict) {
 	}
 }
 
-// around tells the faults before and during a time, and what the sidecars of these replicas logged.
+// around lists the faults before and during a time, and what the sidecars of these replicas logged.
 func (f *field) around(s span, names ...string) string {
 	var text strings.Builder
 	f.mu.Lock()

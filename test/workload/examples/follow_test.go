@@ -58,7 +58,7 @@ func TestKilledWorkers(t *testing.T) {
 				t.Errorf("its end was not seen: %s", because)
 			}
 			released := bootclock.System{}.Now().Sub(killed)
-			t.Logf("released within %s of the kill, as the log tells", released)
+			t.Logf("released within %s of the kill, as the log shows", released)
 			awaitLeader(t, script, other(first, replicas))
 			wantOneAtWork(t, script)
 		})

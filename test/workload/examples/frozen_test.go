@@ -25,7 +25,7 @@ func TestFrozenSidecar(t *testing.T) {
 	})
 }
 
-// TestFrozenApp stops the leader's worker in the middle of a piece of work, and asks for a handover. Nobody can tell
+// TestFrozenApp stops the leader's worker in the middle of a piece of work, and asks for a handover. Nobody can notify
 // the worker, so the Lease is kept until its validUntil; on waking it looks before it works, and stands by. Where it is
 // seen by the run lock, the Lease is kept beyond that, until the worker is killed.
 func TestFrozenApp(t *testing.T) {

@@ -24,7 +24,7 @@ type picture struct {
 	leader   time.Time
 }
 
-// mock stands in for a sidecar that tells what no sidecar would.
+// mock stands in for a sidecar that publishes what no sidecar would.
 type mock struct {
 	dir, url  string
 	documents http.HandlerFunc // nil: GET /leader is 404

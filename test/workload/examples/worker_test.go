@@ -66,7 +66,7 @@ func startWorker(t *testing.T, l language, w way, to *transcript, dir, url strin
 	return start(t, command, environment...)
 }
 
-// change reports whether a worker's line tells a change, not a piece of work.
+// change reports whether a worker's line is a change, not a piece of work.
 func change(line string) bool { return !strings.HasPrefix(line, "working ") }
 
 // tokenOf returns the token that a line names, or "".
@@ -79,7 +79,7 @@ func tokenOf(line string) string {
 	return ""
 }
 
-// wantChange waits for the next line that tells a change, after those that from counts, and has it be want. It returns
+// wantChange waits for the next line that is a change, after those that from counts, and has it be want. It returns
 // the count of lines up to that one.
 func wantChange(t *testing.T, script *transcript, from int, want, why string) int {
 	t.Helper()
