@@ -40,7 +40,7 @@ func within(t *testing.T, what string, so func() bool) {
 // has ended long before. A signal then reaches what is left.
 func TestRunLockOutlastsTheCommand(t *testing.T) {
 	for name, end := range map[string]func(parent *os.Process, daemon int) error{
-		"the last one ends":        func(_ *os.Process, daemon int) error { return syscall.Kill(daemon, syscall.SIGKILL) },
+		"the last one ends":          func(_ *os.Process, daemon int) error { return syscall.Kill(daemon, syscall.SIGKILL) },
 		"its parent is asked to end": func(parent *os.Process, _ int) error { return parent.Signal(syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +71,7 @@ func TestRunLockOutlastsTheCommand(t *testing.T) {
 				now := children(t, c.Process.Pid)
 				return len(now) > 0 && !strings.Contains(now, command)
 			})
+			time.Sleep(500 * time.Millisecond) // a process that ends with the command would have ended by now
 			if !lockHeld(t, lock) {
 				t.Error("a daemon lives, and the lock is free")
 			}

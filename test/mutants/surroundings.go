@@ -55,7 +55,7 @@ var surroundings = []mutant{
 		danger: "nohup does not survive the terminal",
 		file:   "internal/sidecar/stops.go",
 		old:    `if !slices.Contains(guard.Ignored(), s) {`,
-		new:    `if s != 0 {`,
+		new:    `if s != 0 || !slices.Contains(guard.Ignored(), s) {`,
 		reds:   in("cmd/lease-sidecar", "TestIgnoredSignalsStayIgnored"),
 	},
 	{

@@ -43,7 +43,7 @@ var endings = []mutant{
 		reds:   in("pkg/signals/process", "TestLossIsHandledLast", "TestTranscripts/loss_after_gain"),
 	},
 	{
-		name:   "the guard tells a loss once after a gain that was not taken",
+		name:   "the guard sends a loss once after a gain that was not taken",
 		danger: "I1: the sidecar is frozen too, and nobody else sends the loss last",
 		file:   "internal/guard/armed_linux.go",
 		old:    "a.resend.wanted = pending(a.PID, a.Gain)",
@@ -89,6 +89,14 @@ var endings = []mutant{
 		old:    "\t\tp.stopping, p.kill = true, 0\n",
 		new:    "\t\tp.stopping = true\n",
 		reds:   in("internal/guard", "TestEverythingDiesWithTheSidecar"),
+	},
+	{
+		name:   "a command that ended by itself leaves its replica healthy",
+		danger: "a command that cannot start moves leadership from replica to replica without end",
+		file:   "pkg/signals/child/end_linux.go",
+		old:    "\t\tp.election.SetHealthy(false, why)\n",
+		new:    "",
+		reds:   in("pkg/signals/child", "TestEndPolicy/stands_by", "TestOwnEndEndsTheTerm"),
 	},
 	{
 		name:   "an order that the guard has not taken counts as done",

@@ -29,17 +29,17 @@ func (d dir) make() (_ *os.File, made bool, err error) {
 	if file, err = d.open(0); err == nil {
 		return file, false, nil
 	}
-	if removed := d.root.Remove(FileName); removed != nil {
-		return nil, false, fmt.Errorf("make %s in signal directory %s: %w", FileName, d.path, errors.Join(err, removed))
+	if removed := d.root.Remove(fileName); removed != nil {
+		return nil, false, fmt.Errorf("make %s in signal directory %s: %w", fileName, d.path, errors.Join(err, removed))
 	}
 	if file, err = d.open(os.O_CREATE | os.O_EXCL); err != nil {
-		return nil, false, fmt.Errorf("make %s in signal directory %s: %w", FileName, d.path, err)
+		return nil, false, fmt.Errorf("make %s in signal directory %s: %w", fileName, d.path, err)
 	}
 	return file, true, nil
 }
 
 func (d dir) open(flags int) (*os.File, error) {
-	file, err := d.root.OpenFile(FileName, os.O_RDWR|flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, fileMode)
+	file, err := d.root.OpenFile(fileName, os.O_RDWR|flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, fileMode)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (d dir) open(flags int) (*os.File, error) {
 
 // holds reports whether the name still stands for the open file.
 func (d dir) holds(file *os.File) bool {
-	named, err := d.root.Lstat(FileName)
+	named, err := d.root.Lstat(fileName)
 	if err != nil {
 		// A file that is missing must be made anew. Any other error says nothing against the open file.
 		return !errors.Is(err, fs.ErrNotExist)
@@ -79,7 +79,7 @@ type opens struct {
 func newOpens() (*opens, error) {
 	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("watch who opens %s: %w", FileName, err)
+		return nil, fmt.Errorf("watch who opens %s: %w", fileName, err)
 	}
 	return &opens{fd: fd, events: os.NewFile(uintptr(fd), "inotify")}, nil
 }
@@ -97,7 +97,7 @@ func (o *opens) add(file *os.File) error {
 		return err
 	}
 	if added != nil {
-		return fmt.Errorf("watch who opens %s: %w", FileName, added)
+		return fmt.Errorf("watch who opens %s: %w", fileName, added)
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ type holder struct {
 func holds(t *testing.T, how, dir string, change ...func(*exec.Cmd)) *holder {
 	t.Helper()
 	h := &holder{t: t, command: exec.Command("/proc/self/exe")}
-	h.command.Env = append(os.Environ(), holdEnv+"="+how+" "+filepath.Join(dir, FileName), "GORACE=atexit_sleep_ms=0")
+	h.command.Env = append(os.Environ(), holdEnv+"="+how+" "+filepath.Join(dir, fileName), "GORACE=atexit_sleep_ms=0")
 	h.command.Stderr = os.Stderr
 	h.command.SysProcAttr = &syscall.SysProcAttr{}
 	for _, c := range change {

@@ -27,7 +27,7 @@ const (
 // signals on, and returns the command's exit code. Call it from the main goroutine of a program that does nothing else:
 // it becomes the parent of every orphan below it.
 func Keep(dir string, argv []string) (status int, err error) {
-	path := filepath.Join(dir, FileName)
+	path := filepath.Join(dir, fileName)
 	file, err := os.Open(path) // for reading, which is all that a read-only mount lets pass
 	if err != nil {
 		hint := "give the sidecar's signal directory, mounted here too"

@@ -51,7 +51,7 @@ func (l *RunLock) provide() error {
 	}
 	if l.file != nil {
 		l.cfg.Log.Warn("the run lock's file was replaced or removed: a holder of the old one is not seen any more",
-			"reason", "RunLockReplaced", "file", FileName, "signal_dir", l.cfg.Dir)
+			"reason", "RunLockReplaced", "file", fileName, "signal_dir", l.cfg.Dir)
 		_ = l.file.Close()
 		l.presence.Forget()
 	}

@@ -23,7 +23,7 @@ const (
 func heldBy(k kind, file *os.File) (held bool, err error) {
 	conn, err := file.SyscallConn()
 	if err != nil {
-		return false, fmt.Errorf("look at %s: %w", FileName, err)
+		return false, fmt.Errorf("look at %s: %w", fileName, err)
 	}
 	control := conn.Control(func(fd uintptr) {
 		if k == posixed {
@@ -33,7 +33,7 @@ func heldBy(k kind, file *os.File) (held bool, err error) {
 		held, err = flockHeld(fd)
 	})
 	if err = errors.Join(control, err); err != nil {
-		return false, fmt.Errorf("look at %s: %w", FileName, err)
+		return false, fmt.Errorf("look at %s: %w", fileName, err)
 	}
 	return held, nil
 }

@@ -29,8 +29,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// FileName is the lock's name in the signal directory.
-const FileName = "run.lock"
+// fileName is the lock's name in the signal directory.
+const fileName = "run.lock"
 
 // lookAfter are the times after an opening of the file at which the lock is looked at: an opening comes before a lock. The
 // first look comes late enough not to disturb a program that opens the file and locks it right away.

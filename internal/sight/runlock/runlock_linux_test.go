@@ -198,7 +198,7 @@ func TestTheFileIsReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := see(t, t.TempDir())
-			path := filepath.Join(s.cfg.Dir, FileName)
+			path := filepath.Join(s.cfg.Dir, fileName)
 			h := holds(t, "shared", s.cfg.Dir)
 			s.wants(sight.Running, true)
 			if err := replace(path); err != nil {

@@ -41,7 +41,7 @@ func wait(ctx context.Context, k kind, file *os.File) error {
 	// locks nothing.
 	instead, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("wait for %s: %w", FileName, err)
+		return fmt.Errorf("wait for %s: %w", fileName, err)
 	}
 	defer unix.Close(instead)
 	threads, outcome := make(chan int), make(chan error, 1)
@@ -63,7 +63,7 @@ func wait(ctx context.Context, k kind, file *os.File) error {
 		}
 	}
 	if err := unix.Dup3(instead, fd, unix.O_CLOEXEC); err != nil {
-		return errors.Join(fmt.Errorf("wait for %s: %w", FileName, err), <-outcome)
+		return errors.Join(fmt.Errorf("wait for %s: %w", fileName, err), <-outcome)
 	}
 	select {
 	case err := <-outcome:
@@ -93,13 +93,13 @@ func answer(err error) error {
 func reopen(file *os.File) (fd int, err error) {
 	conn, err := file.SyscallConn()
 	if err != nil {
-		return -1, fmt.Errorf("open %s again: %w", FileName, err)
+		return -1, fmt.Errorf("open %s again: %w", fileName, err)
 	}
 	control := conn.Control(func(old uintptr) {
 		fd, err = unix.Open("/proc/self/fd/"+strconv.Itoa(int(old)), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	})
 	if err = errors.Join(control, err); err != nil {
-		return -1, fmt.Errorf("open %s again: %w", FileName, err)
+		return -1, fmt.Errorf("open %s again: %w", fileName, err)
 	}
 	return fd, nil
 }

@@ -27,8 +27,8 @@ import (
 )
 
 const (
-	// Most is how many answers are open at once, at most.
-	Most = 16
+	// maxOpen is how many answers are open at once, at most.
+	maxOpen = 16
 	// heartbeat is how often an open answer gets a line, so that no client's idle timeout ends it: undici's is 300 s.
 	heartbeat = time.Minute
 	// askHalfClosed is how often a client that has closed its sending side is looked at, and written to.
@@ -87,7 +87,7 @@ func (r *Running) Observe(l leadership.Leadership) { r.presence.Observe(l) }
 func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if !r.enter() {
 		w.Header().Set("Retry-After", "5")
-		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d answers are open already: one for each program is enough; close some", Most))
+		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d answers are open already: one for each program is enough; close some", maxOpen))
 		return
 	}
 	// net/http's own watch for the end of the client would end at a byte from the client, so hijack the connection.
@@ -158,7 +158,7 @@ func (r *Running) follow(conn net.Conn) {
 func (r *Running) enter() bool {
 	r.mu.Lock()
 	notify := func() {}
-	free := r.open < Most
+	free := r.open < maxOpen
 	if free {
 		r.open++
 		if r.open == 1 {

@@ -167,7 +167,7 @@ func TestSeveralAnswers(t *testing.T) {
 func TestAnswersAreBounded(t *testing.T) {
 	s := serve(t, time.Hour)
 	var open []net.Conn
-	for range Most {
+	for range maxOpen {
 		conn, lines := s.ask()
 		if status, err := lines.ReadString('\n'); !strings.Contains(status, " 200 ") {
 			t.Fatalf("got %q, %v", status, err)
