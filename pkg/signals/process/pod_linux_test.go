@@ -253,7 +253,10 @@ func (p *pod) view(came answer) view {
 	if held := p.m.held; held != nil {
 		v.process = heldView{id: held.ID, ended: true}
 		if a := p.actors[held.PID]; a != nil && a.ID == held.ID {
-			v.process = heldView{id: held.ID, state: a.State, signals: a.Signals}
+			v.process = heldView{id: held.ID, err: errNotRead}
+			if p.m.closely() {
+				v.process = heldView{id: held.ID, state: a.State, signals: a.Signals}
+			}
 		}
 	}
 	return v
