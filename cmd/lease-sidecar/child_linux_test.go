@@ -309,7 +309,7 @@ env >$DIR/env; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; 
 // A second signal, when it is another stop, does not wait for a stubborn child.
 func TestSecondStopKillsTheChild(t *testing.T) {
 	t.Parallel()
-	p := raise(t, releasedStore(t), stubborn, "--lease-duration", "60s")
+	p := raise(t, releasedStore(t), stubborn, "--lease-duration", "600s", "--stop-timeout", "600s")
 	main, daemon := p.runs(), p.pid("daemon")
 	p.send(syscall.SIGTERM)
 	soon(t, 10*time.Second, "it waits", func() bool {
