@@ -190,3 +190,11 @@ func CPUTime(t testing.TB, pid int) time.Duration {
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
+
+// StatusField returns a number of /proc/PID/status, such as VmRSS in KiB; 0 where the process has ended.
+func StatusField(pid int, field string) (n int) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(status), "\n"+field+":")
+	_, _ = fmt.Sscan(rest, &n)
+	return n
+}

@@ -140,14 +140,9 @@ func mib(kib int) float64 { return float64(kib) / 1024 }
 // statusKiB returns a figure of /proc/PID/status, such as VmRSS, in KiB.
 func statusKiB(t *testing.T, pid int, field string) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(status), field+":")
-	var kib int
-	if _, err := fmt.Sscanf(rest, "%d kB", &kib); !found || err != nil {
-		t.Fatalf("read %s of process %d: %v", field, pid, err)
+	kib := harness.StatusField(pid, field)
+	if kib == 0 {
+		t.Fatalf("process %d has no %s: it has ended", pid, field)
 	}
 	return kib
 }

@@ -4,11 +4,8 @@ package chaos
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -31,41 +28,43 @@ type Report struct {
 }
 
 // report ends the watch and reckons.
-func (f *field) report(t *testing.T, plan Plan, drawn uint64, began time.Time) Report {
+func (f *contest) report(t *testing.T, plan Plan, began time.Time) Report {
 	t.Helper()
-	end := f.now()
-	ended := time.Now()
+	end, ended := now(), time.Now()
 	f.ourWitness.Stop()
 	f.theirWitness.Stop()
-	ours, theirs := Account{Events: f.ourEvents, Timing: TimingOf(plan.D)}, Account{Events: f.theirEvents, Timing: TimingOf(plan.D)}
-	for i := range candidates {
-		ours.Names, theirs.Names = append(ours.Names, ourName(i)), append(theirs.Names, theirName(i))
+	report := Report{
+		Seed: plan.Seed, Duration: Seconds(*duration), LeaseDuration: Seconds(plan.D), Gentle: plan.Gentle, Faults: map[Kind]int{},
 	}
-	var waking []span
+	var ourNames, theirNames []string
+	var ourEvents, theirEvents []event
+	for i := range candidates {
+		ourNames, theirNames = append(ourNames, ourName(i)), append(theirNames, theirName(i))
+	}
+	for _, e := range f.all() {
+		report.Faults[e.kind]++
+		ourEvents = append(ourEvents, e)
+		if !e.ours {
+			theirEvents = append(theirEvents, e)
+		}
+	}
+	var waking []time.Duration
 	for i, folder := range f.journals {
-		terms, excused, err := worked(folder, ourName(i), ours.frozen(i))
+		terms, woken, err := worked(folder, ourName(i), spansOf(ourEvents, i, Stopped, PodFrozen))
 		if err != nil {
 			t.Error(err)
 		}
 		for _, term := range terms {
 			f.ourWitness.AddTerm(term)
 		}
-		waking = append(waking, excused...)
+		waking = append(waking, woken...)
 	}
-	ours.Leads, ours.Leads = f.ourWitness.Terms(""), f.ourWitness.Terms("state")
-	theirs.Leads, theirs.Leads = f.theirWitness.Terms(""), f.theirWitness.Terms("")
-	ours.watch(end)
-	theirs.watch(end)
-	report := Report{
-		Seed: drawn, Duration: Seconds(*duration), LeaseDuration: Seconds(plan.D), Gentle: plan.Gentle, Faults: map[Kind]int{},
-		Ours: ours.Judge("ours"), Theirs: theirs.Judge("client-go's elector v0.37, ReleaseOnCancel"), WorkOnWaking: spreadOf(lengthsOf(waking)),
-	}
-	for _, e := range f.ourEvents {
-		report.Faults[e.Kind]++
-	}
+	report.Ours = newAccount(f.ourWitness, "state", ourNames, ourEvents, plan.D, end).Judge("ours")
+	report.Theirs = newAccount(f.theirWitness, "", theirNames, theirEvents, plan.D, end).Judge("client-go's elector v0.37, ReleaseOnCancel")
+	report.WorkOnWaking = spreadOf(waking)
 	report.Ours.RequestsPerSecond = f.requestRate(t, f.ours, began, ended)
 	report.Theirs.RequestsPerSecond = f.requestRate(t, f.theirs, began, ended)
-	if twice := harness.Overlaps(ours.Leads); len(twice) > 0 {
+	if twice := harness.Overlaps(f.ourWitness.Terms("")); len(twice) > 0 {
 		t.Logf("the longest of ours: %v", slices.MaxFunc(twice, func(a, b harness.Overlap) int { return cmp.Compare(a.Span, b.Span) }))
 	}
 	return report
@@ -84,38 +83,17 @@ func (r Report) faults() []string {
 	return found
 }
 
-// publish prints the report, and writes it where the flag says.
-func (r Report) publish(t *testing.T) {
-	t.Helper()
-	var text strings.Builder
-	_, _ = fmt.Fprintf(&text, "seed %d, %v, D = %v, faults %v\n", r.Seed, r.Duration, r.LeaseDuration, r.Faults)
-	r.Ours.print(&text)
-	r.Theirs.print(&text)
-	_, _ = fmt.Fprintf(&text, "work of a program as its frozen pod woke: %v\n", r.WorkOnWaking)
-	t.Log(text.String())
-	if *reportPath == "" {
-		return
-	}
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err == nil {
-		err = os.WriteFile(*reportPath, append(b, '\n'), 0o644)
-	}
-	if err != nil {
-		t.Errorf("write the report: %v", err)
-	}
-}
-
 // worked reads what a replica's programs wrote down in a folder, and divides it into terms and what they did on waking with
 // their frozen pod.
-func worked(folder, replica string, frozen []span) (terms []harness.Term, waking []span, err error) {
+func worked(folder, replica string, frozen []span) (terms []harness.Term, waking []time.Duration, err error) {
 	programs, err := journal.Read(folder)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, p := range programs {
 		for _, s := range p.Stretches {
-			if slices.ContainsFunc(frozen, func(f span) bool { return s.OnWaking(f.from, f.to) }) {
-				waking = append(waking, span{s.From, s.To})
+			if onWaking(s, frozen) {
+				waking = append(waking, s.To.Sub(s.From))
 				continue
 			}
 			terms = append(terms, harness.Term{Replica: replica, Channel: "program", Token: s.Token, From: s.From, To: s.To})

@@ -16,24 +16,16 @@ import (
 )
 
 // strikeCandidate does one fault to a candidate of each side and ends it.
-func (f *field) strikeCandidate(t *testing.T, fault Fault) {
+func (f *contest) strikeCandidate(t *testing.T, fault Fault) {
 	c := f.aim(fault)
-	f.log("%v (candidate %d)", fault, c.index)
-	over := f.note(fault.Kind, c.index, fault.Kind != WallStep)
-	defer over()
+	t.Logf("%v: %s (candidate %d)", fault, fault.Target, c.index)
+	defer f.note(event{kind: fault.Kind, index: c.index, ours: fault.Kind == WallStep})()
 	pass := func() { time.Sleep(fault.Length) }
-	cut := func(w harness.Way) {
-		c.lines(func(p *harness.Proxy) { p.CutWays(w) })
+	switch fault.Kind {
+	case CutRequests, CutReplies, Cut:
+		c.lines(func(p *harness.Proxy) { p.CutWays(fault.Way) })
 		pass()
 		c.lines((*harness.Proxy).Heal)
-	}
-	switch fault.Kind {
-	case CutRequests:
-		cut(harness.Requests)
-	case CutReplies:
-		cut(harness.Replies)
-	case CutBoth:
-		cut(harness.Both)
 	case Delayed:
 		c.lines(func(p *harness.Proxy) { p.Delay(harness.Both, fault.By) })
 		pass()
@@ -50,12 +42,8 @@ func (f *field) strikeCandidate(t *testing.T, fault Fault) {
 		c.freeze()
 		pass()
 		c.pod.Thaw()
-	case Killed:
-		c.end(t, syscall.SIGKILL)
-		pass()
-		c.start(t, f.ours)
-	case Terminated:
-		c.end(t, syscall.SIGTERM)
+	case Killed, Terminated:
+		c.end(t, map[Kind]syscall.Signal{Killed: syscall.SIGKILL, Terminated: syscall.SIGTERM}[fault.Kind])
 		pass()
 		c.start(t, f.ours)
 	case StepDown:
@@ -70,11 +58,10 @@ func (f *field) strikeCandidate(t *testing.T, fault Fault) {
 }
 
 // strikeStore does one fault to the store of both sides, or to our Lease, and ends it.
-func (f *field) strikeStore(t *testing.T, fault Fault) {
-	f.log("%v", fault)
-	ourLease := fault.Kind == LeaseDeleted || fault.Kind == LeaseBlanked || fault.Kind == LeaseEdited
-	over := f.note(fault.Kind, everyone, !ourLease)
-	defer over()
+func (f *contest) strikeStore(t *testing.T, fault Fault) {
+	t.Log(fault)
+	ours := fault.Kind == LeaseDeleted || fault.Kind == LeaseBlanked || fault.Kind == LeaseEdited
+	defer f.note(event{kind: fault.Kind, index: everyone, ours: ours})()
 	pass := func() { time.Sleep(fault.Length) }
 	switch fault.Kind {
 	case EtcdKilled:

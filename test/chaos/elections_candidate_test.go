@@ -29,9 +29,6 @@ type candidate struct {
 	down bool
 }
 
-// exitBound is how long a process may take to end that was asked to, on a machine that does much else.
-const exitBound = time.Minute
-
 // ourName and theirName are the candidates' names, by index.
 func ourName(i int) string   { return fmt.Sprintf("web-%d", i) }
 func theirName(i int) string { return fmt.Sprintf("peer-%d", i) }
@@ -40,11 +37,9 @@ func theirName(i int) string { return fmt.Sprintf("peer-%d", i) }
 func (c *candidate) leads(side Target) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var leads bool
+	leads, _ := c.theirs.Leads()
 	if side == OurLeader {
 		leads, _ = c.ours.Leads()
-	} else {
-		leads, _ = c.theirs.Leads()
 	}
 	return leads
 }
@@ -99,16 +94,6 @@ func (c *candidate) end(t *testing.T, s syscall.Signal) {
 	awaitExit(t, theirs)
 }
 
-// awaitExit waits until a process has ended that was asked to, and ends it where it does not.
-func awaitExit(t *testing.T, p *harness.Process) {
-	select {
-	case <-p.Exited():
-	case <-time.After(exitBound):
-		t.Errorf("%s still runs after %v; the end of its log:\n%s", p.Name, exitBound, p.Tail(10))
-		p.Stop(0)
-	}
-}
-
 // start starts both again, in the same pods.
 func (c *candidate) start(t *testing.T, e *harness.Election) {
 	defer c.setDown(false)
@@ -126,22 +111,19 @@ func (c *candidate) setDown(down bool) {
 // supervise starts theirs again whenever it has ended by itself, at once and for ever, which is kinder than a
 // kubelet's back-off. Ours does not end by itself: that is a fault.
 func (c *candidate) supervise(t *testing.T, stop <-chan struct{}) {
-	for tick := time.NewTicker(20 * time.Millisecond); ; {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
 		select {
 		case <-stop:
-			tick.Stop()
 			return
 		case <-tick.C:
 		}
-		c.revive(t)
-	}
-}
-
-func (c *candidate) revive(t *testing.T) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.down && !c.theirs.Alive() {
-		c.theirs.Start(t)
+		c.mu.Lock()
+		if !c.down && !c.theirs.Alive() {
+			c.theirs.Start(t)
+		}
+		c.mu.Unlock()
 	}
 }
 

@@ -5,9 +5,6 @@ package chaos
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
@@ -76,7 +73,7 @@ func overlapsOf(sets [][]span) Overlaps {
 
 func spreadOf(values []time.Duration) Spread {
 	return Spread{
-		Count: len(values), P50: Seconds(rank(values, 0.5)), P99: Seconds(rank(values, 0.99)), Longest: Seconds(rank(values, 1)),
+		Count: len(values), P50: Seconds(harness.Rank(values, 0.5)), P99: Seconds(harness.Rank(values, 0.99)), Longest: Seconds(harness.Rank(values, 1)),
 	}
 }
 
@@ -96,13 +93,11 @@ func (a Account) Judge(candidates string) Side {
 				l.term.Replica, Seconds(l.at.Sub(l.term.From)), Seconds(l.at.Sub(a.Watched.from))))
 		}
 	}
-	causes := map[string][]time.Duration{}
-	for _, g := range a.gaps() {
-		causes[g.cause] = append(causes[g.cause], g.length())
-		s.WithoutLeader += Seconds(g.length())
-	}
-	for cause, spans := range causes {
+	for cause, spans := range a.gaps() {
 		s.Gaps[cause] = spreadOf(spans)
+		for _, took := range spans {
+			s.WithoutLeader += Seconds(took)
+		}
 	}
 	for kind, took := range a.handovers() {
 		s.Handovers[kind] = spreadOf(took)
@@ -123,35 +118,6 @@ func moves(leads []harness.Term) int {
 	return n
 }
 
-// print writes the figures for people.
-func (s Side) print(w io.Writer) {
-	_, _ = fmt.Fprintf(w, "%s\n", s.Candidates)
-	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(w, "  %-28s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	line("terms, moves", "%d, %d", s.Terms, s.Moves)
-	line("two leading at once", "%v", s.Overlaps)
-	line("  of it with both awake", "%v", s.OverlapsAwake)
-	line("tokens that fell", "%d", len(s.TokenFalls))
-	line("losses, needless ones", "%d, %d", s.Losses, len(s.Needless))
-	for _, n := range s.Needless {
-		line("  needless", "%s", n)
-	}
-	line("without a leader", "%v", s.WithoutLeader)
-	for _, cause := range slices.Sorted(maps.Keys(s.Gaps)) {
-		line("  "+cause, "%v", s.Gaps[cause])
-	}
-	for _, kind := range slices.Sorted(maps.Keys(s.Handovers)) {
-		line("handover by "+string(kind), "%v", s.Handovers[kind])
-	}
-	line("requests a second", "%.2f", s.RequestsPerSecond)
-	line("somebody leads at the end", "%v", s.LeadsAtEnd)
-}
-
 func (o Overlaps) String() string {
 	return fmt.Sprintf("%d times, %v in all, longest %v", o.Count, o.Total, o.Longest)
-}
-
-func (s Spread) String() string {
-	return fmt.Sprintf("%d times, p50 %v, p99 %v, longest %v", s.Count, s.P50, s.P99, s.Longest)
 }
