@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -80,18 +79,12 @@ func withGuard(t *testing.T, pid int) []int {
 func sleeps(t *testing.T, pids []int) (n int) {
 	t.Helper()
 	for _, pid := range pids {
-		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
-		if err != nil || len(tasks) == 0 {
-			t.Fatalf("process %d has no threads: it has ended: %v", pid, err)
+		threads := harness.Threads(pid)
+		if len(threads) == 0 {
+			t.Fatalf("process %d has no threads: it has ended", pid)
 		}
-		for _, task := range tasks {
-			status, _ := os.ReadFile(task) // Go's threads do not end
-			_, rest, _ := strings.Cut(string(status), "\nvoluntary_ctxt_switches:")
-			var count int
-			if _, err := fmt.Sscan(rest, &count); err != nil {
-				t.Fatalf("read %s: %v", task, err)
-			}
-			n += count
+		for _, tid := range threads {
+			n += harness.StatusField(tid, "voluntary_ctxt_switches")
 		}
 	}
 	return n
