@@ -29,9 +29,12 @@ type Account struct {
 
 // newAccount is that of what a witness saw until end of candidates with that lease duration. Each leadership shows once in
 // the channel, "" for all.
-func newAccount(w *harness.Witness, channel string, names []string, events []event, d time.Duration, end bootclock.Instant) Account {
+func newAccount(w *harness.Witness, channel string, name func(index int) string, events []event, d time.Duration, end bootclock.Instant) Account {
 	a := Account{
-		Names: names, Terms: w.Terms(""), Leads: w.Terms(channel), Events: events, Timing: TimingOf(d), Watched: span{end, end},
+		Terms: w.Terms(""), Leads: w.Terms(channel), Events: events, Timing: TimingOf(d), Watched: span{end, end},
+	}
+	for i := range candidates {
+		a.Names = append(a.Names, name(i))
 	}
 	if len(a.Leads) > 0 {
 		a.Watched.from = a.Leads[0].From

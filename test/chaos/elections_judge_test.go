@@ -19,15 +19,11 @@ func second(s float64) bootclock.Instant { return bootclock.Instant(s * float64(
 // made is a made-up run of 100 s at D = 15 s, whose leader can spare 4 s, with candidates web-0 to web-2. Who leads
 // shows in "state" and nothing else.
 func made(events []event, leads ...harness.Term) Account {
-	var names []string
-	for i := range candidates {
-		names = append(names, ourName(i))
-	}
 	var w harness.Witness
 	for _, term := range leads {
 		w.AddTerm(term)
 	}
-	return newAccount(&w, "state", names, events, 15*time.Second, second(100))
+	return newAccount(&w, "state", ourName, events, 15*time.Second, second(100))
 }
 
 func lead(index int, token string, from, to float64) harness.Term {

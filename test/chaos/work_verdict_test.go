@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
@@ -59,24 +61,14 @@ func (v verdict) work() []span {
 
 // handovers counts how often the work went from one replica to another.
 func (v verdict) handovers() int {
-	type turn struct {
-		span
-		name string
-	}
-	var turns []turn
+	var turns []harness.Term
 	for _, r := range v.records {
 		for _, s := range r.spans() {
-			turns = append(turns, turn{s, r.name})
+			turns = append(turns, harness.Term{Replica: r.name, From: s.from})
 		}
 	}
-	slices.SortFunc(turns, func(a, b turn) int { return int(a.from - b.from) })
-	n := 0
-	for i := 1; i < len(turns); i++ {
-		if turns[i].name != turns[i-1].name {
-			n++
-		}
-	}
-	return n
+	slices.SortFunc(turns, func(a, b harness.Term) int { return cmp.Compare(a.From, b.From) })
+	return moves(turns)
 }
 
 // summary is the figures of a run, for people and as JSON.
