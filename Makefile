@@ -83,8 +83,8 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 	$(GO_TEST) ./test/chaos
 
 .PHONY: handovers
-handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (five minutes)
-	$(GO) test ./test/workload -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 14 -handovers 200 -stop 2s
+handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)
+	$(GO) test ./test/workload -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 7 -handovers 200 -stop 2s
 
 .PHONY: bench-idle
 bench-idle: cluster ## idle cost and planned handovers, client-go's elector beside it (IDLE=5m BEFORE=path/of/another/build)

@@ -55,7 +55,7 @@ func isLeaderCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "is-leader",
 		Usage: "exit 0 when this replica leads now, 1 when not, 2 when that cannot be known",
-		Description: "With --signal-dir it reads the directory, which also tells when the sidecar is frozen or dead; else it asks the sidecar\n" +
+		Description: "With --signal-dir it reads the directory, which also shows that the sidecar is frozen or dead; else it asks the sidecar\n" +
 			"at --http-address. It prints nothing but the reason for a 2.",
 		Flags:  flags(signalDirFlag, httpAddressFlag),
 		Action: isLeader,

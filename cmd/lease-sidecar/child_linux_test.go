@@ -28,117 +28,6 @@ const (
 while ! [ -s $DIR/daemon ]; do sleep 0.02; done; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
 )
 
-// parent is a sidecar in a process of its own that runs a script while it leads; the lease duration is 3 s, so that
-// validUntil is 2 s after a renewal and the kill margin 0.6 s.
-type parent struct {
-	t    *testing.T
-	dir  string
-	cmd  *exec.Cmd
-	log  bytes.Buffer
-	done chan struct{}
-}
-
-func (p *parent) signalDir() string { return filepath.Join(p.dir, "signal") }
-
-// raise starts a sidecar with a script to run. The store names the election.
-func raise(t *testing.T, store, script string, flags ...string) *parent {
-	t.Helper()
-	return raiseAs(t, []string{"lease-sidecar"}, store, script, flags...)
-}
-
-func raiseAs(t *testing.T, program []string, store, script string, flags ...string) *parent {
-	t.Helper()
-	p := &parent{t: t, dir: t.TempDir(), done: make(chan struct{})}
-	if err := os.Mkdir(p.signalDir(), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	args := slices.Concat(program[1:], []string{
-		"run", "--store", "dir:" + store, "--workload", "deployment/web", "--lease-duration", "3s", "--signal-dir", p.signalDir(),
-		"--http-address", "unix:" + filepath.Join(p.dir, "http"), "--probe-address", "off",
-	}, flags, []string{"--", "sh", "-c", script})
-	p.cmd = exec.Command(program[0], args...)
-	p.cmd.Env = append(os.Environ(), "DIR="+p.dir)
-	p.cmd.Stderr = &p.log
-	p.cmd.WaitDelay = 10 * time.Second
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { defer close(p.done); _ = p.cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.done
-		if t.Failed() {
-			t.Logf("log of %s:\n%s", p.dir, p.log.String())
-		}
-	})
-	return p
-}
-
-func (p *parent) send(s syscall.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// status waits for the sidecar's end.
-func (p *parent) status() int {
-	p.t.Helper()
-	select {
-	case <-p.done:
-	case <-time.After(time.Minute):
-		p.t.Fatal("it did not end")
-	}
-	return p.cmd.ProcessState.ExitCode()
-}
-
-// runs waits until the script runs, and returns its pid.
-func (p *parent) runs() int {
-	p.t.Helper()
-	soon(p.t, 30*time.Second, "it leads", func() bool { // the command may start before the files say so
-		l, err := leadership.Read(p.signalDir())
-		return err == nil && l.IsLeader
-	})
-	return p.pid("main-*")
-}
-
-func (p *parent) pid(pattern string) (pid int) {
-	p.t.Helper()
-	soon(p.t, 30*time.Second, "the script writes "+pattern, func() bool {
-		found, _ := filepath.Glob(filepath.Join(p.dir, pattern))
-		if len(found) == 0 {
-			return false
-		}
-		b, err := os.ReadFile(found[len(found)-1])
-		if err != nil || !strings.HasSuffix(string(b), "\n") {
-			return false
-		}
-		pid, err = strconv.Atoi(strings.TrimSpace(string(b)))
-		return err == nil
-	})
-	return pid
-}
-
-// validUntil returns the end of the term as it is published now.
-func (p *parent) validUntil() bootclock.Instant {
-	p.t.Helper()
-	l, err := leadership.Read(p.signalDir())
-	if err != nil || !l.IsLeader {
-		p.t.Fatalf("it does not lead: %+v, %v", l, err)
-	}
-	return l.ValidUntil
-}
-
-func soon(t *testing.T, d time.Duration, what string, so func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if so() {
-			return
-		}
-	}
-	t.Fatalf("not within %s: %s", d, what)
-}
-
 // living reports whether a process runs: a zombie does not.
 func living(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
@@ -261,7 +150,7 @@ cut -d" " -f1 /proc/uptime >$DIR/started; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKE
 // As pid 1, with a child whose orphans end: no zombie stays, not even one that comes to the sidecar itself.
 func TestNoZombiesAsPid1(t *testing.T) {
 	t.Parallel()
-	p := raiseAs(t, []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "lease-sidecar"}, filepath.Join(t.TempDir(), "store"),
+	p := launch(t, []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}, nil, filepath.Join(t.TempDir(), "store"), "--", "sh", "-c",
 		`for i in 1 2 3 4 5; do sh -c 'sleep 0.05 & exec sleep 0' & done; wait; sleep 0.3
 trap 'exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
 	p.runs()
@@ -420,7 +309,7 @@ env >$DIR/env; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; 
 // A second signal, when it is another stop, does not wait for a stubborn child.
 func TestSecondStopKillsTheChild(t *testing.T) {
 	t.Parallel()
-	p := raise(t, releasedStore(t), stubborn, "--lease-duration", "60s")
+	p := raise(t, releasedStore(t), stubborn, "--lease-duration", "600s", "--stop-timeout", "600s")
 	main, daemon := p.runs(), p.pid("daemon")
 	p.send(syscall.SIGTERM)
 	soon(t, 10*time.Second, "it waits", func() bool {

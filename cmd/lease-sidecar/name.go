@@ -92,8 +92,10 @@ func (a answers) derivedWorkload() (naming.Workload, error) {
 			"POD_NAME and the labels from the downward API")
 	}
 	labels, err := podid.Labels(a.Text(labelsFileFlag))
-	optional := !a.Context.IsSet(labelsFileFlag.Name) // the default place is looked at, not asked for
-	if err != nil && !(optional && errors.Is(err, fs.ErrNotExist)) {
+	if errors.Is(err, fs.ErrNotExist) && !a.Context.IsSet(labelsFileFlag.Name) {
+		err = nil // the default place is looked at, not asked for
+	}
+	if err != nil {
 		return naming.Workload{}, fmt.Errorf("%w (--labels-file): mount the downward API's metadata.labels there, or set --workload", err)
 	}
 	workload, err := naming.Derive(naming.Pod{Name: this.Name, Labels: labels})

@@ -34,7 +34,7 @@ func helper(args []string) (code int, is bool) {
 
 // runGuard is the guard process.
 func runGuard(argv []string) int {
-	debug.SetGCPercent(20)        // it keeps next to nothing
+	debug.SetGCPercent(20)    // it keeps next to nothing
 	_ = footprint.DropPages() // what fails costs memory only
 	if err := guard.Main(argv); err != nil {
 		say := logwriter.New(os.Stderr, nil)
@@ -69,7 +69,7 @@ func keepsRunLock(args []string) (dir string, command []string, plain bool) {
 
 // keepRunLock is that process.
 func keepRunLock(dir string, command []string, stderr io.Writer) int {
-	debug.SetGCPercent(20)        // it keeps next to nothing
+	debug.SetGCPercent(20)    // it keeps next to nothing
 	_ = footprint.DropPages() // what fails costs memory only
 	status, err := runlock.Keep(dir, command)
 	if err != nil {

@@ -25,17 +25,6 @@ func lockHeld(t *testing.T, path string) bool {
 	return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
 }
 
-// within waits until something is so.
-func within(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if so() {
-			return
-		}
-	}
-	t.Fatalf("not within 20 s: %s", what)
-}
-
 // The lock is held until a grandchild has gone that has closed all descriptors and left the session; the command itself
 // has ended long before. A signal then reaches what is left.
 func TestRunLockOutlastsTheCommand(t *testing.T) {
@@ -67,7 +56,7 @@ func TestRunLockOutlastsTheCommand(t *testing.T) {
 				t.Fatalf("got %q: %v", line, err)
 			}
 			command := children(t, c.Process.Pid)
-			within(t, "the command has ended", func() bool {
+			soon(t, 20*time.Second, "the command has ended", func() bool {
 				now := children(t, c.Process.Pid)
 				return len(now) > 0 && !strings.Contains(now, command)
 			})

@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -43,8 +42,6 @@ var replicaNames = []string{"toy-a", "toy-b", "toy-c"}
 // demo is one run.
 type demo struct {
 	replicas    []*replica
-	witness     *witness
-	clock       bootclock.System
 	view        view
 	moves       []move
 	moveTimeout time.Duration
@@ -57,17 +54,15 @@ type view interface {
 	// moved shows a move that has happened.
 	moved(move)
 	// run keeps the view up to date until ctx ends; it may do nothing.
-	run(ctx context.Context, w *witness)
+	run(ctx context.Context, replicas []*replica)
 	// end closes the view with the verdict.
-	end(verdict, []move)
+	end(verdict)
 }
 
 // lines is the view for logs and pipes: a line at a time.
 type lines struct{ out io.Writer }
 
-func (v lines) announce(how, whom string) {
-	fmt.Fprintf(v.out, "now: %s (%s)\n", how, whom)
-}
+func (v lines) announce(how, whom string) { fmt.Fprintf(v.out, "now: %s (%s)\n", how, whom) }
 
 func (v lines) moved(m move) {
 	fmt.Fprintf(v.out, "  %s -> %s in %s; no leader for %s", m.from, m.to, rounded(m.took), rounded(m.alone))
@@ -77,66 +72,56 @@ func (v lines) moved(m move) {
 	fmt.Fprintln(v.out)
 }
 
-func (v lines) run(context.Context, *witness) {}
+func (v lines) run(context.Context, []*replica) {}
 
-func (v lines) end(result verdict, moves []move) {
-	fmt.Fprintln(v.out, result.sentence(len(moves)))
-}
+func (v lines) end(result verdict) { fmt.Fprintln(v.out, result) }
 
 // Run runs all steps. It returns an error where two replicas saw that they lead, or were at work, at once, where a move did
-// not happen, and where ctx ended the run early. Every process that it started has been reaped,
-// and its directory is gone, when it returns.
+// not happen, and where ctx ended the run early. Every process that it started has been reaped, and its directory is gone,
+// when it returns.
 func Run(ctx context.Context, cfg Config) (err error) {
 	root, err := os.MkdirTemp("", "lease-sidecar-demo-")
 	if err != nil {
 		return fmt.Errorf("make the demo's directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
-	if err := os.Mkdir(filepath.Join(root, "store"), 0o755); err != nil {
-		return fmt.Errorf("make the demo's store: %w", err)
-	}
-	d, err := newDemo(cfg, root)
-	if err != nil {
-		return err
+	d := &demo{view: lines{cfg.Out}, moveTimeout: cmp.Or(cfg.moveTimeout, moveTime)}
+	if cfg.Live {
+		d.view = newScreen(cfg.Out, cfg.Colour)
 	}
 	defer func() {
 		failed := err != nil && ctx.Err() == nil
-		err = errors.Join(err, d.close())
-		if failed {
-			d.showLogs(cfg.Out)
+		for _, r := range d.replicas {
+			err = errors.Join(err, r.close())
+			if failed {
+				r.showLog(cfg.Out)
+			}
 		}
 	}()
-	return d.run(ctx)
-}
-
-func newDemo(cfg Config, root string) (*demo, error) {
-	d := &demo{view: lines{out: cfg.Out}, moveTimeout: cmp.Or(cfg.moveTimeout, moveTime)}
 	for _, name := range replicaNames {
 		r, err := newReplica(name, root, cfg.Self)
 		if err != nil {
-			return nil, errors.Join(err, d.close())
+			return err
 		}
 		d.replicas = append(d.replicas, r)
 	}
-	d.witness = newWitness(d.replicas)
-	if cfg.Live {
-		d.view = newScreen(cfg.Out, cfg.Colour, replicaNames)
-	}
-	return d, nil
+	return d.run(ctx)
 }
 
 // run runs the steps beside the witness and the view, and joins both.
 func (d *demo) run(ctx context.Context) error {
 	watching, done := context.WithCancel(ctx)
 	var others sync.WaitGroup
-	others.Go(func() { d.witness.watch(watching) })
-	others.Go(func() { d.view.run(watching, d.witness) })
+	for _, r := range d.replicas {
+		others.Go(func() { r.watch(watching) })
+	}
+	others.Go(func() { d.view.run(watching, d.replicas) })
 	err := d.runSteps(ctx)
 	done()
 	others.Wait()
 
-	v := d.witness.verdict()
-	d.view.end(v, d.moves)
+	v := judge(d.replicas, len(d.moves))
+	d.view.end(v)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -144,53 +129,40 @@ func (d *demo) run(ctx context.Context) error {
 }
 
 func (d *demo) runSteps(ctx context.Context) error {
-	began := d.clock.Now()
+	began := now()
 	for _, r := range d.replicas {
 		if err := r.start(); err != nil {
 			return err
 		}
 	}
-	d.announce("three replicas start", "all")
-	if err := d.first(ctx, began); err != nil {
+	d.view.announce("three replicas start", "all")
+	leader, since, err := d.awaitLeader(ctx, nil)
+	if err != nil {
 		return fmt.Errorf("first election: %w", err)
 	}
+	took := since.Sub(began)
+	d.moved(move{"first election", "-", leader.name, took, took, "a new Lease costs one lease duration"})
 	for _, s := range steps {
-		d.awaitAll(ctx)
-		_ = bootclock.Sleep(ctx, d.clock, stepPause) // an error shows below
+		_ = d.await(ctx, awareEvery, d.allAware) // a replica that does not know shows below
+		pause(ctx, stepPause)
 		if err := d.runStep(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.how, err)
 		}
 	}
-	_ = bootclock.Sleep(ctx, d.clock, stepPause) // an error shows below
+	pause(ctx, stepPause)
 	return ctx.Err()
 }
-
-func (d *demo) announce(how, whom string) { d.view.announce(how, whom) }
 
 func (d *demo) moved(m move) {
 	d.moves = append(d.moves, m)
 	d.view.moved(m)
 }
 
-func (d *demo) close() error {
-	var faults []error
-	for _, r := range d.replicas {
-		faults = append(faults, r.close())
-	}
-	return errors.Join(faults...)
-}
+// now reads the one clock of the demo.
+func now() bootclock.Instant { return bootclock.System{}.Now() }
 
-// showLogs prints the end of each sidecar's log, for a run that went wrong.
-func (d *demo) showLogs(out io.Writer) {
-	const tail = 2000
-	for _, r := range d.replicas {
-		text, err := os.ReadFile(r.log.Name())
-		if err != nil {
-			continue
-		}
-		fmt.Fprintf(out, "--- log of %s\n%s\n", r.name, text[max(0, len(text)-tail):])
-	}
-}
+// pause waits for so long, or until ctx ends, which the caller sees by ctx.
+func pause(ctx context.Context, d time.Duration) { _ = bootclock.Sleep(ctx, bootclock.System{}, d) }
 
 // rounded makes a time easy to read: milliseconds below a second, hundredths above.
 func rounded(d time.Duration) string {

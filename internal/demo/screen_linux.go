@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 const (
@@ -23,7 +21,6 @@ const (
 type screen struct {
 	out    io.Writer
 	colour bool
-	names  []string
 	began  time.Time
 
 	mu        sync.Mutex
@@ -34,11 +31,9 @@ type screen struct {
 	timelines [][]string
 }
 
-func newScreen(out io.Writer, colour bool, names []string) *screen {
-	return &screen{
-		out: out, colour: colour, names: names, began: time.Now(), now: "three replicas start",
-		sights: make([]sight, len(names)), timelines: make([][]string, len(names)),
-	}
+func newScreen(out io.Writer, colour bool) *screen {
+	n := len(replicaNames)
+	return &screen{out: out, colour: colour, began: time.Now(), now: "three replicas start", sights: make([]sight, n), timelines: make([][]string, n)}
 }
 
 func (s *screen) announce(how, whom string) {
@@ -58,29 +53,31 @@ func (s *screen) moved(m move) {
 }
 
 // run redraws until ctx ends.
-func (s *screen) run(ctx context.Context, w *witness) {
+func (s *screen) run(ctx context.Context, replicas []*replica) {
 	fmt.Fprint(s.out, "\x1b[?25l") // hide the cursor
 	defer fmt.Fprint(s.out, "\x1b[?25h")
 	for turn := 0; ctx.Err() == nil; turn++ {
 		s.mu.Lock()
-		s.sights = w.sights()
+		for i, r := range replicas {
+			s.sights[i] = r.sight()
+		}
 		s.advance(turn%int(cell/redrawEvery) == 0)
 		s.draw()
 		s.mu.Unlock()
-		_ = bootclock.Sleep(ctx, bootclock.System{}, redrawEvery) // an error ends the loop
+		pause(ctx, redrawEvery)
 	}
 }
 
-func (s *screen) end(v verdict, moves []move) {
+func (s *screen) end(v verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now = "the end"
 	s.draw()
 	style := green
-	if v.led > 0 || v.work > 0 || len(moves) != len(steps)+1 {
+	if v.err() != nil || v.moves != len(steps)+1 {
 		style = red
 	}
-	fmt.Fprintf(s.out, "\n  %s\n", s.paint(style, v.sentence(len(moves))))
+	fmt.Fprintf(s.out, "\n  %s\n", s.paint(style, v.String()))
 }
 
 // advance adds a cell to each timeline, or shows within the newest that a replica led in it.
@@ -98,13 +95,15 @@ func (s *screen) advance(next bool) {
 	}
 }
 
-// The marks of a timeline.
+// The marks of a timeline, and how each is painted.
 const (
 	markLeads   = "█"
 	markStandby = "─"
 	markFrozen  = "░"
 	markGone    = " "
 )
+
+var markStyles = map[string]style{markLeads: green, markFrozen: red, markStandby: dim}
 
 func (s sight) mark() string {
 	switch {
@@ -136,17 +135,16 @@ func (s *screen) picture() []string {
 	lines := []string{
 		"",
 		fmt.Sprintf("  %s   three replicas, one Lease of %s, no cluster%*s",
-			s.paint(bold, "lease-sidecar demo"), leaseDuration, 14, clock(time.Since(s.began))),
+			s.paint(bold, "lease-sidecar demo"), leaseDuration, 14, time.Time{}.Add(time.Since(s.began)).Format("04:05")),
 		"",
 		s.paint(dim, fmt.Sprintf("  %-8s %-9s %-9s %7s %9s %9s", "REPLICA", "SIDECAR", "ROLE", "TOKEN", "VALID FOR", "WORK")),
 	}
-	for i, name := range s.names {
+	timelines := []string{""}
+	for i, name := range replicaNames {
 		lines = append(lines, s.row(name, s.sights[i]))
+		timelines = append(timelines, fmt.Sprintf("  %-8s %s", name, s.timeline(s.timelines[i])))
 	}
-	lines = append(lines, "")
-	for i, name := range s.names {
-		lines = append(lines, fmt.Sprintf("  %-8s %s", name, s.timeline(s.timelines[i])))
-	}
+	lines = append(lines, timelines...)
 	lines = append(lines, "", "  "+s.paint(bold, "now: "+s.now), "",
 		s.paint(dim, fmt.Sprintf("  %-31s %-15s %8s  %s", "MOVE", "", "TOOK", "NO LEADER FOR")))
 	for _, m := range s.moves {
@@ -174,17 +172,10 @@ func (s *screen) row(name string, v sight) string {
 	return s.paint(style, fmt.Sprintf("  %-8s %-9s %-9s %7s %9s %9s", name, v.condition, role, v.token, left, work))
 }
 
-// timeline paints runs of one mark at a time.
 func (s *screen) timeline(marks []string) string {
-	styles := map[string]style{markLeads: green, markFrozen: red, markStandby: dim, markGone: plainStyle}
 	var b strings.Builder
-	for from := 0; from < len(marks); {
-		to := from
-		for to < len(marks) && marks[to] == marks[from] {
-			to++
-		}
-		b.WriteString(s.paint(styles[marks[from]], strings.Repeat(marks[from], to-from)))
-		from = to
+	for _, mark := range marks {
+		b.WriteString(s.paint(markStyles[mark], mark))
 	}
 	return b.String()
 }
@@ -205,9 +196,4 @@ func (s *screen) paint(how style, text string) string {
 		return text
 	}
 	return string(how) + text + "\x1b[0m"
-}
-
-// clock prints minutes and seconds.
-func clock(d time.Duration) string {
-	return fmt.Sprintf("%02d:%02d", int(d.Minutes()), int(d.Seconds())%60)
 }

@@ -12,7 +12,7 @@ import (
 
 func threeSights(colour bool) (*screen, *bytes.Buffer) {
 	var out bytes.Buffer
-	s := newScreen(&out, colour, replicaNames)
+	s := newScreen(&out, colour)
 	s.sights = []sight{
 		{leads: true, token: "7", left: 1700 * time.Millisecond, work: workReport{Working: true, Units: 12}, condition: running},
 		{condition: frozen},
@@ -24,7 +24,7 @@ func threeSights(colour bool) (*screen, *bytes.Buffer) {
 func TestRows(t *testing.T) {
 	s, _ := threeSights(false)
 	var got []string
-	for i, name := range s.names {
+	for i, name := range replicaNames {
 		got = append(got, strings.Join(strings.Fields(s.row(name, s.sights[i])), " "))
 	}
 	want := []string{"toy-a running leader 7 1.7 s » 12", "toy-b frozen standby 0", "toy-c killed standby 3"}

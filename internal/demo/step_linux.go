@@ -16,6 +16,8 @@ const (
 	moveTime = 12 * time.Second
 	// stepPause lets the user see what has happened, and a replica come back.
 	stepPause = 1200 * time.Millisecond
+	// awareEvery is the pause between two looks at whether all replicas know who leads.
+	awareEvery = 20 * time.Millisecond
 	// wakeLook is for how long a woken replica is watched for a stale "leader".
 	wakeLook = 500 * time.Millisecond
 )
@@ -34,87 +36,72 @@ type move struct {
 type step struct {
 	how string
 	// act does it to the leader, and returns when.
-	act func(ctx context.Context, d *demo, leader int) (bootclock.Instant, error)
-	// after restores the replica once another leads, and may remark on what it saw.
-	after func(ctx context.Context, d *demo, old int) (string, error)
+	act func(ctx context.Context, leader *replica) (bootclock.Instant, error)
+	// after restores the replica once another leads; remark is what its success shows.
+	after  func(ctx context.Context, old *replica) error
+	remark string
 }
 
 var steps = []step{
-	{"step down, when asked", actStepDown, nil},
-	{"SIGTERM, as a rollout does", actTerminate, afterTerminate},
-	{"SIGKILL of the sidecar", actKill, afterKill},
-	{"SIGSTOP, longer than the Lease", actFreeze, afterFreeze},
+	{"step down, when asked", stepDown, nothing, ""},
+	{"SIGTERM, as a rollout does", terminate, restart, ""},
+	// The toy is alone with the files of a dead sidecar: it has to stop by the deadline in them.
+	{"SIGKILL of the sidecar", send(syscall.SIGKILL, killed), restartSidecar, "its workload stopped by the deadline in the file"},
+	{"SIGSTOP, longer than the Lease", send(syscall.SIGSTOP, frozen), wake, "woke and knew at once that it no longer led"},
 }
 
-func actStepDown(ctx context.Context, d *demo, leader int) (bootclock.Instant, error) {
-	at := d.clock.Now()
-	return at, d.replicas[leader].client.Order(ctx, "/step-down")
+func stepDown(ctx context.Context, leader *replica) (bootclock.Instant, error) {
+	at := now()
+	return at, leader.client.Order(ctx, "/step-down")
 }
 
-// actTerminate ends a pod as Kubernetes does with a native sidecar: the workload first, then the sidecar.
-func actTerminate(_ context.Context, d *demo, leader int) (bootclock.Instant, error) {
-	r := d.replicas[leader]
-	r.stopToy()
-	return r.stopSidecar()
+func nothing(context.Context, *replica) error { return nil }
+
+// terminate ends a pod as Kubernetes does with a native sidecar: the workload first, then the sidecar.
+func terminate(_ context.Context, leader *replica) (bootclock.Instant, error) {
+	_ = leader.toy.Signal(syscall.SIGTERM) // it may have ended already
+	leader.toy.await()
+	return leader.signal(syscall.SIGTERM, stopped)
 }
 
-func afterTerminate(_ context.Context, d *demo, old int) (string, error) {
-	r := d.replicas[old]
-	r.awaitSidecar()
-	return "", r.start()
+func restart(_ context.Context, old *replica) error {
+	old.sidecar.await()
+	return old.start()
 }
 
-// actKill leaves the toy alone with the files of a dead sidecar: it has to stop by the deadline in them.
-func actKill(_ context.Context, d *demo, leader int) (bootclock.Instant, error) {
-	at := d.clock.Now()
-	return at, d.replicas[leader].signal(syscall.SIGKILL, killed)
+func restartSidecar(_ context.Context, old *replica) error {
+	old.sidecar.await()
+	return old.startSidecar()
 }
 
-func afterKill(_ context.Context, d *demo, old int) (string, error) {
-	r := d.replicas[old]
-	r.awaitSidecar()
-	return "its workload stopped by the deadline in the file", r.startSidecar()
-}
-
-func actFreeze(_ context.Context, d *demo, leader int) (bootclock.Instant, error) {
-	at := d.clock.Now()
-	return at, d.replicas[leader].signal(syscall.SIGSTOP, frozen)
-}
-
-// afterFreeze wakes the sidecar, which led when it was frozen, and looks for a stale "leader".
-func afterFreeze(ctx context.Context, d *demo, old int) (string, error) {
-	before := d.witness.lastLed(old)
-	if err := d.replicas[old].signal(syscall.SIGCONT, running); err != nil {
-		return "", err
+// send returns an act that sends a signal to the sidecar and notes its new condition.
+func send(sig syscall.Signal, becomes condition) func(context.Context, *replica) (bootclock.Instant, error) {
+	return func(_ context.Context, leader *replica) (bootclock.Instant, error) {
+		return leader.signal(sig, becomes)
 	}
-	_ = bootclock.Sleep(ctx, d.clock, wakeLook) // an error shows later
-	if d.witness.lastLed(old) > before {
-		return "", fmt.Errorf("%s said that it leads when it woke", d.replicas[old].name)
-	}
-	return "woke and knew at once that it no longer led", nil
 }
 
-// first waits for the leader of a new election.
-func (d *demo) first(ctx context.Context, began bootclock.Instant) error {
-	leader, since, err := d.awaitLeader(ctx, -1)
-	if err != nil {
+// wake wakes the sidecar, which led when it was frozen, and looks for a stale "leader".
+func wake(ctx context.Context, old *replica) error {
+	before := old.lastLed()
+	if _, err := old.signal(syscall.SIGCONT, running); err != nil {
 		return err
 	}
-	d.moved(move{
-		how: "first election", from: "-", to: d.replicas[leader].name, took: since.Sub(began), alone: since.Sub(began),
-		remark: "a new Lease costs one lease duration",
-	})
+	pause(ctx, wakeLook)
+	if old.lastLed() > before {
+		return fmt.Errorf("%s said that it leads when it woke", old.name)
+	}
 	return nil
 }
 
 // runStep finds the leader, acts on it, waits for another one and restores the replica.
 func (d *demo) runStep(ctx context.Context, s step) error {
-	old, _, err := d.awaitLeader(ctx, -1)
+	old, _, err := d.awaitLeader(ctx, nil)
 	if err != nil {
 		return err
 	}
-	d.announce(s.how, d.replicas[old].name)
-	at, err := s.act(ctx, d, old)
+	d.view.announce(s.how, old.name)
+	at, err := s.act(ctx, old)
 	if err != nil {
 		return err
 	}
@@ -122,14 +109,9 @@ func (d *demo) runStep(ctx context.Context, s step) error {
 	if err != nil {
 		return err
 	}
-	m := move{
-		how: s.how, from: d.replicas[old].name, to: d.replicas[leader].name,
-		took: since.Sub(at), alone: since.Sub(d.witness.lastLed(old)),
-	}
-	if s.after != nil {
-		if m.remark, err = s.after(ctx, d, old); err != nil {
-			return err
-		}
+	m := move{s.how, old.name, leader.name, since.Sub(at), since.Sub(old.lastLed()), s.remark}
+	if err := s.after(ctx, old); err != nil {
+		return err
 	}
 	d.moved(m)
 	return nil
@@ -138,30 +120,35 @@ func (d *demo) runStep(ctx context.Context, s step) error {
 var errNoMove = errors.New("no other replica led in time")
 
 // awaitLeader returns a replica other than not that sees that it leads, and when the witness first saw it.
-func (d *demo) awaitLeader(ctx context.Context, not int) (int, bootclock.Instant, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, d.moveTimeout, errNoMove)
-	defer cancel()
-	for ctx.Err() == nil {
-		if leader, s := d.witness.leader(); leader >= 0 && leader != not {
-			return leader, s.from, nil
+func (d *demo) awaitLeader(ctx context.Context, not *replica) (leader *replica, since bootclock.Instant, err error) {
+	err = d.await(ctx, lookEvery, func(context.Context) bool {
+		for _, r := range d.replicas {
+			if leads, from := r.leads(); leads && r != not {
+				leader, since = r, from
+				return true
+			}
 		}
-		_ = bootclock.Sleep(ctx, d.clock, lookEvery) // an error ends the loop
-	}
-	return -1, 0, context.Cause(ctx)
+		return false
+	})
+	return leader, since, err
 }
 
-// awaitAll waits until every replica knows who leads, so that each step starts with three candidates.
-func (d *demo) awaitAll(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, d.moveTimeout)
+// allAware reports whether every replica knows who leads, so that each step starts with three candidates.
+func (d *demo) allAware(ctx context.Context) bool {
+	return !slices.ContainsFunc(d.replicas, func(r *replica) bool {
+		l, err := r.client.Leadership(ctx)
+		return err != nil || l.Leader == ""
+	})
+}
+
+// await looks again and again until so is true. Its error is errNoMove where that takes longer than a move may.
+func (d *demo) await(ctx context.Context, every time.Duration, so func(context.Context) bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, d.moveTimeout, errNoMove)
 	defer cancel()
-	for ctx.Err() == nil {
-		unaware := func(r *replica) bool {
-			l, err := r.client.Leadership(ctx)
-			return err != nil || l.Leader == ""
+	for ; ctx.Err() == nil; pause(ctx, every) {
+		if so(ctx) {
+			return nil
 		}
-		if !slices.ContainsFunc(d.replicas, unaware) {
-			return
-		}
-		_ = bootclock.Sleep(ctx, d.clock, 20*time.Millisecond) // an error ends the loop
 	}
+	return context.Cause(ctx)
 }

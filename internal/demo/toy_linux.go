@@ -40,22 +40,21 @@ type Toy struct {
 }
 
 // Run works until ctx ends. It returns an error only where nobody reads its reports any more.
-func (t Toy) Run(ctx context.Context) error {
+func (t Toy) Run(ctx context.Context) (err error) {
 	r := workReport{}
-	for ctx.Err() == nil {
-		l, err := leadership.Read(t.Dir)
-		if leads := err == nil && l.IsLeader; !leads {
-			if err := t.rest(ctx, &r); err != nil {
-				return err
-			}
-			_ = bootclock.Sleep(ctx, bootclock.System{}, idleLook) // an error ends the loop
-			continue
+	for ctx.Err() == nil && err == nil {
+		l, unread := leadership.Read(t.Dir)
+		if leads := unread == nil && l.IsLeader; leads {
+			r = workReport{At: now(), Working: true, Token: l.Token, Units: r.Units + 1}
+			err = t.report(r)
+			pause(ctx, workUnit) // the work itself
+		} else {
+			err = t.rest(ctx, &r)
+			pause(ctx, idleLook)
 		}
-		r.At, r.Working, r.Token, r.Units = bootclock.System{}.Now(), true, l.Token, r.Units+1
-		if err := t.report(r); err != nil {
-			return err
-		}
-		_ = bootclock.Sleep(ctx, bootclock.System{}, workUnit) // the work itself
+	}
+	if err != nil {
+		return err
 	}
 	return t.rest(context.WithoutCancel(ctx), &r)
 }
@@ -65,7 +64,7 @@ func (t Toy) rest(ctx context.Context, r *workReport) error {
 	if !r.Working {
 		return nil
 	}
-	r.At, r.Working, r.Token = bootclock.System{}.Now(), false, ""
+	r.At, r.Working, r.Token = now(), false, ""
 	if err := t.report(*r); err != nil {
 		return err
 	}
@@ -76,11 +75,7 @@ func (t Toy) rest(ctx context.Context, r *workReport) error {
 }
 
 func (t Toy) report(r workReport) error {
-	line, err := json.Marshal(r)
-	if err == nil {
-		_, err = fmt.Fprintf(t.Out, "%s\n", line)
-	}
-	if err != nil {
+	if err := json.NewEncoder(t.Out).Encode(r); err != nil {
 		return fmt.Errorf("report the toy's work: %w", err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,10 +11,20 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// lookEvery is the pause between two looks of the witness at one reader.
+// lookEvery is the pause between two looks of a witness at one reader.
 const lookEvery = 2 * time.Millisecond
 
-// sight is what the witness last saw of a replica.
+// condition is what the user sees of a sidecar.
+type condition string
+
+const (
+	running condition = "running"
+	frozen  condition = "frozen"
+	killed  condition = "killed"
+	stopped condition = "stopped"
+)
+
+// sight is what is seen of a replica now.
 type sight struct {
 	leads bool
 	token string
@@ -22,125 +33,126 @@ type sight struct {
 	condition
 }
 
-// witness looks at what every workload sees, by its file and over HTTP, as a reader that honours the deadline, all on one
-// clock.
+// witness looks at what the workload of one replica sees, by its file and over HTTP, as a reader that honours the deadline,
+// and notes when it works. All witnesses have one clock.
 type witness struct {
-	replicas []*replica
-	clock    bootclock.System
-
-	mu     sync.Mutex
-	file   []track
-	http   []track
-	newest []leadership.Leadership
-	looks  int
+	mu         sync.Mutex
+	file, http reader
+	work       track
+	report     workReport // the toy's newest
+	condition  condition
+	looks      int
 }
 
-func newWitness(replicas []*replica) *witness {
-	return &witness{
-		replicas: replicas, file: make([]track, len(replicas)), http: make([]track, len(replicas)),
-		newest: make([]leadership.Leadership, len(replicas)),
-	}
+// reader is a way to learn who leads.
+type reader struct {
+	track
+	newest leadership.Leadership
 }
 
 // watch looks until ctx ends. Each reader is looked at by itself: a frozen sidecar's silence holds up no other.
-func (w *witness) watch(ctx context.Context) {
+func (r *replica) watch(ctx context.Context) {
 	var readers sync.WaitGroup
-	for i, r := range w.replicas {
-		readers.Go(func() {
-			w.each(ctx, func() {
-				l, asked := w.read(func() (leadership.Leadership, error) { return leadership.Read(r.dir) })
-				w.note(&w.file[i], asked, l)
-				w.mu.Lock()
-				w.newest[i] = l
-				w.mu.Unlock()
-			})
-		})
-		readers.Go(func() {
-			w.each(ctx, func() {
-				l, asked := w.read(func() (leadership.Leadership, error) { return r.client.Leadership(ctx) })
-				w.note(&w.http[i], asked, l)
-			})
-		})
-	}
+	readers.Go(func() {
+		r.follow(ctx, &r.file, func() (leadership.Leadership, error) { return leadership.Read(r.dir) })
+	})
+	readers.Go(func() {
+		r.follow(ctx, &r.http, func() (leadership.Leadership, error) { return r.client.Leadership(ctx) })
+	})
 	readers.Wait()
 }
 
-func (w *witness) each(ctx context.Context, look func()) {
-	for ctx.Err() == nil {
-		look()
-		_ = bootclock.Sleep(ctx, w.clock, lookEvery) // an error ends the loop
-	}
-}
-
-// read asks a reader. An error means "not leader" to the witness, as it must to everyone.
-func (w *witness) read(ask func() (leadership.Leadership, error)) (l leadership.Leadership, asked bootclock.Instant) {
-	asked = w.clock.Now()
-	l, err := ask()
-	if err != nil {
-		l = leadership.Leadership{}
-	}
-	return l.At(w.clock.Now()), asked
-}
-
-func (w *witness) note(t *track, asked bootclock.Instant, l leadership.Leadership) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.looks++
-	t.look(asked, w.clock.Now(), l.IsLeader, l.Token)
-}
-
-// sights returns the newest of each replica.
-func (w *witness) sights() []sight {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := w.clock.Now()
-	all := make([]sight, len(w.replicas))
-	for i, r := range w.replicas {
-		l := w.newest[i].At(now)
-		s := sight{leads: l.IsLeader, token: l.Token}
-		if l.IsLeader {
-			s.left = l.ValidUntil.Sub(now)
+// follow asks a reader again and again. An error means "not leader" to the witness, as it must to everyone.
+func (w *witness) follow(ctx context.Context, by *reader, ask func() (leadership.Leadership, error)) {
+	for ; ctx.Err() == nil; pause(ctx, lookEvery) {
+		asked := now()
+		l, err := ask()
+		if err != nil {
+			l = leadership.Leadership{}
 		}
-		r.mu.Lock()
-		s.work, s.condition = r.working, r.condition
-		r.mu.Unlock()
-		all[i] = s
+		l = l.At(now())
+		w.mu.Lock()
+		w.looks++
+		by.newest = l
+		by.look(asked, now(), l.IsLeader, l.Token)
+		w.mu.Unlock()
 	}
-	return all
 }
 
-// leader returns the replica whose file says "leader", and since when the witness knows; -1 where none does.
-func (w *witness) leader() (int, span) {
+// reported notes what the toy says of its work.
+func (w *witness) reported(r workReport) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := range w.file {
-		if s, ok := w.file[i].last(); ok && w.file[i].open {
-			return i, s
-		}
+	if stopping := w.report.Working && !r.Working; stopping {
+		w.work.look(r.At, r.At, true, w.report.Token) // it was at work until now
 	}
-	return -1, span{}
+	w.work.look(r.At, r.At, r.Working, r.Token)
+	w.report = r
 }
 
-// lastLed returns when replica i last saw that it leads, by any reader.
-func (w *witness) lastLed(i int) bootclock.Instant {
+// ended notes that the toy has ended.
+func (w *witness) ended() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	file, _ := w.file[i].last()
-	overHTTP, _ := w.http[i].last()
-	return max(file.to, overHTTP.to)
+	w.report.Working, w.report.Token, w.work.open = false, "", false
 }
 
-// verdict is what the witness has found in the end.
+func (w *witness) become(c condition) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.condition = c
+}
+
+func (w *witness) sight() sight {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.file.newest.At(now())
+	s := sight{leads: l.IsLeader, token: l.Token, work: w.report, condition: w.condition}
+	if l.IsLeader {
+		s.left = l.ValidUntil.Sub(now())
+	}
+	return s
+}
+
+// leads reports whether the file says "leader", and since when the witness knows.
+func (w *witness) leads() (bool, bootclock.Instant) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.file.open, w.file.last().from
+}
+
+// lastLed returns when the replica last saw that it leads, by any reader.
+func (w *witness) lastLed() bootclock.Instant {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return max(w.file.last().to, w.http.last().to)
+}
+
+// verdict is what the witnesses have found in the end.
 type verdict struct {
-	looks int
+	moves, looks int
 	// led and work are for how long two replicas at once saw "leader", and were at work.
 	led, work time.Duration
 }
 
-// sentence is the verdict in plain text.
-func (v verdict) sentence(moves int) string {
+func judge(replicas []*replica, moves int) verdict {
+	v := verdict{moves: moves}
+	var led, work [][]span
+	for _, r := range replicas {
+		r.mu.Lock()
+		v.looks += r.looks
+		led = append(led, slices.Concat(r.file.spans, r.http.spans))
+		work = append(work, slices.Clone(r.work.spans))
+		r.mu.Unlock()
+	}
+	v.led, v.work = overlap(led), overlap(work)
+	return v
+}
+
+// String is the verdict in plain text.
+func (v verdict) String() string {
 	return fmt.Sprintf("%d of %d moves, %d looks: two led at once for %s, two worked at once for %s",
-		moves, len(steps)+1, v.looks, rounded(v.led), rounded(v.work))
+		v.moves, len(steps)+1, v.looks, rounded(v.led), rounded(v.work))
 }
 
 // err returns an error for what must never be seen.
@@ -151,16 +163,53 @@ func (v verdict) err() error {
 	return fmt.Errorf("two led at once for %s, and worked at once for %s", v.led, v.work)
 }
 
-func (w *witness) verdict() verdict {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	led, work := make([][]*track, len(w.replicas)), make([][]*track, len(w.replicas))
-	for i, r := range w.replicas {
-		led[i] = []*track{&w.file[i], &w.http[i]}
-		r.mu.Lock()
-		worked := track{spans: append([]span(nil), r.work.spans...)}
-		r.mu.Unlock()
-		work[i] = []*track{&worked}
+// span is a stretch of time in which one reader believed in one term of one replica.
+type span struct {
+	from, to bootclock.Instant
+	token    string
+}
+
+// track is what one reader saw over time, newest last.
+type track struct {
+	spans []span
+	open  bool // the newest look said "leader"
+}
+
+// look notes an answer that was true at some instant from asked to answered. Only what lies surely between two
+// equal answers is counted, so that slow looks never make up an overlap.
+func (t *track) look(asked, answered bootclock.Instant, leads bool, token string) {
+	switch {
+	case !leads:
+	case t.open && t.last().token == token:
+		if last := &t.spans[len(t.spans)-1]; last.to.Before(asked) {
+			last.to = asked
+		}
+	default:
+		t.spans = append(t.spans, span{from: answered, to: answered, token: token})
 	}
-	return verdict{looks: w.looks, led: overlap(led), work: overlap(work)}
+	t.open = leads
+}
+
+// last returns the newest span; the zero span where there has been none.
+func (t *track) last() span {
+	if len(t.spans) == 0 {
+		return span{}
+	}
+	return t.spans[len(t.spans)-1]
+}
+
+// overlap returns for how long two replicas believed at once, where spans[i] are those of all readers of replica i. Pairs of
+// readers are summed, which can only make it longer.
+func overlap(spans [][]span) (sum time.Duration) {
+	for i := range spans {
+		others := slices.Concat(spans[:i]...)
+		for _, s := range spans[i] {
+			for _, o := range others {
+				if from, to := max(s.from, o.from), min(s.to, o.to); from < to {
+					sum += to.Sub(from)
+				}
+			}
+		}
+	}
+	return sum
 }

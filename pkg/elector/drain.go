@@ -71,7 +71,7 @@ func (m *machine) waitForStop() {
 // stopWaited takes the end of the waiting.
 func (m *machine) stopWaited(now moment, o Outcome) {
 	m.waits.answered()
-	if o == Abandoned {
+	if o != WorkloadStopped { // what does not say so is no stop
 		m.abandonDrain(now)
 		return
 	}

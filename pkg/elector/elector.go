@@ -87,7 +87,7 @@ type Drain struct {
 // Outcome is how the waiting for a workload's stop ended.
 type Outcome int
 
-// How it can end. The zero Outcome is that of a wait whose context ended, and is not looked at.
+// How it can end. Any other Outcome is that of a wait whose context ended, which is not looked at; else it counts as [Abandoned].
 const (
 	// WorkloadStopped: nothing of it works any more, so the Lease may be released.
 	WorkloadStopped Outcome = iota + 1

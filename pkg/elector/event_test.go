@@ -120,6 +120,20 @@ func TestStopThatComesTooLate(t *testing.T) {
 	}
 }
 
+// TestOnlyAStopIsAStop: a wait that ends without saying that the workload has stopped releases nothing.
+func TestOnlyAStopIsAStop(t *testing.T) {
+	for _, outcome := range []Outcome{0, Abandoned, Abandoned + 1} {
+		l := newLone(t, 0.5)
+		l.lead()
+		l.step(time.Second, stepDown{})
+		l.step(2*time.Second, stopWaited{outcome: outcome})
+		if l.m.role != standby || !l.out.abandoned || l.out.request != nil {
+			t.Errorf("outcome %d: %v, abandoned: %v, request %v; want a standby that has abandoned its drain and releases nothing",
+				outcome, l.m.role, l.out.abandoned, l.out.request)
+		}
+	}
+}
+
 // TestQuestion: of the answers to three questions in a row, only that to the newest counts, and only once.
 func TestQuestion(t *testing.T) {
 	var q question

@@ -43,19 +43,19 @@ func TestStormIsBridged(t *testing.T) {
 		faults func() func(*http.Request) harness.Fate
 		span   time.Duration
 	}{
-		{"half 429", func() func(*http.Request) harness.Fate { return everySecond(throttled) }, 8 * time.Second},
+		{"half 429", func() func(*http.Request) harness.Fate { return everySecond(throttled) }, 12 * time.Second},
 		{"half 500", func() func(*http.Request) harness.Fate {
 			return everySecond(harness.Fate{Status: http.StatusInternalServerError})
-		}, 8 * time.Second},
-		{"all 429", func() func(*http.Request) harness.Fate { return every(throttled) }, 2 * time.Second},
+		}, 12 * time.Second},
+		{"all 429", func() func(*http.Request) harness.Fate { return every(throttled) }, 4 * time.Second},
 		{"all 503", func() func(*http.Request) harness.Fate {
 			return every(harness.Fate{Status: http.StatusServiceUnavailable})
-		}, 2 * time.Second},
-		{"all without an answer", func() func(*http.Request) harness.Fate { return every(harness.Fate{Late: time.Hour}) }, 2 * time.Second},
+		}, 4 * time.Second},
+		{"all without an answer", func() func(*http.Request) harness.Fate { return every(harness.Fate{Late: time.Hour}) }, 4 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			e := harness.NewElection(t, harness.Shared(t), 6*time.Second)
+			e := harness.NewElection(t, harness.Shared(t), 12*time.Second) // a machine that is busy must not end a term
 			e.Ship(t)
 			replicas, storms := startVia(t, e, e.Cluster.Storm)
 			witness := harness.Watch(t, replicas...)

@@ -32,7 +32,7 @@ const expired = `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","st
 // its watch; and once the watch works again, a handover is seen at once.
 func TestDeadWatch(t *testing.T) {
 	t.Parallel()
-	const span = 10 * time.Second // three suspicions: two intervals and a second are 3 s
+	const span = 10 * time.Second // three suspicions: two renew intervals and a second are 3 s
 	resumed := func(r *http.Request) bool { return isWatch(r) && r.URL.Query().Get("resourceVersion") != "" }
 	for _, tc := range []struct {
 		name string
@@ -71,8 +71,10 @@ func TestDeadWatch(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
-			e.Ship(t)
+			// A term that a busy machine does not end, with the renewals of one that is short.
+			e := harness.NewElection(t, harness.Shared(t), 12*time.Second)
+			e.Flags = []string{"--renew-interval", "1s"}
+			e.Ship(t) // whose first election takes a lease duration: every watch stands by then
 			replicas, ways := startVia(t, e, openWeather(e.Cluster))
 			witness := harness.Watch(t, replicas...)
 			leader := awaitAgreement(t, e.Duration+slack, replicas)

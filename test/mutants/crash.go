@@ -138,4 +138,12 @@ var crashes = []mutant{
 		new:    "\t\treturn err\n\tcase <-p.closing:\n",
 		reds:   in("pkg/signals/process", "TestPendingLookHoldsUpNobody"),
 	},
+	{
+		name:   "a renewal that comes while /proc is read finds a guard that was not faster",
+		danger: "the replica leads, and its process has got the guard's loss: nobody works",
+		file:   "pkg/signals/process/machine.go",
+		old:    "\ts.guardWasFaster()\n",
+		new:    "\tif s.fresh && !s.turning {\n\t\ts.guardWasFaster()\n\t}\n",
+		reds:   in("pkg/signals/process", "TestTranscripts/guard_was_faster"),
+	},
 }

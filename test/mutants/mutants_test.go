@@ -46,6 +46,11 @@ func TestTableMatchesTheProduct(t *testing.T) {
 			}
 		}
 	}
+	for _, c := range controls {
+		if !known[c.name] {
+			t.Errorf("the control %q is no mutant", c.name)
+		}
+	}
 }
 
 // exists looks for the test's function, or the fuzz target's; what its subtests, or its kept inputs, are called shows when they run.

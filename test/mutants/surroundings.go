@@ -43,6 +43,22 @@ var surroundings = []mutant{
 		reds:   in("cmd/lease-sidecar", "TestOneStopAsTwoSignals"),
 	},
 	{
+		name:   "another stop waits for the command all the same",
+		danger: "whoever wants to skip the grace has to send SIGKILL, and the Lease is kept",
+		file:   "internal/sidecar/run.go",
+		old:    "\t\t\tc.parts.abandon()\n",
+		new:    "",
+		reds:   in("cmd/lease-sidecar", "TestSecondStopKillsTheChild"),
+	},
+	{
+		name:   "what follows from a wrong timing is blamed with it",
+		danger: "the user is sent to an option that was never given",
+		file:   "internal/options/faults.go",
+		old:    `case excused[o], a.Given(o) == "" && blamed[o.nesting()]:`,
+		new:    `case excused[o]:`,
+		reds:   in("cmd/lease-sidecar", "TestOnlyGivenTimingsAreBlamed"),
+	},
+	{
 		name:   "a terminal that closes ends the sidecar like a crash",
 		danger: "no signal is applied, and the Lease is kept for its whole duration",
 		file:   "internal/sidecar/stops.go",
@@ -55,7 +71,7 @@ var surroundings = []mutant{
 		danger: "nohup does not survive the terminal",
 		file:   "internal/sidecar/stops.go",
 		old:    `if !slices.Contains(guard.Ignored(), s) {`,
-		new:    `if s != 0 {`,
+		new:    `if s != 0 || !slices.Contains(guard.Ignored(), s) {`,
 		reds:   in("cmd/lease-sidecar", "TestIgnoredSignalsStayIgnored"),
 	},
 	{

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -117,7 +118,14 @@ func (s *stage) handOver(pods map[string]*pod, act func(*pod), takes time.Durati
 	return next.from.Sub(last.to)
 }
 
-func (p *pod) stepDown() { p.StepDown() }
+// stepDown asks for a handover. A leader that a starved machine has just made lose its term refuses: then another one follows all
+// the same.
+func (p *pod) stepDown() {
+	p.stage.t.Helper()
+	if status, body := p.Ask(http.MethodPost, "/step-down"); status != http.StatusAccepted && status != http.StatusConflict {
+		p.stage.t.Fatalf("POST /step-down: %d %s", status, body)
+	}
+}
 
 // restartNative ends the pod as the kubelet does with a native sidecar: the program first, and once it has exited, the sidecar.
 // Then it starts anew.

@@ -40,70 +40,61 @@ var errTorn = errors.New("not a Lease in JSON")
 // nothing of who leads.
 func (f files) readLease(namespace, name string) (*coordinationv1.Lease, error) {
 	data, err := read(f.lease)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if data == nil || err != nil {
 		return nil, err
 	}
 	o := &coordinationv1.Lease{}
-	if err := json.Unmarshal(data, o); err != nil {
-		return nil, fmt.Errorf("read %s: %w (%w): fix the file, or remove it", f.lease, errTorn, err)
+	if err = json.Unmarshal(data, o); err != nil {
+		err = fmt.Errorf("%w (%w)", errTorn, err)
+	} else {
+		err = adopt(o, namespace, name)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w: fix the file, or remove it", f.lease, err)
+	}
+	return o, nil
+}
+
+// adopt checks that o is the Lease with that namespace and name, which it gives to one that has neither.
+func adopt(o *coordinationv1.Lease, namespace, name string) error {
 	if want := coordinationv1.SchemeGroupVersion.WithKind("Lease"); o.GroupVersionKind() != want {
-		return nil, fmt.Errorf("read %s: kind %q of API version %q, want %q of %q: fix the file, or remove it",
-			f.lease, o.Kind, o.APIVersion, want.Kind, want.GroupVersion())
+		return fmt.Errorf("kind %q of API version %q, want %q of %q", o.Kind, o.APIVersion, want.Kind, want.GroupVersion())
 	}
 	if o.Name == "" && o.Namespace == "" {
 		o.Name, o.Namespace = name, namespace
 	}
 	if o.Name != name || o.Namespace != namespace {
-		return nil, fmt.Errorf("read %s: it holds the Lease %s/%s, not %s/%s: fix the file, or remove it",
-			f.lease, o.Namespace, o.Name, namespace, name)
+		return fmt.Errorf("it holds the Lease %s/%s, not %s/%s", o.Namespace, o.Name, namespace, name)
 	}
 	// A time zone can put a time beyond the years that its text can say: such a Lease could never be written again.
 	if _, err := cas.Canonical(o.DeepCopy()); err != nil {
-		return nil, fmt.Errorf("read %s: %w (%w): fix the file, or remove it", f.lease, errTorn, err)
+		return fmt.Errorf("%w (%w)", errTorn, err)
 	}
-	return o, nil
+	return nil
 }
 
 // readLedger reads the ledger; the zero ledger where there is none, or with the error where it cannot be read.
 func (f files) readLedger() (ledger, error) {
 	data, err := read(f.ledger)
-	if errors.Is(err, fs.ErrNotExist) {
-		return ledger{}, nil
-	}
-	if err != nil {
+	if data == nil || err != nil {
 		return ledger{}, err
 	}
 	l := ledger{}
-	if err := json.Unmarshal(data, &l); err != nil {
-		return ledger{}, fmt.Errorf("read %s: %w", f.ledger, err)
+	if err = json.Unmarshal(data, &l); err == nil {
+		err = l.check()
 	}
-	if err := l.check(); err != nil {
+	if err != nil {
 		return ledger{}, fmt.Errorf("read %s: %w", f.ledger, err)
 	}
 	return l, nil
 }
 
-// write puts the ledger down, and before it the Lease, where the file holds another (there).
-func (f files) write(l ledger, there *coordinationv1.Lease) error {
-	leaseToo := l.Present != nil && (there == nil || !cas.Same(there, l.Present))
-	if leaseToo {
-		if err := f.replace(f.lease, l.Present); err != nil {
-			return err
-		}
-	}
-	return f.replace(f.ledger, l)
-}
-
-// sync makes what was written survive a loss of power. It needs no lock, and must not have it: it takes milliseconds,
-// and a process that is frozen with the lock holds up the others until it wakes.
+// sync makes what was written, and the renames, survive a loss of power. It needs no lock, and must not have it: it takes
+// milliseconds, and a process that is frozen with the lock holds up the others until it wakes.
 func (f files) sync() error {
-	for _, path := range []string{f.lease, f.ledger} {
+	for _, path := range []string{f.lease, f.ledger, f.dir} {
 		file, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && path != f.dir {
 			continue // deleted since
 		}
 		if err != nil {
@@ -113,7 +104,7 @@ func (f files) sync() error {
 			return fmt.Errorf("sync %s: %w", path, err)
 		}
 	}
-	return syncDir(f.dir)
+	return nil
 }
 
 // replace writes content to a new file and renames it to path, so that nobody reads it half. The temporary
@@ -127,12 +118,11 @@ func (f files) replace(path string, content any) error {
 		return f.refused(err)
 	}
 	temp, err := os.OpenFile(f.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return f.refused(err)
+	if err == nil {
+		_, err = temp.Write(append(data, '\n'))
+		err = errors.Join(err, temp.Chmod(f.mode()), temp.Close())
 	}
-	_, err = temp.Write(append(data, '\n'))
-	err = errors.Join(err, temp.Chmod(f.mode()))
-	if err = errors.Join(err, temp.Close()); err == nil {
+	if err == nil {
 		err = os.Rename(f.temp, path)
 	}
 	if err != nil {
@@ -155,16 +145,19 @@ func (f files) refused(err error) error {
 	return fmt.Errorf("write to the store's directory %s: %w: it must be writable for every candidate's user, have space, and not be sticky", f.dir, err)
 }
 
-// read reads a file that is no longer than it may be.
+// read reads a file that is no longer than it may be; nil where there is none.
 func read(path string) ([]byte, error) {
 	info, err := os.Lstat(path) // a pipe would hang, a link lead elsewhere
-	if err != nil {
-		return nil, fmt.Errorf("look at the file: %w", err)
-	}
-	if !info.Mode().IsRegular() {
+	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("read %s: not a regular file: remove it", path)
 	}
-	file, err := os.Open(path)
+	var file *os.File
+	if err == nil {
+		file, err = os.Open(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the file: %w", err)
 	}
@@ -177,16 +170,4 @@ func read(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: longer than %d bytes: fix the file, or remove it", path, largestFile)
 	}
 	return data, nil
-}
-
-// syncDir makes renames in the directory survive a loss of power.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open the store's directory: %w", err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return fmt.Errorf("sync the store's directory: %w", err)
-	}
-	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 // errBusy: another process, or another goroutine, holds the lock.
@@ -21,14 +23,9 @@ const (
 	lastWait  = 10 * time.Millisecond
 )
 
-// lockFile is the lock, held.
-type lockFile struct{ file *os.File }
-
-// release gives the lock up. The file stays, as whoever waits for the lock has it open.
-func (l *lockFile) release() { _ = l.file.Close() }
-
-// lock waits for the lock until ctx ends.
-func (f files) lock(ctx context.Context) (*lockFile, error) {
+// lock waits for the lock until ctx ends. To close the file is to give the lock up; the file stays in the directory, as
+// whoever waits for the lock has it open.
+func (f files) lock(ctx context.Context) (*os.File, error) {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("wait for %s: %w", f.locked, err)
@@ -37,12 +34,12 @@ func (f files) lock(ctx context.Context) (*lockFile, error) {
 		if !errors.Is(err, errBusy) {
 			return l, err
 		}
-		pause(ctx, wait)
+		_ = bootclock.Sleep(ctx, bootclock.System{}, wait) // an error ends the loop
 	}
 }
 
 // tryLock takes the lock, or returns errBusy at once.
-func (f files) tryLock() (*lockFile, error) {
+func (f files) tryLock() (*os.File, error) {
 	file, err := f.openLock()
 	if err != nil {
 		return nil, f.refused(err)
@@ -51,7 +48,7 @@ func (f files) tryLock() (*lockFile, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	return &lockFile{file}, nil
+	return file, nil
 }
 
 // take locks the open file. It is not enough to lock it: where somebody has removed it since it was opened, others

@@ -49,24 +49,26 @@ func New(path, namespace, name string, log *slog.Logger) (*Store, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of the store: %w: make it yourself, or name another directory", err)
 	}
-	if err := refuseNetwork(path, log); err != nil {
+	var medium unix.Statfs_t
+	if err := unix.Statfs(path, &medium); err != nil {
+		return nil, fmt.Errorf("look at the store's directory %s: %w", path, err)
+	}
+	if err := judgeMedium(int64(medium.Type), path, log); err != nil {
 		return nil, err
 	}
 	s := &Store{files: newFiles(path, namespace, name), namespace: namespace, name: name, log: log}
 	lock, err := s.files.tryLock()
-	if errors.Is(err, errBusy) {
-		return s, nil // somebody else is at work: the directory is fine
-	}
-	if err != nil {
+	if err == nil {
+		_ = lock.Close()
+	} else if !errors.Is(err, errBusy) { // somebody else at work shows that the directory is fine
 		return nil, err
 	}
-	lock.release()
 	return s, nil
 }
 
 // Get implements [lease.Store].
 func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
-	return s.locked(ctx, "read", func(l ledger) (*coordinationv1.Lease, error) {
+	return s.decide(ctx, "read", func(l ledger) (*coordinationv1.Lease, error) {
 		if l.Present == nil {
 			return nil, lease.ErrNotFound
 		}
@@ -76,7 +78,7 @@ func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
 
 // Create implements [lease.Store].
 func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return s.locked(ctx, "create", func(l ledger) (*coordinationv1.Lease, error) {
+	return s.decide(ctx, "create", func(l ledger) (*coordinationv1.Lease, error) {
 		if l.Present != nil {
 			return nil, lease.ErrExists
 		}
@@ -86,45 +88,49 @@ func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error)
 
 // Update implements [lease.Store].
 func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return s.locked(ctx, "update", func(l ledger) (*coordinationv1.Lease, error) {
+	return s.decide(ctx, "update", func(l ledger) (*coordinationv1.Lease, error) {
 		return cas.Update(l.Present, r, cas.Next(l.Version))
 	})
 }
 
-// locked runs one read, compare and write: decide sees the state, and returns the object that is to be there. It
-// answers once that is safe on disk; others may see it a moment before.
-func (s *Store) locked(ctx context.Context, verb string, decide func(ledger) (*coordinationv1.Lease, error)) (lease.Reply, error) {
-	o, wrote, err := s.swap(ctx, verb, decide)
-	if err != nil {
-		return lease.Reply{}, err
-	}
-	if wrote {
-		if err := s.files.sync(); err != nil {
-			return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
+// decide runs one read, compare and write: choose sees the state, and returns the object that is to be there. It answers
+// once that is safe on disk; others may see it a moment before.
+func (s *Store) decide(ctx context.Context, verb string, choose func(ledger) (*coordinationv1.Lease, error)) (lease.Reply, error) {
+	var o *coordinationv1.Lease
+	var refused error
+	wrote := false
+	err := s.locked(ctx, func(state ledger) error {
+		if o, refused = choose(state); refused != nil || o == state.Present {
+			return nil
 		}
+		wrote = true
+		return s.store(state.with(o), state.Present)
+	})
+	if err == nil && wrote {
+		err = s.files.sync()
+	}
+	if err != nil {
+		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
+	}
+	if refused != nil {
+		return lease.Reply{}, refused
 	}
 	r, err := lease.FromObject(o)
 	return lease.Reply{Record: r}, err
 }
 
-// swap is the part of locked that has the lock, for as short a time as can be.
-func (s *Store) swap(ctx context.Context, verb string, decide func(ledger) (*coordinationv1.Lease, error)) (o *coordinationv1.Lease, wrote bool, err error) {
+// locked calls do with the state while it holds the lock, for as short a time as can be.
+func (s *Store) locked(ctx context.Context, do func(ledger) error) error {
 	lock, err := s.files.lock(ctx)
 	if err != nil {
-		return nil, false, fmt.Errorf("%s the Lease: %w", verb, err)
+		return err
 	}
-	defer lock.release()
+	defer lock.Close()
 	state, err := s.read()
 	if err != nil {
-		return nil, false, fmt.Errorf("%s the Lease: %w", verb, err)
+		return err
 	}
-	if o, err = decide(state); err != nil || o == state.Present {
-		return o, false, err
-	}
-	if err := s.store(state.with(o), state.Present); err != nil {
-		return nil, false, fmt.Errorf("%s the Lease: %w", verb, err)
-	}
-	return o, true, nil
+	return do(state)
 }
 
 // read reads the state, and writes down what others did to the file by hand since. The caller holds the lock.
@@ -160,7 +166,12 @@ func (s *Store) newest(written ledger) ledger {
 // store writes the state down: the Lease first, unless it is there already, then the ledger. Should the process
 // die in between, the next one finds a Lease with a higher version than the ledger's, and takes it as written.
 func (s *Store) store(state ledger, there *coordinationv1.Lease) error {
-	if err := s.files.write(state, there); err != nil {
+	if state.Present != nil && (there == nil || !cas.Same(there, state.Present)) {
+		if err := s.files.replace(s.files.lease, state.Present); err != nil {
+			return err
+		}
+	}
+	if err := s.files.replace(s.files.ledger, state); err != nil {
 		return err
 	}
 	s.note(state)
@@ -196,15 +207,7 @@ var doubtful = map[int64]string{
 	unix.V9FS_MAGIC:       "9P",
 }
 
-// refuseNetwork fails where the directory is on a network, and warns where it may be.
-func refuseNetwork(path string, log *slog.Logger) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(path, &fs); err != nil {
-		return fmt.Errorf("look at the store's directory %s: %w", path, err)
-	}
-	return judgeMedium(int64(fs.Type), path, log)
-}
-
+// judgeMedium fails where the directory is on a network, and warns where it may be.
 func judgeMedium(kind int64, path string, log *slog.Logger) error {
 	if name, ok := networked[kind]; ok {
 		return fmt.Errorf("the store's directory %s is on %s, and a directory can elect among the processes of one machine only: "+

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
@@ -28,8 +29,8 @@ const (
 // past from: states that came and went between two looks are skipped. It ends when the directory is lost, or the
 // Lease's file cannot be read.
 func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
-	hints := s.hints()
-	defer hints.close()
+	hints, end := s.hints()
+	defer end()
 	for first := true; ; first = false {
 		before := s.files.glimpse()
 		state, err := s.look(ctx)
@@ -56,104 +57,69 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 
 // look reads the state, and counts what was done by hand. A file that makes no sense may be one that an editor is
 // writing in place, so it is looked at again before that is reported.
-func (s *Store) look(ctx context.Context) (ledger, error) {
+func (s *Store) look(ctx context.Context) (state ledger, err error) {
 	for again := tornLooks; ; again-- {
-		state, err := s.lookOnce(ctx)
+		err = s.locked(ctx, func(l ledger) error {
+			state = l
+			return nil
+		})
 		if again == 0 || !errors.Is(err, errTorn) {
 			return state, err
 		}
-		pause(ctx, tornPause)
-	}
-}
-
-func (s *Store) lookOnce(ctx context.Context) (ledger, error) {
-	lock, err := s.files.lock(ctx)
-	if err != nil {
-		return ledger{}, err
-	}
-	defer lock.release()
-	return s.read()
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+		_ = bootclock.Sleep(ctx, bootclock.System{}, tornPause) // an error shows at the lock
 	}
 }
 
 // waitForChange returns when the Lease's file may have changed, or ctx has ended.
-func (s *Store) waitForChange(ctx context.Context, h *hints, before glimpse) {
+func (s *Store) waitForChange(ctx context.Context, hints *fsnotify.Watcher, before fs.FileInfo) {
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case e := <-h.events:
+		case e := <-hints.Events:
 			if e.Name == s.files.lease || e.Name == s.files.dir {
 				return
 			}
-		case err := <-h.errors:
+		case err := <-hints.Errors:
 			s.log.Debug("file notifications were lost, looking instead", "error", err)
 			return
 		case <-poll.C:
-			if !s.files.glimpse().same(before) {
+			if !same(before, s.files.glimpse()) {
 				return
 			}
 		}
 	}
 }
 
-// hints show early that a file may have changed. Without them the poll finds out.
-type hints struct {
-	watcher *fsnotify.Watcher
-	events  <-chan fsnotify.Event
-	errors  <-chan error
-}
-
-func (s *Store) hints() *hints {
+// hints show early that a file may have changed. Without them, which is a watcher without channels, the poll finds out.
+func (s *Store) hints() (hints *fsnotify.Watcher, end func() error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err == nil {
-		err = watcher.Add(s.files.dir)
-	}
-	if err != nil {
-		s.log.Warn("no file notifications, changes are seen by polling: raise fs.inotify.max_user_instances",
-			"reason", "NoFileNotifications", "interval", pollInterval.String(), "error", err)
-		if watcher != nil {
-			_ = watcher.Close()
+		if err = watcher.Add(s.files.dir); err == nil {
+			return watcher, watcher.Close
 		}
-		return &hints{}
+		_ = watcher.Close()
 	}
-	return &hints{watcher: watcher, events: watcher.Events, errors: watcher.Errors}
+	s.log.Warn("no file notifications, changes are seen by polling: raise fs.inotify.max_user_instances",
+		"reason", "NoFileNotifications", "interval", pollInterval.String(), "error", err)
+	return &fsnotify.Watcher{}, func() error { return nil }
 }
 
-func (h *hints) close() {
-	if h.watcher != nil {
-		_ = h.watcher.Close()
-	}
-}
-
-// glimpse is what a stat shows of the Lease's file.
-type glimpse struct {
-	info fs.FileInfo // nil: there is no file to be seen
-}
-
-func (f files) glimpse() glimpse {
+// glimpse is what a stat shows of the Lease's file; nil where there is none to be seen.
+func (f files) glimpse() fs.FileInfo {
 	info, err := os.Lstat(f.lease)
 	if err != nil {
-		return glimpse{}
+		return nil
 	}
-	return glimpse{info}
+	return info
 }
 
 // same reports whether nothing shows that the file has changed: it is the same one, as long and as old.
-func (g glimpse) same(h glimpse) bool {
-	if g.info == nil || h.info == nil {
-		return g.info == h.info
+func same(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == b
 	}
-	return os.SameFile(g.info, h.info) && g.info.Size() == h.info.Size() && g.info.ModTime().Equal(h.info.ModTime())
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
+
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
@@ -55,7 +57,7 @@ func TestPollNeedsNoNotifications(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			s.waitForChange(ctx, &hints{}, before)
+			s.waitForChange(ctx, &fsnotify.Watcher{}, before)
 			if got := ctx.Err() == nil; got != c.want {
 				t.Errorf("saw a change: %v, want %v", got, c.want)
 			}

@@ -183,8 +183,8 @@ func (s *step) armed(done action, err error) {
 	}
 }
 
-// guardWasFaster takes note of a guard that has signalled the loss before this process had the leadership. The process gets the
-// gain again, or has got its stop; its kill deadline is the guard's then.
+// guardWasFaster takes note of a guard whose deadline has passed: it has signalled the loss. Where a renewal comes after all, the
+// process gets the gain again; or it got its stop, and its kill deadline is the guard's.
 func (s *step) guardWasFaster() {
 	h := s.held
 	if h == nil || !h.notified.leading() || s.order.Deadline.IsZero() || s.now.Before(s.order.Deadline) {

@@ -16,28 +16,37 @@ import (
 // view reads what the machine decides by: the held process, and where there is a fence, the states of the workload's processes.
 func (p *Process) view(came answer) view {
 	p.mu.Lock()
-	h, members := p.handle, p.machine.scene().members
+	h, members, closely := p.handle, p.machine.scene().members, p.machine.closely()
 	p.mu.Unlock()
 	v := view{answer: came}
 	if p.cfg.Fence {
 		v.states = statesOf(members)
 	}
 	if h != nil {
-		v.process = heldView{id: h.ID}
-		if now, alive := h.Alive(); alive {
-			v.process.state = now.State
-		}
-		v.process.signals, v.process.err = procfs.ReadSignals(h.PID)
-		for _, s := range []Signo{p.cfg.OnElected, p.cfg.OnLost} {
-			n := syscall.Signal(s)
-			if does := v.process.signals; does.Blocked.Has(n) && !does.Caught.Has(n) && procfs.BlockedByAll(h.PID, n) {
-				v.process.sigwait = append(v.process.sigwait, s)
-			}
+		v.process = heldView{id: h.ID, err: errNotRead}
+		if closely {
+			p.viewClosely(h, &v.process)
 		}
 		v.process.ended = h.Ended() // last: it explains every other error
 	}
 	v.now = p.cfg.Clock.Now()
 	return v
+}
+
+var errNotRead = errors.New("its signals were not read")
+
+// viewClosely reads what the process does at this moment, and with its signals.
+func (p *Process) viewClosely(h *procfs.Handle, v *heldView) {
+	if now, alive := h.Alive(); alive {
+		v.state = now.State
+	}
+	v.signals, v.err = procfs.ReadSignals(h.PID)
+	for _, s := range []Signo{p.cfg.OnElected, p.cfg.OnLost} {
+		n := syscall.Signal(s)
+		if v.signals.Blocked.Has(n) && !v.signals.Caught.Has(n) && procfs.BlockedByAll(h.PID, n) {
+			v.sigwait = append(v.sigwait, s)
+		}
+	}
 }
 
 // look reads the process table. Where find is set it looks for the target, and opens it unless it is held.

@@ -127,6 +127,7 @@ func (m *machine) decide(v view) (output, error) {
 	done := m.pending
 	m.pending = action{}
 	s.take(done)
+	s.guardWasFaster()
 	switch {
 	case s.acts():
 	case s.held != nil && s.process.id != s.held.ID:

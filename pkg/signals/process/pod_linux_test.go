@@ -21,7 +21,8 @@ import (
 type actor struct {
 	procfs.Process
 	procfs.Signals
-	denied bool
+	denied  bool
+	handled Signo // last, of those that it catches
 }
 
 // pod is what the machine decides about.
@@ -32,7 +33,11 @@ type pod struct {
 	took   time.Duration
 	actors map[int]*actor
 	deaf   bool // the guard takes no order
-	out    strings.Builder
+
+	meanwhile *leadership.Leadership      // it comes while /proc is read
+	next      bootclock.Instant           // when the machine wants to be asked again
+	sent      func(procfs.Process, Signo) // sees every signal; may be nil
+	out       strings.Builder
 }
 
 const transcriptBoot = bootclock.Instant(1000 * time.Second) // the boot clock at 0s of a transcript
@@ -84,6 +89,9 @@ func (p *pod) line(parts []string) {
 	case "lose":
 		p.apply(leadership.Leadership{})
 	case "step":
+		if token := args["meanwhile"]; token != "" {
+			p.meanwhile = &leadership.Leadership{IsLeader: true, Token: token, ValidUntil: p.instant(args["until"])}
+		}
 		p.act()
 	case "close":
 		if p.m.close(p.now) {
@@ -198,6 +206,7 @@ func (p *pod) act() {
 			p.say("crashed")
 		}
 		if out.action.kind == nothing {
+			p.next = out.next
 			p.sayRest(out)
 			return
 		}
@@ -244,7 +253,10 @@ func (p *pod) view(came answer) view {
 	if held := p.m.held; held != nil {
 		v.process = heldView{id: held.ID, ended: true}
 		if a := p.actors[held.PID]; a != nil && a.ID == held.ID {
-			v.process = heldView{id: held.ID, state: a.State, signals: a.Signals}
+			v.process = heldView{id: held.ID, err: errNotRead}
+			if p.m.closely() {
+				v.process = heldView{id: held.ID, state: a.State, signals: a.Signals}
+			}
 		}
 	}
 	return v
@@ -269,6 +281,9 @@ func (p *pod) carryOut(a action) answer {
 		}
 		p.say("signal %s to %s", a.signo, strings.Join(pids, ", "))
 		for _, to := range a.to {
+			if p.sent != nil {
+				p.sent(to, a.signo)
+			}
 			came.errs = append(came.errs, p.signal(to, a.signo))
 		}
 	}
@@ -277,6 +292,10 @@ func (p *pod) carryOut(a action) answer {
 
 func (p *pod) look() look {
 	l := look{table: procfs.Table{}, took: p.took}
+	if p.meanwhile != nil {
+		p.m.lead(*p.meanwhile, p.now)
+		p.meanwhile = nil
+	}
 	var heads []procfs.Process
 	for _, pid := range slices.Sorted(maps.Keys(p.actors)) {
 		a := p.actors[pid]
@@ -333,6 +352,8 @@ func (p *pod) signal(to procfs.Process, s Signo) error {
 		a.State = 'S'
 	case a.State == 'T':
 		a.Pending |= 1 << (s - 1)
+	default:
+		a.handled = s
 	}
 	return nil
 }

@@ -52,6 +52,9 @@ func (s *step) schedule() {
 // waits reports whether the process's next signal is held back.
 func (m *machine) waits() bool { return m.held != nil && m.held.heldBack }
 
+// closely reports whether the next view has to show what the process does with signals. A renewal needs none of that.
+func (m *machine) closely() bool { return m.turning || m.awaits || m.waits() || m.pending.find }
+
 // hiring reports whether the process got the gain a short time ago, and may be starting its workers.
 func (s *step) hiring() bool { return !s.gained.IsZero() && s.now.Before(s.gained.Add(soonFor)) }
 

@@ -24,6 +24,7 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	1s lead TOKEN until=T | drain until=T [transitions=N] | lose      Apply
 //	1s step                                            Run: its time has come, or the process has ended
 //	1s step took=D                                     the same, with a look that takes so much of a processor
+//	1s step meanwhile=TOKEN until=T                    the same, and a leadership comes while /proc is read
 //	1s close
 //
 // A frozen process takes no signal, and has handled all that were pending when it wakes. KILL ends a process, and so does TERM where

@@ -18,7 +18,6 @@ import (
 func (s *step) due() bool {
 	switch {
 	case s.fresh:
-		s.guardWasFaster()
 		s.fresh = !s.upToDate()
 		s.asked = s.fresh
 		return s.fresh

@@ -127,7 +127,8 @@ func (p *Pod) rewrite(key elector.HoldKey, b []byte) error {
 // parseHold returns what a hold file says.
 func parseHold(b []byte) (h elector.HoldState, ok bool) {
 	_, doc, _ := bytes.Cut(b, []byte(" "))
-	return h, json.Unmarshal(doc, &h) == nil
+	ok = json.Unmarshal(doc, &h) == nil
+	return h, ok
 }
 
 // judgeHoldOnDisk reports a release while the hold on disk could make a restarted process

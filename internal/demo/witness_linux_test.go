@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -47,20 +48,20 @@ func TestTrack(t *testing.T) {
 }
 
 func TestOverlap(t *testing.T) {
-	early := tracked(answer{0, 0, "7"}, answer{10, 10, "7"})
-	late := tracked(answer{10, 10, "8"}, answer{20, 20, "8"})
-	within := tracked(answer{4, 4, "9"}, answer{7, 7, "9"})
+	early := tracked(answer{0, 0, "7"}, answer{10, 10, "7"}).spans
+	late := tracked(answer{10, 10, "8"}, answer{20, 20, "8"}).spans
+	within := tracked(answer{4, 4, "9"}, answer{7, 7, "9"}).spans
 	for _, tc := range []struct {
-		name    string
-		readers [][]*track
-		want    time.Duration
+		name  string
+		spans [][]span
+		want  time.Duration
 	}{
-		{"one after the other", [][]*track{{early}, {late}, {}}, 0},
-		{"two at once", [][]*track{{early}, {within}}, 3 * time.Millisecond},
-		{"by another reader", [][]*track{{late, early}, {}, {within}}, 3 * time.Millisecond},
-		{"two readers of one replica", [][]*track{{early, within}, {late}}, 0},
+		{"one after the other", [][]span{early, late, nil}, 0},
+		{"two at once", [][]span{early, within}, 3 * time.Millisecond},
+		{"by another reader", [][]span{slices.Concat(late, early), nil, within}, 3 * time.Millisecond},
+		{"two readers of one replica", [][]span{slices.Concat(early, within), late}, 0},
 	} {
-		if got := overlap(tc.readers); got != tc.want {
+		if got := overlap(tc.spans); got != tc.want {
 			t.Errorf("%s: got %s; want %s", tc.name, got, tc.want)
 		}
 	}
