@@ -68,23 +68,18 @@ func (a *armed) gather() []procfs.Process {
 
 // due returns when something is to be done next by time alone; zero: never.
 func (a *armed) due(now bootclock.Instant) (next bootclock.Instant) {
-	sooner := func(i bootclock.Instant) {
-		if next.IsZero() || i.Before(next) {
-			next = i
-		}
-	}
 	if !a.fired {
-		sooner(a.Deadline)
+		next = a.Deadline
 	}
 	if a.resend.wanted {
-		sooner(now.Add(pendingPause))
+		next = sooner(next, now.Add(pendingPause))
 	}
 	switch {
 	case a.Kill.IsZero():
 	case now.Before(a.Kill):
-		sooner(a.Kill)
+		next = sooner(next, a.Kill)
 	case a.living:
-		sooner(now.Add(killPause))
+		next = sooner(next, now.Add(killPause))
 	}
 	return next
 }

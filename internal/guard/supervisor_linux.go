@@ -206,24 +206,27 @@ func (s *supervisor) reap(now bootclock.Instant) (none bool) {
 
 // due returns when something is to be done next by time alone; zero: never.
 func (s *supervisor) due(now bootclock.Instant) (next bootclock.Instant) {
-	sooner := func(i bootclock.Instant) {
-		if next.IsZero() || !i.IsZero() && i.Before(next) {
-			next = i
-		}
-	}
 	switch p := s.program; {
 	case p == nil:
 	case p.stopping && !now.Before(p.deadline()):
-		sooner(now.Add(killPause))
+		next = now.Add(killPause)
 	case p.stopping:
-		sooner(p.deadline())
+		next = p.deadline()
 	case s.want != nil:
-		sooner(s.want.Until)
+		next = s.want.Until
 	}
 	if s.armed != nil {
-		sooner(s.armed.due(now))
+		next = sooner(next, s.armed.due(now))
 	}
 	return next
+}
+
+// sooner returns the earlier of two instants; zero is never.
+func sooner(a, b bootclock.Instant) bootclock.Instant {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // report sends the guard's state to the sidecar when it has changed.

@@ -82,18 +82,16 @@ func (p proof) derive(pod Pod) (Workload, error) {
 // nothing before it was cut, as Kubernetes cuts at the end.
 func deploymentName(pod Pod) (string, error) {
 	hash := pod.Labels[labelTemplateHash]
-	if strings.Trim(hash, suffixLetters) != "" {
-		return "", errors.New("the hash is not one that a Deployment writes")
-	}
-	base, ok := cutSuffix(pod.Name)
-	if !ok {
-		return "", errNoSuffix
-	}
+	base, generated := cutSuffix(pod.Name)
 	name, ok := strings.CutSuffix(base, "-"+hash+"-")
-	if !ok && len(base) >= generatedBaseMax {
+	switch {
+	case strings.Trim(hash, suffixLetters) != "":
+		return "", errors.New("the hash is not one that a Deployment writes")
+	case !generated:
+		return "", errNoSuffix
+	case !ok && len(base) >= generatedBaseMax:
 		return "", errTruncated
-	}
-	if !ok {
+	case !ok:
 		return "", errors.New("the name does not end in that hash and a random suffix")
 	}
 	return name, nil
@@ -120,18 +118,14 @@ func statefulSetName(pod Pod) (string, error) {
 
 // daemonSetName reads <name>-<random>. Nothing else shows the name, so one that may have been cut is refused.
 func daemonSetName(pod Pod) (string, error) {
-	if strings.Trim(pod.Labels[labelRevisionHash], suffixLetters) != "" {
-		return "", errors.New("the hash is not one that a DaemonSet writes")
-	}
-	base, ok := cutSuffix(pod.Name)
-	if !ok {
-		return "", errNoSuffix
-	}
-	if len(base) >= generatedBaseMax {
-		return "", errTruncated
-	}
+	base, _ := cutSuffix(pod.Name)
 	name, ok := strings.CutSuffix(base, "-")
-	if !ok {
+	switch {
+	case strings.Trim(pod.Labels[labelRevisionHash], suffixLetters) != "":
+		return "", errors.New("the hash is not one that a DaemonSet writes")
+	case len(base) >= generatedBaseMax:
+		return "", errTruncated
+	case !ok:
 		return "", errNoSuffix
 	}
 	return name, nil
@@ -176,7 +170,7 @@ var (
 	errTruncated = errors.New("the pod's name has 63 characters and may have been cut short")
 )
 
-// cutSuffix splits a generated name into its base and the random suffix, which it drops.
+// cutSuffix splits a generated name into its base and the random suffix, which it drops; the base is "" where there is none.
 func cutSuffix(podName string) (base string, ok bool) {
 	at := len(podName) - suffixLength
 	if at <= 0 || strings.Trim(podName[at:], suffixLetters) != "" {

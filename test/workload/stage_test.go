@@ -240,10 +240,8 @@ const journalLook = 30 * time.Millisecond
 // eventually waits until the journals show something.
 func (s *stage) eventually(what string, holds func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(journalLook) {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("not within %v: %s", patience, what)
-		}
+	if !harness.Within(patience, journalLook, holds) {
+		s.t.Fatalf("not within %v: %s", patience, what)
 	}
 }
 

@@ -14,10 +14,7 @@ import (
 const fileMode = 0o644
 
 // dir is the signal directory. Names are resolved in the directory that was opened.
-type dir struct {
-	root *os.Root
-	path string
-}
+type dir struct{ *os.Root }
 
 // make opens the lock file, or makes it, and reports which. Anything with its name that is not a regular file
 // is removed: it cannot be locked, so it shows nobody.
@@ -29,17 +26,16 @@ func (d dir) make() (_ *os.File, made bool, err error) {
 	if file, err = d.open(0); err == nil {
 		return file, false, nil
 	}
-	if removed := d.root.Remove(fileName); removed != nil {
-		return nil, false, fmt.Errorf("make %s in signal directory %s: %w", fileName, d.path, errors.Join(err, removed))
+	if removed := d.Remove(fileName); removed != nil {
+		err = errors.Join(err, removed)
+	} else if file, err = d.open(os.O_CREATE | os.O_EXCL); err == nil {
+		return file, true, nil
 	}
-	if file, err = d.open(os.O_CREATE | os.O_EXCL); err != nil {
-		return nil, false, fmt.Errorf("make %s in signal directory %s: %w", fileName, d.path, err)
-	}
-	return file, true, nil
+	return nil, false, fmt.Errorf("make %s in signal directory %s: %w", fileName, d.Name(), err)
 }
 
 func (d dir) open(flags int) (*os.File, error) {
-	file, err := d.root.OpenFile(fileName, os.O_RDWR|flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, fileMode)
+	file, err := d.OpenFile(fileName, os.O_RDWR|flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, fileMode)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +56,7 @@ func (d dir) open(flags int) (*os.File, error) {
 
 // holds reports whether the name still stands for the open file.
 func (d dir) holds(file *os.File) bool {
-	named, err := d.root.Lstat(fileName)
+	named, err := d.Lstat(fileName)
 	if err != nil {
 		// A file that is missing must be made anew. Any other error says nothing against the open file.
 		return !errors.Is(err, fs.ErrNotExist)
@@ -72,8 +68,8 @@ func (d dir) holds(file *os.File) bool {
 // opens sees when somebody opens the lock file, which a workload must do before it can lock it. The kernel reports it
 // across containers, because they share the file.
 type opens struct {
-	fd     int // of inotify; the file below owns it
-	events *os.File
+	fd int // of inotify; the file below owns it
+	*os.File
 }
 
 func newOpens() (*opens, error) {
@@ -81,32 +77,33 @@ func newOpens() (*opens, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch who opens %s: %w", fileName, err)
 	}
-	return &opens{fd: fd, events: os.NewFile(uintptr(fd), "inotify")}, nil
+	return &opens{fd: fd, File: os.NewFile(uintptr(fd), "inotify")}, nil
 }
 
 // add watches one more file; a file that is removed needs no end of that.
 func (o *opens) add(file *os.File) error {
-	conn, err := file.SyscallConn()
-	if err != nil {
+	return onDescriptor(file, "watch who opens", func(fd uintptr) error {
+		_, err := unix.InotifyAddWatch(o.fd, "/proc/self/fd/"+strconv.Itoa(int(fd)), unix.IN_OPEN)
 		return err
-	}
-	added := error(nil)
-	if err := conn.Control(func(fd uintptr) {
-		_, added = unix.InotifyAddWatch(o.fd, "/proc/self/fd/"+strconv.Itoa(int(fd)), unix.IN_OPEN)
-	}); err != nil {
-		return err
-	}
-	if added != nil {
-		return fmt.Errorf("watch who opens %s: %w", fileName, added)
-	}
-	return nil
+	})
 }
 
 // next returns once there were events, or with an error once the watch was closed.
 func (o *opens) next() error {
 	var events [4096]byte
-	_, err := o.events.Read(events[:])
+	_, err := o.Read(events[:])
 	return err
 }
 
-func (o *opens) close() error { return o.events.Close() }
+// onDescriptor calls do with the descriptor of the file, which stays open meanwhile. doing begins the text of its error.
+func onDescriptor(file *os.File, doing string, do func(fd uintptr) error) error {
+	conn, err := file.SyscallConn()
+	if err == nil {
+		control := conn.Control(func(fd uintptr) { err = do(fd) })
+		err = errors.Join(control, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", doing, fileName, err)
+	}
+	return nil
+}

@@ -20,7 +20,7 @@ func (l *RunLock) lookOnce() (notify func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	nothing := func() {}
-	if l.awaited || l.closed {
+	if l.awaited || l.waiting.Err() != nil {
 		return nothing
 	}
 	if err := l.provide(); err != nil {

@@ -1,8 +1,6 @@
 package runlock
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -21,21 +19,15 @@ const (
 
 // heldBy reports whether somebody holds a lock of that kind.
 func heldBy(k kind, file *os.File) (held bool, err error) {
-	conn, err := file.SyscallConn()
-	if err != nil {
-		return false, fmt.Errorf("look at %s: %w", fileName, err)
-	}
-	control := conn.Control(func(fd uintptr) {
+	err = onDescriptor(file, "look at", func(fd uintptr) (err error) {
 		if k == posixed {
 			held, err = fcntlHeld(fd)
-			return
+		} else {
+			held, err = flockHeld(fd)
 		}
-		held, err = flockHeld(fd)
+		return err
 	})
-	if err = errors.Join(control, err); err != nil {
-		return false, fmt.Errorf("look at %s: %w", fileName, err)
-	}
-	return held, nil
+	return held, err
 }
 
 // flockHeld tries the exclusive lock, because nothing else shows a flock of another pid namespace, and lets it go at once. The

@@ -59,13 +59,12 @@ type RunLock struct {
 	opens    *opens // nil where the kernel has none left
 	presence *sight.Presence
 	stirred  atomic.Bool   // the file may have been opened by others
-	turned   chan struct{} // a transition: asks Run for looks
+	turned   chan struct{} // a transition, or an opening: asks Run for looks
 	renewed  chan struct{} // a renewal: asks Run for one
 
 	mu      sync.Mutex
-	file    *os.File // nil where it could not be made
-	awaited bool     // a goroutine waits for the holder's end
-	closed  bool
+	file    *os.File      // nil where it could not be made
+	awaited bool          // a goroutine waits for the holder's end
 	trouble string        // the last one that was logged
 	noted   map[bool]bool // what has been logged as Info: that the lock is held, that it is free
 	end     context.CancelFunc
@@ -81,7 +80,7 @@ func New(cfg Config) (*RunLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open signal directory %s: %w", cfg.Dir, err)
 	}
-	l := &RunLock{cfg: cfg, dir: dir{root: root, path: cfg.Dir}, turned: make(chan struct{}, 1), renewed: make(chan struct{}, 1), noted: map[bool]bool{}}
+	l := &RunLock{cfg: cfg, dir: dir{root}, turned: make(chan struct{}, 1), renewed: make(chan struct{}, 1), noted: map[bool]bool{}}
 	l.presence = sight.NewPresence(cfg.Clock, cfg.Ended)
 	l.waiting, l.end = context.WithCancel(context.Background())
 	if l.opens, err = newOpens(); err != nil {
@@ -118,18 +117,22 @@ func (l *RunLock) Observe(newest leadership.Leadership) {
 	if !l.stirred.Load() {
 		return // nobody can hold what nobody has opened
 	}
+	ask(due)
+}
+
+// ask puts a request into the channel, unless one is there already.
+func ask(due chan<- struct{}) {
 	select {
 	case due <- struct{}{}:
-	default: // it is due already
+	default:
 	}
 }
 
 // Run looks at the lock after the file was opened, and after each leadership, until ctx ends.
 func (l *RunLock) Run(ctx context.Context) {
 	var following sync.WaitGroup
-	opened := make(chan struct{}, 1)
 	if l.opens != nil {
-		following.Go(func() { l.follow(ctx, opened) })
+		following.Go(func() { l.follow(ctx) })
 	}
 	timer := l.cfg.Clock.NewTimer()
 	defer timer.Stop()
@@ -137,8 +140,6 @@ func (l *RunLock) Run(ctx context.Context) {
 	for {
 		timer.Reset(next)
 		select {
-		case <-opened:
-			next, step = l.cfg.Clock.Now().Add(lookAfter[0]), 0
 		case <-l.turned:
 			next, step = l.cfg.Clock.Now().Add(lookAfter[0]), 0
 		case <-l.renewed:
@@ -155,7 +156,7 @@ func (l *RunLock) Run(ctx context.Context) {
 			}
 		case <-ctx.Done():
 			if l.opens != nil {
-				_ = l.opens.close()
+				_ = l.opens.Close()
 			}
 			following.Wait()
 			return
@@ -163,15 +164,12 @@ func (l *RunLock) Run(ctx context.Context) {
 	}
 }
 
-// follow passes on that the file was opened, until ctx ends.
-func (l *RunLock) follow(ctx context.Context, opened chan<- struct{}) {
+// follow asks for looks when the file was opened, until ctx ends.
+func (l *RunLock) follow(ctx context.Context) {
 	for l.opens.next() == nil {
 		l.stirred.Store(true)
 		if !l.presence.There() {
-			select {
-			case opened <- struct{}{}:
-			default:
-			}
+			ask(l.turned)
 		}
 		if bootclock.Sleep(ctx, l.cfg.Clock, eventPause) != nil {
 			return
@@ -182,16 +180,15 @@ func (l *RunLock) follow(ctx context.Context, opened chan<- struct{}) {
 // Close lets go of the file, which stays, and joins what was started. Call it when Run has returned.
 func (l *RunLock) Close() error {
 	l.mu.Lock()
-	l.closed = true
+	l.end() // no look begins to wait for a holder from here on
 	l.mu.Unlock()
-	l.end()
 	l.joined.Wait()
-	err := l.dir.root.Close()
+	err := l.dir.Close()
 	if l.file != nil {
 		err = errors.Join(err, l.file.Close())
 	}
 	if l.opens != nil {
-		_ = l.opens.close() // Run may have done it
+		_ = l.opens.Close() // Run may have done it
 	}
 	return err
 }

@@ -91,17 +91,11 @@ func answer(err error) error {
 
 // reopen opens the file anew, by its inode: the name may stand for another one by now.
 func reopen(file *os.File) (fd int, err error) {
-	conn, err := file.SyscallConn()
-	if err != nil {
-		return -1, fmt.Errorf("open %s again: %w", fileName, err)
-	}
-	control := conn.Control(func(old uintptr) {
+	err = onDescriptor(file, "open again", func(old uintptr) (err error) {
 		fd, err = unix.Open("/proc/self/fd/"+strconv.Itoa(int(old)), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		return err
 	})
-	if err = errors.Join(control, err); err != nil {
-		return -1, fmt.Errorf("open %s again: %w", fileName, err)
-	}
-	return fd, nil
+	return fd, err
 }
 
 // entered reports whether a thread of this process waits in the call: the kernel then has the descriptor's description.

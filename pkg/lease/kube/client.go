@@ -199,10 +199,6 @@ func (c *Client) learn(err error) {
 // streamKey marks the context of a request whose body is a watch, which bounds itself.
 type streamKey struct{}
 
-func withStream(ctx context.Context) context.Context {
-	return context.WithValue(ctx, streamKey{}, true)
-}
-
 // receiver bounds the body of the answer.
 type receiver struct{ next http.RoundTripper }
 

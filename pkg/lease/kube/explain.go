@@ -75,11 +75,3 @@ func brief(err error) string {
 	}
 	return text
 }
-
-// failure reads the Status that an ERROR event of a watch carries.
-func failure(status metav1.Status) error {
-	if status.Status != metav1.StatusFailure {
-		return fmt.Errorf("an error event without an error in it: %q", status.Message)
-	}
-	return &apierrors.StatusError{ErrStatus: status}
-}

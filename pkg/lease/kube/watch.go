@@ -8,6 +8,7 @@ import (
 	"io"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
@@ -49,7 +50,7 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 }
 
 func (s *Store) openWatch(ctx context.Context, from lease.Version) (io.ReadCloser, error) {
-	ctx = withStream(ctx)
+	ctx = context.WithValue(ctx, streamKey{}, true)
 	request := s.prepare(s.client.current().Get()).
 		Param("watch", "true").
 		Param("fieldSelector", fields.OneTermEqualSelector(metav1.ObjectNameField, s.name).String())
@@ -77,11 +78,14 @@ func (s *Store) next(f *frames) (lease.Event, error) {
 		r, err := s.read(o)
 		return lease.Event{Record: r, Deleted: kind == watch.Deleted}, err
 	case watch.Error:
-		status := metav1.Status{}
-		if err := json.Unmarshal(frame.Object.Raw, &status); err != nil {
+		failure := &apierrors.StatusError{}
+		if err := json.Unmarshal(frame.Object.Raw, &failure.ErrStatus); err != nil {
 			return lease.Event{}, fmt.Errorf("read an ERROR event: %w", err)
 		}
-		return lease.Event{}, failure(status)
+		if failure.ErrStatus.Status != metav1.StatusFailure {
+			return lease.Event{}, fmt.Errorf("an error event without an error in it: %q", failure.ErrStatus.Message)
+		}
+		return lease.Event{}, failure
 	case watch.Bookmark:
 		return lease.Event{}, errPassed
 	default:
