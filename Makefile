@@ -80,7 +80,7 @@ unit: $(GOTESTSUM) race-note ## the tests that need no API server
 integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and kube-apiserver
 	cd test/cluster && $(GO_TEST) .
 	$(GO_TEST) ./test/harness ./test/integration ./test/histories/apiserver
-	$(GO_TEST) ./test/chaos/...
+	$(GO_TEST) ./test/chaos
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)
@@ -111,7 +111,7 @@ chaos: cluster ## random faults on a real API server, client-go's elector beside
 
 .PHONY: chaos-work
 chaos-work: cluster ## random faults on replicas with real workloads, judged by what those wrote down (CHAOS=10m WORK_SEEDS=3)
-	$(GO) test ./test/chaos/work -run '^TestChaosOfWork$$' -v -count=1 -timeout 24h -duration $(CHAOS) -seed $(SEED) -seeds $(WORK_SEEDS) $(if $(REPORT),-report $(abspath $(REPORT)))
+	$(GO) test ./test/chaos -run '^TestChaosOfWork$$' -v -count=1 -timeout 24h -duration $(CHAOS) -seed $(SEED) -seeds $(WORK_SEEDS) $(if $(REPORT),-report $(abspath $(REPORT)))
 
 .PHONY: soak
 soak: cluster ## the same for long, gently, with an eye on memory, descriptors and requests (DURATION=1h)

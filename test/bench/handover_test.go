@@ -42,8 +42,7 @@ func TestHandover(t *testing.T) {
 		}
 	}
 	for _, f := range fields {
-		slices.Sort(f.took)
-		at := func(share float64) time.Duration { return f.took[min(int(share*float64(len(f.took))), len(f.took)-1)] }
+		at := func(share float64) time.Duration { return harness.Rank(f.took, share) }
 		t.Logf("%s: %d handovers: p50 %s, p90 %s, p99 %s, max %s", f.name, len(f.took), at(.5), at(.9), at(.99), at(1))
 	}
 }

@@ -5,11 +5,10 @@ package bench
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // usage is what a process has used since it started.
@@ -27,57 +26,23 @@ func (u usage) since(v usage) usage {
 	}
 }
 
-// usageOf sums over the threads of a process. Those of a Go program hardly ever end.
-func usageOf(t *testing.T, pid int) (u usage) {
+// usageOf sums over the threads of a process.
+func usageOf(t *testing.T, pid int) usage {
 	t.Helper()
-	dir := fmt.Sprintf("/proc/%d", pid)
-	tasks, err := filepath.Glob(dir + "/task/*")
-	if err != nil || len(tasks) == 0 {
-		t.Fatalf("process %d has no threads: it has ended: %v", pid, err)
+	threads := harness.Threads(pid)
+	if len(threads) == 0 {
+		t.Fatalf("process %d has no threads: it has ended", pid)
 	}
-	for _, task := range tasks {
-		if ns, ok := number(fields(task+"/schedstat"), 0); ok {
-			u.cpu += time.Duration(ns)
-		}
-		status := keys(task + "/status")
-		n, _ := number(status["voluntary_ctxt_switches"], 0)
-		u.voluntary += n
-		n, _ = number(status["nonvoluntary_ctxt_switches"], 0)
-		u.involuntary += n
-	}
-	u.rss, _ = number(keys(dir + "/status")["VmRSS"], 0)
-	if stat := fields(dir + "/stat"); len(stat) > 14 { // no name of these programs has a blank in it
-		user, _ := number(stat, 13)
-		system, _ := number(stat, 14)
-		u.ticks = time.Duration(user+system) * 10 * time.Millisecond
+	u := usage{ticks: harness.CPUTime(t, pid), rss: harness.StatusField(pid, "VmRSS")}
+	for _, tid := range threads {
+		var ns int64
+		schedstat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/schedstat", pid, tid))
+		_, _ = fmt.Sscan(string(schedstat), &ns)
+		u.cpu += time.Duration(ns)
+		u.voluntary += harness.StatusField(tid, "voluntary_ctxt_switches")
+		u.involuntary += harness.StatusField(tid, "nonvoluntary_ctxt_switches")
 	}
 	return u
-}
-
-// fields returns the fields of a file; none where it has gone.
-func fields(path string) []string {
-	b, _ := os.ReadFile(path)
-	return strings.Fields(string(b))
-}
-
-// keys returns the values behind each key of a file of lines "key: values".
-func keys(path string) map[string][]string {
-	b, _ := os.ReadFile(path)
-	found := map[string][]string{}
-	for line := range strings.Lines(string(b)) {
-		if key, values, ok := strings.Cut(line, ":"); ok {
-			found[key] = strings.Fields(values)
-		}
-	}
-	return found
-}
-
-func number(values []string, i int) (int, bool) {
-	if i >= len(values) {
-		return 0, false
-	}
-	n, err := strconv.Atoi(values[i])
-	return n, err == nil
 }
 
 // TestUsage: a process that computes for a while is seen to.

@@ -3,105 +3,158 @@
 package chaos
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
 var (
 	duration      = flag.Duration("duration", 45*time.Second, "how long the faults go on, with the calm after them")
-	leaseDuration = flag.Duration("lease-duration", 0, "the lease duration of all candidates; 0 is 3 s, and 15 s from a -duration of 5 m")
+	leaseDuration = flag.Duration("lease-duration", 0, "the lease duration; 0: TestChaos has 3 s, and 15 s from a -duration of 5 m; TestChaosOfWork draws 3, 4 or 5 s")
 	seed          = flag.Uint64("seed", 1, "what the schedule is drawn from; 0 takes one from the clock")
-	gentle        = flag.Bool("gentle", false, "a soak: only short faults, no process ends, and none may grow")
+	seeds         = flag.Int("seeds", 1, "TestChaosOfWork: how many seeds are played, from -seed on, all at once")
+	gentle        = flag.Bool("gentle", false, "TestChaos: a soak: only short faults, no process ends, and none may grow")
 	reportPath    = flag.String("report", "", "a file to which the report is written as JSON")
+)
+
+const (
+	// slack is room for a slow machine in bounds from above.
+	slack = 20 * time.Second
+	// exitBound is how long a process may take to end that was asked to, on a machine that does much else.
+	exitBound = time.Minute
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
-// TestChaos plays a schedule against both kinds of candidates and reports on them. It fails where two of ours were
-// lead at once, where a token fell, where none of ours leads in the end, and in a soak where a sidecar
-// grew or asked for too much.
-func TestChaos(t *testing.T) {
-	plan, drawn := planned()
-	s := plan.Draw(drawn)
-	t.Logf("seed %d: %d faults of candidates and %d of the store in %v, D = %v", drawn, len(s.Candidates), len(s.Store), plan.Span, plan.D)
-	f := newField(t, plan)
-	began := time.Now()
-	if !f.awaitLeaders(plan.D) {
-		t.Fatal("nobody leads before any fault")
+func now() bootclock.Instant { return bootclock.System{}.Now() }
+
+// firstSeed reads the flag.
+func firstSeed() uint64 {
+	if *seed == 0 {
+		return uint64(time.Now().UnixNano())
 	}
-	stopLogging := f.logEachMinute(t)
-	var weights []resources
-	if plan.Gentle {
-		time.Sleep(restTime)
-		weights = f.weighAll()
+	return *seed
+}
+
+// play lets all lanes of a schedule come true at once, and returns when the last fault is over.
+func play(s Schedule, strike func(lane int, f Fault)) {
+	start := now()
+	var lanes sync.WaitGroup
+	for i, lane := range s {
+		lanes.Go(func() {
+			for _, f := range lane {
+				time.Sleep(start.Add(f.At).Sub(now()))
+				strike(i, f)
+			}
+		})
 	}
-	f.play(t, s)
-	f.awaitLeaders(plan.D)
-	if plan.Gentle {
-		f.checkBudget(t, plan.D)
-		f.checkGrowth(t, weights)
-	}
-	time.Sleep(2 * time.Second) // a leader that has only just begun is one as well
-	stopLogging()
-	report := f.report(t, plan, drawn, began)
-	if plan.Gentle {
-		f.checkGoroutines(t, f.candidates[plain])
-	}
-	report.publish(t)
-	for _, fault := range report.faults() {
-		t.Error(fault)
+	lanes.Wait()
+}
+
+// everyone stands for all replicas where one's index is meant.
+const everyone = -1
+
+// event is a fault as it came about.
+type event struct {
+	kind Kind
+	// detail is the fault without its time.
+	detail string
+	// index is the replica that it hit, or everyone.
+	index int
+	// ours: where two elections run, it hit ours alone.
+	ours bool
+	// span is from its first to its last instant; to the end of time while it goes on.
+	span
+}
+
+// history is what was done, and when.
+type history struct {
+	mu     sync.Mutex
+	events []event
+}
+
+// note writes down that a fault begins, and returns what writes down its end.
+func (h *history) note(e event) (over func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := len(h.events)
+	e.span = span{now(), 1<<63 - 1}
+	h.events = append(h.events, e)
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.events[i].to = now()
 	}
 }
 
-// planned reads the flags.
-func planned() (Plan, uint64) {
-	plan := Plan{D: *leaseDuration, Gentle: *gentle}
-	if plan.D == 0 {
-		plan.D = 3 * time.Second
-		if *duration >= 5*time.Minute {
-			plan.D = 15 * time.Second
+// all returns the events so far, by their start.
+func (h *history) all() []event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.events)
+}
+
+// spansOf returns when faults of these kinds hit a replica.
+func spansOf(events []event, index int, kinds ...Kind) (spans []span) {
+	for _, e := range events {
+		if e.index == index && slices.Contains(kinds, e.kind) {
+			spans = append(spans, e.span)
 		}
 	}
-	plan.Span = max(*duration-2*plan.D, 3*plan.D)
-	drawn := *seed
-	if drawn == 0 {
-		drawn = uint64(time.Now().UnixNano())
-	}
-	return plan, drawn
+	return spans
 }
 
-// awaitLeaders waits until both sides have a leader, for as long as any orderly wait may take, and reports whether
-// ours has.
-func (f *field) awaitLeaders(d time.Duration) bool {
-	for deadline := time.Now().Add(2*d + slack); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if f.leads(OurLeader) && f.leads(TheirLeader) {
-			break
-		}
-	}
-	return f.leads(OurLeader)
+// onWaking reports whether a process worked only because its pod woke, which had been frozen for one of these spans.
+func onWaking(s journal.Stretch, frozen []span) bool {
+	return slices.ContainsFunc(frozen, func(f span) bool { return s.OnWaking(f.from, f.to) })
 }
 
-// logEachMinute writes how it stands until the returned function is called.
-func (f *field) logEachMinute(t *testing.T) (stop func()) {
+// logEachMinute logs how it stands until the returned function is called.
+func logEachMinute(t *testing.T, standing func() string) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
-	began := time.Now()
 	go func() {
 		defer close(done)
-		for tick := time.NewTicker(time.Minute); ; {
+		tick := time.NewTicker(time.Minute)
+		defer tick.Stop()
+		for {
 			select {
 			case <-quit:
-				tick.Stop()
 				return
 			case <-tick.C:
-				t.Logf("%v: ours ended %d terms, %d overlaps; theirs %d, %d overlaps; ours hold %v", time.Since(began).Round(time.Second),
-					len(f.ourWitness.Terms("state")), len(harness.Overlaps(f.ourWitness.Terms(""))),
-					len(f.theirWitness.Terms("")), len(harness.Overlaps(f.theirWitness.Terms(""))), f.weighAll())
+				t.Log(standing())
 			}
 		}
 	}()
 	return func() { close(quit); <-done }
+}
+
+// writeReport logs the figures as JSON, and writes them where the flag says.
+func writeReport(t *testing.T, report any) {
+	t.Helper()
+	text, err := json.MarshalIndent(report, "", "  ")
+	t.Logf("%s", text)
+	if err == nil && *reportPath != "" {
+		err = os.WriteFile(*reportPath, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		t.Errorf("write the report: %v", err)
+	}
+}
+
+// awaitExit waits until a process has ended that was asked to, and ends it where it does not.
+func awaitExit(t *testing.T, p *harness.Process) {
+	select {
+	case <-p.Exited():
+	case <-time.After(exitBound):
+		t.Errorf("%s still runs after %v; the end of its log:\n%s", p.Name, exitBound, p.Tail(10))
+		p.Stop(0)
+	}
 }

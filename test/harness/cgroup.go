@@ -186,11 +186,8 @@ func (g *Cgroup) write(path, value string) {
 
 func (g *Cgroup) await(what string, holds func() bool) {
 	g.t.Helper()
-	for deadline := time.Now().Add(cgroupBound); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			g.t.Errorf("not within %v: %s", cgroupBound, what)
-			return
-		}
+	if !Within(cgroupBound, time.Millisecond, holds) {
+		g.t.Errorf("not within %v: %s", cgroupBound, what)
 	}
 }
 

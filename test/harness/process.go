@@ -190,3 +190,22 @@ func CPUTime(t testing.TB, pid int) time.Duration {
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
+
+// Threads returns the threads of a process, none where it has ended. Those of a Go program hardly ever end.
+func Threads(pid int) (tids []int) {
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, task := range tasks {
+		if tid, err := strconv.Atoi(task.Name()); err == nil {
+			tids = append(tids, tid)
+		}
+	}
+	return tids
+}
+
+// StatusField returns a number of the status of a process or a thread, such as VmRSS in KiB; 0 where it has ended.
+func StatusField(pid int, field string) (n int) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(status), "\n"+field+":")
+	_, _ = fmt.Sscan(rest, &n)
+	return n
+}

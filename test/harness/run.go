@@ -6,8 +6,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -91,27 +93,42 @@ func Start(t testing.TB, apiFlags ...string) *Cluster {
 	return c
 }
 
+// Within waits until holds says yes, asking it again and again with a pause, and reports whether it has within bound. It
+// asks once at least.
+func Within(bound, pause time.Duration, holds func() bool) bool {
+	for deadline := time.Now().Add(bound); !holds(); time.Sleep(pause) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
+// look is the pause between two looks of Eventually and Throughout.
+const look = 10 * time.Millisecond
+
 // Eventually waits until holds says yes, and ends the test where it has not within bound.
 func Eventually(t testing.TB, bound time.Duration, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(bound); ; {
-		if holds() {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", bound, what)
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !Within(bound, look, holds) {
+		t.Fatalf("not within %v: %s", bound, what)
 	}
 }
 
 // Throughout watches for the whole of span that holds says yes, and ends the test at the first no.
 func Throughout(t testing.TB, span time.Duration, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(span); time.Now().Before(deadline); {
-		if !holds() {
-			t.Fatalf("not so for %v: %s", span, what)
-		}
-		time.Sleep(10 * time.Millisecond)
+	if Within(span, look, func() bool { return !holds() }) {
+		t.Fatalf("not so for %v: %s", span, what)
 	}
+}
+
+// Rank returns the least value that at least that share of all does not exceed, 0 where there are none: the median is that of
+// 0.5, the longest that of 1.
+func Rank(values []time.Duration, share float64) time.Duration {
+	if len(values) == 0 {
+		return 0
+	}
+	values = slices.Sorted(slices.Values(values))
+	return values[max(0, int(math.Ceil(share*float64(len(values))))-1)]
 }

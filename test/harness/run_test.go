@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 )
@@ -27,5 +28,20 @@ func TestChildrenHaveDefaultSignals(t *testing.T) {
 	self.Env = append(os.Environ(), again+"=1")
 	if out, err := self.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS: TestChildrenHaveDefaultSignals") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestRank(t *testing.T) {
+	values := []time.Duration{5, 1, 4, 2, 3}
+	for _, tc := range []struct {
+		share float64
+		want  time.Duration
+	}{{0.5, 3}, {0.99, 5}, {0, 1}, {0.2, 1}, {0.21, 2}, {1, 5}} {
+		if got := Rank(values, tc.share); got != tc.want {
+			t.Errorf("Rank(%v, %v) = %d, want %d", values, tc.share, got, tc.want)
+		}
+	}
+	if got := Rank(nil, 0.5); got != 0 {
+		t.Errorf("the rank of nothing is %d", got)
 	}
 }

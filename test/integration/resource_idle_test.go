@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -80,18 +78,12 @@ func withGuard(t *testing.T, pid int) []int {
 func sleeps(t *testing.T, pids []int) (n int) {
 	t.Helper()
 	for _, pid := range pids {
-		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
-		if err != nil || len(tasks) == 0 {
-			t.Fatalf("process %d has no threads: it has ended: %v", pid, err)
+		threads := harness.Threads(pid)
+		if len(threads) == 0 {
+			t.Fatalf("process %d has no threads: it has ended", pid)
 		}
-		for _, task := range tasks {
-			status, _ := os.ReadFile(task) // Go's threads do not end
-			_, rest, _ := strings.Cut(string(status), "\nvoluntary_ctxt_switches:")
-			var count int
-			if _, err := fmt.Sscan(rest, &count); err != nil {
-				t.Fatalf("read %s: %v", task, err)
-			}
-			n += count
+		for _, tid := range threads {
+			n += harness.StatusField(tid, "voluntary_ctxt_switches")
 		}
 	}
 	return n
@@ -140,14 +132,9 @@ func mib(kib int) float64 { return float64(kib) / 1024 }
 // statusKiB returns a figure of /proc/PID/status, such as VmRSS, in KiB.
 func statusKiB(t *testing.T, pid int, field string) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(status), field+":")
-	var kib int
-	if _, err := fmt.Sscanf(rest, "%d kB", &kib); !found || err != nil {
-		t.Fatalf("read %s of process %d: %v", field, pid, err)
+	kib := harness.StatusField(pid, field)
+	if kib == 0 {
+		t.Fatalf("process %d has no %s: it has ended", pid, field)
 	}
 	return kib
 }

@@ -5,6 +5,6 @@
 //	sidecar ── files, HTTP, process signals, child ──▶ program ── journal on the boot clock ──▶ spells ──▶ overlaps
 //	        ◀── /drained, run lock, GET /running, health, its exit ──
 //
-// The program is in the folder program, what it writes down in journal. Package work below test/chaos plays random faults
+// The program is in the folder program, what it writes down in journal. TestChaosOfWork in test/chaos plays random faults
 // against it on a real API server.
 package workload

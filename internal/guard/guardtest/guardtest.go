@@ -37,7 +37,8 @@ func ignoredSignals() (ignored []os.Signal) {
 	line, _, _ := strings.Cut(rest, "\n")
 	mask, _ := strconv.ParseUint(strings.TrimSpace(line), 16, 64) // an error leaves 0: none is ignored
 	for s := syscall.Signal(1); s <= 64; s++ {
-		if mask>>(s-1)&1 == 1 {
+		reserved := s >= 32 && s <= 34 // by the C library: Go cannot catch them, and would start again for ever
+		if mask>>(s-1)&1 == 1 && !reserved {
 			ignored = append(ignored, s)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package work
+package chaos
 
 import (
 	"cmp"
@@ -48,7 +48,7 @@ func newRecord(name string, m mode, processes []journal.Process, releases []boot
 		judged.Stretches = nil
 		for _, s := range p.Stretches {
 			one := pieceOf(p, s)
-			if slices.ContainsFunc(frozen, func(f span) bool { return s.OnWaking(f.from, f.to) }) {
+			if onWaking(s, frozen) {
 				r.waking = append(r.waking, one)
 				continue
 			}
@@ -92,7 +92,7 @@ func overlaps(records []record) []overlap {
 			both := common(a.spans(), b.spans())
 			for _, s := range joined(both, cluster) {
 				o := overlap{span: s, a: a, b: b}
-				o.sum, _ = total(common(both, []span{s}))
+				o.sum, _ = lengths(common(both, []span{s}))
 				if begin(b, s) < begin(a, s) {
 					o.a, o.b = b, a
 				}

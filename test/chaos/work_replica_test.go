@@ -1,6 +1,6 @@
 //go:build linux
 
-package work
+package chaos
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,6 +56,7 @@ func (m mode) flags(pidFile string) []string {
 
 // replica is a pod: a sidecar and a program in one control group, with a line and a storm of its own to the API server.
 type replica struct {
+	t       *testing.T
 	index   int
 	mode    mode
 	folder  string // journals, pid file, control files
@@ -71,9 +73,10 @@ type replica struct {
 }
 
 // newReplica starts a replica. It ends with the test.
-func (f *field) newReplica(t *testing.T, index int, m mode, c harness.Conduct) *replica {
+func (f *fleet) newReplica(index int, m mode, c harness.Conduct) *replica {
+	t := f.t
 	t.Helper()
-	r := &replica{index: index, mode: m, folder: t.TempDir(), pod: harness.NewCgroup(t), storm: f.election.Cluster.Storm(t)}
+	r := &replica{t: t, index: index, mode: m, folder: t.TempDir(), pod: harness.NewCgroup(t), storm: f.election.Cluster.Storm(t)}
 	r.storm.Faults(r.decide)
 	r.line = r.storm.Proxy(t)
 	r.sidecar = f.election.Prepare(t, fmt.Sprintf("web-%d", index))
@@ -107,16 +110,16 @@ func (f *field) newReplica(t *testing.T, index int, m mode, c harness.Conduct) *
 	}
 	r.sidecar.Start(t, f.election)
 	if m != child {
-		r.keep(t, rand.New(rand.NewPCG(f.seed, uint64(index)<<8)))
+		r.keep(rand.New(rand.NewPCG(f.seed, uint64(index)<<8)))
 	}
 	return r
 }
 
 // keep starts the program, and again some time after each of its ends, as a kubelet does. It ends with the test.
-func (r *replica) keep(t *testing.T, chance *rand.Rand) {
+func (r *replica) keep(chance *rand.Rand) {
 	launcher := r.pod.Launcher(r.args[0])
 	over, done := make(chan struct{}), make(chan struct{})
-	t.Cleanup(func() {
+	r.t.Cleanup(func() {
 		close(over)
 		r.pod.Kill()
 		<-done
@@ -124,16 +127,11 @@ func (r *replica) keep(t *testing.T, chance *rand.Rand) {
 	go func() {
 		defer close(done)
 		for {
-			select {
-			case <-over:
-				return
-			default:
-			}
 			r.quiet.Lock()
 			p, err := harness.Spawn("program", filepath.Join(r.folder, "log"), launcher, r.args[1:], nil)
 			r.quiet.Unlock()
 			if err != nil {
-				t.Errorf("start the program of %s: %v", r.sidecar.Pod, err)
+				r.t.Errorf("start the program of %s: %v", r.sidecar.Pod, err)
 				return
 			}
 			select {
@@ -160,11 +158,11 @@ func (r *replica) decide(request *http.Request) harness.Fate {
 		return harness.Fate{}
 	}
 	request.Body = io.NopCloser(bytes.NewReader(body))
-	now := bootclock.System{}.Now()
+	at := now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if isRelease(body) {
-		r.releases = append(r.releases, now)
+		r.releases = append(r.releases, at)
 	}
 	return r.fate
 }
@@ -186,9 +184,9 @@ func (r *replica) setFate(f harness.Fate) {
 }
 
 // sicken makes the health checks fail until heal.
-func (r *replica) sicken(t *testing.T) {
+func (r *replica) sicken() {
 	if err := os.WriteFile(filepath.Join(r.folder, "sick"), nil, 0o600); err != nil {
-		t.Errorf("make %s unhealthy: %v", r.sidecar.Pod, err)
+		r.t.Errorf("make %s unhealthy: %v", r.sidecar.Pod, err)
 	}
 }
 
@@ -202,48 +200,40 @@ func (r *replica) leads() bool {
 
 // signalGuard sends a process signal to the guards, of which there is one or none, and returns what sends them another.
 func (r *replica) signalGuard(s syscall.Signal) (again func(syscall.Signal)) {
-	var guards []*os.Process
 	self := r.sidecar.PID()
-	image, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", self))
+	image := imageOf(self)
+	var guards []*os.Process
 	for _, pid := range r.pod.PIDs() {
-		exe, other := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-		if pid == self || err != nil || other != nil || exe != image {
-			continue
+		if pid != self && image != "" && imageOf(pid) == image {
+			p, _ := os.FindProcess(pid) // by a pidfd; it never fails
+			guards = append(guards, p)
 		}
-		p, err := os.FindProcess(pid) // by a pidfd
-		if err != nil {
-			continue
-		}
-		guards = append(guards, p)
-		_ = p.Signal(s)
 	}
-	return func(s syscall.Signal) {
+	again = func(s syscall.Signal) {
 		for _, p := range guards {
 			_ = p.Signal(s) // it may have ended
-			_ = p.Release()
 		}
 	}
+	again(s)
+	return again
+}
+
+// imageOf returns the program that a process executes, "" where it has ended.
+func imageOf(pid int) string {
+	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return exe
 }
 
 // signalCommand sends a process signal to the newest command that lives, as its journals name it.
-func (r *replica) signalCommand(t *testing.T, s syscall.Signal) {
+func (r *replica) signalCommand(s syscall.Signal) {
 	all, err := journal.Read(r.folder)
 	if err != nil {
-		t.Errorf("find the command of %s: %v", r.sidecar.Pod, err)
-		return
+		r.t.Errorf("find the command of %s: %v", r.sidecar.Pod, err)
 	}
-	var newest journal.Process
-	for _, p := range all {
-		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.PID))
-		if p.Kind == journal.Command && p.Born > newest.Born && err == nil && exe == r.args[0] {
-			newest = p
+	for _, p := range slices.Backward(all) { // by the instants at which they were made
+		if p.Kind == journal.Command && imageOf(p.PID) == r.args[0] {
+			_ = syscall.Kill(p.PID, s)
+			return
 		}
-	}
-	if newest.PID == 0 {
-		return // none runs now
-	}
-	if p, err := os.FindProcess(newest.PID); err == nil {
-		_ = p.Signal(s)
-		_ = p.Release()
 	}
 }

@@ -18,21 +18,20 @@ func second(s float64) bootclock.Instant { return bootclock.Instant(s * float64(
 
 // made is a made-up run of 100 s at D = 15 s, whose leader can spare 4 s, with candidates web-0 to web-2. Who leads
 // shows in "state" and nothing else.
-func made(events []Event, leads ...harness.Term) Account {
-	a := Account{Terms: leads, Leads: leads, Events: events, Timing: TimingOf(15 * time.Second)}
-	for i := range candidates {
-		a.Names = append(a.Names, ourName(i))
+func made(events []event, leads ...harness.Term) Account {
+	var w harness.Witness
+	for _, term := range leads {
+		w.AddTerm(term)
 	}
-	a.watch(second(100))
-	return a
+	return newAccount(&w, "state", ourName, events, 15*time.Second, second(100))
 }
 
 func lead(index int, token string, from, to float64) harness.Term {
 	return harness.Term{Replica: ourName(index), Channel: "state", Token: token, From: second(from), To: second(to)}
 }
 
-func event(kind Kind, index int, from, to float64) Event {
-	return Event{Kind: kind, Index: index, From: second(from), To: second(to)}
+func happened(kind Kind, index int, from, to float64) event {
+	return event{kind: kind, index: index, span: span{second(from), second(to)}}
 }
 
 // TestPlantedViolations makes up runs that must not pass, and one that must.
@@ -72,7 +71,7 @@ func TestPlantedViolations(t *testing.T) {
 
 // TestOverlapsOfChannels plants an overlap that no single channel shows, and one of a process that was frozen.
 func TestOverlapsOfChannels(t *testing.T) {
-	a := made([]Event{event(Stopped, 0, 30, 45)}, lead(0, "9", 0, 40), lead(1, "10", 41, 100))
+	a := made([]event{happened(Stopped, 0, 30, 45)}, lead(0, "9", 0, 40), lead(1, "10", 41, 100))
 	a.Terms = append(a.Terms, harness.Term{Replica: ourName(0), Channel: "program", From: second(0), To: second(46)})
 	got := a.Judge("ours")
 	if want := (Overlaps{Count: 1, Total: Seconds(5 * time.Second), Longest: Seconds(5 * time.Second)}); got.Overlaps != want {
@@ -87,26 +86,26 @@ func TestOverlapsOfChannels(t *testing.T) {
 func TestNeedlessLosses(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
-		events   []Event
+		events   []event
 		needless bool
 	}{
 		{"out of the blue", nil, true},
-		{"killed", []Event{event(Killed, 0, 42, 43)}, false},
-		{"another one was killed", []Event{event(Killed, 1, 42, 43)}, true},
-		{"killed long ago", []Event{event(Killed, 0, 20, 30)}, true},
-		{"asked to step down", []Event{event(StepDown, 0, 49.9, 49.95)}, false},
-		{"cut for longer than it can spare", []Event{event(CutBoth, 0, 41, 46)}, false},
-		{"still cut", []Event{event(CutBoth, 0, 41, 60)}, false},
-		{"cut for a moment", []Event{event(CutBoth, 0, 45, 46)}, true},
-		{"cut for a moment, and the store was down around it", []Event{event(CutBoth, 0, 45, 46), event(EtcdKilled, everyone, 42, 47)}, false},
-		{"cut twice, too long in all", []Event{event(CutBoth, 0, 40, 42), event(Stopped, 0, 44, 46.5)}, false},
-		{"cut at the same time in two ways", []Event{event(CutBoth, 0, 44, 46.5), event(APIFrozen, everyone, 44, 46.5)}, true},
-		{"cut too long ago", []Event{event(CutBoth, 0, 20, 38)}, true},
-		{"its connections were reset", []Event{event(Reset, 0, 49, 49)}, true},
-		{"asked to step down as it was last seen to lead", []Event{event(StepDown, 0, 50.01, 50.05)}, false},
-		{"asked to step down later", []Event{event(StepDown, 0, 50.5, 50.6)}, true},
-		{"the Lease was deleted", []Event{event(LeaseDeleted, everyone, 49, 49.1)}, false},
-		{"the Lease was edited", []Event{event(LeaseEdited, everyone, 49, 49.1)}, true},
+		{"killed", []event{happened(Killed, 0, 42, 43)}, false},
+		{"another one was killed", []event{happened(Killed, 1, 42, 43)}, true},
+		{"killed long ago", []event{happened(Killed, 0, 20, 30)}, true},
+		{"asked to step down", []event{happened(StepDown, 0, 49.9, 49.95)}, false},
+		{"cut for longer than it can spare", []event{happened(Cut, 0, 41, 46)}, false},
+		{"still cut", []event{happened(Cut, 0, 41, 60)}, false},
+		{"cut for a moment", []event{happened(Cut, 0, 45, 46)}, true},
+		{"cut for a moment, and the store was down around it", []event{happened(Cut, 0, 45, 46), happened(EtcdKilled, everyone, 42, 47)}, false},
+		{"cut twice, too long in all", []event{happened(Cut, 0, 40, 42), happened(Stopped, 0, 44, 46.5)}, false},
+		{"cut at the same time in two ways", []event{happened(Cut, 0, 44, 46.5), happened(APIFrozen, everyone, 44, 46.5)}, true},
+		{"cut too long ago", []event{happened(Cut, 0, 20, 38)}, true},
+		{"its connections were reset", []event{happened(Reset, 0, 49, 49)}, true},
+		{"asked to step down as it was last seen to lead", []event{happened(StepDown, 0, 50.01, 50.05)}, false},
+		{"asked to step down later", []event{happened(StepDown, 0, 50.5, 50.6)}, true},
+		{"the Lease was deleted", []event{happened(LeaseDeleted, everyone, 49, 49.1)}, false},
+		{"the Lease was edited", []event{happened(LeaseEdited, everyone, 49, 49.1)}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := made(tc.events, lead(0, "9", 0, 50), lead(1, "10", 51, 100)).Judge("ours")
@@ -119,7 +118,7 @@ func TestNeedlessLosses(t *testing.T) {
 
 // TestLateLoss lets a frozen leader hear 10 s after its waking that another one leads: it lost while it was frozen.
 func TestLateLoss(t *testing.T) {
-	got := made([]Event{event(PodFrozen, 0, 30, 50)}, lead(0, "9", 0, 60), lead(1, "10", 45, 100)).Judge("ours")
+	got := made([]event{happened(PodFrozen, 0, 30, 50)}, lead(0, "9", 0, 60), lead(1, "10", 45, 100)).Judge("ours")
 	if got.Losses != 1 || len(got.Needless) != 0 {
 		t.Errorf("%d losses, needless %q, want one and none", got.Losses, got.Needless)
 	}
@@ -127,7 +126,7 @@ func TestLateLoss(t *testing.T) {
 
 // TestCarriedOn takes a new token of the same leader for no loss, no move and no gap, and counts it as a term.
 func TestCarriedOn(t *testing.T) {
-	got := made([]Event{event(Killed, 0, 49, 49.5)}, lead(0, "9", 0, 50), lead(0, "10", 50.02, 100)).Judge("ours")
+	got := made([]event{happened(Killed, 0, 49, 49.5)}, lead(0, "9", 0, 50), lead(0, "10", 50.02, 100)).Judge("ours")
 	if got.Terms != 2 || got.Moves != 0 || got.Losses != 0 || got.WithoutLeader != 0 {
 		t.Errorf("%d terms, %d moves, %d losses, %v without a leader, want 2, 0, 0, 0", got.Terms, got.Moves, got.Losses, got.WithoutLeader)
 	}
@@ -136,9 +135,9 @@ func TestCarriedOn(t *testing.T) {
 // TestGaps has a gap after a kill amid other faults, one after a long freeze with a short outage in it, one after a
 // handover, and one out of the blue.
 func TestGaps(t *testing.T) {
-	got := made([]Event{
-		event(EtcdKilled, everyone, 0, 30), event(Killed, 0, 39, 41), event(CutBoth, 2, 39.5, 45),
-		event(Stopped, 1, 47, 60), event(APIKilled, everyone, 55, 56), event(Terminated, 2, 63.1, 63.2),
+	got := made([]event{
+		happened(EtcdKilled, everyone, 0, 30), happened(Killed, 0, 39, 41), happened(Cut, 2, 39.5, 45),
+		happened(Stopped, 1, 47, 60), happened(APIKilled, everyone, 55, 56), happened(Terminated, 2, 63.1, 63.2),
 	}, lead(0, "9", 10, 40), lead(1, "10", 46, 56), lead(2, "11", 59, 63), lead(0, "12", 63.5, 90), lead(0, "13", 92, 100)).Judge("ours")
 	if want := Seconds(11500 * time.Millisecond); got.WithoutLeader != want {
 		t.Errorf("without a leader for %v, want %v", got.WithoutLeader, want)
@@ -155,8 +154,8 @@ func TestGaps(t *testing.T) {
 
 // TestHandovers asks a leader twice and a standby once.
 func TestHandovers(t *testing.T) {
-	got := made([]Event{
-		event(Terminated, 0, 50, 52), event(StepDown, 2, 60, 60.1), event(StepDown, 1, 70, 70.1),
+	got := made([]event{
+		happened(Terminated, 0, 50, 52), happened(StepDown, 2, 60, 60.1), happened(StepDown, 1, 70, 70.1),
 	}, lead(0, "9", 0, 50.01), lead(1, "10", 50.03, 70.01), lead(2, "11", 70.04, 100)).Judge("ours")
 	want := map[Kind]Spread{
 		Terminated: spreadOf([]time.Duration{30 * time.Millisecond}), StepDown: spreadOf([]time.Duration{40 * time.Millisecond}),

@@ -13,18 +13,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-// everyone stands for all candidates where one's index is meant.
-const everyone = -1
-
-// Event is a fault as it came about.
-type Event struct {
-	Kind Kind
-	// Index is the candidate that it hit, or everyone.
-	Index int
-	// From and To are its first and last instant, on the witness's clock.
-	From, To bootclock.Instant
-}
-
 // Account is all that is known of one side at the end, from which its figures are reckoned.
 type Account struct {
 	// Names are the candidates, by index.
@@ -32,19 +20,26 @@ type Account struct {
 	// Terms is every term through every channel; Leads has each leadership once, by its start.
 	Terms, Leads []harness.Term
 	// Events are the faults of this side, by their start.
-	Events []Event
+	Events []event
 	// Watched is what the figures are of: from the first leader to the end.
 	Watched span
 	// Timing is what a leader can bear.
 	Timing Timing
 }
 
-// watch lets the figures be of the time from the first leader until end.
-func (a *Account) watch(end bootclock.Instant) {
-	a.Watched = span{end, end}
+// newAccount is that of what a witness saw until end of candidates with that lease duration. Each leadership shows once in
+// the channel, "" for all.
+func newAccount(w *harness.Witness, channel string, name func(index int) string, events []event, d time.Duration, end bootclock.Instant) Account {
+	a := Account{
+		Terms: w.Terms(""), Leads: w.Terms(channel), Events: events, Timing: TimingOf(d), Watched: span{end, end},
+	}
+	for i := range candidates {
+		a.Names = append(a.Names, name(i))
+	}
 	if len(a.Leads) > 0 {
 		a.Watched.from = a.Leads[0].From
 	}
+	return a
 }
 
 const (
@@ -70,15 +65,7 @@ func (a Account) byCandidate(skip func(index int) []span) [][]span {
 }
 
 // frozen returns when a candidate could not run, whatever was published to it.
-func (a Account) frozen(index int) []span {
-	var spans []span
-	for _, e := range a.Events {
-		if e.Index == index && (e.Kind == Stopped || e.Kind == PodFrozen) {
-			spans = append(spans, span{e.From, e.To})
-		}
-	}
-	return spans
-}
+func (a Account) frozen(index int) []span { return spansOf(a.Events, index, Stopped, PodFrozen) }
 
 // led returns when somebody led. There is no pause where a leader went on with a new token.
 func (a Account) led() []span {
@@ -90,7 +77,7 @@ func (a Account) led() []span {
 		}
 		spans = append(spans, span{term.From, to})
 	}
-	return joined(spans)
+	return joined(spans, 0)
 }
 
 // loss is the end of a leadership that its leader did not carry on.
@@ -137,14 +124,14 @@ func (a Account) carriedOn(term harness.Term) int {
 
 // ended reports whether the candidate was killed, asked to go or robbed of its Lease in the lease duration before at.
 func (a Account) ended(index int, at bootclock.Instant) bool {
-	return slices.ContainsFunc(a.Events, func(e Event) bool {
-		return hits(e, index) && traitOf(e.Kind).effect == ends && a.recent(e, at)
+	return slices.ContainsFunc(a.Events, func(e event) bool {
+		return hits(e, index) && traitOf(e.kind).effect == ends && a.recent(e, at)
 	})
 }
 
 // recent reports whether a fault had begun before at, and was not over for a lease duration.
-func (a Account) recent(e Event, at bootclock.Instant) bool {
-	return e.From <= at.Add(blur) && e.To >= at.Add(-a.Timing.D)
+func (a Account) recent(e event, at bootclock.Instant) bool {
+	return e.from <= at.Add(blur) && e.to >= at.Add(-a.Timing.D)
 }
 
 // disturbed reports whether the candidate's renewals were hindered for longer than it can spare, all in all.
@@ -153,28 +140,23 @@ func (a Account) disturbed(index int, at bootclock.Instant) bool {
 	var spans []span
 	found := false
 	for _, e := range a.Events {
-		if hits(e, index) && traitOf(e.Kind).effect == disturbs && e.From <= window.to && e.To >= window.from {
+		if hits(e, index) && traitOf(e.kind).effect == disturbs && e.from <= window.to && e.to >= window.from {
 			found = true
-			spans = append(spans, span{e.From, e.To})
+			spans = append(spans, e.span)
 		}
 	}
-	total, _ := lengths(clipped(spans, window))
+	total, _ := lengths(common(joined(spans, 0), []span{window}))
 	return found && total >= a.Timing.Spare
 }
 
-func hits(e Event, index int) bool { return e.Index == everyone || e.Index == index }
+func hits(e event, index int) bool { return e.index == everyone || e.index == index }
 
-// gap is a span without a leader, with the fault that it is put down to.
-type gap struct {
-	span
-	cause string
-}
-
-// gaps returns them by their start.
-func (a Account) gaps() []gap {
-	var found []gap
+// gaps returns the spans without a leader, by the fault that each is put down to.
+func (a Account) gaps() map[string][]time.Duration {
+	found := map[string][]time.Duration{}
 	for _, s := range without([]span{a.Watched}, a.led()) {
-		found = append(found, gap{span: s, cause: a.cause(s.from)})
+		cause := a.cause(s.from)
+		found[cause] = append(found[cause], s.length())
 	}
 	return found
 }
@@ -192,7 +174,7 @@ func (a Account) cause(at bootclock.Instant) string {
 		cause, most := "", time.Duration(-1)
 		for _, e := range a.Events {
 			if weight := a.weight(e, at); hits(e, leader) == hit && a.recent(e, at) && weight >= most {
-				cause, most = string(e.Kind), weight
+				cause, most = string(e.kind), weight
 			}
 		}
 		if cause != "" {
@@ -203,12 +185,12 @@ func (a Account) cause(at bootclock.Instant) string {
 }
 
 // weight says how much a fault has to do with a loss at that instant: how long it hindered renewals before.
-func (a Account) weight(e Event, at bootclock.Instant) time.Duration {
-	switch traitOf(e.Kind).effect {
+func (a Account) weight(e event, at bootclock.Instant) time.Duration {
+	switch traitOf(e.kind).effect {
 	case ends:
 		return a.Timing.D
 	case disturbs:
-		total, _ := lengths(clipped([]span{{e.From, e.To}}, span{at.Add(-a.Timing.D), at}))
+		total, _ := lengths(common([]span{e.span}, []span{{at.Add(-a.Timing.D), at}}))
 		return total
 	}
 	return 0
@@ -218,15 +200,15 @@ func (a Account) weight(e Event, at bootclock.Instant) time.Duration {
 func (a Account) handovers() map[Kind][]time.Duration {
 	took := map[Kind][]time.Duration{}
 	for _, e := range a.Events {
-		if e.Kind != Terminated && e.Kind != StepDown {
+		if e.kind != Terminated && e.kind != StepDown {
 			continue
 		}
 		asked := slices.ContainsFunc(a.Leads, func(term harness.Term) bool {
-			return term.Replica == a.Names[e.Index] && term.From < e.From && e.From <= term.To.Add(blur)
+			return term.Replica == a.Names[e.index] && term.From < e.from && e.from <= term.To.Add(blur)
 		})
-		next := slices.IndexFunc(a.Leads, func(term harness.Term) bool { return term.From > e.From })
+		next := slices.IndexFunc(a.Leads, func(term harness.Term) bool { return term.From > e.from })
 		if asked && next >= 0 {
-			took[e.Kind] = append(took[e.Kind], a.Leads[next].From.Sub(e.From))
+			took[e.kind] = append(took[e.kind], a.Leads[next].From.Sub(e.from))
 		}
 	}
 	return took

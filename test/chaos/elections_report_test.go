@@ -3,15 +3,98 @@
 package chaos
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
+	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
+
+// Report is what a run comes to.
+type Report struct {
+	// Seed and the three after it make the run again.
+	Seed                    uint64
+	Duration, LeaseDuration Seconds
+	Gentle                  bool
+	// Faults counts them by kind.
+	Faults map[Kind]int
+	// Ours and Theirs are the figures of the two sides.
+	Ours, Theirs Side
+	// WorkOnWaking is work of a program whose whole pod woke from a freeze, before it was killed.
+	WorkOnWaking Spread
+}
+
+// report ends the watch and reckons.
+func (f *contest) report(t *testing.T, plan Plan, began time.Time) Report {
+	t.Helper()
+	end, ended := now(), time.Now()
+	f.ourWitness.Stop()
+	f.theirWitness.Stop()
+	report := Report{
+		Seed: plan.Seed, Duration: Seconds(*duration), LeaseDuration: Seconds(plan.D), Gentle: plan.Gentle, Faults: map[Kind]int{},
+	}
+	ourEvents := f.all()
+	theirEvents := slices.DeleteFunc(f.all(), func(e event) bool { return e.ours })
+	for _, e := range ourEvents {
+		report.Faults[e.kind]++
+	}
+	var waking []time.Duration
+	for i, folder := range f.journals {
+		terms, woken, err := worked(folder, ourName(i), spansOf(ourEvents, i, Stopped, PodFrozen))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, term := range terms {
+			f.ourWitness.AddTerm(term)
+		}
+		waking = append(waking, woken...)
+	}
+	report.Ours = newAccount(f.ourWitness, "state", ourName, ourEvents, plan.D, end).Judge("ours")
+	report.Theirs = newAccount(f.theirWitness, "", theirName, theirEvents, plan.D, end).Judge("client-go's elector v0.37, ReleaseOnCancel")
+	report.WorkOnWaking = spreadOf(waking)
+	report.Ours.RequestsPerSecond = f.requestRate(t, f.ours, began, ended)
+	report.Theirs.RequestsPerSecond = f.requestRate(t, f.theirs, began, ended)
+	if twice := harness.Overlaps(f.ourWitness.Terms("")); len(twice) > 0 {
+		t.Logf("the longest of ours: %v", slices.MaxFunc(twice, func(a, b harness.Overlap) int { return cmp.Compare(a.Span, b.Span) }))
+	}
+	return report
+}
+
+// faults returns a line for each figure that must not be.
+func (r Report) faults() []string {
+	var found []string
+	if r.Ours.Overlaps.Count > 0 {
+		found = append(found, fmt.Sprintf("two of ours led at once: %v", r.Ours.Overlaps))
+	}
+	found = append(found, r.Ours.TokenFalls...)
+	if !r.Ours.LeadsAtEnd {
+		found = append(found, "none of ours leads in the end")
+	}
+	return found
+}
+
+// worked reads what a replica's programs wrote down in a folder, and divides it into terms and what they did on waking with
+// their frozen pod.
+func worked(folder, replica string, frozen []span) (terms []harness.Term, waking []time.Duration, err error) {
+	programs, err := journal.Read(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range programs {
+		for _, s := range p.Stretches {
+			if onWaking(s, frozen) {
+				waking = append(waking, s.To.Sub(s.From))
+				continue
+			}
+			terms = append(terms, harness.Term{Replica: replica, Channel: "program", Token: s.Token, From: s.From, To: s.To})
+		}
+	}
+	return terms, waking, nil
+}
 
 // Seconds is a duration that JSON shows in seconds, to the millisecond.
 type Seconds time.Duration
@@ -76,7 +159,7 @@ func overlapsOf(sets [][]span) Overlaps {
 
 func spreadOf(values []time.Duration) Spread {
 	return Spread{
-		Count: len(values), P50: Seconds(rank(values, 0.5)), P99: Seconds(rank(values, 0.99)), Longest: Seconds(rank(values, 1)),
+		Count: len(values), P50: Seconds(harness.Rank(values, 0.5)), P99: Seconds(harness.Rank(values, 0.99)), Longest: Seconds(harness.Rank(values, 1)),
 	}
 }
 
@@ -96,13 +179,11 @@ func (a Account) Judge(candidates string) Side {
 				l.term.Replica, Seconds(l.at.Sub(l.term.From)), Seconds(l.at.Sub(a.Watched.from))))
 		}
 	}
-	causes := map[string][]time.Duration{}
-	for _, g := range a.gaps() {
-		causes[g.cause] = append(causes[g.cause], g.length())
-		s.WithoutLeader += Seconds(g.length())
-	}
-	for cause, spans := range causes {
+	for cause, spans := range a.gaps() {
 		s.Gaps[cause] = spreadOf(spans)
+		for _, took := range spans {
+			s.WithoutLeader += Seconds(took)
+		}
 	}
 	for kind, took := range a.handovers() {
 		s.Handovers[kind] = spreadOf(took)
@@ -123,35 +204,6 @@ func moves(leads []harness.Term) int {
 	return n
 }
 
-// print writes the figures for people.
-func (s Side) print(w io.Writer) {
-	_, _ = fmt.Fprintf(w, "%s\n", s.Candidates)
-	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(w, "  %-28s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	line("terms, moves", "%d, %d", s.Terms, s.Moves)
-	line("two leading at once", "%v", s.Overlaps)
-	line("  of it with both awake", "%v", s.OverlapsAwake)
-	line("tokens that fell", "%d", len(s.TokenFalls))
-	line("losses, needless ones", "%d, %d", s.Losses, len(s.Needless))
-	for _, n := range s.Needless {
-		line("  needless", "%s", n)
-	}
-	line("without a leader", "%v", s.WithoutLeader)
-	for _, cause := range slices.Sorted(maps.Keys(s.Gaps)) {
-		line("  "+cause, "%v", s.Gaps[cause])
-	}
-	for _, kind := range slices.Sorted(maps.Keys(s.Handovers)) {
-		line("handover by "+string(kind), "%v", s.Handovers[kind])
-	}
-	line("requests a second", "%.2f", s.RequestsPerSecond)
-	line("somebody leads at the end", "%v", s.LeadsAtEnd)
-}
-
 func (o Overlaps) String() string {
 	return fmt.Sprintf("%d times, %v in all, longest %v", o.Count, o.Total, o.Longest)
-}
-
-func (s Spread) String() string {
-	return fmt.Sprintf("%d times, p50 %v, p99 %v, longest %v", s.Count, s.P50, s.P99, s.Longest)
 }

@@ -4,17 +4,17 @@ package chaos
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
-)
 
-// Kind is what is broken.
-type Kind string
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
 
 // The faults of a candidate: its line to the API server, its process, its pod, its clock.
 const (
 	CutRequests Kind = "requests cut"
 	CutReplies  Kind = "replies cut"
-	CutBoth     Kind = "line cut"
+	Cut         Kind = "line cut"
 	Delayed     Kind = "line delayed"
 	Reset       Kind = "connections reset"
 	HalfOpen    Kind = "connections half open"
@@ -68,7 +68,7 @@ type trait struct {
 var traits = []trait{
 	{kind: CutRequests, shortest: 0.1, longest: 1.6, gentle: 0.2},
 	{kind: CutReplies, shortest: 0.1, longest: 1.6, gentle: 0.2},
-	{kind: CutBoth, shortest: 0.1, longest: 1.6, gentle: 0.2},
+	{kind: Cut, shortest: 0.1, longest: 1.6, gentle: 0.2},
 	{kind: Delayed, shortest: 0.2, longest: 2, gentle: 0.2},
 	{kind: Reset, effect: harmless},
 	{kind: HalfOpen, effect: harmless},
@@ -98,47 +98,58 @@ func traitOf(k Kind) trait {
 	panic(fmt.Sprintf("no trait for the fault %q", k)) // a name that nobody has listed
 }
 
-// Target says which candidate a fault hits, of ours and of theirs alike.
-type Target string
+// candidates is how many there are of each side.
+const candidates = 3
 
-// Leaders are looked up when the fault comes: a leader of one side is mostly a standby on the other.
-const (
-	OurLeader   Target = "our leader"
-	TheirLeader Target = "their leader"
-	Anyone      Target = "anyone"
+var (
+	candidateCalm = calm{0.2, 1.2}
+	storeCalm     = calm{1.5, 4}
+	// soakCalm is that of both lanes of a soak.
+	soakCalm = calm{1, 4}
 )
 
-// Fault is one line of a schedule.
-type Fault struct {
-	Kind Kind
-	// At is when it begins, from the start of the schedule; Length how long it lasts.
-	At, Length time.Duration
-	// Target and Index say whom it hits: Index where Target is Anyone or nobody leads. Neither counts for the store.
-	Target Target
-	Index  int
-	// By is how far a line delays each chunk, or a wall clock is stepped.
-	By time.Duration
-	// Share is the part of the requests that a storm hits, above 0 and at most 1.
-	Share float64
+// elections draws the schedule of two elections: a lane of the candidates and one of the store.
+func (p Plan) elections() Schedule {
+	if p.Gentle {
+		return Schedule{p.lane(1, p.deck(false), soakCalm, p.electionFault), p.lane(2, p.deck(true), soakCalm, p.electionFault)}
+	}
+	return Schedule{p.lane(1, p.deck(false), candidateCalm, p.electionFault), p.lane(2, p.deck(true), storeCalm, p.electionFault)}
 }
 
-func (f Fault) String() string {
-	s := fmt.Sprintf("%8s  %s", f.At.Round(10*time.Millisecond), f.Kind)
-	if f.Length > 0 {
-		s += fmt.Sprintf(" for %s", f.Length.Round(10*time.Millisecond))
+// deck returns the kinds of a lane.
+func (p Plan) deck(store bool) []Kind {
+	var deck []Kind
+	for _, t := range traits {
+		if t.store == store && (!p.Gentle || t.gentle >= 0) {
+			deck = append(deck, t.kind)
+		}
 	}
-	if f.By != 0 {
-		s += fmt.Sprintf(" by %s", f.By.Round(10*time.Millisecond))
+	return deck
+}
+
+func (p Plan) electionFault(chance *rand.Rand, kind Kind) Fault {
+	t := traitOf(kind)
+	longest := t.longest
+	if p.Gentle {
+		longest = min(longest, t.gentle)
 	}
-	if f.Share > 0 {
-		s += fmt.Sprintf(" on %.0f %% of the requests", 100*f.Share)
+	f := Fault{
+		Kind: kind, Length: p.times(chance, min(t.shortest, longest), longest),
+		Target: []Target{OurLeader, TheirLeader, Anyone}[chance.IntN(3)], Index: chance.IntN(candidates),
 	}
-	switch {
-	case traitOf(f.Kind).store:
-	case f.Target == Anyone:
-		s += fmt.Sprintf(": candidate %d", f.Index)
-	default:
-		s += fmt.Sprintf(": %s, else candidate %d", f.Target, f.Index)
+	switch kind {
+	case CutRequests:
+		f.Way = harness.Requests
+	case CutReplies:
+		f.Way = harness.Replies
+	case Cut:
+		f.Way = harness.Both
+	case Delayed:
+		f.By = p.times(chance, 0.02, min(0.5, longest))
+	case WallStep:
+		f.By = time.Duration((2*chance.Float64() - 1) * float64(time.Hour))
+	case Storm:
+		f.Share = 0.3 + 0.7*chance.Float64()
 	}
-	return s
+	return f
 }

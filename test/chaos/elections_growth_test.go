@@ -22,7 +22,7 @@ func weigh(pid int) resources {
 	if open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)); err == nil {
 		r.Descriptors = len(open)
 	}
-	r.ResidentKiB, r.Threads = statusField(pid, "VmRSS"), statusField(pid, "Threads")
+	r.ResidentKiB, r.Threads = harness.StatusField(pid, "VmRSS"), harness.StatusField(pid, "Threads")
 	return r
 }
 
@@ -38,7 +38,7 @@ const (
 const restTime = time.Minute
 
 // checkGrowth fails where a sidecar that has run all the time holds more than it did.
-func (f *field) checkGrowth(t *testing.T, before []resources) {
+func (f *contest) checkGrowth(t *testing.T, before []resources) {
 	t.Helper()
 	for i, c := range f.candidates {
 		was, is := before[i], c.weigh()
@@ -84,7 +84,7 @@ func TestWeigh(t *testing.T) {
 	}
 }
 
-func (f *field) weighAll() []resources {
+func (f *contest) weighAll() []resources {
 	var all []resources
 	for _, c := range f.candidates {
 		all = append(all, c.weigh())
@@ -98,7 +98,7 @@ func (r resources) String() string {
 
 // checkGoroutines ends a sidecar that has run all the time in the way that makes Go list its goroutines, and one that
 // has just come to rest in its place: the old one may have few more.
-func (f *field) checkGoroutines(t *testing.T, c *candidate) {
+func (f *contest) checkGoroutines(t *testing.T, c *candidate) {
 	t.Helper()
 	old := c.goroutines(t)
 	c.start(t, f.ours)
@@ -121,7 +121,7 @@ func (c *candidate) goroutines(t *testing.T) int {
 
 // checkBudget watches a calm minute and fails where ours ask for more than the documented budget: 0.36 requests a
 // second at D = 15 s, which is 1.08 for each renewal.
-func (f *field) checkBudget(t *testing.T, d time.Duration) {
+func (f *contest) checkBudget(t *testing.T, d time.Duration) {
 	t.Helper()
 	budget := 1.08 / max(d/5, time.Second).Seconds()
 	from := time.Now()
@@ -135,22 +135,10 @@ func (f *field) checkBudget(t *testing.T, d time.Duration) {
 }
 
 // requestRate counts what the candidates of an election asked of the API server, by its audit log, watches at their end.
-func (f *field) requestRate(t *testing.T, e *harness.Election, from, to time.Time) float64 {
+func (f *contest) requestRate(t *testing.T, e *harness.Election, from, to time.Time) float64 {
 	t.Helper()
 	asked := f.cluster.Audit.Requests(t, from, func(r harness.Request) bool {
 		return r.Namespace == e.Namespace && r.User == e.Access.User && !r.Watching && r.Received.Before(to)
 	})
 	return float64(len(asked)) / to.Sub(from).Seconds()
-}
-
-// statusField returns a number of /proc/PID/status, 0 where the process has ended.
-func statusField(pid int, field string) int {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	var n int
-	_, rest, _ := strings.Cut(string(status), "\n"+field+":")
-	_, _ = fmt.Sscan(rest, &n)
-	return n
 }

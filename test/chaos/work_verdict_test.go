@@ -1,17 +1,18 @@
 //go:build linux
 
-package work
+package chaos
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
@@ -31,27 +32,19 @@ type verdict struct {
 }
 
 // judge reads all journals as they stand.
-func (f *field) judge(t *testing.T) verdict {
-	t.Helper()
+func (f *fleet) judge() verdict {
+	f.t.Helper()
 	v := verdict{watched: span{f.began, now()}}
-	f.mu.Lock()
-	events := slices.Clone(f.events)
-	f.mu.Unlock()
+	events := f.all()
 	for _, r := range f.replicas {
 		processes, err := journal.Read(r.folder)
 		if err != nil {
-			t.Fatal(err)
-		}
-		var frozen []span
-		for _, e := range events {
-			if e.froze && e.index == r.index {
-				frozen = append(frozen, e.span)
-			}
+			f.t.Fatal(err)
 		}
 		r.mu.Lock()
 		releases := slices.Clone(r.releases)
 		r.mu.Unlock()
-		v.records = append(v.records, newRecord(fmt.Sprintf("web-%d", r.index), r.mode, processes, releases, frozen))
+		v.records = append(v.records, newRecord(fmt.Sprintf("web-%d", r.index), r.mode, processes, releases, spansOf(events, r.index, PodFrozen)))
 	}
 	v.overlaps, v.early = overlaps(v.records), earlyReleases(v.records)
 	return v
@@ -68,24 +61,14 @@ func (v verdict) work() []span {
 
 // handovers counts how often the work went from one replica to another.
 func (v verdict) handovers() int {
-	type turn struct {
-		span
-		name string
-	}
-	var turns []turn
+	var turns []harness.Term
 	for _, r := range v.records {
 		for _, s := range r.spans() {
-			turns = append(turns, turn{s, r.name})
+			turns = append(turns, harness.Term{Replica: r.name, From: s.from})
 		}
 	}
-	slices.SortFunc(turns, func(a, b turn) int { return int(a.from - b.from) })
-	n := 0
-	for i := 1; i < len(turns); i++ {
-		if turns[i].name != turns[i-1].name {
-			n++
-		}
-	}
-	return n
+	slices.SortFunc(turns, func(a, b harness.Term) int { return cmp.Compare(a.From, b.From) })
+	return moves(turns)
 }
 
 // summary is the figures of a run, for people and as JSON.
@@ -108,21 +91,23 @@ type summary struct {
 	LongestEarly  float64 `json:"longestEarlySeconds"`
 }
 
-func (f *field) summary(v verdict) summary {
-	s := summary{Seed: f.seed, Seconds: v.watched.length().Seconds(), LeaseDuration: f.election.Duration.String()}
-	f.mu.Lock()
-	s.Faults = len(f.events)
-	f.mu.Unlock()
+func (f *fleet) summary(v verdict) summary {
+	s := summary{
+		Seed: f.seed, Seconds: v.watched.length().Seconds(), LeaseDuration: f.election.Duration.String(), Faults: len(f.all()),
+		Handovers: v.handovers(), Overlaps: len(v.overlaps), EarlyReleases: len(v.early),
+	}
 	for _, r := range v.records {
 		s.Starts += r.starts
 		s.Releases += len(r.releases)
 		s.WokenPieces += len(r.waking)
 	}
-	s.Handovers = v.handovers()
-	sum, _ := total(v.work())
-	idle, longest := total(between(v.work(), v.watched.to))
+	work := v.work()
+	sum, _ := lengths(work)
+	var idle, longest time.Duration
+	if len(work) > 0 {
+		idle, longest = lengths(without([]span{{work[0].from, v.watched.to}}, work))
+	}
 	s.WorkSeconds, s.IdleSeconds, s.LongestIdle = sum.Seconds(), idle.Seconds(), longest.Seconds()
-	s.Overlaps, s.EarlyReleases = len(v.overlaps), len(v.early)
 	for _, o := range v.overlaps {
 		s.OverlapSecs += o.sum.Seconds()
 		s.LongestOver = max(s.LongestOver, o.sum.Seconds())
@@ -141,29 +126,27 @@ func (s summary) String() string {
 }
 
 // blame reports each overlap and each early release as a fault of the test, with what was done and what the sidecars said.
-func (f *field) blame(t *testing.T, v verdict) {
-	t.Helper()
+func (f *fleet) blame(v verdict) {
+	f.t.Helper()
 	for _, o := range v.overlaps {
-		t.Errorf("OVERLAP of %s from %s to %s:\n  %s began at %s\n  %s began at %s\n%s",
+		f.t.Errorf("OVERLAP of %s from %s to %s:\n  %s began at %s\n  %s began at %s\n%s",
 			o.sum.Round(time.Millisecond), f.since(o.from), f.since(o.to), o.a.who(o.span), f.since(begin(o.a, o.span)),
 			o.b.who(o.span), f.since(begin(o.b, o.span)), f.around(o.span, o.a.name, o.b.name))
 	}
 	for _, e := range v.early {
-		t.Errorf("RELEASED at %s under living work, which went on for %s: %s (%s: %s)\n%s", f.since(e.at), e.by.Round(time.Millisecond),
+		f.t.Errorf("RELEASED at %s under living work, which went on for %s: %s (%s: %s)\n%s", f.since(e.at), e.by.Round(time.Millisecond),
 			e.r.name, e.r.mode, strings.Join(e.who, ", "), f.around(span{e.at, e.at}, e.r.name))
 	}
 }
 
 // around lists the faults before and during a time, and what the sidecars of these replicas logged.
-func (f *field) around(s span, names ...string) string {
+func (f *fleet) around(s span, names ...string) string {
 	var text strings.Builder
-	f.mu.Lock()
-	for _, e := range f.events {
+	for _, e := range f.all() {
 		if !e.to.Before(s.from.Add(-2*f.election.Duration)) && !s.to.Before(e.from) {
-			fmt.Fprintf(&text, "  fault %s to %s, web-%d: %s\n", f.since(e.from), f.since(min(e.to, now())), e.index, e.what)
+			fmt.Fprintf(&text, "  fault %s to %s, web-%d: %s\n", f.since(e.from), f.since(min(e.to, now())), e.index, e.detail)
 		}
 	}
-	f.mu.Unlock()
 	for _, r := range f.replicas {
 		if name := fmt.Sprintf("web-%d", r.index); slices.Contains(names, name) {
 			for _, line := range f.lines(r.sidecar.LogPath, span{s.from.Add(-lookBack), s.to.Add(100 * time.Millisecond)}) {
@@ -175,7 +158,7 @@ func (f *field) around(s span, names ...string) string {
 }
 
 // lines returns what a sidecar logged in a time, but for its debug lines.
-func (f *field) lines(path string, s span) []string {
+func (f *fleet) lines(path string, s span) []string {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return []string{err.Error()}
