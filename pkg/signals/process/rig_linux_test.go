@@ -162,7 +162,7 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// book is a guardian that writes down its orders. The guard process itself is tested where it lives, and with it in
+// book is an armer that writes down its orders. The guard process itself is tested where it lives, and with it in
 // test/workload.
 type book struct {
 	mu     sync.Mutex

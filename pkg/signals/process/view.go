@@ -45,7 +45,7 @@ type look struct {
 	namesakes []procfs.Process // the processes that bear the target's name
 	findErr   error            // why no process was found
 	took      time.Duration    // of a processor
-	adopted   int              // the machine's count when the look began
+	added     int              // the machine's count when the look began
 }
 
 // kind is what an action does.
