@@ -51,8 +51,7 @@ func (p *Process) watch(gather bool) sighting {
 		v.exited, v.headless = p.handle.Exited(), v.headless || p.handle.Ended()
 	}
 	p.mu.Unlock()
-	states := statesOf(v.members)
-	v.working = v.atWork(states)
+	v.working = v.atWork(statesOf(v.members))
 	if !v.everFound || v.leads || v.working && !gather {
 		return v
 	}
