@@ -172,13 +172,7 @@ func (a Account) Judge(candidates string) Side {
 		TokenFalls:    a.tokenFalls(),
 		Gaps:          map[string]Spread{}, Handovers: map[Kind]Spread{},
 	}
-	for _, l := range a.losses() {
-		s.Losses++
-		if !l.needed {
-			s.Needless = append(s.Needless, fmt.Sprintf("%s after %v of leading, %v into the run",
-				l.term.Replica, Seconds(l.at.Sub(l.term.From)), Seconds(l.at.Sub(a.Watched.from))))
-		}
-	}
+	s.Losses, s.Needless = a.losses()
 	for cause, spans := range a.gaps() {
 		s.Gaps[cause] = spreadOf(spans)
 		for _, took := range spans {
