@@ -56,8 +56,8 @@ func (f *contest) report(t *testing.T, plan Plan, began time.Time) Report {
 	report.Ours = newAccount(f.ourWitness, "state", ourName, ourEvents, plan.D, end).Judge("ours")
 	report.Theirs = newAccount(f.theirWitness, "", theirName, theirEvents, plan.D, end).Judge("client-go's elector v0.37, ReleaseOnCancel")
 	report.WorkOnWaking = spreadOf(waking)
-	report.Ours.RequestsPerSecond = f.requestRate(t, f.ours, began, ended)
-	report.Theirs.RequestsPerSecond = f.requestRate(t, f.theirs, began, ended)
+	report.Ours.RequestsPerSecond = f.ours.RequestRate(t, began, ended)
+	report.Theirs.RequestsPerSecond = f.theirs.RequestRate(t, began, ended)
 	if twice := harness.Overlaps(f.ourWitness.Terms("")); len(twice) > 0 {
 		t.Logf("the longest of ours: %v", slices.MaxFunc(twice, func(a, b harness.Overlap) int { return cmp.Compare(a.Span, b.Span) }))
 	}
