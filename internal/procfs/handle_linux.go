@@ -73,30 +73,26 @@ func (h *Handle) Exited() <-chan struct{} { return h.exited }
 
 // Ended asks the kernel whether the process has ended.
 func (h *Handle) Ended() bool {
-	ended := false
-	conn, err := h.fd.SyscallConn()
-	if err != nil {
-		return true
-	}
-	err = conn.Control(func(fd uintptr) {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(poll, 0)
+	ended := true // as a closed handle says
+	h.control(func(pidfd int) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
 		ended = err == nil && n > 0
 	})
-	return ended || err != nil
+	return ended
 }
 
 // Send sends a signal to this process; 0 only asks whether it may. It fails as [Send] does.
 func (h *Handle) Send(s syscall.Signal) error {
-	conn, err := h.fd.SyscallConn()
-	if err != nil {
-		return ErrOver
+	err := ErrOver // as a closed handle says
+	h.control(func(pidfd int) { err = send(pidfd, h.PID, s) })
+	return err
+}
+
+// control calls do with the pidfd, unless the handle is closed.
+func (h *Handle) control(do func(pidfd int)) {
+	if conn, err := h.fd.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { do(int(fd)) }) // an error means that the handle is closed
 	}
-	sent := error(nil)
-	if err := conn.Control(func(fd uintptr) { sent = send(int(fd), h.PID, s) }); err != nil {
-		return ErrOver
-	}
-	return sent
 }
 
 // Close lets go of the process, and joins what waited for its end.

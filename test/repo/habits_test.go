@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,10 +123,8 @@ func (p checked) breach(within ast.Decl, n ast.Node) string {
 			return anonymous
 		}
 	case *ast.CaseClause:
-		for _, one := range n.List {
-			if methods(one) {
-				return anonymous
-			}
+		if slices.ContainsFunc(n.List, methods) {
+			return anonymous
 		}
 	case *ast.AssignStmt:
 		for _, left := range n.Lhs {
