@@ -72,10 +72,7 @@ func TestIdle(t *testing.T) {
 	end := time.Now()
 	fmt.Fprintln(out, "\t\t\t\t\t\t\t\t\nwhat\trequests/s\t\t\t\t\t\t\t")
 	for _, c := range contests {
-		asked := cluster.Audit.Requests(t, start, func(r harness.Request) bool {
-			return r.User == c.election.Access.User && !r.Watching && r.Received.Before(end)
-		})
-		fmt.Fprintf(out, "%s\t%.3f\t\t\t\t\t\t\t\n", c.name, float64(len(asked))/end.Sub(start).Seconds())
+		fmt.Fprintf(out, "%s\t%.3f\t\t\t\t\t\t\t\n", c.name, c.election.RequestRate(t, start, end))
 	}
 	out.Flush()
 	t.Logf("idle for %s, probes %v:\n%s", *span, *probed, table.String())

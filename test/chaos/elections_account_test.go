@@ -80,29 +80,24 @@ func (a Account) led() []span {
 	return joined(spans, 0)
 }
 
-// loss is the end of a leadership that its leader did not carry on.
-type loss struct {
-	term harness.Term
-	// at is when it was lost: as another one led, where that came before the leader heard of it.
-	at bootclock.Instant
-	// needed: a fault was reason enough.
-	needed bool
-}
-
-// losses returns each of them but those that the end of the watch cut off.
-func (a Account) losses() []loss {
-	var found []loss
+// losses counts the leaderships that ended and were not carried on by their leader, but those that the end of the watch cut
+// off, and describes each for which no fault was reason enough.
+func (a Account) losses() (all int, needless []string) {
 	for _, term := range a.Leads {
 		index := slices.Index(a.Names, term.Replica)
 		if a.lasts(term.To) || a.carriedOn(term) >= 0 {
 			continue
 		}
-		at := a.lostAt(term)
-		found = append(found, loss{term: term, at: at, needed: a.ended(index, at) || a.disturbed(index, at)})
+		all++
+		if at := a.lostAt(term); !a.ended(index, at) && !a.disturbed(index, at) {
+			needless = append(needless, fmt.Sprintf("%s after %v of leading, %v into the run",
+				term.Replica, Seconds(at.Sub(term.From)), Seconds(at.Sub(a.Watched.from))))
+		}
 	}
-	return found
+	return all, needless
 }
 
+// lostAt returns when a term was lost: as another one led, where that came before the leader heard of it.
 func (a Account) lostAt(term harness.Term) bootclock.Instant {
 	for _, next := range a.Leads {
 		if next.Replica != term.Replica && next.From > term.From && next.From < term.To {
@@ -138,15 +133,14 @@ func (a Account) recent(e event, at bootclock.Instant) bool {
 func (a Account) disturbed(index int, at bootclock.Instant) bool {
 	window := span{at.Add(-a.Timing.Memory), at}
 	var spans []span
-	found := false
 	for _, e := range a.Events {
-		if hits(e, index) && traitOf(e.kind).effect == disturbs && e.from <= window.to && e.to >= window.from {
-			found = true
+		if hits(e, index) && traitOf(e.kind).effect == disturbs {
 			spans = append(spans, e.span)
 		}
 	}
-	total, _ := lengths(common(joined(spans, 0), []span{window}))
-	return found && total >= a.Timing.Spare
+	within := common(joined(spans, 0), []span{window})
+	total, _ := lengths(within)
+	return len(within) > 0 && total >= a.Timing.Spare
 }
 
 func hits(e event, index int) bool { return e.index == everyone || e.index == index }

@@ -126,19 +126,10 @@ func (f *contest) checkBudget(t *testing.T, d time.Duration) {
 	budget := 1.08 / max(d/5, time.Second).Seconds()
 	from := time.Now()
 	time.Sleep(restTime)
-	rate := f.requestRate(t, f.ours, from, time.Now())
+	rate := f.ours.RequestRate(t, from, time.Now())
 	t.Logf("in a calm minute ours make %.2f requests a second, theirs %.2f; the budget is %.2f",
-		rate, f.requestRate(t, f.theirs, from, time.Now()), budget)
+		rate, f.theirs.RequestRate(t, from, time.Now()), budget)
 	if rate > budget || rate == 0 {
 		t.Errorf("ours make %.2f requests a second in calm, want at most %.2f, and some", rate, budget)
 	}
-}
-
-// requestRate counts what the candidates of an election asked of the API server, by its audit log, watches at their end.
-func (f *contest) requestRate(t *testing.T, e *harness.Election, from, to time.Time) float64 {
-	t.Helper()
-	asked := f.cluster.Audit.Requests(t, from, func(r harness.Request) bool {
-		return r.Namespace == e.Namespace && r.User == e.Access.User && !r.Watching && r.Received.Before(to)
-	})
-	return float64(len(asked)) / to.Sub(from).Seconds()
 }

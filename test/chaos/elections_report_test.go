@@ -56,8 +56,8 @@ func (f *contest) report(t *testing.T, plan Plan, began time.Time) Report {
 	report.Ours = newAccount(f.ourWitness, "state", ourName, ourEvents, plan.D, end).Judge("ours")
 	report.Theirs = newAccount(f.theirWitness, "", theirName, theirEvents, plan.D, end).Judge("client-go's elector v0.37, ReleaseOnCancel")
 	report.WorkOnWaking = spreadOf(waking)
-	report.Ours.RequestsPerSecond = f.requestRate(t, f.ours, began, ended)
-	report.Theirs.RequestsPerSecond = f.requestRate(t, f.theirs, began, ended)
+	report.Ours.RequestsPerSecond = f.ours.RequestRate(t, began, ended)
+	report.Theirs.RequestsPerSecond = f.theirs.RequestRate(t, began, ended)
 	if twice := harness.Overlaps(f.ourWitness.Terms("")); len(twice) > 0 {
 		t.Logf("the longest of ours: %v", slices.MaxFunc(twice, func(a, b harness.Overlap) int { return cmp.Compare(a.Span, b.Span) }))
 	}
@@ -172,13 +172,7 @@ func (a Account) Judge(candidates string) Side {
 		TokenFalls:    a.tokenFalls(),
 		Gaps:          map[string]Spread{}, Handovers: map[Kind]Spread{},
 	}
-	for _, l := range a.losses() {
-		s.Losses++
-		if !l.needed {
-			s.Needless = append(s.Needless, fmt.Sprintf("%s after %v of leading, %v into the run",
-				l.term.Replica, Seconds(l.at.Sub(l.term.From)), Seconds(l.at.Sub(a.Watched.from))))
-		}
-	}
+	s.Losses, s.Needless = a.losses()
 	for cause, spans := range a.gaps() {
 		s.Gaps[cause] = spreadOf(spans)
 		for _, took := range spans {

@@ -69,7 +69,7 @@ func (f Fault) detail() string {
 	}
 	add(f.Then != none, " (%s, phase %.2f)", f.Then, f.Phase)
 	ways := map[harness.Way]string{harness.Requests: "requests", harness.Replies: "replies", harness.Both: "both ways"}
-	add(f.Way != 0, ", %s", ways[f.Way])
+	add(f.Way != 0 && f.Kind != CutRequests && f.Kind != CutReplies, ", %s", ways[f.Way])
 	add(f.Kind == HealedLate, ", %s from validUntil", f.Offset.Round(time.Millisecond))
 	add(f.By != 0, " by %s", rounded(f.By))
 	add(f.Share > 0, " on %.0f %% of the requests", 100*f.Share)

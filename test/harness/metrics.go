@@ -69,6 +69,15 @@ func (a *Audit) Requests(t testing.TB, since time.Time, keep func(Request) bool)
 	return requests
 }
 
+// RequestRate is how many requests a second the election's candidates made of the API server in a time, watches at their end.
+func (e *Election) RequestRate(t testing.TB, from, to time.Time) float64 {
+	t.Helper()
+	asked := e.Cluster.Audit.Requests(t, from, func(r Request) bool {
+		return r.Namespace == e.Namespace && r.User == e.Access.User && !r.Watching && r.Received.Before(to)
+	})
+	return float64(len(asked)) / to.Sub(from).Seconds()
+}
+
 // readOn reads the whole lines that have been added. The last one may be half written.
 func (a *Audit) readOn() error {
 	f, err := os.Open(a.path)

@@ -13,7 +13,7 @@ import (
 type mutant struct {
 	// name says what the mutant does, in a few words; it is unique.
 	name string
-	// danger says which rule or invariant (I1–I12, go doc ./pkg/elector) is gone, and what may come of it.
+	// danger says which rule or invariant (I1–I15, go doc ./pkg/elector) is gone, and what may come of it.
 	danger string
 	// file is the path below the module; old occurs in it exactly once, and new takes its place.
 	file, old, new string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"os"
@@ -50,6 +51,19 @@ func TestTableMatchesTheProduct(t *testing.T) {
 		if !known[c.name] {
 			t.Errorf("the control %q is no mutant", c.name)
 		}
+	}
+}
+
+// leastMutants is what docs/reliability.md says: the number of rules that are shown to be tested does not fall unnoticed.
+const leastMutants = 220
+
+func TestNumberOfMutants(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(here(t).root, "docs", "reliability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := fmt.Sprintf("more than %d edits", leastMutants); !strings.Contains(string(page), said) || len(all) <= leastMutants {
+		t.Errorf("there are %d mutants; want more than %d, and docs/reliability.md to say so", len(all), leastMutants)
 	}
 }
 

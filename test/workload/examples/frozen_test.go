@@ -6,9 +6,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 // TestFrozenSidecar stops the leader's sidecar alone, for longer than its Lease: the worker stops by validUntil without
@@ -54,11 +54,9 @@ func frozenUnderLock(t *testing.T, script *transcript, replicas []*replica) {
 	frozen.worker.signal(syscall.SIGSTOP)
 	frozen.StepDown()
 	eventually(t, "the term is over", func() bool { return !bootclock.System{}.Now().Before(before.ValidUntil) })
-	for deadline := time.Now().Add(2 * leaseDuration); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if heir.Leadership().IsLeader {
-			t.Fatal("another replica leads while the frozen worker holds the run lock")
-		}
-	}
+	harness.Throughout(t, 2*leaseDuration, "no other replica leads while the frozen worker holds the run lock", func() bool {
+		return !heir.Leadership().IsLeader
+	})
 	frozen.worker.signal(syscall.SIGKILL)
 	if because := frozen.AwaitLog("the workload counts as stopped"); !strings.Contains(because, "run-lock") {
 		t.Errorf("the killed worker was not seen to stop: %s", because)
