@@ -50,7 +50,7 @@ func (a answers) config() (sidecar.Config, logChoice) {
 		Webhook:          a.webhook(),
 		Events:           a.Toggle(eventsFlag),
 	}
-	a.Choice(placementFlag) // it says where the sidecar runs, and decides nothing
+	a.Choice(placementFlag) // a wrong one is a fault; either of the right ones changes nothing
 	var namespace string
 	c.Store, namespace = a.store()
 	c.Election = a.electorConfig(a.namespace(namespace))

@@ -27,6 +27,8 @@ type Option struct {
 	Usage string
 	// Field is the field of the configuration that the option sets, such as "Election.RenewDeadline"; "" for none.
 	Field string
+	// Needs is a field that the option needs, and that no option sets, such as "Pod", which the environment does; "" for none.
+	Needs string
 	// Choices are the values of a [Choice]. Least and Most bound a [Number].
 	Choices     []string
 	Least, Most int

@@ -14,12 +14,12 @@ import (
 // lastPublish bounds the wait for the signals to apply the last leadership, once the election is over.
 const lastPublish = 2 * time.Second
 
-// run campaigns until ctx ends, and hands over then. Another stop (again) ends all waiting for the workload. It returns what ended
+// run campaigns until ctx ends, and hands over then. Each value of abandon ends all waiting for the workload. It returns what ended
 // the campaign beside its error. stands says that a document of the process before is still valid.
 //
 // The order of the end: the election, the signals once they have applied the last leadership, the parts, and the listeners last of
 // all, so that readers get "not leader" to the end.
-func (c *candidate) run(ctx context.Context, again <-chan struct{}, stands bool) (cause, err error) {
+func (c *candidate) run(ctx context.Context, abandon <-chan struct{}, stands bool) (cause, err error) {
 	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer endServing()
 	sites, serving := errgroup.WithContext(serving)
@@ -32,7 +32,7 @@ func (c *candidate) run(ctx context.Context, again <-chan struct{}, stands bool)
 	defer endAbandoning()
 	var outer sync.WaitGroup
 	defer outer.Wait()
-	outer.Go(func() { c.abandonOn(abandoning, again) })
+	outer.Go(func() { c.abandonOn(abandoning, abandon) })
 
 	signalling, endSignalling := context.WithCancel(context.WithoutCancel(ctx))
 	defer endSignalling()
@@ -67,11 +67,11 @@ func (c *candidate) campaign(ctx, serving context.Context) (cause, err error) {
 	return context.Cause(ctx), err
 }
 
-// abandonOn ends all waiting for the workload at each value of again, until ctx ends.
-func (c *candidate) abandonOn(ctx context.Context, again <-chan struct{}) {
+// abandonOn ends all waiting for the workload at each value of abandon, until ctx ends.
+func (c *candidate) abandonOn(ctx context.Context, abandon <-chan struct{}) {
 	for {
 		select {
-		case <-again:
+		case <-abandon:
 			c.elector.Abandon()
 			c.parts.abandon()
 		case <-ctx.Done():

@@ -42,16 +42,14 @@ func New(cfg Config) (*Sidecar, error) {
 	return &Sidecar{cfg: cfg, log: log, store: store, api: api}, nil
 }
 
-// Run campaigns until ctx ends, a stop signal comes or POST /quitquitquit is sent, and hands over then. The stop signals are SIGTERM
-// and SIGINT, without a command SIGHUP and SIGQUIT too; another one, at least 1 s later, ends all waiting for the workload. Run waits
-// for the signal directory's lock first.
+// Run campaigns until ctx ends or POST /quitquitquit is sent, and hands over then. Each value of abandon ends all waiting for the
+// workload: what it still does is left to the Lease's end. abandon may be nil. Run catches no operating-system signal. It waits for
+// the signal directory's lock first.
 //
 // It returns nil after a good end; else an error that holds a [*ResourceError], an [*elector.CollisionError],
 // [elector.ErrLeadershipLost] or a [CommandStatus]. Everything that it has started has ended when it returns. It may be called again
 // then, but not while it runs.
-func (s *Sidecar) Run(ctx context.Context) error {
-	ctx, again, release := catchStops(ctx, stopSignals(s.cfg.Command != nil))
-	defer release()
+func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 	ctx, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
 
@@ -77,7 +75,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	e := s.cfg.Election
 	s.log.Info("campaigning", "reason", "Campaigning", "version", s.cfg.Version, "lease", e.Lease, "namespace", e.Namespace,
 		"workload", e.Workload, "identity", identity)
-	cause, err := c.run(ctx, again, s.adopt(c, hold, identity))
+	cause, err := c.run(ctx, abandon, s.adopt(c, hold, identity))
 	s.log.Info("ended", "reason", "Ended", "cause", cmp.Or(context.Cause(ctx), cause, err))
 	return errors.Join(err, c.close())
 }

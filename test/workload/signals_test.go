@@ -125,7 +125,7 @@ func TestCrashHandsOver(t *testing.T) {
 	if took := time.Since(began); took > 8*time.Second { // a Lease that runs out does so 12 s after the crash at the earliest
 		t.Errorf("%s from the crash to the next leader", took)
 	}
-	a.AwaitLog("the process has ended")
+	a.AwaitLog("reason=WorkloadEnded sight=process")
 	a.AwaitLog("reason=Released")
 }
 
