@@ -118,9 +118,17 @@ var crashes = []mutant{
 		name:   "a look at /proc that is older than what a sight has seen counts",
 		danger: "I13: a worker that was started meanwhile is forgotten, and the Lease is released under its work",
 		file:   "pkg/signals/process/machine.go",
-		old:    `case l.added != s.added:`,
+		old:    `case s.stale:`,
 		new:    `case false:`,
 		reds:   in("pkg/signals/process", "TestLookThatIsTooOldDropsNobody"),
+	},
+	{
+		name:   "a look at /proc that began before the loss counts",
+		danger: "I5: a process that started meanwhile gets no signal, and the Lease is released under its work",
+		file:   "pkg/signals/process/machine.go",
+		old:    `m.turning, m.stale = false, true`,
+		new:    `m.turning = false`,
+		reds:   in("pkg/signals/process", "TestLossLooksAnew"),
 	},
 	{
 		name:   "an answer to another action counts",

@@ -53,7 +53,6 @@ func (p *Process) viewClosely(h *procfs.Handle, v *heldView) {
 func (p *Process) look(find bool) (l look, opened *procfs.Handle) {
 	p.mu.Lock()
 	h := p.handle
-	l.added = p.machine.added
 	p.mu.Unlock()
 	cost := startMeter()
 	defer func() { l.took = cost.read() }()

@@ -57,7 +57,7 @@ type machine struct {
 	nextLook       bootclock.Instant // when /proc is looked at next
 	lookOftenUntil bootclock.Instant // until then often
 	took           time.Duration     // what the last look took of a processor
-	added          int               // how many processes addSeen has added to work
+	stale          bool              // a look that is under way does not count: lead or addSeen came after its begin
 }
 
 // held is the process that gets the signals.
@@ -96,7 +96,7 @@ func newMachine(cfg Config) machine {
 // lead takes a leadership.
 func (m *machine) lead(l leadership.Leadership, now bootclock.Instant) {
 	if !m.leadership.SameTerm(l) {
-		m.turning = false // a new turn looks again
+		m.turning, m.stale = false, true // a new turn looks again, at what is there now
 	}
 	m.leadership, m.known, m.fresh, m.failure, m.refused = l, true, true, nil, procfs.Order{}
 	if l.IsLeader {
@@ -148,7 +148,7 @@ func (m *machine) decide(v view) (output, error) {
 		s.guardFence()
 	}
 	s.schedule()
-	m.pending = s.out.action
+	m.pending, m.stale = s.out.action, false
 	return s.out, nil
 }
 
@@ -175,7 +175,7 @@ func (s *step) take(done action) {
 // looked takes what was read of /proc. A look at the table alone is for the fence.
 func (s *step) looked(done action, l look) {
 	switch {
-	case l.added != s.added: // the table may lack what addSeen has added since
+	case s.stale: // it may lack a process that has started since
 		s.do(done)
 		return
 	case done.find:

@@ -159,7 +159,7 @@ func TestLookThatIsTooOldDropsNobody(t *testing.T) {
 	if err != nil || out.action.kind != lookNow {
 		t.Fatalf("got %s, %v; want a look", out.action.kind, err)
 	}
-	read := look{table: procfs.Table{7: process(7, 1, "web")}, findErr: errNone, added: m.added}
+	read := look{table: procfs.Table{7: process(7, 1, "web")}, findErr: errNone}
 	m.addSeen([]procfs.Process{process(8, 7, "worker")})
 	out, err = m.decide(view{now: transcriptBoot, answer: answer{of: lookNow, look: read}})
 	if err != nil || out.action.kind != lookNow || !out.action.find {
@@ -167,5 +167,22 @@ func TestLookThatIsTooOldDropsNobody(t *testing.T) {
 	}
 	if !contains(m.work, procfs.ID{PID: 8}) {
 		t.Errorf("the work is %v; want the worker in it", m.work)
+	}
+}
+
+// A process that started after /proc was read, and before the loss, is not in what was read: the loss is for it all the same.
+func TestLossLooksAnew(t *testing.T) {
+	m := newMachine(Config{Target: Target{Name: "web"}, OnLost: stop})
+	l := leadership.Leadership{Token: "1", IsLeader: true, ValidUntil: transcriptBoot.Add(time.Minute)}
+	m.lead(l, transcriptBoot)
+	out, err := m.decide(view{now: transcriptBoot})
+	if err != nil || out.action.kind != lookNow {
+		t.Fatalf("got %s, %v; want a look", out.action.kind, err)
+	}
+	read := look{table: procfs.Table{}, findErr: errNone}
+	m.lead(leadership.Leadership{}, transcriptBoot)
+	out, err = m.decide(view{now: transcriptBoot, answer: answer{of: lookNow, look: read}})
+	if err != nil || out.action.kind != lookNow || !out.action.find || out.turned {
+		t.Errorf("got %s, %v, turned %t; want the same look once more", out.action.kind, err, out.turned)
 	}
 }

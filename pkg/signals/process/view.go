@@ -45,7 +45,6 @@ type look struct {
 	namesakes []procfs.Process // the processes of the target's name
 	findErr   error            // why no process was found
 	took      time.Duration    // of a processor
-	added     int              // the machine's count when the look began
 }
 
 // kind is what an action does.

@@ -95,21 +95,20 @@ func (s *step) remember(namesakes []procfs.Process) {
 	s.kin = s.table.Families(kin...)
 }
 
-// addToWork adds processes to the work whose end is the stop, and returns how many were new.
-func (m *machine) addToWork(processes []procfs.Process) (added int) {
+// addToWork adds processes to the work whose end is the stop.
+func (m *machine) addToWork(processes []procfs.Process) {
 	for _, p := range processes {
 		if !contains(m.work, p.ID) {
 			m.work = append(m.work, p)
-			added++
 		}
 	}
-	return added
 }
 
 // addSeen adds to the work of the last term what its processes have started since, as a sight saw it.
 func (m *machine) addSeen(found []procfs.Process) {
-	if !m.leads {
-		m.added += m.addToWork(found)
+	if before := len(m.work); !m.leads {
+		m.addToWork(found)
+		m.stale = m.stale || len(m.work) > before
 	}
 }
 
