@@ -5,7 +5,6 @@ import (
 	_ "embed" // for the manual
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -81,9 +80,6 @@ func rootAction(c *cli.Context) error {
 
 func unknownCommand(c *cli.Context) error {
 	name := c.Args().First()
-	if slices.Contains([]string{"status", "inject", "doctor"}, name) {
-		return faultf("%s is not there yet: it comes with a later release", name)
-	}
 	near := cli.SuggestCommand(c.App.VisibleCommands(), name) // a whole question, or nothing
 	return faultf("no command %q: %s", name, cmp.Or(near, "see lease-sidecar --help"))
 }

@@ -57,7 +57,7 @@ func TestRemoteFaults(t *testing.T) {
 	}{
 		"all at once": {
 			[]string{"--label", "a/b/c", "--webhook-url", "ftp://x", "--webhook-timeout", "0s", "--webhook-success-status", "3xx", "--store", "dir:/x"},
-			[]string{"--label \"a/b/c\"", "POD_NAME and POD_UID", "--webhook-url \"ftp://x\"", "--webhook-timeout", "--webhook-success-status \"3xx\"", "--store dir:/x: want kube, as there is no API server for a label"},
+			[]string{"--label \"a/b/c\"", "--label: want POD_NAME and POD_UID", "--webhook-url \"ftp://x\"", "--webhook-timeout", "--webhook-success-status \"3xx\"", "--store dir:/x: want kube, as there is no API server for a label"},
 		},
 		"Events without an API server": {[]string{"--events", "--store", "dir:/x"}, []string{"--store dir:/x"}},
 		"a toggle":                     {[]string{"--events=yes"}, []string{"--events"}},

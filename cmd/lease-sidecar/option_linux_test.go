@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +21,9 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
 // The table says each flag once, and each is in use.
@@ -137,14 +143,59 @@ func TestEveryFieldIsOne(t *testing.T) {
 				of = of.Elem()
 			}
 			field, ok := of.FieldByName(name)
-			if target, nested := of.FieldByName("Target"); !ok && nested {
-				field, ok = target.Type.FieldByName(name)
-			}
 			if !ok {
 				t.Errorf("--%s sets %s: %s has no field %s", o.Name, o.Field, of, name)
 				break
 			}
 			of = field.Type
+		}
+	}
+}
+
+// TestEveryFaultHasAFlag: whatever Validate refuses, the user learns by which flag to change it.
+func TestEveryFaultHasAFlag(t *testing.T) {
+	refused := map[string]bool{"WatchProcesses": true} // which only a pid namespace of its own refuses
+	for _, wrong := range []func(*sidecar.Config){
+		func(c *sidecar.Config) {
+			c.Election = elector.Config{Duration: time.Second, RenewDeadline: time.Hour, ForeignGrace: -1, Priority: -1}
+		},
+		func(c *sidecar.Config) { c.Health = health.Config{URL: "x", TCP: "x", File: "x"} },
+		func(c *sidecar.Config) { c.Health.FileMaxAge, c.Health.Timeout = 1, time.Hour },
+		func(c *sidecar.Config) { c.Health.URL, c.Health.TCP = "http://x", "127.0.0.1:1" },
+		func(c *sidecar.Config) {
+			c.Process.OnElected, c.Process.OnLost = process.Signo(syscall.SIGHUP), process.Signo(syscall.SIGHUP)
+		},
+		func(c *sidecar.Config) { c.Process.Target = process.Target{Name: "a/b", PIDFile: "x"} },
+		func(c *sidecar.Config) { c.Process.Fence = true },
+		func(c *sidecar.Config) { c.StopTimeout, c.SignalDir = 0, "/dev/null" },
+		func(c *sidecar.Config) { c.HTTPAddress, c.ProbeAddress = "x", "x" },
+		func(c *sidecar.Config) { c.ProbeAddress = "unix:x" },
+		func(c *sidecar.Config) { c.Label, c.WatchPod = &podlabel.Label{}, true },
+		func(c *sidecar.Config) { c.Events, c.Store.Dir = true, "x" },
+		func(c *sidecar.Config) { c.WatchExcept = []string{"x"} },
+	} {
+		c := validConfig()
+		wrong(&c)
+		for _, single := range options.Flatten(c.Validate()) {
+			one, ok := errors.AsType[*field.Error](single)
+			if !ok {
+				t.Errorf("%v is no fault of a field", single)
+				continue
+			}
+			refused[one.Field] = true
+		}
+	}
+	want := strings.Fields(`Election.Duration Election.ForeignGrace Election.Lease Election.Priority Election.RenewDeadline
+		Election.RenewInterval HTTPAddress Health.FileMaxAge Health.Interval Health.SuccessThreshold Health.TCP Health.Threshold
+		Health.Timeout Health.URL Pod ProbeAddress Process.Fence Process.OnElected Process.OnLost Process.Target.Name
+		Process.Target.PIDFile SignalDir StopTimeout Store WatchExcept WatchProcesses`)
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(refused))); diff != "" {
+		t.Errorf("refused (-want +got)\n%s", diff)
+	}
+	for name := range refused {
+		needed := func(o *options.Option) bool { return o.Needs == name }
+		if table.OfField(name) == nil && !slices.ContainsFunc(table.All(), needed) {
+			t.Errorf("no flag sets or needs %s", name)
 		}
 	}
 }

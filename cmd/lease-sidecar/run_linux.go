@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,9 +34,16 @@ func runSidecar(c *cli.Context) error {
 	config.Log = log
 	s, err := sidecar.New(config)
 	if err == nil {
-		err = s.Run(c.Context)
+		err = runUntilStopped(c.Context, s, config.Command != nil)
 	}
 	return runError(err)
+}
+
+// runUntilStopped runs a sidecar until one of the stop signals comes; another one ends all waiting for the workload.
+func runUntilStopped(ctx context.Context, s *sidecar.Sidecar, command bool) error {
+	ctx, again, release := catchStops(ctx, stopSignals(command))
+	defer release()
+	return s.Run(ctx, again)
 }
 
 // runError gives a sidecar's error its exit code, and names the flag of a field.

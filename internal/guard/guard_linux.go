@@ -25,8 +25,8 @@ const (
 	endTime = 2 * time.Second
 )
 
-// ErrGone is returned for orders to a guard that has ended.
-var ErrGone = errors.New("the guard process has ended")
+// errGone is returned for orders to a guard that has ended.
+var errGone = errors.New("the guard process has ended")
 
 // Guard is the sidecar's end of a guard process. Its methods may be called from several goroutines at once.
 type Guard struct {
@@ -155,7 +155,7 @@ func (g *Guard) send(m message) (uint64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return 0, ErrGone
+		return 0, errGone
 	}
 	g.number++
 	m.Number = g.number

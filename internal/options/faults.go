@@ -108,7 +108,8 @@ func (a *Answers) Of(h Handle, err error) {
 func (a *Answers) Excuse(h Handle) { a.excused[h.Spec()] = true }
 
 // Fields notes the faults of a configuration's fields, each under its option. An option that is excused is left out. One that was
-// not given, but follows from others of the same nested configuration, is only blamed where none of those is.
+// not given, but follows from others of the same nested configuration, is only blamed where none of those is. A fault of a field
+// that no option sets names the given options that need the field.
 func (a *Answers) Fields(err error) {
 	excused, all := maps.Clone(a.excused), Flatten(err)
 	blamed := map[string]bool{} // nested configurations in which a given option is wrong
@@ -120,12 +121,28 @@ func (a *Answers) Fields(err error) {
 	for _, single := range all {
 		switch o := a.optionOf(single); {
 		case o == nil:
-			a.Add(single)
+			a.needed(single)
 		case excused[o], a.Given(o) == "" && blamed[o.nesting()]:
 		default:
 			a.Of(o, single)
 		}
 	}
+}
+
+// needed notes the fault of a field that no option sets.
+func (a *Answers) needed(fault error) {
+	one, isField := errors.AsType[*field.Error](fault)
+	var flags []string
+	for _, o := range a.table.all {
+		if isField && o.Needs == one.Field && a.Given(o) != o.Default {
+			flags = append(flags, "--"+o.Name)
+		}
+	}
+	if flags == nil {
+		a.Add(fault)
+		return
+	}
+	a.Addf("%s: want %s; or leave that out", strings.Join(flags, " and "), one.Want)
 }
 
 // optionOf returns the option whose field the error is about; nil where there is none.

@@ -49,7 +49,7 @@ func testConfig(t *testing.T) (Config, *journal) {
 		Election: elector.Config{
 			Lease: "web", Namespace: "default", Workload: "deployment/web", Duration: 3 * time.Second, Priority: elector.MaxPriority,
 		}.WithDefaults(),
-		Candidate: Candidate{Name: "web-a"}, Node: "node-1", Version: "test",
+		Replica: Replica{Name: "web-a"}, Node: "node-1", Version: "test",
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 		Store:     Store{Dir: filepath.Join(t.TempDir(), "store")},
 		SignalDir: t.TempDir(), HTTPAddress: "127.0.0.1:0", ProbeAddress: "127.0.0.1:0", AllowStepDown: true,
@@ -86,7 +86,7 @@ func TestRunsInProcess(t *testing.T) {
 		others := goleak.IgnoreCurrent()
 		ctx, cancel := context.WithCancelCause(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- s.Run(ctx) }()
+		go func() { ended <- s.Run(ctx, nil) }()
 		var l leadership.Leadership
 		within(t, 30*time.Second, "it leads", func() bool {
 			l, err = leadership.Read(cfg.SignalDir)
@@ -133,7 +133,7 @@ func TestTwoOfOneDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 		running.Go(func() {
-			if err := s.Run(ctx); err != nil {
+			if err := s.Run(ctx, nil); err != nil {
 				t.Errorf("it ended with %v", err)
 			}
 		})
@@ -161,7 +161,7 @@ func TestWhatFailsLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	others := goleak.IgnoreCurrent()
-	if resource, ok := errors.AsType[*ResourceError](s.Run(t.Context())); !ok || resource.Field != "ProbeAddress" {
+	if resource, ok := errors.AsType[*ResourceError](s.Run(t.Context(), nil)); !ok || resource.Field != "ProbeAddress" {
 		t.Errorf("got %v, want that ProbeAddress cannot be used", resource)
 	}
 	if err := goleak.Find(others); err != nil {

@@ -50,7 +50,7 @@ func addProcess(k *kit) error {
 	}
 	config := k.cfg.Process
 	config.Clock, config.Log = k.clock, k.log
-	config.Crashed = func() { _ = k.elector.StepDown("the process has ended") } // an error: it leads no more
+	config.Crashed = k.crash("process")
 	p, err := process.New(config)
 	if err != nil {
 		return err

@@ -50,18 +50,18 @@ func (cfg Config) Validate() error {
 
 // validateCluster judges what needs a pod, and an API server.
 func (cfg Config) validateCluster(f *faults) {
-	var ofPod, ofAPI []string
+	var ofAPI []string
 	if cfg.Label != nil {
-		ofPod, ofAPI = append(ofPod, "a label"), append(ofAPI, "a label")
+		ofAPI = append(ofAPI, "a label")
 	}
 	if cfg.WatchPod {
-		ofPod, ofAPI = append(ofPod, "watching the pod"), append(ofAPI, "watching the pod")
+		ofAPI = append(ofAPI, "watching the pod")
+	}
+	if len(ofAPI) > 0 && (cfg.Pod.Name == "" || cfg.Pod.UID == "") {
+		f.add("Pod", "", "POD_NAME and POD_UID from the downward API (metadata.name, metadata.uid), for "+strings.Join(ofAPI, " and "))
 	}
 	if cfg.Events {
 		ofAPI = append(ofAPI, "Events")
-	}
-	if len(ofPod) > 0 && (cfg.Pod.Name == "" || cfg.Pod.UID == "") {
-		f.add("Pod", "", "POD_NAME and POD_UID from the downward API (metadata.name, metadata.uid), for "+strings.Join(ofPod, " and "))
 	}
 	if len(ofAPI) > 0 && cfg.Store.Dir != "" {
 		f.add("Store", "dir:"+cfg.Store.Dir, "kube, as there is no API server for "+strings.Join(ofAPI, " and ")+"; or leave that out")

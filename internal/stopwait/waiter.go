@@ -110,6 +110,11 @@ func (w *Waiter) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
 	for _, s := range w.cfg.Sights {
 		running.Go(func() { s.Watch(ctx, wake) })
 	}
+	return w.follow(ctx, d, changed)
+}
+
+// follow judges at each change until there is an outcome, or ctx ends.
+func (w *Waiter) follow(ctx context.Context, d elector.Drain, changed <-chan struct{}) elector.Outcome {
 	timer := w.cfg.Clock.NewTimer()
 	defer timer.Stop()
 	for {
@@ -118,7 +123,7 @@ func (w *Waiter) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
 		v := w.judge(now, d)
 		switch v.outcome {
 		case elector.WorkloadStopped:
-			w.cfg.Log.Info("the workload counts as stopped", "reason", "WorkloadStopped", "cause", d.Cause, "because", v.because,
+			w.cfg.Log.Info("the workload counts as stopped", "reason", "WorkloadStopped", "cause", d.Cause, "detail", v.because,
 				"waited", now.Sub(d.Began).String())
 			return v.outcome
 		case elector.Abandoned:

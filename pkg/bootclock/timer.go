@@ -99,9 +99,9 @@ func Await(ctx context.Context, timer Timer, at Instant, news, more <-chan struc
 	return nil
 }
 
-// Wait returns nil at the instant at, or ctx's cause when ctx ends first.
-func Wait(ctx context.Context, clock Clock, at Instant) error {
-	timer := clock.NewTimer()
+// Sleep returns nil after d, or ctx's cause when ctx ends first.
+func Sleep(ctx context.Context, clock Clock, d time.Duration) error {
+	timer, at := clock.NewTimer(), clock.Now().Add(d)
 	defer timer.Stop()
 	for clock.Now().Before(at) {
 		if err := Await(ctx, timer, at, nil, nil); err != nil {
@@ -109,9 +109,4 @@ func Wait(ctx context.Context, clock Clock, at Instant) error {
 		}
 	}
 	return nil
-}
-
-// Sleep returns nil after d, or ctx's cause when ctx ends first.
-func Sleep(ctx context.Context, clock Clock, d time.Duration) error {
-	return Wait(ctx, clock, clock.Now().Add(d))
 }

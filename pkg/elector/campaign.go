@@ -16,8 +16,8 @@ type cooldown struct {
 	until   bootclock.Instant // that one is not taken before then
 }
 
-// arm draws this candidate's turn for the version just seen.
-func (m *machine) arm(now moment) {
+// drawTurn draws this candidate's turn for the version just seen.
+func (m *machine) drawTurn(now moment) {
 	k := &m.know
 	switch {
 	case !k.present:
@@ -35,26 +35,6 @@ func (m *machine) arm(now moment) {
 	}
 	k.readyAt = k.readyAt.Add(time.Duration(MaxPriority-m.cfg.Priority) * priorityStep)
 	m.explain(now)
-}
-
-// judge takes what the workload's health says. An unhealthy leader hands over; an unhealthy standby leaves the Lease to
-// others.
-func (m *machine) judge(now moment, e health) {
-	if m.unhealthy == !e.healthy {
-		return
-	}
-	m.unhealthy = !e.healthy
-	if e.healthy {
-		m.info("Healthy", "the workload is healthy: this replica may lead", detail(e.why))
-		return
-	}
-	m.warn("Unhealthy", "the workload is unhealthy: this replica leaves the lead to others", detail(e.why))
-	switch { // even where an unhealthy one may lead: perhaps a healthy one is there
-	case m.role == leading:
-		m.beginDrain(now, "unhealthy: "+e.why)
-	case m.inherited != nil || m.resuming: // it is resumed only to be handed over
-		m.ending.cause = "unhealthy: " + e.why
-	}
 }
 
 // takeAt returns when a standby's next attempt is due, [never] where none may be.
@@ -94,7 +74,7 @@ func (m *machine) takeover(now moment) lease.Record {
 	m.term = term{acquired: t, transitions: m.know.record.NextTransitions()}
 	r := m.mine(t)
 	r.PreferredHolder = "" // the wish is answered
-	m.send(now, t)
+	m.noteSent(now, t)
 	return r
 }
 

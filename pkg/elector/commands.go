@@ -113,7 +113,9 @@ func (c *commands) ask(ctx context.Context, b *mailbox, cause string) error {
 // on after that. It returns nil on a candidate that leads, or that resumes the term of the process before in its pod: that
 // term does not lead on. It returns [ErrNotLeading] on any other, [ErrDraining] where a handover is under way already, and
 // [ErrNotRunning] when the election has ended, or does not answer within 5 s. Of several orders that come before the
-// election takes one, the newest cause counts, and all get one answer. Do not call it from Publish.
+// election takes one, the newest cause counts, and all get one answer. It takes no context: the loop answers within
+// milliseconds unless it is stuck, so a caller has nothing to cut short, and a caller without a deadline of its own must not
+// hang on a stuck loop. Do not call it from Publish.
 func (e *Elector) StepDown(cause string) error {
 	select {
 	case <-e.commands.begun:

@@ -15,21 +15,28 @@
 //
 // An answer bears the number of its question: one that comes too late is void, and one that cannot be is an error.
 //
-// The invariants, by the names that code and tests use:
+// [machine] lists the files of the state machine. Those around it:
 //
-//	I1  never leading at now ≥ validUntil
-//	I2  validUntil ≤ send time of an applied write of ours + RenewDeadline
-//	I3  a take is sent only at now ≥ first sight of its version + max(Duration, the record's validity), unless
-//	    that record is released or resumable
-//	I4  every write is conditional on (UID, version), or a create with no holder
-//	I5  only a record just read as ours is blanked, only after the workload has stopped; nothing sent before the
-//	    blank counts after it
-//	I6  tokens rise strictly in the order of the store
+//	elector.go           what the package offers: Elector, Deps, Outputs; config.go its timings
+//	commands.go          what other goroutines ask of the loop: StepDown, SetHealthy, Abandon, Alive
+//	loop.go, effects.go  the loop, and what it does for the machine: requests, the watch, the stop wait, the log
+//	hold.go              the hold file's content; hold_linux.go opens, locks and writes it
+//
+// The invariants, by the names that code and tests use (D, V and K are the duration, the renew deadline and the kill margin):
+//
+//	I1  no candidate leads at or after its validUntil
+//	I2  validUntil is at most the time of sending of an applied write of this candidate + V
+//	I3  a take is sent only at the first sight of its version + max(D, the record's validity) or later, unless the
+//	    record is released or may be resumed
+//	I4  every write is conditional on UID and version, or creates a Lease without a holder
+//	I5  only a record that was just read as its own is released, only after the workload has stopped, and nothing
+//	    sent before counts after it
+//	I6  tokens rise strictly, in the order of the store
 //	I7  no callback and no network wait stands between the deadline and the stop
-//	I8  a request applied late never extends validity
+//	I8  a request that is applied late never extends validity
 //	I9  notBefore never falls
 //	I10 a draining candidate never leads
-//	I11 no workload works at now ≥ validUntil (or the hold's) + the kill margin
+//	I11 no workload works at or after validUntil (or the hold's) + K
 //	I12 two live processes that write one identity both stop, and go on under fresh ones
 //	I13 no release is sent while a known process of the workload lives
 //	I14 nothing inherited is published before a read

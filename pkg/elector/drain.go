@@ -45,6 +45,26 @@ func (m *machine) stepDown(now moment, cause string) error {
 	return nil
 }
 
+// judge takes what the workload's health says. An unhealthy leader hands over; an unhealthy standby leaves the Lease to
+// others.
+func (m *machine) judge(now moment, e health) {
+	if m.unhealthy == !e.healthy {
+		return
+	}
+	m.unhealthy = !e.healthy
+	if e.healthy {
+		m.info("Healthy", "the workload is healthy: this replica may lead", detail(e.why))
+		return
+	}
+	m.warn("Unhealthy", "the workload is unhealthy: this replica leaves the lead to others", detail(e.why))
+	switch { // even where an unhealthy one may lead: perhaps a healthy one is there
+	case m.role == leading:
+		m.beginDrain(now, "unhealthy: "+e.why)
+	case m.inherited != nil || m.resuming: // it is resumed only to be handed over
+		m.ending.cause = "unhealthy: " + e.why
+	}
+}
+
 // beginDrain begins a handover: the workload is to stop, and the Lease is kept until it has. A candidate that drains does
 // not lead again (I10). Where nothing has been published of the term, nor of the one that it follows, since the workload
 // was last seen to have stopped, nothing has to stop.
@@ -54,41 +74,41 @@ func (m *machine) beginDrain(now moment, cause string) {
 	m.drain = drain{began: now.boot}
 	if m.workload.until == 0 {
 		m.info("HandingOver", "handing over: no workload was started for this term", slog.String("cause", cause))
-		m.workloadStopped(now)
+		m.noteWorkloadStopped(now)
 		return
 	}
 	m.info("HandingOver", "handing over: waiting for the workload to stop", slog.String("cause", cause))
-	m.waitForStop()
+	m.askStopWait()
 }
 
-// waitForStop asks when the workload has stopped, in place of what was asked before.
-func (m *machine) waitForStop() {
+// askStopWait asks when the workload has stopped, in place of what was asked before.
+func (m *machine) askStopWait() {
 	m.out.stopWait = &stopWait{m.waits.ask(), Drain{
 		Cause: m.ending.cause, Terminating: m.terminating, Began: m.drain.began, Until: m.workload.until, Token: m.workload.token,
 	}}
 }
 
-// stopWaited takes the end of the waiting.
-func (m *machine) stopWaited(now moment, o Outcome) {
+// stopWaitEnded takes the end of the waiting.
+func (m *machine) stopWaitEnded(now moment, o Outcome) {
 	m.waits.answered()
 	if o != WorkloadStopped { // what does not say so is no stop
 		m.abandonDrain(now)
 		return
 	}
-	m.workloadStopped(now)
+	m.noteWorkloadStopped(now)
 }
 
-// workloadStopped notes that the workload has stopped: what follows is a read, as only a record just read may be blanked
-// (I5).
-func (m *machine) workloadStopped(now moment) {
+// noteWorkloadStopped notes that the workload has stopped. What follows is a read, as only a record that was just read may
+// be released (I5).
+func (m *machine) noteWorkloadStopped(now moment) {
 	m.drain.workloadStopped, m.drain.stoppedAt = true, now.boot
 	m.workload = workload{}
 	m.getDue, m.effort.nextTry = true, 0
 }
 
-// stopWaiting ends the waiting for the workload's stop, where one is under way.
-func (m *machine) stopWaiting() {
-	m.out.stopWaiting = m.waits.open
+// endStopWait ends the waiting for the workload's stop, where one is under way.
+func (m *machine) endStopWait() {
+	m.out.endStopWait = m.waits.open
 	m.waits.withdraw()
 }
 
@@ -96,7 +116,7 @@ func (m *machine) stopWaiting() {
 // version that it replaces: any other holder would have ended the drain. Release last: a standby may start the instant the
 // holder clears (I5).
 func (m *machine) release(now moment) lease.Record {
-	clear(m.sent) // a renewal still on its way must not count after the blank
+	clear(m.sent) // a renewal still on its way must not count after the release
 	t := m.fresh(now)
 	m.twins.sent(t)
 	r := m.mine(t)
@@ -115,7 +135,7 @@ func (m *machine) terminate(now moment) {
 	case m.role == leading:
 		m.beginDrain(now, "terminating")
 	case m.role == draining && !m.drain.workloadStopped:
-		m.waitForStop() // again, as a process that ends may be waited for in another way
+		m.askStopWait() // again, as a process that ends may be waited for in another way
 	case m.inherited != nil: // it is resumed only to be handed over
 		m.ending.cause = "terminating"
 	}

@@ -17,7 +17,7 @@ func (l *loop) save(h holdWrite) {
 	err := l.e.deps.Hold.Save(l.m.cfg.HoldKey(), h.HoldState)
 	if err != nil && l.holdOK {
 		l.log(note{slog.LevelWarn, "HoldNotWritten", "the hold file cannot be written: trying again; a restarted sidecar may not " +
-			"resume its term, and a handover waits until the old hold has run out", []slog.Attr{slog.Any("err", err)}})
+			"resume its term, and a handover waits until the old hold has run out", []slog.Attr{slog.Any("error", err)}})
 	}
 	l.holdOK = err == nil
 	if err != nil {
@@ -25,8 +25,8 @@ func (l *loop) save(h holdWrite) {
 	}
 }
 
-// send performs a request in a goroutine of its own.
-func (l *loop) send(r *request) {
+// perform performs a request in a goroutine of its own.
+func (l *loop) perform(r *request) {
 	l.running.Go(func() {
 		ctx, cancel := context.WithTimeout(l.life, r.timeout)
 		defer cancel()
@@ -52,13 +52,13 @@ func (l *loop) openWatch(w watchFrom) {
 	})
 }
 
-// waitForStop waits for the workload's stop, in place of any wait before.
-func (l *loop) waitForStop(w stopWait) {
-	if l.endWaiting != nil {
-		l.endWaiting()
+// startStopWait waits for the workload's stop, in place of any wait before.
+func (l *loop) startStopWait(w stopWait) {
+	if l.endStopWait != nil {
+		l.endStopWait()
 	}
 	var ctx context.Context
-	ctx, l.endWaiting = context.WithCancel(l.life)
+	ctx, l.endStopWait = context.WithCancel(l.life)
 	awaitLog := l.afterLog()
 	l.running.Go(func() {
 		outcome := WorkloadStopped
@@ -66,7 +66,7 @@ func (l *loop) waitForStop(w stopWait) {
 			awaitLog(ctx)
 			outcome = l.to.StopWait(ctx, w.Drain)
 		}
-		l.deliver(ctx, stopWaited{w.number, outcome})
+		l.deliver(ctx, stopWaitEnded{w.number, outcome})
 	})
 }
 

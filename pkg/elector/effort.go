@@ -34,6 +34,26 @@ type streak struct {
 	since bootclock.Instant
 }
 
+// class is what the failure of a request says.
+type class int
+
+const (
+	unknown  class = iota // nothing: whether the request was carried out is open
+	lostRace              // somebody else wrote first: the store works
+	refused               // the store does not allow it
+)
+
+// classify returns what an error of the store says.
+func classify(err error) class {
+	switch {
+	case errors.Is(err, lease.ErrConflict), errors.Is(err, lease.ErrExists):
+		return lostRace
+	case errors.Is(err, lease.ErrForbidden):
+		return refused
+	}
+	return unknown
+}
+
 // count counts a failure of that kind of request. After a lost race the store works.
 func (f *effort) count(now moment, v verb, c class) {
 	if c == lostRace {
@@ -88,8 +108,8 @@ func timedOut(now moment, r *request, err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || now.boot.Sub(r.sent) >= r.timeout
 }
 
-// answered reports whether err is nil, or an answer that a working store gives.
-func answered(err error) bool {
+// storeWorks reports whether err is nil, or an answer that a working store gives.
+func storeWorks(err error) bool {
 	return err == nil || errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists) || errors.Is(err, lease.ErrNotFound)
 }
 
@@ -123,7 +143,7 @@ func (m *machine) complain(v verb, c class, err error) {
 	}
 	if text := err.Error(); text != m.effort.troubles[v] {
 		m.effort.troubles[v] = text
-		m.warn("RequestFailed", "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("err", err))
+		m.warn("RequestFailed", "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("error", err))
 	}
 }
 

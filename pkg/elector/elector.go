@@ -24,7 +24,7 @@ var (
 	// ErrLeadershipLost ends an election with [Config.ExitOnLoss] whose term has ended unasked.
 	ErrLeadershipLost = errors.New("leadership was lost")
 	// ErrHeld answers an attempt to open a hold whose lock another live process has.
-	ErrHeld = errors.New("another lease-sidecar holds this signal directory")
+	ErrHeld = errors.New("another lease-sidecar holds this signal directory: give each sidecar a signal directory of its own")
 )
 
 // CollisionError ends an election whose Lease is annotated for another workload: two workloads derived or were

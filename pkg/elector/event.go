@@ -40,8 +40,8 @@ type (
 		number int
 		err    error
 	}
-	// stopWaited: the waiting for the workload's stop with that number ended.
-	stopWaited struct {
+	// stopWaitEnded: the waiting for the workload's stop with that number ended.
+	stopWaitEnded struct {
 		number  int
 		outcome Outcome
 	}
@@ -65,17 +65,17 @@ type (
 	abandon struct{}
 )
 
-func (tick) isEvent()        {}
-func (replied) isEvent()     {}
-func (changed) isEvent()     {}
-func (watchOpened) isEvent() {}
-func (watchClosed) isEvent() {}
-func (stopWaited) isEvent()  {}
-func (holdFailed) isEvent()  {}
-func (stepDown) isEvent()    {}
-func (health) isEvent()      {}
-func (terminate) isEvent()   {}
-func (abandon) isEvent()     {}
+func (tick) isEvent()          {}
+func (replied) isEvent()       {}
+func (changed) isEvent()       {}
+func (watchOpened) isEvent()   {}
+func (watchClosed) isEvent()   {}
+func (stopWaitEnded) isEvent() {}
+func (holdFailed) isEvent()    {}
+func (stepDown) isEvent()      {}
+func (health) isEvent()        {}
+func (terminate) isEvent()     {}
+func (abandon) isEvent()       {}
 
 // question is what the machine last asked the loop for, of one kind: a request, a watch, a waiting, a write of the hold.
 // Its answers bear its number.
@@ -131,7 +131,7 @@ func (m *machine) admit(e event) (void bool, err error) {
 		return void, err
 	case watchClosed:
 		return m.watches.admit(e.number)
-	case stopWaited:
+	case stopWaitEnded:
 		return m.waits.admit(e.number)
 	case holdFailed:
 		return m.saves.admit(e.number)

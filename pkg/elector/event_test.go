@@ -14,7 +14,7 @@ import (
 func TestIllegalEvents(t *testing.T) {
 	events := map[string]event{
 		"tick": tick{}, "replied": replied{err: errTimeout}, "changed": changed{Event: lease.Event{Record: lease.Record{Version: "1"}}},
-		"opened": watchOpened{}, "closed": watchClosed{}, "stopped": stopWaited{outcome: WorkloadStopped},
+		"opened": watchOpened{}, "closed": watchClosed{}, "stopped": stopWaitEnded{outcome: WorkloadStopped},
 		"notsaved": holdFailed{}, "stepdown": stepDown{}, "health": health{}, "terminate": terminate{}, "abandon": abandon{}, "none": nil,
 	}
 	lines := strings.Split(strings.TrimSpace(`
@@ -84,10 +84,10 @@ func candidateThatIs(t *testing.T, state string) *lone {
 		l.step(time.Second, stepDown{})
 	case "releasing":
 		l.step(time.Second, stepDown{})
-		l.step(2*time.Second, stopWaited{outcome: WorkloadStopped})
+		l.step(2*time.Second, stopWaitEnded{outcome: WorkloadStopped})
 	case "over":
 		l.step(time.Second, terminate{})
-		l.step(2*time.Second, stopWaited{outcome: WorkloadStopped})
+		l.step(2*time.Second, stopWaitEnded{outcome: WorkloadStopped})
 		l.step(2*time.Second, l.answer(l.sends(verbGet)))
 		l.step(2*time.Second, l.answer(l.sends(verbRelease)))
 	}
@@ -99,7 +99,7 @@ func TestOrdersAreTakenOnce(t *testing.T) {
 	l := newLone(t, 0.5)
 	l.lead()
 	l.step(time.Second, stepDown{})
-	if a := l.out.answer; a == nil || *a != (answer{number: 1}) {
+	if a := l.out.orderResult; a == nil || *a != (orderResult{number: 1}) {
 		t.Errorf("answered %+v, want nil for order 1", a)
 	}
 	if _, err := l.m.step(moment{boot: l.at(2 * time.Second), wall: l.wall(2 * time.Second)}, stepDown{number: 1}); !errors.Is(err, errIllegal) {
@@ -114,7 +114,7 @@ func TestStopThatComesTooLate(t *testing.T) {
 	l.lead()
 	until := l.m.workload.until
 	l.step(time.Second, stepDown{})
-	l.step(until.Sub(l.at(0)), stopWaited{outcome: WorkloadStopped})
+	l.step(until.Sub(l.at(0)), stopWaitEnded{outcome: WorkloadStopped})
 	if l.m.role != standby || l.m.workload.until != until {
 		t.Errorf("%v, and the workload may act until %v; want standby, and %v", l.m.role, since(l.m.workload.until), since(until))
 	}
@@ -126,7 +126,7 @@ func TestOnlyAStopIsAStop(t *testing.T) {
 		l := newLone(t, 0.5)
 		l.lead()
 		l.step(time.Second, stepDown{})
-		l.step(2*time.Second, stopWaited{outcome: outcome})
+		l.step(2*time.Second, stopWaitEnded{outcome: outcome})
 		if l.m.role != standby || !l.out.abandoned || l.out.request != nil {
 			t.Errorf("outcome %d: %v, abandoned: %v, request %v; want a standby that has abandoned its drain and releases nothing",
 				outcome, l.m.role, l.out.abandoned, l.out.request)

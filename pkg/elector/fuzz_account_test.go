@@ -86,7 +86,7 @@ func (a *account) hear(now moment, e event, inflight *request) {
 				a.read = true
 			}
 		}
-	case stopWaited:
+	case stopWaitEnded:
 		if e.number == a.drain && !a.stopped {
 			a.stopped, a.stoppedAt = true, now.boot
 		}

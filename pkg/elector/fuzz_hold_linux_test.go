@@ -18,7 +18,7 @@ func FuzzHold(f *testing.F) {
 		UID: "u1", AcquireTime: transcriptEpoch, Token: "77", Transitions: 4, Since: transcriptEpoch, Leading: true,
 		ValidUntil: bootclock.Instant(transcriptBoot + 9*time.Second),
 	}
-	b, err := encodeHold(holdRecord{BootID: "boot", HoldKey: someKey, holdFile: someFile, HoldState: whole})
+	b, err := encodeHold(holdRecord{BootID: "boot", HoldKey: someKey, fileID: someFile, HoldState: whole})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func FuzzHold(f *testing.F) {
 		if _, err := decodeHold(b, "boot", HoldKey{}, someFile); err == nil {
 			t.Fatalf("%q is of two candidates", b)
 		}
-		if _, err := decodeHold(b, "boot", someKey, holdFile{}); err == nil {
+		if _, err := decodeHold(b, "boot", someKey, fileID{}); err == nil {
 			t.Fatalf("%q is of two files", b)
 		}
 		resume(t, h)

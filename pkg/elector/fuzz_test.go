@@ -150,7 +150,7 @@ func (o *ordeal) deed() {
 		o.take([]event{health{healthy: true}, stepDown{cause: "asked"}, terminate{}, abandon{}, health{}}[o.byte()%5])
 	case 16:
 		if number := o.drain - int(o.byte()%3); number > 0 && (number < o.m.waits.number || o.m.waits.open) {
-			o.take(stopWaited{number, WorkloadStopped})
+			o.take(stopWaitEnded{number, WorkloadStopped})
 		}
 	case 17:
 		o.now.wall = o.now.wall.Add(spans[o.byte()%byte(len(spans))] - time.Minute)
@@ -210,7 +210,7 @@ func (o *ordeal) take(e event) {
 		o.drain = out.stopWait.number
 	}
 	o.wake = out.wake
-	if a := out.answer; a != nil && a.err == nil {
+	if a := out.orderResult; a != nil && a.err == nil {
 		o.account.ordered = true
 	}
 	if out.hold != nil && !o.full {
@@ -289,7 +289,7 @@ func (o *ordeal) recover() {
 		o.store.put(kept)
 	}
 	if o.m.role == draining && !o.m.drain.workloadStopped {
-		o.take(stopWaited{o.drain, WorkloadStopped})
+		o.take(stopWaitEnded{o.drain, WorkloadStopped})
 	}
 	for range 100 {
 		o.honest()
@@ -300,7 +300,7 @@ func (o *ordeal) recover() {
 			return
 		}
 		if o.m.role == draining && !o.m.drain.workloadStopped {
-			o.take(stopWaited{o.drain, WorkloadStopped})
+			o.take(stopWaitEnded{o.drain, WorkloadStopped})
 		}
 		o.honest()
 	}

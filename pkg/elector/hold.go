@@ -47,8 +47,8 @@ type HoldKey struct {
 	Identity string `json:"identity"`
 }
 
-// holdFile is what the kernel says of the hold file itself. A copy of it is another file, and void.
-type holdFile struct {
+// fileID is what the kernel says of the hold file itself. A copy of it is another file, and void.
+type fileID struct {
 	Device uint64 `json:"device"`
 	Inode  uint64 `json:"inode"`
 }
@@ -63,7 +63,7 @@ var errVoid = errors.New("the hold file is torn, or not ours")
 type holdRecord struct {
 	BootID string `json:"bootID"`
 	HoldKey
-	holdFile
+	fileID
 	HoldState
 }
 
@@ -84,7 +84,7 @@ func encodeHold(r holdRecord) ([]byte, error) {
 
 // decodeHold reads what encodeHold wrote. It fails on anything torn or too long, on a term without all that makes one,
 // on another boot's, whose clock means nothing in this one, and on what another candidate wrote, or in another file.
-func decodeHold(b []byte, bootID string, key HoldKey, file holdFile) (HoldState, error) {
+func decodeHold(b []byte, bootID string, key HoldKey, file fileID) (HoldState, error) {
 	line, rest, whole := strings.Cut(string(b), "\n")
 	sum, doc, ok := strings.Cut(line, " ")
 	if !whole || rest != "" || !ok || sum != fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(doc))) {
@@ -99,7 +99,7 @@ func decodeHold(b []byte, bootID string, key HoldKey, file holdFile) (HoldState,
 		return HoldState{}, fmt.Errorf("%w: it is from another boot, or another clock", errVoid)
 	case r.HoldKey != key:
 		return HoldState{}, fmt.Errorf("%w: it is of another candidate: %+v", errVoid, r.HoldKey)
-	case r.holdFile != file:
+	case r.fileID != file:
 		return HoldState{}, fmt.Errorf("%w: it is a copy", errVoid)
 	case !r.whole():
 		return HoldState{}, fmt.Errorf("%w: it tells of a term without all that makes one", errVoid)

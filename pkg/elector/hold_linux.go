@@ -20,7 +20,7 @@ import (
 type Hold struct {
 	file   *os.File
 	bootID string
-	self   holdFile
+	self   fileID
 }
 
 // holdWriter is a file, as far as a hold is written.
@@ -56,7 +56,7 @@ func OpenHold(dir, lease string) (*Hold, error) {
 			return nil, fmt.Errorf("close the replaced hold file: %w", err)
 		}
 	}
-	return nil, fmt.Errorf("lock the hold file %s: it is replaced again and again", path)
+	return nil, fmt.Errorf("lock the hold file %s: it is replaced again and again: give each sidecar a signal directory of its own", path)
 }
 
 // lockFile opens path without following links or waiting on a pipe, and locks it.
@@ -66,8 +66,12 @@ func lockFile(path string) (*os.File, error) {
 		return nil, fmt.Errorf("open the hold file %s: %w", path, err)
 	}
 	f := os.NewFile(uintptr(fd), path)
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("open the hold file %s: not a regular file: remove it", path), err, f.Close())
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("look at the hold file: %w", err), f.Close())
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("open the hold file %s: not a regular file: remove it", path), f.Close())
 	}
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
@@ -95,16 +99,16 @@ func isStill(f *os.File, path string) (bool, error) {
 }
 
 // fileOf returns what the kernel calls the file.
-func fileOf(f *os.File) (holdFile, error) {
+func fileOf(f *os.File) (fileID, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return holdFile{}, fmt.Errorf("look at the hold file: %w", err)
+		return fileID{}, fmt.Errorf("look at the hold file: %w", err)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return holdFile{}, fmt.Errorf("look at the hold file: it has no inode but a %T", info.Sys())
+		return fileID{}, fmt.Errorf("look at the hold file: it has no inode but a %T", info.Sys())
 	}
-	return holdFile{Device: uint64(st.Dev), Inode: st.Ino}, nil //nolint:unconvert // 32 bits wide on some machines
+	return fileID{Device: uint64(st.Dev), Inode: st.Ino}, nil //nolint:unconvert // 32 bits wide on some machines
 }
 
 // Load returns what the process before left under that key. It answers false for a new file, a torn one, a copy, one of
@@ -128,7 +132,7 @@ func (h *Hold) Load(key HoldKey, now, longest bootclock.Instant) (HoldState, boo
 // could be believed. A hold that is not leading and cannot be written empties the file, which says the same: then Save
 // succeeds.
 func (h *Hold) Save(key HoldKey, s HoldState) error {
-	b, err := encodeHold(holdRecord{BootID: h.bootID, HoldKey: key, holdFile: h.self, HoldState: s})
+	b, err := encodeHold(holdRecord{BootID: h.bootID, HoldKey: key, fileID: h.self, HoldState: s})
 	if err != nil {
 		return err
 	}

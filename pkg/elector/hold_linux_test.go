@@ -30,7 +30,7 @@ func openHold(t *testing.T, dir string) *Hold {
 
 var (
 	someKey  = HoldKey{Namespace: "default", Lease: "acme-1", Store: "here", Identity: "web-0_pod"}
-	someFile = holdFile{Device: 1, Inode: 2}
+	someFile = fileID{Device: 1, Inode: 2}
 )
 
 var someHold = HoldState{
@@ -127,7 +127,7 @@ func TestHoldNotToBeResumed(t *testing.T) {
 }
 
 func TestHoldOfAnotherBootIsVoid(t *testing.T) {
-	b, err := encodeHold(holdRecord{BootID: "this-boot", HoldKey: someKey, holdFile: someFile, HoldState: someHold})
+	b, err := encodeHold(holdRecord{BootID: "this-boot", HoldKey: someKey, fileID: someFile, HoldState: someHold})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestHoldOnAFullVolume(t *testing.T) {
 			if err := h.Save(someKey, someHold); err != nil {
 				t.Fatal(err)
 			}
-			b, err := encodeHold(holdRecord{BootID: h.bootID, HoldKey: someKey, holdFile: h.self, HoldState: over})
+			b, err := encodeHold(holdRecord{BootID: h.bootID, HoldKey: someKey, fileID: h.self, HoldState: over})
 			if err != nil {
 				t.Fatal(err)
 			}

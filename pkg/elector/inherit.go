@@ -1,8 +1,6 @@
 package elector
 
 import (
-	"fmt"
-
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
@@ -26,10 +24,10 @@ func (m *machine) inherit(r lease.Record) {
 	_, ours := m.sent[r.RenewTime.UnixMicro()]
 	switch {
 	case r.Version.Compare(m.know.floor) < 0:
-		m.disown("the store was restored to a state older than that term")
+		m.dropInherited("the store was restored to a state older than that term")
 	case ours && r.Holder == string(m.cfg.Identity): // our own take of it: credit decides
 	case r.Version != h.version || r.Holder != string(m.cfg.Identity) || r.UID != h.UID || !r.AcquireTime.Equal(h.AcquireTime):
-		m.disown("the Lease is no longer as the last process held it")
+		m.dropInherited("the Lease is no longer as the last process held it")
 	}
 }
 
@@ -45,26 +43,19 @@ func (m *machine) inheritedEnds(moment) bootclock.Instant {
 }
 
 func (m *machine) endInherited(moment) {
-	m.disown("its term ran out before the Lease could be read and taken")
+	m.dropInherited("its term ran out before the Lease could be read and taken")
 }
 
-// disown gives up a predecessor's term, if there is one. Its workload must have stopped by the end that the predecessor
+// dropInherited gives up a predecessor's term, if there is one. Its workload must have stopped by the end that the predecessor
 // published; what is published from now on says so.
-func (m *machine) disown(why string) {
+func (m *machine) dropInherited(why string) {
 	if m.inherited == nil {
 		return
 	}
-	m.disowned = m.inherited.ValidUntil
+	m.droppedUntil = m.inherited.ValidUntil
 	m.inherited = nil
 	m.info("TermNotResumed", "not resuming the term of the process before", detail(why))
 	if !m.terminating {
 		m.lose(why)
-	}
-}
-
-// lose ends the election where a loss that nobody asked for must end the process.
-func (m *machine) lose(why string) {
-	if m.cfg.ExitOnLoss && !m.over {
-		m.over, m.overErr = true, fmt.Errorf("%w: %s", ErrLeadershipLost, why)
 	}
 }

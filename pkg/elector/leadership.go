@@ -24,7 +24,7 @@ func (m *machine) leadership(now moment) leadership.Leadership {
 		l.ValidUntil = m.term.validUntil
 	case standby:
 		l.Leader, l.LeaderUntil = m.observedLeader()
-		l.ValidUntil = m.disowned // by then a predecessor's workload must have stopped
+		l.ValidUntil = m.droppedUntil // by then a predecessor's workload must have stopped
 	}
 	if !l.ValidUntil.IsZero() {
 		l.ValidUntilWall = now.wall.UTC().Add(l.ValidUntil.Sub(now.boot)).Truncate(time.Millisecond)

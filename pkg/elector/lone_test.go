@@ -28,7 +28,7 @@ func answering(m *machine, e event, number int) event {
 	case watchClosed:
 		e.number = cmp.Or(number, m.watches.number)
 		return e
-	case stopWaited:
+	case stopWaitEnded:
 		e.number = cmp.Or(number, e.number, m.waits.number)
 		return e
 	case holdFailed:

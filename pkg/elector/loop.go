@@ -21,14 +21,14 @@ type loop struct {
 	running sync.WaitGroup
 	events  chan event
 
-	endWatch   context.CancelFunc // of the present watch
-	endWaiting context.CancelFunc // of the present waiting for the workload's stop
-	logged     chan func()        // what the log's goroutine is to do
-	order      *order             // the step-down that the machine has been given, and has not answered
-	health     *health            // the last one that the machine has been given
-	terminated bool               // the machine knows that the process is to end
-	holdFailed int                // the number of the hold that could not be written, until the machine knows; 0: none
-	holdOK     bool
+	endWatch    context.CancelFunc // of the present watch
+	endStopWait context.CancelFunc // of the present waiting for the workload's stop
+	logged      chan func()        // what the log's goroutine is to do
+	order       *order             // the step-down that the machine has been given, and has not answered
+	health      *health            // the last one that the machine has been given
+	terminated  bool               // the machine knows that the process is to end
+	holdFailed  int                // the number of the hold that could not be written, until the machine knows; 0: none
+	holdOK      bool
 }
 
 func newLoop(e *Elector, to Outputs) *loop {
@@ -54,7 +54,7 @@ func (l *loop) begin() *machine {
 	h, ok := d.Hold.Load(l.e.cfg.HoldKey(), now, longest)
 	if !ok {
 		m := newMachine(l.e.cfg, d.BootID, nil, d.Rand)
-		m.holding.replace(longest)
+		m.onDisk.replace(longest)
 		return m
 	}
 	return newMachine(l.e.cfg, d.BootID, &h, d.Rand)
@@ -162,22 +162,22 @@ func (l *loop) carryOut(out output) {
 	for _, n := range out.notes {
 		l.log(n)
 	}
-	if out.stopWaiting {
-		l.endWaiting()
+	if out.endStopWait {
+		l.endStopWait()
 	}
 	if out.abandoned {
 		l.to.Observer.DrainAbandoned()
 	}
 	if out.stopWait != nil {
-		l.waitForStop(*out.stopWait)
+		l.startStopWait(*out.stopWait)
 	}
 	if out.watch != nil {
 		l.openWatch(*out.watch)
 	}
 	if out.request != nil {
-		l.send(out.request)
+		l.perform(out.request)
 	}
-	if a := out.answer; a != nil && l.order != nil && a.number == l.order.number {
+	if a := out.orderResult; a != nil && l.order != nil && a.number == l.order.number {
 		l.order.answer(a.err)
 		l.order = nil
 	}

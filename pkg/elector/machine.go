@@ -26,16 +26,17 @@ func (r role) String() string { return [...]string{"standby", "leading", "draini
 //
 //	event.go       what can happen, and which answers count
 //	output.go      what the machine wants done
-//	ladder.go      what time makes due, in which order
+//	notes.go       what the machine logs, and why a term ended
+//	ladder.go      what time makes due, in which order, and whether the clocks can be trusted
 //	requests.go    the next request, and what follows its answer
-//	effort.go      how long a request may take, and when to try again
+//	effort.go      how long a request may take, what its failure says, and when to try again
 //	observe.go     what is known of the Lease
 //	watching.go    whether the watch still lives
 //	campaign.go    when a standby takes the Lease, and what it says of its waiting
-//	term.go        leading: becomeLeader, renewals, becomeStandby
-//	drain.go       handing over: beginDrain, the workload's stop, the release
+//	term.go        leading: becomeLeader, renewals, becomeStandby, loss
+//	drain.go       handing over: what asks for it, beginDrain, the workload's stop, the release
 //	inherit.go     the term of the process before in this pod
-//	holding.go     what the hold file makes a restarted process believe
+//	hold_disk.go   what the hold file makes a restarted process believe
 //	twins.go       another process that writes the same identity
 //	rights.go      whether this candidate could lead at all
 //	leadership.go  what is published and what is written to the hold
@@ -45,13 +46,13 @@ type machine struct {
 	rand   func() float64 // evenly from [0, 1)
 
 	// What is known, for as long as the candidate lives.
-	know    knowledge
-	watch   watching
-	effort  effort
-	rights  rights
-	twins   twins
-	holding holding
-	drift   drift
+	know   knowledge
+	watch  watching
+	effort effort
+	rights rights
+	twins  twins
+	onDisk holdOnDisk
+	drift  drift
 
 	// One term. [machine.reset] ends both.
 	role  role
@@ -59,11 +60,11 @@ type machine struct {
 	drain drain
 
 	// What outlives a term, each until its own end.
-	ending    ending     // until a new term is asked for
-	workload  workload   // until the workload is seen to have stopped
-	cooldown  cooldown   // until the next release
-	inherited *inherited // until the Lease decides
-	disowned  bootclock.Instant
+	ending       ending            // until a new term is asked for
+	workload     workload          // until the workload is seen to have stopped
+	cooldown     cooldown          // until the next release
+	inherited    *inherited        // until the Lease decides
+	droppedUntil bootclock.Instant // until a term begins: the end of a predecessor's term that was not resumed
 
 	sent      map[int64]bootclock.Instant // renew time in Unix microseconds → when that write left
 	lastRenew time.Time                   // the last renew time that was written, for fresh
@@ -96,7 +97,7 @@ func newMachine(cfg Config, bootID string, hold *HoldState, rand func() float64)
 		m.workload = workload{hold.ValidUntil, hold.Token} // whether or not it was being handed over: nobody has seen the workload stop
 		if hold.Leading {
 			m.inherited = &inherited{HoldState: *hold}
-			m.holding.believable = hold.ValidUntil
+			m.onDisk.believable = hold.ValidUntil
 			m.know.floor = lease.Version(hold.Token) // the store had reached it: one that has not was restored (I6)
 		}
 	}
@@ -138,14 +139,14 @@ func (m *machine) take(now moment, e event) {
 		m.watchOpened(now)
 	case watchClosed:
 		m.watchClosed(now, e.err)
-	case stopWaited:
-		m.stopWaited(now, e.outcome)
+	case stopWaitEnded:
+		m.stopWaitEnded(now, e.outcome)
 	case holdFailed:
 		m.saves.answered()
-		m.holding.failed(now, m.role)
+		m.onDisk.failed(now, m.role)
 	case stepDown:
 		m.orders = e.number
-		m.out.answer = &answer{e.number, m.stepDown(now, e.cause)}
+		m.out.orderResult = &orderResult{e.number, m.stepDown(now, e.cause)}
 	case health:
 		m.judge(now, e)
 	case terminate:

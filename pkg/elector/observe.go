@@ -56,8 +56,8 @@ func (m *machine) observe(now moment, r lease.Record) {
 		return
 	}
 	m.rights.grant(verbCreate)
-	if m.betray(r) {
-		m.separate()
+	if m.isTwin(r) {
+		m.takeFreshIdentity()
 	}
 	m.inherit(r)
 	if r.Holder != string(m.cfg.Identity) {
@@ -65,7 +65,7 @@ func (m *machine) observe(now moment, r lease.Record) {
 	} else {
 		m.credit(now, r)
 	}
-	m.arm(now)
+	m.drawTurn(now)
 	if p := r.PreferredHolder; m.role == leading && p != "" && p != string(m.cfg.Identity) { // somebody asked for another holder
 		m.beginDrain(now, "the Lease asks for "+p+" as its holder")
 	}
@@ -123,13 +123,13 @@ func (m *machine) credit(now moment, r lease.Record) {
 func (m *machine) absent(now moment) {
 	first := !m.know.read || m.know.present
 	m.know.read, m.know.present, m.know.record = true, false, lease.Record{}
-	m.disown("the Lease does not exist")
+	m.dropInherited("the Lease does not exist")
 	if m.role != standby {
 		m.becomeStandby(leaseDeleted, "the Lease was deleted")
 	}
 	if first {
 		m.know.seenAt = now.boot
-		m.arm(now)
+		m.drawTurn(now)
 	}
 }
 
@@ -147,7 +147,7 @@ func (m *machine) restored(now moment, r lease.Record) {
 	if m.role != standby {
 		m.becomeStandby(storeRestored, "the store was restored to an older state")
 	}
-	m.disown("the store was restored to an older state")
+	m.dropInherited("the store was restored to an older state")
 	clear(m.sent)
 	m.twins = twins{}
 	m.know.version = ""
@@ -156,7 +156,7 @@ func (m *machine) restored(now moment, r lease.Record) {
 
 // collide ends the election: the Lease is another workload's.
 func (m *machine) collide(r lease.Record) {
-	m.disown("the Lease is another workload's")
+	m.dropInherited("the Lease is another workload's")
 	if m.role != standby {
 		m.becomeStandby(workloadCollision, "the Lease was annotated for another workload")
 	}

@@ -2,7 +2,6 @@ package elector
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -15,13 +14,13 @@ import (
 type output struct {
 	hold        *holdWrite
 	leadership  *leadership.Leadership // the newest, for Publish and for whoever asks
-	stopWaiting bool                   // for the workload's stop
+	endStopWait bool                   // for the workload's stop
 	stopWait    *stopWait              // wait for it, in place of any wait before
 	abandoned   bool                   // the drain is over, though the workload was not seen to stop
 	watch       *watchFrom             // open a watch, in place of the one before
 	request     *request
-	answer      *answer // to an order
-	unready     string  // why this candidate could not lead; "" where it could
+	orderResult *orderResult
+	unready     string // why this candidate could not lead; "" where it could
 	notes       []note
 	wake        bootclock.Instant // tick then; zero: time alone changes nothing
 	done        bool
@@ -46,8 +45,8 @@ type watchFrom struct {
 	version lease.Version
 }
 
-// answer is that to the order with its number: nil where the order was taken.
-type answer struct {
+// orderResult is what became of the order with that number: nil where it was taken.
+type orderResult struct {
 	number int
 	err    error
 }
@@ -83,61 +82,4 @@ func (r *request) perform(ctx context.Context, store lease.Store) (lease.Reply, 
 	default:
 		return store.Update(ctx, r.record)
 	}
-}
-
-// note is a line for the log.
-type note struct {
-	severity slog.Level
-	reason   reason
-	text     string
-	attrs    []slog.Attr
-}
-
-// all returns the record's attributes, its reason first.
-func (n note) all() []slog.Attr {
-	if n.reason == "" {
-		return n.attrs
-	}
-	return append([]slog.Attr{slog.String("reason", string(n.reason))}, n.attrs...)
-}
-
-// reason is the stable name of a log record, to find it by and to alert on. Records for debugging have none.
-type reason string
-
-// Why a term ended.
-const (
-	released              reason = "Released" // the only end that was planned
-	renewDeadlineExceeded reason = "RenewDeadlineExceeded"
-	holderChanged         reason = "HolderChanged"
-	holderCleared         reason = "HolderCleared"
-	leaseDeleted          reason = "LeaseDeleted"
-	storeRestored         reason = "StoreRestored"
-	workloadCollision     reason = "WorkloadCollision"
-	twinIdentity          reason = "TwinIdentity"
-	drainAbandoned        reason = "DrainAbandoned"
-)
-
-// note adds a line for the log.
-func (m *machine) note(severity slog.Level, r reason, text string, attrs ...slog.Attr) {
-	m.out.notes = append(m.out.notes, note{severity, r, text, attrs})
-}
-
-func (m *machine) info(r reason, text string, attrs ...slog.Attr) {
-	m.note(slog.LevelInfo, r, text, attrs...)
-}
-
-func (m *machine) warn(r reason, text string, attrs ...slog.Attr) {
-	m.note(slog.LevelWarn, r, text, attrs...)
-}
-
-func (m *machine) debug(text string, attrs ...slog.Attr) {
-	m.note(slog.LevelDebug, "", text, attrs...)
-}
-
-// detail is what a log record says in prose.
-func detail(text string) slog.Attr { return slog.String("detail", text) }
-
-// span is a duration for the log.
-func span(key string, d time.Duration) slog.Attr {
-	return slog.String(key, d.Round(time.Millisecond).String())
 }

@@ -19,8 +19,8 @@ func (m *machine) nextRequest(now moment) (verb, bootclock.Instant) {
 		return verbCreate, m.takeAt()
 	case m.role == standby:
 		return verbTake, m.takeAt()
-	case m.drain.workloadStopped && (m.holding.clear(now) || m.holding.believable.Before(m.term.renewAt)):
-		return verbRelease, m.holding.believable // no hold on disk speaks for the term any more then (I15)
+	case m.drain.workloadStopped && (m.onDisk.clear(now) || m.onDisk.believable.Before(m.term.renewAt)):
+		return verbRelease, m.onDisk.believable // no hold on disk speaks for the term any more then (I15)
 	default:
 		return verbRenew, m.term.renewAt
 	}
@@ -60,7 +60,7 @@ func (m *machine) reply(now moment, e replied) {
 	if r.verb == verbGet {
 		m.getDue, m.taking, m.resuming = false, false, false
 	}
-	if answered(e.err) {
+	if storeWorks(e.err) {
 		m.learn(r.verb, now.boot.Sub(r.sent), true)
 	}
 	switch {
@@ -84,7 +84,7 @@ func (m *machine) succeeded(now moment, r *request, got lease.Record) {
 	m.missed(now, got)
 	m.observe(now, got)
 	m.reached(now, r.verb)
-	if m.drain.workloadStopped { // only what was read after the workload had stopped is blanked (I5)
+	if m.drain.workloadStopped { // only what was read after the workload had stopped is released (I5)
 		m.getDue = r.verb != verbGet || r.sent.Before(m.drain.stoppedAt)
 	}
 }
@@ -121,26 +121,6 @@ func (m *machine) notFound(now moment, r *request) {
 	}
 	m.absent(now)
 	m.reached(now, r.verb)
-}
-
-// class is what the failure of a request says.
-type class int
-
-const (
-	unknown  class = iota // nothing: whether the request was carried out is open
-	lostRace              // somebody else wrote first: the store works
-	refused               // the store does not allow it
-)
-
-// classify returns what an error of the store says.
-func classify(err error) class {
-	switch {
-	case errors.Is(err, lease.ErrConflict), errors.Is(err, lease.ErrExists):
-		return lostRace
-	case errors.Is(err, lease.ErrForbidden):
-		return refused
-	}
-	return unknown
 }
 
 // failed takes a request that went wrong. The next read shows what became of it.

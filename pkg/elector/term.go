@@ -1,6 +1,7 @@
 package elector
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -40,7 +41,7 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 	if m.inherited != nil {
 		text, why = "the term of the process before in this pod is resumed, under a new token", "TermResumed"
 	}
-	m.inherited, m.disowned = nil, 0
+	m.inherited, m.droppedUntil = nil, 0
 	m.info(why, text, slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
 	switch { // where it turns out too late for the take, or for a renewal of a term that was to end
 	case m.terminating:
@@ -55,7 +56,7 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 // becomeStandby ends a term at once, released or not. It takes no network and waits for nobody (I7).
 func (m *machine) becomeStandby(r reason, why string) {
 	lost := m.role == leading
-	m.stopWaiting()
+	m.endStopWait()
 	severity := slog.LevelWarn
 	if r == released {
 		severity = slog.LevelInfo
@@ -65,6 +66,13 @@ func (m *machine) becomeStandby(r reason, why string) {
 	m.reset()
 	if lost {
 		m.lose(why)
+	}
+}
+
+// lose ends the election where a loss that nobody asked for must end the process.
+func (m *machine) lose(why string) {
+	if m.cfg.ExitOnLoss && !m.over {
+		m.over, m.overErr = true, fmt.Errorf("%w: %s", ErrLeadershipLost, why)
 	}
 }
 
@@ -83,7 +91,7 @@ func (m *machine) endTerm(moment) {
 // renewal returns the write that keeps the term.
 func (m *machine) renewal(now moment) lease.Record {
 	t := m.fresh(now)
-	m.send(now, t)
+	m.noteSent(now, t)
 	m.term.renewAt = now.boot.Add(m.cfg.RenewInterval)
 	return m.mine(t)
 }
@@ -121,8 +129,8 @@ func (m *machine) fresh(now moment) time.Time {
 	return t.Add(between(0, time.Second, m.rand()).Truncate(time.Microsecond))
 }
 
-// send notes that a write with that renew time leaves at now, and forgets the writes that can no longer count.
-func (m *machine) send(now moment, renewTime time.Time) {
+// noteSent notes that a write with that renew time leaves at now, and forgets the writes that can no longer count.
+func (m *machine) noteSent(now moment, renewTime time.Time) {
 	for t, at := range m.sent {
 		if !now.boot.Before(at.Add(m.cfg.RenewDeadline)) {
 			delete(m.sent, t)
@@ -130,33 +138,4 @@ func (m *machine) send(now moment, renewTime time.Time) {
 	}
 	m.sent[renewTime.UnixMicro()] = now.boot
 	m.twins.sent(renewTime)
-}
-
-// driftTolerance is how far the wall clock may move against the boot clock before the boot clock is suspected of having
-// stood still.
-const driftTolerance = 2 * time.Second
-
-// drift watches for pauses that the boot clock does not show (a virtual machine stopped with all its clocks): after one
-// the wall clock is set. The clocks are compared at every step, and a leader steps at least once in a renew interval. A
-// renewal that succeeds proves that nobody has taken the Lease; the store's own date proves nothing, as the servers behind
-// one address may differ.
-type drift struct {
-	set    bool
-	offset time.Duration // wall clock − boot clock
-}
-
-// moved notes the two clocks and reports whether they have moved against each other since the last look.
-func (d *drift) moved(now moment) bool {
-	offset := time.Duration(now.wall.UnixNano()) - time.Duration(now.boot)
-	moved := d.set && (offset-d.offset).Abs() > driftTolerance
-	d.offset, d.set = offset, true
-	return moved
-}
-
-// checkClocks has a term renewed at once when the clocks have moved apart.
-func (m *machine) checkClocks(now moment) {
-	if m.drift.moved(now) && m.role != standby {
-		m.term.renewAt = now.boot
-		m.warn("ClocksMovedApart", "wall clock and boot clock moved apart: renewing to see whether this machine was paused")
-	}
 }

@@ -185,7 +185,7 @@ func (p *player) event(now moment, name string, args []string) event {
 	case "healthy":
 		return health{healthy: true, why: "/healthz says 200"}
 	case "stopped":
-		return stopWaited{outcome: WorkloadStopped}
+		return stopWaitEnded{outcome: WorkloadStopped}
 	}
 	p.t.Fatalf("unknown event %q", name)
 	return nil
@@ -303,7 +303,7 @@ func (p *player) print(out output) {
 	if d := out.stopWait; d != nil {
 		say("drain cause=%q terminating=%v until=%s token=%s", d.Cause, d.Terminating, since(d.Until), d.Token)
 	}
-	if a := out.answer; a != nil && a.err != nil {
+	if a := out.orderResult; a != nil && a.err != nil {
 		say("refused: %v", a.err)
 	}
 	if out.watch != nil {

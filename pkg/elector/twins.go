@@ -38,8 +38,8 @@ func (w *twins) wrote(t int64) bool {
 	return slices.Contains(w.own[:min(w.next, ownWrites)], t)
 }
 
-// betray reports whether r shows that another live process writes this candidate's identity.
-func (m *machine) betray(r lease.Record) bool {
+// isTwin reports whether r shows that another live process writes this candidate's identity.
+func (m *machine) isTwin(r lease.Record) bool {
 	w, t := &m.twins, r.RenewTime.UnixMicro()
 	first := !w.started
 	w.started = true
@@ -59,15 +59,15 @@ func (m *machine) betray(r lease.Record) bool {
 	return false
 }
 
-// separate goes on under an identity that nobody else has. Nothing of the old one counts any more: a late answer to a
+// takeFreshIdentity goes on under an identity that nobody else has. Nothing of the old one counts any more: a late answer to a
 // write of it shows the Lease as another's.
-func (m *machine) separate() {
+func (m *machine) takeFreshIdentity() {
 	old := m.cfg.Identity
 	m.cfg.Identity = naming.Identity(old.Name() + "_" + m.uuid())
 	m.warn(twinIdentity, "another process writes the same identity: going on under a fresh one (two pods with one name and "+
 		"UID, a copied signal directory, or one identity given to two)",
 		slog.String("identity", string(m.cfg.Identity)), slog.String("was", string(old)))
-	m.disown("another process writes the same identity")
+	m.dropInherited("another process writes the same identity")
 	if m.role != standby {
 		m.becomeStandby(twinIdentity, "another process writes the same identity")
 	}

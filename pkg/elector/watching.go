@@ -160,7 +160,7 @@ func (m *machine) watchClosed(now moment, err error) {
 	case err != nil:
 		if text := err.Error(); text != w.trouble && !w.afresh {
 			w.trouble = text
-			m.warn("WatchBroken", "the watch on the Lease broke: opening it again", slog.Any("err", err))
+			m.warn("WatchBroken", "the watch on the Lease broke: opening it again", slog.Any("error", err))
 		}
 		w.blocked = w.openedAt.IsZero() && !w.afresh
 		w.failures++

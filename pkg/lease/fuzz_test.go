@@ -1,4 +1,4 @@
-package lease_test
+package lease
 
 import (
 	"encoding/json"
@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	coordinationv1 "k8s.io/api/coordination/v1"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -33,7 +32,7 @@ func FuzzRecord(f *testing.F) {
 		if json.Unmarshal(object, o) != nil {
 			return
 		}
-		r, err := lease.FromObject(o)
+		r, err := FromObject(o)
 		if err != nil {
 			if number.MatchString(o.ResourceVersion) {
 				t.Fatalf("version %q is a number, and refused: %v", o.ResourceVersion, err)
@@ -49,16 +48,16 @@ func FuzzRecord(f *testing.F) {
 var number = regexp.MustCompile(`^[1-9][0-9]*$`)
 
 // checkOrder compares the version with another, and with none, as numbers of any size.
-func checkOrder(t *testing.T, v lease.Version, text string) {
+func checkOrder(t *testing.T, v Version, text string) {
 	t.Helper()
 	a, ok := new(big.Int).SetString(string(v), 10)
 	if !ok || a.String() != string(v) {
 		t.Fatalf("version %q is not a plain number", v)
 	}
-	if v.Compare("") != 1 || lease.Version("").Compare(v) != -1 {
+	if v.Compare("") != 1 || Version("").Compare(v) != -1 {
 		t.Fatalf("version %q does not come after none", v)
 	}
-	w, err := lease.ParseVersion(text)
+	w, err := ParseVersion(text)
 	if (err == nil) != number.MatchString(text) {
 		t.Fatalf("ParseVersion(%q): %v", text, err)
 	}
@@ -73,22 +72,22 @@ func checkOrder(t *testing.T, v lease.Version, text string) {
 
 // checkWait asks that a record is free at once only by a release that names its own renew time, and that the wait for
 // any other is as long as anything in it says.
-func checkWait(t *testing.T, r lease.Record) {
+func checkWait(t *testing.T, r Record) {
 	t.Helper()
 	if r.Released() && (r.Holder != "" || r.Mark != "released@"+r.RenewTime.Format("2006-01-02T15:04:05.000000Z")) {
 		t.Fatalf("released: %+v", r)
 	}
-	m, marked := lease.ParseMark(r.Mark)
-	if marked && (lease.HeldMark(m.Identity, m.Duration) != r.Mark && !padded(r.Mark) || m.Duration < time.Second || m.Identity == "") {
+	m, marked := parseMark(r.Mark)
+	if marked && (HeldMark(m.identity, m.duration) != r.Mark && !padded(r.Mark) || m.duration < time.Second || m.identity == "") {
 		t.Fatalf("mark %q reads as %+v", r.Mark, m)
 	}
 	spec := time.Duration(r.DurationSeconds) * time.Second
 	want := max(spec, 0)
 	switch {
-	case r.Holder == "" && r.Foreign(), r.Holder != "" && !r.Foreign() && m.Identity != r.Holder:
+	case r.Holder == "" && r.Foreign(), r.Holder != "" && !r.Foreign() && m.identity != r.Holder:
 		t.Fatalf("foreign %v: %+v", r.Foreign(), r)
 	case marked && !r.Foreign():
-		want = m.Duration
+		want = m.duration
 	}
 	if got := r.Validity(); got != want || got < 0 {
 		t.Fatalf("valid for %v, want %v: %+v", got, want, r)
@@ -99,18 +98,18 @@ func checkWait(t *testing.T, r lease.Record) {
 func padded(mark string) bool { return regexp.MustCompile(` (\+|0)[0-9]+$`).MatchString(mark) }
 
 // checkRoundTrip writes the record back: what it models must read the same, and the rest must be as it was.
-func checkRoundTrip(t *testing.T, o *coordinationv1.Lease, r lease.Record) {
+func checkRoundTrip(t *testing.T, o *coordinationv1.Lease, r Record) {
 	t.Helper()
 	before := o.DeepCopy()
 	written := r.Object(o.Namespace, o.Name)
 	if diff := cmp.Diff(before, o); diff != "" {
 		t.Fatalf("the object that was read has changed (-was +is):\n%s", diff)
 	}
-	again, err := lease.FromObject(written)
+	again, err := FromObject(written)
 	if err != nil {
 		t.Fatalf("its own object cannot be read: %v", err)
 	}
-	if diff := cmp.Diff(r, again, cmpopts.IgnoreUnexported(lease.Record{})); diff != "" {
+	if diff := cmp.Diff(r, again, cmpopts.IgnoreUnexported(Record{})); diff != "" {
 		t.Fatalf("record (-read +written and read):\n%s", diff)
 	}
 	if diff := cmp.Diff(foreign(before), foreign(written), cmpopts.EquateEmpty()); diff != "" {

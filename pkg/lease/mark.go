@@ -8,13 +8,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Mark is the annotation by which our candidates know each other's writes: who holds the Lease and for how long,
+// mark is the annotation by which our candidates know each other's writes: who holds the Lease and for how long,
 // whatever becomes of the spec's own fields; or that the holder released it.
-type Mark struct {
-	// Identity is the holder that wrote the mark.
-	Identity string
-	// Duration is that holder's lease duration, in whole seconds.
-	Duration time.Duration
+type mark struct {
+	identity string        // of the holder that wrote it
+	duration time.Duration // that holder's lease duration, in whole seconds
 }
 
 const releasedPrefix = "released@"
@@ -25,24 +23,22 @@ func HeldMark(identity string, duration time.Duration) string {
 }
 
 // ReleasedMark returns the annotation's text for a Lease released by a write with that renew time.
-func ReleasedMark(renewTime time.Time) string { return releasedMark(renewTime) }
-
-func releasedMark(renewTime time.Time) string {
+func ReleasedMark(renewTime time.Time) string {
 	return releasedPrefix + renewTime.UTC().Format(metav1.RFC3339Micro)
 }
 
-// ParseMark reads a holder's mark. It answers false for anything else: none, a release, or a text that somebody
+// parseMark reads a holder's mark. It answers false for anything else: none, a release, or a text that somebody
 // edited out of shape, which then counts as no mark.
-func ParseMark(s string) (Mark, bool) {
+func parseMark(s string) (mark, bool) {
 	identity, seconds, ok := strings.Cut(s, " ")
 	if !ok || identity == "" {
-		return Mark{}, false
+		return mark{}, false
 	}
 	n, err := strconv.ParseInt(seconds, 10, 32)
 	if err != nil || n < 1 {
-		return Mark{}, false
+		return mark{}, false
 	}
-	return Mark{Identity: identity, Duration: time.Duration(n) * time.Second}, true
+	return mark{identity: identity, duration: time.Duration(n) * time.Second}, true
 }
 
 // Foreign reports whether the holder is one that did not write the record by our protocol (client-go's elector,
@@ -51,15 +47,15 @@ func (r Record) Foreign() bool {
 	if r.Holder == "" {
 		return false
 	}
-	m, ok := ParseMark(r.Mark)
-	return !ok || m.Identity != r.Holder
+	m, ok := parseMark(r.Mark)
+	return !ok || m.identity != r.Holder
 }
 
 // Validity returns how long the record's writer may still believe in it, for the wait of others: the marked
 // duration, which survives edits of the spec, or the spec's own for a foreign holder or without a mark (0 when unset).
 func (r Record) Validity() time.Duration {
-	if m, ok := ParseMark(r.Mark); ok && !r.Foreign() {
-		return m.Duration
+	if m, ok := parseMark(r.Mark); ok && !r.Foreign() {
+		return m.duration
 	}
 	return time.Duration(max(r.DurationSeconds, 0)) * time.Second
 }

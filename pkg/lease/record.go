@@ -86,7 +86,7 @@ func (r Record) Object(namespace, name string) *coordinationv1.Lease {
 // Released reports whether the last writer was a holder that had stopped, and released: then, and only then, may
 // anyone take the Lease at once. A mark left over from an earlier release does not count, as it names its renew time.
 func (r Record) Released() bool {
-	return r.Holder == "" && !r.RenewTime.IsZero() && r.Mark == releasedMark(r.RenewTime)
+	return r.Holder == "" && !r.RenewTime.IsZero() && r.Mark == ReleasedMark(r.RenewTime)
 }
 
 // with sets key to value in a copy of m, or removes it where value is "".

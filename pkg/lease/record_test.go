@@ -1,4 +1,4 @@
-package lease_test
+package lease
 
 import (
 	"encoding/json"
@@ -13,7 +13,6 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"pgregory.net/rapid"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -47,9 +46,9 @@ func object(t *testing.T, text string) *coordinationv1.Lease {
 	return o
 }
 
-func fullRecord(t *testing.T) lease.Record {
+func fullRecord(t *testing.T) Record {
 	t.Helper()
-	r, err := lease.FromObject(object(t, full))
+	r, err := FromObject(object(t, full))
 	if err != nil {
 		t.Fatalf("FromObject: %v", err)
 	}
@@ -57,19 +56,19 @@ func fullRecord(t *testing.T) lease.Record {
 }
 
 func TestFromObject(t *testing.T) {
-	want := lease.Record{
+	want := Record{
 		UID: "u1", Version: "48213", Holder: "web_1", DurationSeconds: 15,
 		AcquireTime: time.Date(2026, 11, 22, 9, 30, 0, 1000, time.UTC), RenewTime: renewed,
 		Transitions: 7, Mark: "web_1 15", Workload: "deployment/web", PreferredHolder: "web_2",
 	}
-	if diff := cmp.Diff(want, fullRecord(t), cmpopts.IgnoreUnexported(lease.Record{})); diff != "" {
+	if diff := cmp.Diff(want, fullRecord(t), cmpopts.IgnoreUnexported(Record{})); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)
 	}
-	got, err := lease.FromObject(object(t, `{"metadata": {"resourceVersion": "5"}, "spec": {}}`))
-	if diff := cmp.Diff(lease.Record{Version: "5"}, got, cmpopts.IgnoreUnexported(lease.Record{})); diff != "" || err != nil {
+	got, err := FromObject(object(t, `{"metadata": {"resourceVersion": "5"}, "spec": {}}`))
+	if diff := cmp.Diff(Record{Version: "5"}, got, cmpopts.IgnoreUnexported(Record{})); diff != "" || err != nil {
 		t.Errorf("of an empty Lease (-want +got):\n%s, %v", diff, err)
 	}
-	if _, err := lease.FromObject(object(t, `{"metadata": {"resourceVersion": "x"}}`)); err == nil {
+	if _, err := FromObject(object(t, `{"metadata": {"resourceVersion": "x"}}`)); err == nil {
 		t.Error("a version without order was accepted")
 	}
 }
@@ -98,7 +97,7 @@ func TestObjectHasTheRecordsFields(t *testing.T) {
 }
 
 func TestObjectOfANewRecord(t *testing.T) {
-	got := lease.Record{Workload: "deployment/web"}.Object("default", "acme-1")
+	got := Record{Workload: "deployment/web"}.Object("default", "acme-1")
 	if got.Labels[naming.LabelElection] != "true" || got.Annotations[naming.AnnotationWorkload] != "deployment/web" {
 		t.Errorf("labels %v, annotations %v", got.Labels, got.Annotations)
 	}
@@ -121,21 +120,21 @@ func TestRecordsAreValues(t *testing.T) {
 }
 
 func TestReleased(t *testing.T) {
-	released := lease.Record{RenewTime: renewed, DurationSeconds: 1, Mark: lease.ReleasedMark(renewed)}
+	released := Record{RenewTime: renewed, DurationSeconds: 1, Mark: ReleasedMark(renewed)}
 	for _, c := range []struct {
 		name   string
-		change func(*lease.Record)
+		change func(*Record)
 		want   bool
 	}{
-		{"released", func(*lease.Record) {}, true},
-		{"taken since", func(r *lease.Record) { r.Holder = "b_2" }, false},
-		{"written since", func(r *lease.Record) { r.RenewTime = renewed.Add(time.Microsecond) }, false},
-		{"renew time removed", func(r *lease.Record) { r.RenewTime = time.Time{} }, false},
-		{"no mark", func(r *lease.Record) { r.Mark = "" }, false},
-		{"a holder's mark", func(r *lease.Record) { r.Mark = "web_1 15" }, false},
-		{"blanked by a hand", func(r *lease.Record) { *r = lease.Record{Mark: "web_1 15", RenewTime: renewed} }, false},
-		{"never held", func(r *lease.Record) { *r = lease.Record{} }, false},
-		{"never held, with a forged mark", func(r *lease.Record) { *r = lease.Record{Mark: lease.ReleasedMark(time.Time{})} }, false},
+		{"released", func(*Record) {}, true},
+		{"taken since", func(r *Record) { r.Holder = "b_2" }, false},
+		{"written since", func(r *Record) { r.RenewTime = renewed.Add(time.Microsecond) }, false},
+		{"renew time removed", func(r *Record) { r.RenewTime = time.Time{} }, false},
+		{"no mark", func(r *Record) { r.Mark = "" }, false},
+		{"a holder's mark", func(r *Record) { r.Mark = "web_1 15" }, false},
+		{"blanked by a hand", func(r *Record) { *r = Record{Mark: "web_1 15", RenewTime: renewed} }, false},
+		{"never held", func(r *Record) { *r = Record{} }, false},
+		{"never held, with a forged mark", func(r *Record) { *r = Record{Mark: ReleasedMark(time.Time{})} }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := released
@@ -149,7 +148,7 @@ func TestReleased(t *testing.T) {
 
 func TestNextTransitions(t *testing.T) {
 	for n, want := range map[int32]int32{0: 1, 7: 8, math.MaxInt32 - 1: math.MaxInt32, math.MaxInt32: math.MaxInt32, -5: 0, math.MinInt32: 0} {
-		if got := (lease.Record{Transitions: n}).NextTransitions(); got != want {
+		if got := (Record{Transitions: n}).NextTransitions(); got != want {
 			t.Errorf("after %d: %d, want %d", n, got, want)
 		}
 	}
@@ -161,8 +160,8 @@ func TestRoundTrip(t *testing.T) {
 		return time.UnixMicro(rapid.Int64Range(1, 4_000_000_000_000_000).Draw(t, "µs")).UTC()
 	})
 	rapid.Check(t, func(t *rapid.T) {
-		want := lease.Record{
-			UID: rapid.String().Draw(t, "uid"), Version: lease.Version(rapid.StringMatching(`[1-9][0-9]{0,30}`).Draw(t, "version")),
+		want := Record{
+			UID: rapid.String().Draw(t, "uid"), Version: Version(rapid.StringMatching(`[1-9][0-9]{0,30}`).Draw(t, "version")),
 			Holder:          rapid.String().Draw(t, "holder"),
 			DurationSeconds: rapid.Int32().Draw(t, "duration"),
 			AcquireTime:     micros.Draw(t, "acquire"), RenewTime: micros.Draw(t, "renew"),
@@ -178,8 +177,8 @@ func TestRoundTrip(t *testing.T) {
 		if err := json.Unmarshal(data, o); err != nil {
 			t.Fatalf("decode: %v", err)
 		}
-		got, err := lease.FromObject(o)
-		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(lease.Record{})); diff != "" || err != nil {
+		got, err := FromObject(o)
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Record{})); diff != "" || err != nil {
 			t.Fatalf("record (-want +got):\n%s, %v", diff, err)
 		}
 	})
@@ -190,18 +189,18 @@ func TestParseVersion(t *testing.T) {
 		"1": true, "9": true, "10": true, "48213": true, "18446744073709551616": true, strings.Repeat("9", 100): true,
 		"": false, "0": false, "01": false, "-1": false, "+1": false, "1.5": false, "1e9": false, " 1": false, "1 ": false, "a1": false, "1a": false, "１": false,
 	} {
-		got, err := lease.ParseVersion(s)
+		got, err := ParseVersion(s)
 		if (err == nil) != want {
 			t.Errorf("ParseVersion(%q): error %v, want it accepted: %v", s, err, want)
 		}
-		if want && got != lease.Version(s) || !want && got != "" {
+		if want && got != Version(s) || !want && got != "" {
 			t.Errorf("ParseVersion(%q) = %q", s, got)
 		}
 	}
 }
 
 func TestCompare(t *testing.T) {
-	rising := []lease.Version{"", "1", "2", "9", "10", "99", "100", "18446744073709551615", "18446744073709551616"}
+	rising := []Version{"", "1", "2", "9", "10", "99", "100", "18446744073709551615", "18446744073709551616"}
 	for i, v := range rising {
 		for j, w := range rising {
 			want := 0
@@ -224,7 +223,7 @@ func TestCompareIsTheNumbersOrder(t *testing.T) {
 		a, b := number.Draw(t, "a"), number.Draw(t, "b")
 		x, _ := new(big.Int).SetString(a, 10)
 		y, _ := new(big.Int).SetString(b, 10)
-		if got, want := lease.Version(a).Compare(lease.Version(b)), x.Cmp(y); got != want {
+		if got, want := Version(a).Compare(Version(b)), x.Cmp(y); got != want {
 			t.Fatalf("%s.Compare(%s) = %d, want %d", a, b, got, want)
 		}
 	})

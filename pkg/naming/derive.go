@@ -27,10 +27,10 @@ type proof struct {
 }
 
 var proofs = []proof{
-	{KindDeployment, []string{labelTemplateHash}, deploymentName},
-	{KindStatefulSet, []string{labelPodIndex, labelPodName}, statefulSetName},
-	{KindDaemonSet, []string{labelRevisionHash}, daemonSetName},
-	{KindJob, []string{labelJobName}, jobName},
+	{kindDeployment, []string{labelTemplateHash}, deploymentName},
+	{kindStatefulSet, []string{labelPodIndex, labelPodName}, statefulSetName},
+	{kindDaemonSet, []string{labelRevisionHash}, daemonSetName},
+	{kindJob, []string{labelJobName}, jobName},
 }
 
 // Derive returns the workload that the pod's labels and name prove. It refuses, wrapping [ErrUnproven], what they
@@ -40,7 +40,7 @@ func Derive(pod Pod) (Workload, error) {
 	var found []proof
 	for _, p := range proofs {
 		// A StatefulSet's pods carry the DaemonSet's label too.
-		ofStatefulSet := p.kind == KindDaemonSet && len(found) > 0 && found[len(found)-1].kind == KindStatefulSet
+		ofStatefulSet := p.kind == kindDaemonSet && len(found) > 0 && found[len(found)-1].kind == kindStatefulSet
 		if p.labelOf(pod) != "" && !ofStatefulSet {
 			found = append(found, p)
 		}

@@ -93,15 +93,15 @@ func controllers(t *rapid.T) controller {
 	// Each rollout has a hash of its own.
 	generated := func(t *rapid.T, base string) string { return cutBase(base) + suffix.Draw(t, "suffix") }
 	c := controller{workload: Workload{Name: name}}
-	c.workload.Kind = rapid.SampledFrom([]string{KindDeployment, KindStatefulSet, KindDaemonSet, KindJob}).Draw(t, "kind")
+	c.workload.Kind = rapid.SampledFrom([]string{kindDeployment, kindStatefulSet, kindDaemonSet, kindJob}).Draw(t, "kind")
 	switch c.workload.Kind {
-	case KindDeployment:
+	case kindDeployment:
 		c.cut = len(name)+12 > generatedBaseMax
 		c.pod = func(t *rapid.T) Pod {
 			h := hash.Draw(t, "hash")
 			return Pod{Name: generated(t, name+"-"+h+"-"), Labels: map[string]string{labelTemplateHash: h}}
 		}
-	case KindStatefulSet:
+	case kindStatefulSet:
 		c.pod = func(t *rapid.T) Pod {
 			ordinal := rapid.IntRange(0, 120).Draw(t, "ordinal")
 			pod := fmt.Sprintf("%s-%d", name, ordinal)
@@ -109,12 +109,12 @@ func controllers(t *rapid.T) controller {
 				labelPodName: pod, labelPodIndex: fmt.Sprint(ordinal), labelRevisionHash: name + "-" + hash.Draw(t, "hash"),
 			}}
 		}
-	case KindDaemonSet:
+	case kindDaemonSet:
 		c.cut = len(name)+1 >= generatedBaseMax
 		c.pod = func(t *rapid.T) Pod {
 			return Pod{Name: generated(t, name+"-"), Labels: map[string]string{labelRevisionHash: hash.Draw(t, "hash")}}
 		}
-	case KindJob:
+	case kindJob:
 		c.pod = func(t *rapid.T) Pod {
 			return Pod{Name: generated(t, name+"-"), Labels: map[string]string{labelJobName: name}}
 		}

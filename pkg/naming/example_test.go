@@ -11,7 +11,7 @@ import (
 //
 //	printf "%s-%s" $prefix (printf "deployment/%s" $name | sha256sum | trunc 10)
 func ExampleNewLeaseName() {
-	name, err := naming.NewLeaseName("acme", naming.Workload{Kind: naming.KindDeployment, Name: "web"})
+	name, err := naming.NewLeaseName("acme", naming.Workload{Kind: "deployment", Name: "web"})
 	fmt.Println(name, err)
 	// Output: acme-752b7817f6 <nil>
 }

@@ -98,10 +98,10 @@ func checkLeaseName(t *testing.T, prefix string, w Workload) {
 func checkController(t *testing.T, name string, beside map[string]string) {
 	t.Helper()
 	for kind, own := range map[string]map[string]string{
-		KindDeployment:  {labelTemplateHash: "6d4cf56db6"},
-		KindStatefulSet: {labelPodIndex: "7", labelPodName: "x", labelRevisionHash: name + "-77"},
-		KindDaemonSet:   {labelRevisionHash: "7f9c8b5d44"},
-		KindJob:         {labelJobName: name},
+		kindDeployment:  {labelTemplateHash: "6d4cf56db6"},
+		kindStatefulSet: {labelPodIndex: "7", labelPodName: "x", labelRevisionHash: name + "-77"},
+		kindDaemonSet:   {labelRevisionHash: "7f9c8b5d44"},
+		kindJob:         {labelJobName: name},
 	} {
 		w := Workload{Kind: kind, Name: name}
 		if w.validate() != nil {
@@ -129,19 +129,19 @@ func siblings(w Workload, pod Pod) []Pod {
 		return Pod{Name: name, Labels: labels}
 	}
 	switch w.Kind {
-	case KindDeployment:
+	case kindDeployment:
 		hash := pod.Labels[labelTemplateHash]
 		return []Pod{
 			as(cutBase(w.Name+"-"+hash+"-")+"bcdf2", nil),
 			as(cutBase(w.Name+"-7z9-")+"bcdf2", map[string]string{labelTemplateHash: "7z9"}), // no hash of a Deployment's
 			as(cutBase(w.Name+"-2bcdfghjkl-")+"24567", map[string]string{labelTemplateHash: "2bcdfghjkl"}),
 		}
-	case KindStatefulSet:
+	case kindStatefulSet:
 		return []Pod{
 			as(w.Name+"-0", map[string]string{labelPodIndex: "0", labelPodName: w.Name + "-0"}),
 			as(w.Name+"-2147483647", map[string]string{labelPodIndex: "2147483647", labelPodName: w.Name + "-2147483647"}),
 		}
-	case KindDaemonSet:
+	case kindDaemonSet:
 		return []Pod{as(cutBase(w.Name+"-")+"24567", map[string]string{labelRevisionHash: "bcd"})}
 	}
 	if pod.Labels[labelJobIndex] != "" {

@@ -51,7 +51,7 @@ func TestParseWorkload(t *testing.T) {
 }
 
 func TestLeaseName(t *testing.T) {
-	web := Workload{KindDeployment, "web"}
+	web := Workload{kindDeployment, "web"}
 	got, err := NewLeaseName("acme", web)
 	if want := LeaseName("acme-752b7817f6"); err != nil || got != want {
 		t.Errorf("got %q, %v; want %q", got, err, want)

@@ -16,19 +16,19 @@ type Workload struct {
 
 // Kinds that [Derive] can prove.
 const (
-	KindDeployment  = "deployment"
-	KindStatefulSet = "statefulset"
-	KindDaemonSet   = "daemonset"
-	KindJob         = "job"
+	kindDeployment  = "deployment"
+	kindStatefulSet = "statefulset"
+	kindDaemonSet   = "daemonset"
+	kindJob         = "job"
 )
 
 // spellings maps what kubectl also takes for a kind to the kind itself. Accepting them would hash one workload
 // to several Lease names.
 var spellings = map[string]string{
-	"deploy": KindDeployment, "deployments": KindDeployment,
-	"sts": KindStatefulSet, "statefulsets": KindStatefulSet,
-	"ds": KindDaemonSet, "daemonsets": KindDaemonSet,
-	"jobs": KindJob,
+	"deploy": kindDeployment, "deployments": kindDeployment,
+	"sts": kindStatefulSet, "statefulsets": kindStatefulSet,
+	"ds": kindDaemonSet, "daemonsets": kindDaemonSet,
+	"jobs": kindJob,
 	"cj":   "cronjob", "cronjobs": "cronjob",
 	"rs": "replicaset", "replicasets": "replicaset",
 	"rc": "replicationcontroller", "replicationcontrollers": "replicationcontroller",

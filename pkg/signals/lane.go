@@ -187,12 +187,19 @@ func (n *lane) end(serial uint64, err error) (before error) {
 	return before
 }
 
+// panicError is that of a signal which panicked.
+type panicError struct {
+	fault any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("signal panicked: %v", e.fault) }
+
 // apply calls the signal and turns a panic into an error: one broken signal must not end the sidecar while it leads.
 func (n *lane) apply(ctx context.Context, l leadership.Leadership) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			n.fanOut.log.Debug("signal panicked", "signal", n.Signal.Name(), "stack", string(debug.Stack()))
-			err = fmt.Errorf("signal panicked: %v", fault)
+			err = &panicError{fault, debug.Stack()}
 		}
 	}()
 	return n.Signal.Apply(ctx, l)
@@ -216,6 +223,10 @@ func (n *lane) report(before, now error) {
 	case now == nil && before != nil:
 		log.Info("signal works again", "reason", "SignalRecovered")
 	case now != nil && (before == nil || before.Error() != now.Error()):
+		if p, ok := errors.AsType[*panicError](now); ok {
+			log.Error("signal panicked, trying again", "reason", "SignalPanicked", "error", now, "stack", string(p.stack))
+			return
+		}
 		log.Warn("signal failed, trying again", "reason", "SignalFailed", "error", now)
 	}
 }

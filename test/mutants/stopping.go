@@ -157,7 +157,7 @@ var stopping = []mutant{
 	{
 		name:   "what a process leaves behind is not seen",
 		danger: "I13: the Lease is released at validUntil while its workers work",
-		file:   "pkg/signals/process/sight.go",
+		file:   "pkg/signals/process/work.go",
 		old:    "\tparks := c.cfg.OnLost.Parks() && !c.leads\n",
 		new:    "\tparks := c.cfg.OnLost.Parks() && !c.leads\n\tif c.headless && !c.leads {\n\t\treturn false\n\t}\n",
 		reds:   in("pkg/signals/process", "TestWhatIsLeftBehindRuns"),
@@ -173,14 +173,14 @@ var stopping = []mutant{
 	{
 		name:   "a process whose pod ends may live on",
 		danger: "I13: the pod's app works when its Lease is released",
-		file:   "pkg/signals/process/sight.go",
+		file:   "pkg/signals/process/work.go",
 		old:    `c.leads || ending || lost.Ends()`,
 		new:    `c.leads || lost.Ends()`,
 		reds:   in("pkg/signals/process", "TestStandbyThatLivesOnSaysNothing"),
 	},
 	{
 		name:   "the guard of a process does not get a renewed hold",
-		danger: "a planned stop is cut short when the sidecar is frozen, or the guard strikes first",
+		danger: "a planned stop is cut short when the sidecar is frozen, or the guard kills first",
 		file:   "pkg/signals/process/fence.go",
 		old:    "\twants.Kin = has.Kin\n",
 		new:    "\twants.Kin, wants.Deadline, wants.Kill = has.Kin, has.Deadline, has.Kill\n",

@@ -37,7 +37,7 @@ var surroundings = []mutant{
 	{
 		name:   "two signals are two stops however soon",
 		danger: "one stop by `timeout` or npm skips the grace: the workload is killed and the Lease is kept",
-		file:   "internal/sidecar/stops.go",
+		file:   "cmd/lease-sidecar/stops_linux.go",
 		old:    `case time.Since(first) >= oneStop:`,
 		new:    `default:`,
 		reds:   in("cmd/lease-sidecar", "TestOneStopAsTwoSignals"),
@@ -46,7 +46,7 @@ var surroundings = []mutant{
 		name:   "another stop waits for the command all the same",
 		danger: "whoever wants to skip the grace has to send SIGKILL, and the Lease is kept",
 		file:   "internal/sidecar/run.go",
-		old:    "\t\t\tc.parts.abandon()\n",
+		old:    "\t\t\ta.parts.abandon()\n",
 		new:    "",
 		reds:   in("cmd/lease-sidecar", "TestSecondStopKillsTheChild"),
 	},
@@ -61,7 +61,7 @@ var surroundings = []mutant{
 	{
 		name:   "a terminal that closes ends the sidecar like a crash",
 		danger: "no signal is applied, and the Lease is kept for its whole duration",
-		file:   "internal/sidecar/stops.go",
+		file:   "cmd/lease-sidecar/stops_linux.go",
 		old:    `append(ends, unlessIgnored(syscall.SIGHUP, syscall.SIGQUIT)...)`,
 		new:    `append(ends, unlessIgnored(syscall.SIGQUIT)...)`,
 		reds:   in("cmd/lease-sidecar", "TestHangupAndQuitHandOver"),
@@ -69,7 +69,7 @@ var surroundings = []mutant{
 	{
 		name:   "what was ignored at the start is heard all the same",
 		danger: "nohup does not survive the terminal",
-		file:   "internal/sidecar/stops.go",
+		file:   "cmd/lease-sidecar/stops_linux.go",
 		old:    `if !slices.Contains(guard.Ignored(), s) {`,
 		new:    `if s != 0 || !slices.Contains(guard.Ignored(), s) {`,
 		reds:   in("cmd/lease-sidecar", "TestIgnoredSignalsStayIgnored"),

@@ -14,8 +14,8 @@ var terms = []mutant{
 		name:   "the Lease is released before the workload has stopped",
 		danger: "I5: the next leader starts beside the workload",
 		file:   "pkg/elector/requests.go",
-		old:    `case m.drain.workloadStopped && (m.holding`,
-		new:    `case m.role == draining && (m.holding`,
+		old:    `case m.drain.workloadStopped && (m.onDisk`,
+		new:    `case m.role == draining && (m.onDisk`,
 		reds:   append(in(elector, "TestHandoverTakesMilliseconds"), simulation),
 	},
 	{

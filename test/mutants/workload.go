@@ -101,7 +101,7 @@ var endings = []mutant{
 	{
 		name:   "an order that the guard has not taken counts as done",
 		danger: "I5: the Lease is released while a guard that hangs has not stopped the command",
-		file:   "pkg/signals/child/child_linux.go",
+		file:   "pkg/signals/child/sight_linux.go",
 		old:    `return c.report.Taken >= c.order && !c.report.Alive`,
 		new:    `return !c.report.Alive`,
 		reds:   in("pkg/signals/child", "TestOrderNotTakenIsNoProof"),

@@ -125,7 +125,7 @@ func TestCrashHandsOver(t *testing.T) {
 	if took := time.Since(began); took > 8*time.Second { // a Lease that runs out does so 12 s after the crash at the earliest
 		t.Errorf("%s from the crash to the next leader", took)
 	}
-	a.AwaitLog("the process has ended")
+	a.AwaitLog("reason=WorkloadEnded sight=process")
 	a.AwaitLog("reason=Released")
 }
 
@@ -179,7 +179,7 @@ func TestEndIsSeen(t *testing.T) {
 				t.Error("the next leader works while the last one's process does")
 			}
 			<-a.Exited()
-			if a.LogLine(`because="it was seen to stop (process)`) == "" {
+			if a.LogLine(`detail="it was seen to stop (process)`) == "" {
 				t.Error("the handover did not wait for sight of the end")
 			}
 		})
@@ -242,7 +242,7 @@ func TestStepDownWhileResuming(t *testing.T) {
 	if text := a.Log(); !strings.Contains(text, "it is resumed for that alone") || strings.Contains(text, "leading=true") || !strings.Contains(text, "leading=false") {
 		t.Errorf("no handover of a term that is resumed for it alone:\n%s", text)
 	}
-	if a.LogLine(`because="validUntil has passed"`) == "" || !a.app.Alive() {
+	if a.LogLine(`detail="validUntil has passed"`) == "" || !a.app.Alive() {
 		t.Errorf("released before validUntil, with the process alive: %v:\n%s", a.app.Alive(), a.Log())
 	}
 }

@@ -17,8 +17,9 @@ const (
 	// enterPause and enterTries bound the wait for a thread to enter its call.
 	enterPause = 200 * time.Microsecond
 	enterTries = 50
-	// nudgePause is the time between attempts to wake a thread that is to give up.
+	// nudgePause is the time between attempts to wake a thread that is to give up, and nudges their number.
 	nudgePause = 2 * time.Millisecond
+	nudges     = 500
 )
 
 // errAgain says that a wait ended without an answer.
@@ -31,54 +32,82 @@ var errAgain = errors.New("the wait was interrupted")
 // descriptor is made to stand for something else, so that the call itself has the last reference: when the lock is
 // granted, the kernel drops it on the way out of the call. A sidecar that is frozen, throttled or preempted can then not
 // be in possession of the lock, as it could between two calls.
+//
+// A thread that does not give up within a second of ctx's end is left behind, with its descriptor.
 func wait(ctx context.Context, k kind, file *os.File) error {
 	fd, err := reopen(file)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
 	// flock and fcntl's lock calls fail on such a descriptor: a call that comes late, or that is restarted after a signal,
 	// locks nothing.
 	instead, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("wait for %s: %w", fileName, err)
+		return errors.Join(fmt.Errorf("wait for %s: %w", fileName, err), unix.Close(fd))
 	}
 	defer unix.Close(instead)
-	threads, outcome := make(chan int), make(chan error, 1)
+	c := startCall(k, fd)
+	ended, err := c.await(ctx, instead)
+	if ended {
+		unix.Close(fd)
+	} else {
+		go func() { <-c.outcome; unix.Close(fd) }()
+	}
+	return err
+}
+
+// call is one blocking call, in a thread of its own.
+type call struct {
+	k       kind
+	fd      int
+	thread  int
+	outcome chan error // has room for one
+}
+
+func startCall(k kind, fd int) *call {
+	c, threads := &call{k: k, fd: fd, outcome: make(chan error, 1)}, make(chan int)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		threads <- unix.Gettid()
-		outcome <- block(k, fd)
+		c.outcome <- block(k, fd)
 	}()
-	thread := <-threads
+	c.thread = <-threads
+	return c
+}
+
+// await returns what [wait] does, and whether the call has ended. Where the descriptor cannot be made to stand for instead, that is
+// the error, once the call has ended.
+func (c *call) await(ctx context.Context, instead int) (ended bool, err error) {
 	for range enterTries {
-		if entered(thread, k, fd) || ctx.Err() != nil {
+		if c.entered() || ctx.Err() != nil {
 			break
 		}
 		select {
-		case err := <-outcome: // it was free
-			return answer(err)
+		case err := <-c.outcome: // it was free
+			return true, answer(err)
 		case <-time.After(enterPause):
 		}
 	}
-	if err := unix.Dup3(instead, fd, unix.O_CLOEXEC); err != nil {
-		return errors.Join(fmt.Errorf("wait for %s: %w", fileName, err), <-outcome)
-	}
+	fault := unix.Dup3(instead, c.fd, unix.O_CLOEXEC)
 	select {
-	case err := <-outcome:
-		return answer(err)
+	case err := <-c.outcome:
+		if fault != nil {
+			return true, fmt.Errorf("wait for %s: %w", fileName, fault)
+		}
+		return true, answer(err)
 	case <-ctx.Done():
 	}
-	for {
+	for range nudges {
 		// The runtime's own signal: its handler does nothing, and the call that it restarts fails.
-		_ = unix.Tgkill(os.Getpid(), thread, unix.SIGURG)
+		_ = unix.Tgkill(os.Getpid(), c.thread, unix.SIGURG)
 		select {
-		case <-outcome:
-			return ctx.Err()
+		case <-c.outcome:
+			return true, ctx.Err()
 		case <-time.After(nudgePause):
 		}
 	}
+	return false, ctx.Err()
 }
 
 // answer makes the outcome of a wait an error.
@@ -98,12 +127,12 @@ func reopen(file *os.File) (fd int, err error) {
 	return fd, err
 }
 
-// entered reports whether a thread of this process waits in the call: the kernel then has the descriptor's description.
-func entered(thread int, k kind, fd int) bool {
-	text, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(thread) + "/syscall")
+// entered reports whether the thread waits in the call: the kernel then has the descriptor's description.
+func (c *call) entered() bool {
+	text, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(c.thread) + "/syscall")
 	if err != nil {
 		return false
 	}
 	fields := strings.Fields(string(text)) // NUMBER 0xARG …, or "running"
-	return len(fields) > 1 && fields[0] == strconv.Itoa(k.number()) && fields[1] == fmt.Sprintf("%#x", fd)
+	return len(fields) > 1 && fields[0] == strconv.Itoa(c.k.number()) && fields[1] == fmt.Sprintf("%#x", c.fd)
 }

@@ -1,6 +1,9 @@
 package runlock
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strconv"
@@ -38,8 +41,8 @@ func TestTheKernelLetsGo(t *testing.T) {
 			}
 			outcome <- unix.Flock(fd, unix.LOCK_EX)
 		}()
-		thread := <-threads
-		for !entered(thread, k, fd) {
+		c := &call{k: k, fd: fd, thread: <-threads}
+		for !c.entered() {
 			time.Sleep(time.Millisecond)
 		}
 		if err := unix.Dup3(instead, fd, unix.O_CLOEXEC); err != nil {
@@ -53,6 +56,43 @@ func TestTheKernelLetsGo(t *testing.T) {
 			t.Errorf("kind %d: held %v, %v after the call, which nobody has undone", k, held, err)
 		}
 		_, _ = unix.Close(fd), unix.Close(instead)
+	}
+}
+
+// TestAThreadThatDoesNotGiveUp cannot be freed, as its descriptor still stands for the file: the wait ends all the same.
+func TestAThreadThatDoesNotGiveUp(t *testing.T) {
+	s := see(t, t.TempDir())
+	for k, how := range map[kind]string{flocked: "shared", posixed: "posix"} {
+		h := holds(t, how, s.cfg.Dir)
+		fd, err := reopen(s.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := startCall(k, fd)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		given := make(chan error, 1)
+		go func() {
+			if ended, err := c.await(ctx, -1); ended { // no descriptor can take its place
+				given <- fmt.Errorf("the call has ended: %w", err)
+			} else {
+				given <- err
+			}
+		}()
+		select {
+		case err := <-given:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: got %v", how, err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s: the wait does not end", how)
+		}
+		cancel()
+		h.kill()
+		<-c.outcome
+		if held, err := heldBy(k, s.file); held || err != nil {
+			t.Errorf("%s: held %v, %v after the call", how, held, err)
+		}
+		_ = unix.Close(fd)
 	}
 }
 

@@ -46,6 +46,7 @@ type Child struct {
 	abandoned chan struct{} // closed when Close is not to wait
 	abandon   func()
 	close     func()
+	killLeft  func(context.Context) error // kills what a guard has left; [guard.Sweep] but in tests
 
 	mu      sync.Mutex
 	guard   *guard.Guard // nil while there is none
@@ -68,10 +69,10 @@ var _ signals.Signal = (*Child)(nil)
 func New(cfg Config) (*Child, error) {
 	c := &Child{
 		cfg: cfg, ends: make(chan end, 1), attention: make(chan struct{}, 1), abandoned: make(chan struct{}),
-		changed: make(chan struct{}), swept: true,
+		changed: make(chan struct{}), killLeft: guard.Sweep, swept: true,
 	}
 	c.abandon = sync.OnceFunc(func() { close(c.abandoned) })
-	c.close = sync.OnceFunc(c.end)
+	c.close = sync.OnceFunc(c.shutDown)
 	if err := guard.Subreaper(); err != nil {
 		return nil, err
 	}
@@ -178,53 +179,4 @@ func (c *Child) attend() {
 
 func (c *Child) rule() killtime.Rule {
 	return killtime.Rule{StopTimeout: c.cfg.StopTimeout, KillMargin: c.cfg.KillMargin}
-}
-
-// gone reports whether nothing of the command lives, as of the newest order.
-func (c *Child) gone() bool {
-	if c.guard == nil {
-		return c.swept
-	}
-	return c.report.Taken >= c.order && !c.report.Alive
-}
-
-// reported takes the guard's reports.
-func (c *Child) reported(r guard.Report) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.cfg.Clock.Now()
-	if r.PID != 0 && r.PID != c.report.PID {
-		c.begun = now
-		c.cfg.Log.Info("the command runs", "reason", "CommandStarted", "pid", r.PID, "token", c.term)
-	}
-	if e := r.Ended; e != nil && (c.report.Ended == nil || *c.report.Ended != *e) {
-		c.status = e.Status
-		own := end{End: *e}
-		if e.Fault == "" {
-			own.ran = now.Sub(c.begun)
-		}
-		c.cfg.Log.Info("the command has ended", "reason", "CommandEnded", "status", e.Status, "signal", int(e.Signal),
-			"token", e.Token, "ordered", e.Ordered, "ran", own.ran.String(), "error", e.Fault)
-		if e.Token == c.term {
-			c.spent, c.term = e.Token, ""
-			c.endedInTerm(own)
-		}
-	}
-	c.report = r
-	c.progress()
-	c.attend()
-}
-
-// endedInTerm hands an end to the policy, which is its goroutine's.
-func (c *Child) endedInTerm(e end) {
-	select {
-	case c.ends <- e:
-	default: // one that has not been acted on is there: leadership is given up already
-	}
-}
-
-// progress wakes whoever waits for a change. The lock is held.
-func (c *Child) progress() {
-	close(c.changed)
-	c.changed = make(chan struct{})
 }

@@ -1,9 +1,12 @@
 package child
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -92,8 +95,7 @@ func TestAbandonEndsTheWaitOfClose(t *testing.T) {
 	f.apply(leads("7", time.Minute))
 	main, daemon := f.pid("7"), f.pid("daemon")
 	f.stop()
-	closed := make(chan struct{})
-	go func() { defer close(closed); f.Close() }()
+	closed := begun(f.Close)
 	select {
 	case <-closed:
 		t.Fatal("it did not wait")
@@ -104,6 +106,50 @@ func TestAbandonEndsTheWaitOfClose(t *testing.T) {
 	if guardtest.Lives(main) || guardtest.Lives(daemon) {
 		t.Errorf("main lives: %t, daemon lives: %t", guardtest.Lives(main), guardtest.Lives(daemon))
 	}
+}
+
+// What cannot be killed holds Run up until its context ends, and Close until it is abandoned, and either for one attempt more.
+func TestWhatCannotBeKilledIsNotAwaitedForEver(t *testing.T) {
+	f := run(t, obedient)
+	var attempts atomic.Int32
+	f.Child.mu.Lock()
+	f.killLeft = func(ctx context.Context) error {
+		attempts.Add(1)
+		_ = bootclock.Sleep(ctx, bootclock.System{}, 10*time.Millisecond)
+		return errors.New("it lives")
+	}
+	f.Child.mu.Unlock()
+	if err := syscall.Kill(f.guardPID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	guardtest.Within(t, "another attempt", func() bool { return attempts.Load() > 1 })
+	soon := func(what string, ended <-chan struct{}) {
+		t.Helper()
+		select {
+		case <-ended:
+		case <-time.After(2 * sweepTime):
+			t.Fatalf("%s does not end", what)
+		}
+		if f.State(false) != sight.Running {
+			t.Errorf("%s has ended, and what lives counts as stopped", what)
+		}
+	}
+	soon("Run", begun(f.stop))
+	closed := begun(f.Close)
+	select {
+	case <-closed:
+		t.Fatal("Close did not wait")
+	case <-time.After(300 * time.Millisecond):
+	}
+	f.Abandon()
+	soon("Close", closed)
+}
+
+// begun starts what is to end, and returns a channel that closes when it does.
+func begun(what func()) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() { defer close(ended); what() }()
+	return ended
 }
 
 // The guard is lost: what it left is killed, the term given up, and the next term runs with another guard.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 // The pauses before a replica whose command ended by itself campaigns again.
@@ -77,4 +78,61 @@ func nextPause(last, ran time.Duration) time.Duration {
 		return firstPause
 	}
 	return min(2*last, maxPause)
+}
+
+// endedInTerm hands an end to the policy, which is its goroutine's.
+func (c *Child) endedInTerm(e end) {
+	select {
+	case c.ends <- e:
+	default: // one that has not been acted on is there: leadership is given up already
+	}
+}
+
+// Abandon ends the waiting of [Child.Close], now or later: what still lives is killed.
+func (c *Child) Abandon() { c.abandon() }
+
+// Close waits until the command has stopped or [Child.Abandon] is called, and ends the guard then, which kills what still
+// lives. A command that is being stopped keeps its kill deadline; one that is not is stopped as at a loss. What cannot be killed
+// is waited for until Abandon is called, and for one more attempt, of 5 s. Run must have returned. A further call waits for the first.
+func (c *Child) Close() { c.close() }
+
+func (c *Child) shutDown() {
+	c.mu.Lock()
+	err := c.stop(leadership.Leadership{})
+	g := c.guard
+	c.mu.Unlock()
+	if g != nil && err == nil {
+		c.awaitEnd(g)
+	}
+	if g != nil {
+		if err := g.Close(); err != nil {
+			c.cfg.Log.Warn("the guard process did not end in time: it was killed, and all that it left", "reason", "GuardUnresponsive",
+				"error", err)
+		}
+	}
+	c.sweep(c.abandoned)
+}
+
+// awaitEnd waits until the command has stopped, or cannot be waited for.
+func (c *Child) awaitEnd(g *guard.Guard) {
+	w := c.watch()
+	defer w.timer.Stop()
+	for !w.hangs() {
+		w.rest()
+		c.mu.Lock()
+		gone, changed := c.gone(), c.changed
+		c.mu.Unlock()
+		if gone {
+			return
+		}
+		select {
+		case <-changed:
+		case <-c.attention:
+		case <-w.timer.C():
+		case <-g.Done():
+			return
+		case <-c.abandoned:
+			return
+		}
+	}
 }

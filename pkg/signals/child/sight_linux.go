@@ -3,9 +3,10 @@ package child
 import (
 	"context"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 var _ sight.Sight = (*Child)(nil)
@@ -46,52 +47,43 @@ func (c *Child) Status() int {
 	return c.status
 }
 
-// Abandon ends the waiting of [Child.Close], now or later: what still lives is killed.
-func (c *Child) Abandon() { c.abandon() }
-
-// Close waits until the command has stopped or [Child.Abandon] is called, and ends the guard then, which kills what still
-// lives. A command that is being stopped keeps its kill deadline; one that is not is stopped as at a loss. Run must have
-// returned. A further call waits for the first.
-func (c *Child) Close() { c.close() }
-
-func (c *Child) end() {
-	c.mu.Lock()
-	err := c.stop(leadership.Leadership{})
-	g := c.guard
-	c.mu.Unlock()
-	if g == nil {
-		return // watchGuard has swept
+// gone reports whether nothing of the command lives, as of the newest order.
+func (c *Child) gone() bool {
+	if c.guard == nil {
+		return c.swept
 	}
-	if err == nil {
-		c.awaitEnd(g)
-	}
-	if err := g.Close(); err != nil {
-		c.cfg.Log.Warn("the guard process did not end in time: it was killed, and all that it left", "reason", "GuardUnresponsive",
-			"error", err)
-	}
-	c.sweep()
+	return c.report.Taken >= c.order && !c.report.Alive
 }
 
-// awaitEnd waits until the command has stopped, or cannot be waited for.
-func (c *Child) awaitEnd(g *guard.Guard) {
-	w := c.watch()
-	defer w.timer.Stop()
-	for !w.hangs() {
-		w.rest()
-		c.mu.Lock()
-		gone, changed := c.gone(), c.changed
-		c.mu.Unlock()
-		if gone {
-			return
+// reported takes the guard's reports.
+func (c *Child) reported(r guard.Report) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.cfg.Clock.Now()
+	if r.PID != 0 && r.PID != c.report.PID {
+		c.begun = now
+		c.cfg.Log.Info("the command runs", "reason", "CommandStarted", "pid", r.PID, "token", c.term)
+	}
+	if e := r.Ended; e != nil && (c.report.Ended == nil || *c.report.Ended != *e) {
+		c.status = e.Status
+		own := end{End: *e}
+		if e.Fault == "" {
+			own.ran = now.Sub(c.begun)
 		}
-		select {
-		case <-changed:
-		case <-c.attention:
-		case <-w.timer.C():
-		case <-g.Done():
-			return
-		case <-c.abandoned:
-			return
+		c.cfg.Log.Info("the command has ended", "reason", "CommandEnded", "status", e.Status, "process_signal", unix.SignalName(e.Signal),
+			"token", e.Token, "ordered", e.Ordered, "ran", own.ran.String(), "error", e.Fault)
+		if e.Token == c.term {
+			c.spent, c.term = e.Token, ""
+			c.endedInTerm(own)
 		}
 	}
+	c.report = r
+	c.progress()
+	c.attend()
+}
+
+// progress wakes whoever waits for a change. The lock is held.
+func (c *Child) progress() {
+	close(c.changed)
+	c.changed = make(chan struct{})
 }

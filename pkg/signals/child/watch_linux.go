@@ -26,13 +26,13 @@ const (
 func (c *Child) watchGuard(ctx context.Context) {
 	w := c.watch()
 	defer w.timer.Stop()
-	var condemned *guard.Guard
+	var killed *guard.Guard
 	for {
 		c.mu.Lock()
 		g := c.guard
 		c.mu.Unlock()
-		if w.hangs() && g != condemned {
-			condemned = g
+		if w.hangs() && g != killed {
+			killed = g
 			c.cfg.Log.Warn("the guard process does not answer: killing it, and the command with it", "reason", "GuardUnresponsive",
 				"pid", g.PID())
 			g.Kill()
@@ -120,7 +120,9 @@ func (c *Child) replace(ctx context.Context) bool {
 		c.spent, c.term, c.status = term, "", 128+int(syscall.SIGKILL)
 	}
 	c.mu.Unlock()
-	c.sweep()
+	if !c.sweep(ctx.Done()) {
+		return false
+	}
 	if term != "" {
 		c.cfg.Log.Warn("the guard process was lost: the command was killed, and leadership is given up", "reason", "GuardLost")
 		c.endedInTerm(end{
@@ -138,19 +140,26 @@ func (c *Child) replace(ctx context.Context) bool {
 	return false
 }
 
-// sweep kills what a lost guard has left, until nothing of it lives.
-func (c *Child) sweep() {
+// sweep kills what a guard has left, until nothing of it lives. Once ended is closed it makes no further attempt, and reports false
+// where something lives: it then counts as running. The first attempt is always made.
+func (c *Child) sweep(ended <-chan struct{}) bool {
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), sweepTime)
-		err := guard.Sweep(ctx)
+		err := c.killLeft(ctx)
 		cancel()
 		if err == nil {
 			break
 		}
 		c.cfg.Log.Error("what the command has left cannot be killed: no one may lead meanwhile", "reason", "KillFailed", "error", err)
+		select {
+		case <-ended:
+			return false
+		default:
+		}
 	}
 	c.mu.Lock()
 	c.swept = true
 	c.progress()
 	c.mu.Unlock()
+	return true
 }

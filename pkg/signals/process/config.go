@@ -14,7 +14,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// Target says which process to signal. With both fields set the pid file's process must bear the name, too.
+// Target says which process to signal. With both fields set the pid file's process must have the name, too.
 type Target struct {
 	// Name is compared with the process's comm (of which Linux keeps 15 bytes) and with the last path element of its
 	// argv[0]. Of several that match, the one whose parent does not match is meant.

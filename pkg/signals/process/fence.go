@@ -19,15 +19,15 @@ import (
 // This file decides when what belongs to the workload is killed, and what the guard does should this process freeze or die.
 
 const (
-	// strikeAgain is the pause between attempts to kill what has not ended yet, or has been started meanwhile.
-	strikeAgain = 20 * time.Millisecond
-	// failedPause is that after an attempt that failed.
+	// killPause is the pause between attempts to kill what has not ended yet, or has been started meanwhile.
+	killPause = 20 * time.Millisecond
+	// failedPause is the pause after an attempt that failed.
 	failedPause = 200 * time.Millisecond
-	// kinMax bounds how many processes the guard's order names. The guard finds their descendants by itself.
+	// kinMax is how many processes the guard's order names at most. The guard finds their descendants by itself.
 	kinMax = 4096
 )
 
-// aim sets the kill deadline by the leadership l, which is no leader's.
+// aim sets the kill deadline from l, which must not be a leader's.
 func (m *machine) aim(l leadership.Leadership, now bootclock.Instant) {
 	m.stop = m.rule().Next(m.stop, now, m.until, l)
 	m.kill = m.stop.At
@@ -37,52 +37,52 @@ func (m *machine) rule() killtime.Rule {
 	return killtime.Rule{StopTimeout: m.cfg.StopTimeout, KillMargin: m.cfg.KillMargin}
 }
 
-// prolong moves the kill deadline of a stop that is under way, as the hold was renewed. The guard's order follows.
+// prolong moves the kill deadline of a stop that is under way: the hold was renewed. guardFence then gives it to the guard.
 func (m *machine) prolong(l leadership.Leadership, now bootclock.Instant) {
 	if !m.kill.IsZero() && !m.stop.Began.IsZero() {
 		m.aim(l, now)
 	}
 }
 
-// strike kills the process and all that it started once the kill deadline has passed.
-func (s *step) strike() {
+// killDue kills the process and all that it started once the kill deadline has passed.
+func (s *step) killDue() {
 	switch {
-	case s.kill.IsZero() || s.now.Before(max(s.kill, s.strikes)):
+	case s.kill.IsZero() || s.now.Before(max(s.kill, s.killAgainAt)):
 		return
 	case s.table == nil:
 		s.do(action{kind: lookNow})
 		return
 	}
-	condemned := s.condemned()
-	if len(condemned) == 0 {
+	left := s.toKill()
+	if len(left) == 0 {
 		s.kill = 0
 		return
 	}
-	if h := s.held; h != nil && !h.killed && contains(condemned, h.ID) {
+	if h := s.held; h != nil && !h.killed && contains(left, h.ID) {
 		s.log(slog.LevelWarn, "the process has not ended in time: killing it", "reason", "ProcessKilled", "pid", h.PID, "command", h.Comm)
 	}
-	s.strikes = s.now.Add(strikeAgain)
-	s.do(action{kind: sendSignal, purpose: forDeadline, signo: kill, to: slices.Clone(condemned)}) // the process first, or it would replace the others
+	s.killAgainAt = s.now.Add(killPause)
+	s.do(action{kind: sendSignal, purpose: forDeadline, signo: kill, to: slices.Clone(left)}) // the process first, or it would replace the others
 }
 
-// struck notes how one process was killed.
-func (s *step) struck(to procfs.Process, err error) {
+// noteKilled notes how one process was killed.
+func (s *step) noteKilled(to procfs.Process, err error) {
 	switch {
 	case err == nil && s.held != nil && s.held.ID == to.ID:
 		s.held.killed = true
 	case err != nil && !errors.Is(err, procfs.ErrOver):
 		s.log(slog.LevelWarn, "the fence cannot kill", "reason", "FenceFails", "pid", to.PID, "command", to.Comm, "error", err)
-		s.strikes = s.now.Add(failedPause)
+		s.killAgainAt = s.now.Add(failedPause)
 	}
 }
 
-// follows reports whether the process has come after those that the fence is to kill, and got no signal.
+// follows reports whether the process came after those that the fence is to kill, and got no stop.
 func (m *machine) follows() bool {
 	return m.held != nil && m.held.dismissed.IsZero() && !contains(m.work, m.held.ID)
 }
 
-// condemned returns what the fence is to kill.
-func (m *machine) condemned() []procfs.Process {
+// toKill returns what the fence is to kill.
+func (m *machine) toKill() []procfs.Process {
 	if m.follows() {
 		return m.work
 	}
@@ -116,18 +116,18 @@ func (s *step) termOrder() procfs.Order {
 	return order
 }
 
-// guardFence leaves the guard nothing but the fence, once the process has got the loss. Where the process has ended the fence is
-// for what it left behind.
+// guardFence gives the guard the fence alone, once the process has got the loss. Where the process has ended, the fence is for what it
+// left behind.
 func (s *step) guardFence() {
 	var order procfs.Order
 	switch h := s.held; {
 	case s.cfg.OnLost == 0:
 		return
-	case s.leads && h == nil && s.cfg.Fence && s.works():
+	case s.leads && h == nil && s.cfg.Fence && s.someAtWork():
 		return // the order of the term stands: at its end the guard kills the kin
 	case s.leads && h == nil:
 	case s.leads, h != nil && (h.notified != lossNotice || h.owed):
-		return // the guard goes on with its deadline
+		return // the order of the term stands: the loss is still to be sent
 	default:
 		order = s.fenceOrder()
 	}
@@ -143,16 +143,16 @@ func (s *step) fenceOrder() procfs.Order {
 		return procfs.Order{}
 	case s.held != nil && !s.follows():
 		chief = s.held.ID
-	case s.works():
+	case s.someAtWork():
 		chief = s.work[0].ID
 	default:
 		return procfs.Order{}
 	}
 	// A guard whose sidecar has died sends the signal at once: CONT does no harm.
-	return procfs.Order{ID: chief, Deadline: s.kill, Signal: syscall.SIGCONT, Kill: s.kill, Kin: others(s.condemned(), chief)}
+	return procfs.Order{ID: chief, Deadline: s.kill, Signal: syscall.SIGCONT, Kill: s.kill, Kin: others(s.toKill(), chief)}
 }
 
-// others names the processes for the guard, but for one.
+// others returns the IDs of processes, without but.
 func others(processes []procfs.Process, but procfs.ID) []procfs.ID {
 	named := ids(processes[:min(len(processes), kinMax)])
 	return slices.DeleteFunc(named, func(id procfs.ID) bool { return id == but })
@@ -174,7 +174,7 @@ func (s *step) armed(done action, err error) {
 	switch {
 	case err == nil:
 		s.order = done.order
-	case done.fence: // this process has the fence, too
+	case done.fence: // this process kills at the deadline, too
 		s.log(slog.LevelWarn, "the guard does not have the kill deadline", "reason", "GuardFails", "error", err)
 		s.order = done.order
 	default:
@@ -183,8 +183,8 @@ func (s *step) armed(done action, err error) {
 	}
 }
 
-// guardWasFaster takes note of a guard whose deadline has passed: it has signalled the loss. Where a renewal comes after all, the
-// process gets the gain again; or it got its stop, and its kill deadline is the guard's.
+// guardWasFaster notes that the guard's deadline has passed, so the guard has sent the loss. If a renewal comes after that, the process
+// gets the gain again. Where the loss is a stop, it does not, and its kill deadline is the one that the guard has.
 func (s *step) guardWasFaster() {
 	h := s.held
 	if h == nil || !h.notified.leading() || s.order.Deadline.IsZero() || s.now.Before(s.order.Deadline) {

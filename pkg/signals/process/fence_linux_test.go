@@ -144,7 +144,7 @@ func TestFinishWaitsForTheFence(t *testing.T) {
 	}
 }
 
-// TestKillDeadlineIsTheTerms is I11: the fence strikes so long after the term's end, whenever the loss comes.
+// TestKillDeadlineIsTheTerms is I11: the fence killAgainAt so long after the term's end, whenever the loss comes.
 func TestKillDeadlineIsTheTerms(t *testing.T) {
 	name := unique(t)
 	python(t, name, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")

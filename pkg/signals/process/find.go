@@ -27,7 +27,7 @@ const (
 // errNone says that nothing matches now, which is how every workload begins.
 var errNone = errors.New("no such process in this pid namespace: check its name or pid file, and that the pod has shareProcessNamespace: true")
 
-// find returns the one process that the target stands for, and all processes that bear its name.
+// find returns the one process that the target stands for, and all processes of its name.
 func (t Target) find(all procfs.Table) (found procfs.Process, namesakes []procfs.Process, err error) {
 	if t.PIDFile != "" {
 		found, err = t.byFile(all)
@@ -48,7 +48,7 @@ func (t Target) byName(all procfs.Table) (procfs.Process, []procfs.Process, erro
 			namesakes = append(namesakes, e)
 		}
 	}
-	for _, e := range namesakes { // a master's workers bear its name
+	for _, e := range namesakes { // a master's workers have its name
 		if !slices.ContainsFunc(namesakes, func(other procfs.Process) bool { return other.PID == e.Parent }) {
 			heads = append(heads, e)
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
-// guardian is another process that acts at a deadline which nobody has moved. Calls do not overlap, and return within a second.
-type guardian interface {
+// armer is another process that acts at a deadline which nobody has moved. Calls do not overlap, and return within a second.
+type armer interface {
 	// Arm replaces the order that it has; the zero order takes that back.
 	Arm(procfs.Order) error
 	// Close ends it.
@@ -23,7 +23,7 @@ type restartingGuard struct {
 	guard *guard.Guard // nil before the first order
 }
 
-var _ guardian = (*restartingGuard)(nil)
+var _ armer = (*restartingGuard)(nil)
 
 // Arm gives the order to the guard process.
 func (r *restartingGuard) Arm(order procfs.Order) error {

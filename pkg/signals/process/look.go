@@ -53,7 +53,7 @@ func (p *Process) viewClosely(h *procfs.Handle, v *heldView) {
 func (p *Process) look(find bool) (l look, opened *procfs.Handle) {
 	p.mu.Lock()
 	h := p.handle
-	l.adopted = p.machine.adopted
+	l.added = p.machine.added
 	p.mu.Unlock()
 	cost := startMeter()
 	defer func() { l.took = cost.read() }()
@@ -79,7 +79,7 @@ func (p *Process) open(found procfs.Process) (*procfs.Handle, error) {
 	if p.cfg.OnElected == 0 && p.cfg.OnLost == 0 {
 		return h, nil
 	}
-	if err := h.Send(0); err != nil { // nothing but the question whether it may be signalled
+	if err := h.Send(0); err != nil { // signal 0 only asks whether it may be signalled
 		h.Close()
 		return nil, fmt.Errorf("signal %s: %w", found, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
@@ -15,9 +14,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// machine decides what the process signal does next. [machine.lead] gives it a leadership, and [machine.decide] what was seen at one
-// moment; decide answers with one action at most. The machine reads no clock and no /proc, takes no lock and starts nothing:
-// [Process] does that. The same inputs always give the same outputs, so the transcripts in testdata test it.
+// machine decides what the process signal does next. It has four inputs: [machine.lead] takes a leadership, [machine.decide] what was
+// seen at one moment, [machine.addSeen] what a sight has seen between two decisions, and [machine.close] the end. Decide returns one
+// action at most. The machine reads no clock and no /proc, takes no lock and starts nothing: [Process] does that, and calls it under its
+// own lock. The same inputs always give the same outputs, so the transcripts in testdata test it.
 type machine struct {
 	cfg Config // without Clock, Log and Crashed
 
@@ -28,36 +28,36 @@ type machine struct {
 	pending    action                // the action that has no answer yet
 
 	turning bool   // /proc was looked at for a turn, which has not ended
-	findErr error  // what that look found no process by
+	findErr error  // why that look found no process
 	failure error  // how the last turn ended; nil: the leadership is applied, or no process is there
 	warned  string // which failure is in the log
 	trouble string // the last failure of a turn that nobody asked for
 
-	held *held            // the process; nil: none
-	seen bool             // there has been one
-	kin  []procfs.Process // the process, all that it started, and its namesakes, as last seen
-	work []procfs.Process // kin at the end of the term, and what they have started since: when these are gone, the workload has stopped
+	held      *held            // the process; nil: none
+	everFound bool             // there has been one
+	kin       []procfs.Process // the process, all that it started, and its namesakes, as last seen
+	work      []procfs.Process // kin at the end of the term, and what they have started since: when these are gone, the workload has stopped
 
 	leads   bool              // the term has begun here
 	until   bootclock.Instant // the last validUntil that came with leadership
 	awaits  bool              // this replica leads, but what got a stop is not gone, so no process gets the gain
 	awaited string            // the token of the term for which that is in the log
 	strayed bool              // what an ended process left behind has got its signal
-	drain   drain             // the newest, where the newest leadership is one's
+	drain   drain             // the newest drain, also when it is over
 	gained  bootclock.Instant // when a process got the last gain
-	absent  string            // what is in the log of a process that is not there
+	absent  string            // what the log says of a missing process: "", "standby" or "leading"
 
-	order   procfs.Order      // what the guard has; zero: nothing
-	refused procfs.Order      // what it has refused since the leadership came
-	stop    killtime.Stop     // of the last term's work, where there is a fence
-	kill    bootclock.Instant // when the fence kills; zero: never
-	strikes bootclock.Instant // when it tries again
-	closing bool              // nothing else happens any more
+	order       procfs.Order      // what the guard has; zero: nothing
+	refused     procfs.Order      // what it has refused since the leadership came
+	stop        killtime.Stop     // of the last term's work, where there is a fence
+	kill        bootclock.Instant // when the fence kills; zero: never
+	killAgainAt bootclock.Instant // when it tries again
+	closing     bool              // nothing else happens any more
 
-	nextLook bootclock.Instant // when /proc is looked at next
-	restless bootclock.Instant // until then often
-	took     time.Duration     // what the last look took of a processor
-	adopted  int               // how often work has grown outside of decide
+	nextLook       bootclock.Instant // when /proc is looked at next
+	lookOftenUntil bootclock.Instant // until then often
+	took           time.Duration     // what the last look took of a processor
+	added          int               // how many processes addSeen has added to work
 }
 
 // held is the process that gets the signals.
@@ -102,14 +102,15 @@ func (m *machine) lead(l leadership.Leadership, now bootclock.Instant) {
 	if l.IsLeader {
 		m.until = max(m.until, l.ValidUntil)
 	}
-	m.meet(l.At(now), now)
+	m.noteDrain(l.At(now), now)
 }
 
 // step is one call of decide.
 type step struct {
 	*machine
-	view
-	table procfs.Table // where it was just read
+	now   bootclock.Instant
+	view  view
+	table procfs.Table // nil: not read in this step
 	out   output
 }
 
@@ -120,9 +121,9 @@ func (m *machine) decide(v view) (output, error) {
 		m.pending, m.turning, m.nextLook = action{}, false, 0
 		return output{next: v.now.Add(lookSoon)}, fmt.Errorf("illegal answer: %s, where %s is pending", v.answer.of, pending)
 	}
-	s := &step{machine: m, view: v}
-	if s.held != nil && s.process.id == s.held.ID && s.process.ended {
-		s.bury()
+	s := &step{machine: m, now: v.now, view: v}
+	if s.held != nil && s.view.process.id == s.held.ID && s.view.process.ended {
+		s.noteEnd()
 	}
 	done := m.pending
 	m.pending = action{}
@@ -130,7 +131,7 @@ func (m *machine) decide(v view) (output, error) {
 	s.guardWasFaster()
 	switch {
 	case s.acts():
-	case s.held != nil && s.process.id != s.held.ID:
+	case s.held != nil && s.view.process.id != s.held.ID:
 		s.do(action{kind: viewNow})
 	case !s.known, s.closing:
 	case s.turning:
@@ -141,7 +142,7 @@ func (m *machine) decide(v view) (output, error) {
 		s.renew()
 	}
 	if s.known && !s.acts() {
-		s.strike()
+		s.killDue()
 	}
 	if s.known && !s.acts() && !s.turning && !s.closing {
 		s.guardFence()
@@ -163,25 +164,25 @@ func (s *step) log(severity slog.Level, message string, args ...any) {
 func (s *step) take(done action) {
 	switch done.kind {
 	case lookNow:
-		s.looked(done, s.answer.look)
+		s.looked(done, s.view.answer.look)
 	case armGuard:
-		s.armed(done, s.answer.errs[0])
+		s.armed(done, s.view.answer.errs[0])
 	case sendSignal:
-		s.signalled(done, s.answer.errs)
+		s.signalled(done, s.view.answer.errs)
 	}
 }
 
 // looked takes what was read of /proc. A look at the table alone is for the fence.
 func (s *step) looked(done action, l look) {
 	switch {
-	case l.adopted != s.adopted: // it may not show what was adopted since
+	case l.added != s.added: // the table may lack what addSeen has added since
 		s.do(done)
 		return
 	case done.find:
 		s.turning, s.awaits, s.findErr = true, false, errors.Join(l.err, l.findErr)
 	case l.err != nil:
 		s.log(slog.LevelWarn, "the fence cannot see what to kill", "reason", "FenceBlind", "error", l.err)
-		s.strikes = s.now.Add(failedPause)
+		s.killAgainAt = s.now.Add(failedPause)
 	}
 	if done.find && l.err == nil {
 		s.found(l)
@@ -203,50 +204,19 @@ func (s *step) looked(done action, l look) {
 func (s *step) found(l look) {
 	switch h := s.held; {
 	case l.findErr == nil && (h == nil || h.ID != l.found.ID):
-		s.held, s.seen = &held{Process: l.found}, true
+		s.held, s.everFound = &held{Process: l.found}, true
 		s.log(slog.LevelInfo, "found the process to signal", "reason", "ProcessFound", "pid", l.found.PID, "command", l.found.Comm)
 	case errors.Is(l.findErr, errNone) && h != nil && !h.notified.leading():
 		s.held = nil // it has become another program
 	}
 }
 
-// remember keeps kin and work up to date. A process that was in them stays while it lives: a child whose parent has ended shows no
-// kinship any more. The held process comes first.
-func (s *step) remember(namesakes []procfs.Process) {
-	var kin []procfs.ID
-	if s.held != nil {
-		kin = append(kin, s.held.ID)
-	}
-	if s.seen {
-		kin = append(kin, ids(namesakes)...)
-	}
-	if s.leads {
-		kin = append(kin, ids(s.kin)...)
-	} else {
-		kin = append(kin, ids(s.work)...)
-		s.work = s.table.Families(ids(s.work)...)
-	}
-	s.kin = s.table.Families(kin...)
-}
-
-// bury takes note of the process's end. While this replica leads that is a crash, unless the process got a stop.
-func (s *step) bury() {
+// noteEnd notes that the process has ended. While this replica leads that is a crash, unless the process got a stop.
+func (s *step) noteEnd() {
 	h := s.held
 	leading := s.leadership.At(s.now).IsLeader
 	s.log(slog.LevelInfo, "the process has ended", "reason", "ProcessEnded", "pid", h.PID, "command", h.Comm, "leading", leading)
 	s.out.crashed = s.out.crashed || leading && h.dismissed.IsZero()
 	s.held = nil
-	s.nextLook, s.restless = 0, s.now.Add(soonFor)
-}
-
-func ids(processes []procfs.Process) []procfs.ID {
-	var ids []procfs.ID
-	for _, p := range processes {
-		ids = append(ids, p.ID)
-	}
-	return ids
-}
-
-func contains(processes []procfs.Process, id procfs.ID) bool {
-	return slices.ContainsFunc(processes, func(p procfs.Process) bool { return p.ID == id })
+	s.nextLook, s.lookOftenUntil = 0, s.now.Add(soonFor)
 }

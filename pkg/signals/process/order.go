@@ -14,7 +14,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// This file decides what the process is signalled, and in which order. A process may handle two pending signals in either order: a
+// This file decides which signal the process gets, and in which order. A process may handle two pending signals in either order: a
 // program in C begins with the highest number, CPython and Go with the lowest. So a gain waits until a loss is taken and handled; a
 // loss never waits, but follows once more where a gain was pending.
 
@@ -36,7 +36,7 @@ func (c Config) ordered() bool {
 	return c.OnElected != 0 && c.OnLost != 0 && !c.Fence && !c.OnLost.Ends() && !c.OnLost.Parks()
 }
 
-// elect signals the process that this replica leads. The guard has its order first: a sidecar that freezes in between must not
+// elect sends the process the gain. The guard has its order first: a sidecar that freezes in between must not
 // leave a process that leads without a deadline.
 func (s *step) elect(l leadership.Leadership) {
 	h := s.held
@@ -72,7 +72,7 @@ func (s *step) elect(l leadership.Leadership) {
 	s.send(action{purpose: forGain, signo: s.cfg.OnElected, notice: noticeOf(l)})
 }
 
-// lose signals the process, or what it left behind, that this replica does not lead.
+// lose sends the loss to the process, or to what it left behind.
 func (s *step) lose() {
 	h := s.held
 	switch {
@@ -80,7 +80,10 @@ func (s *step) lose() {
 		s.signalStrays()
 	case h.notified != lossNotice:
 		if s.cfg.dismisses() {
-			s.enlist()
+			if s.cfg.Fence && h.led.IsZero() && s.kill.IsZero() { // of no term that is known here
+				s.kill = s.now.Add(s.cfg.KillMargin / 2)
+			}
+			s.addToWork(s.kin)
 		}
 		if err := s.admit(s.cfg.OnLost); err != nil {
 			s.end(err)
@@ -120,7 +123,7 @@ func (s *step) send(a action) {
 	s.do(a)
 }
 
-// signalled notes how signals went. A process that has ended meanwhile needs none.
+// signalled notes what came of sending signals. A process that has ended meanwhile needs none.
 func (s *step) signalled(done action, errs []error) {
 	for i, to := range done.to {
 		err := errs[i]
@@ -130,7 +133,7 @@ func (s *step) signalled(done action, errs []error) {
 		isHeld := s.held != nil && s.held.ID == to.ID
 		switch done.purpose {
 		case forDeadline:
-			s.struck(to, err)
+			s.noteKilled(to, err)
 		case forStrays:
 			if err != nil && !errors.Is(err, procfs.ErrOver) {
 				s.log(slog.LevelWarn, "what the process left behind cannot be signalled", "reason", "ProcessSignalFails",
@@ -144,7 +147,7 @@ func (s *step) signalled(done action, errs []error) {
 					"process_signal", done.signo.String(), "leading", done.notice.leading())
 				s.sent(done)
 			case errors.Is(err, procfs.ErrOver):
-				s.bury()
+				s.noteEnd()
 			case s.turning:
 				s.end(err)
 			}
@@ -152,7 +155,7 @@ func (s *step) signalled(done action, errs []error) {
 	}
 }
 
-// sent notes what the process knows by a signal.
+// sent notes which signal the process got.
 func (s *step) sent(a action) {
 	h := s.held
 	h.notified, h.owed, h.heldBack = a.notice, false, false
@@ -187,11 +190,11 @@ func (s *step) signalStrays() {
 // await returns nil once the process has taken all of these signals, and else errUntaken.
 func (s *step) await(signos ...Signo) error {
 	h := s.held
-	if s.process.err != nil {
-		return fmt.Errorf("see which signals %s has taken: %w", h.Process, s.process.err)
+	if s.view.process.err != nil {
+		return fmt.Errorf("see which signals %s has taken: %w", h.Process, s.view.process.err)
 	}
 	for _, signo := range signos {
-		if s.process.signals.Pending.Has(syscall.Signal(signo)) {
+		if s.view.process.signals.Pending.Has(syscall.Signal(signo)) {
 			h.untaken = true
 			return s.holdBack()
 		}
@@ -208,7 +211,7 @@ func (s *step) holdBack() error {
 	return fmt.Errorf("signal %s: %w", s.held.Process, errUntaken)
 }
 
-// ripe reports whether a process whose signal was held back can get it now.
+// ripe reports whether the process can get the signal that was held back.
 func (s *step) ripe() bool {
 	switch {
 	case s.held == nil, !s.held.heldBack, s.await(s.cfg.OnElected, s.cfg.OnLost) != nil:
@@ -219,7 +222,7 @@ func (s *step) ripe() bool {
 	return !s.handling()
 }
 
-// handling reports whether the process may still be on its way to its handlers.
+// handling reports whether the process may not have run its handlers yet.
 func (s *step) handling() bool {
 	switch {
 	case s.now.Before(s.held.handled):
@@ -231,7 +234,7 @@ func (s *step) handling() bool {
 }
 
 // busy reports whether the process runs, waits for a processor or a page, or is stopped.
-func (s *step) busy() bool { return s.process.state != 0 && s.process.state != 'S' }
+func (s *step) busy() bool { return s.view.process.state != 0 && s.view.process.state != 'S' }
 
 // admit refuses a signal that would not do what it is sent for: one that is meant as news to a process that would die of it, or
 // does not hear it; one that is meant to end a process which ignores it.
@@ -239,10 +242,10 @@ func (s *step) admit(signo Signo) error {
 	if signo == 0 {
 		return nil
 	}
-	if s.process.err != nil {
-		return fmt.Errorf("see what %s does with %s: %w", s.held.Process, signo, s.process.err)
+	if s.view.process.err != nil {
+		return fmt.Errorf("see what %s does with %s: %w", s.held.Process, signo, s.view.process.err)
 	}
-	return admit(s.held.Process, signo, s.process, s.cfg.Fence)
+	return admit(s.held.Process, signo, s.view.process, s.cfg.Fence)
 }
 
 func admit(p procfs.Process, signo Signo, seen heldView, fenced bool) error {

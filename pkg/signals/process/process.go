@@ -17,7 +17,7 @@ import (
 // ends it.
 type Process struct {
 	cfg   Config
-	guard guardian
+	guard armer
 	read  func() (procfs.Table, error)
 
 	acting    chan struct{} // holds a value while somebody looks, decides and carries out
@@ -43,7 +43,7 @@ var errClosed = errors.New("the process signal is closed")
 // New returns a signal that has looked for nothing yet. It fails as [Config.Validate] does, and without a target.
 func New(cfg Config) (*Process, error) { return newProcess(cfg, &restartingGuard{log: cfg.Log}) }
 
-func newProcess(cfg Config, guard guardian) (*Process, error) {
+func newProcess(cfg Config, guard armer) (*Process, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -62,8 +62,8 @@ func newProcess(cfg Config, guard guardian) (*Process, error) {
 // Name returns "process".
 func (p *Process) Name() string { return "process" }
 
-// Apply signals the process that leadership, unless it was signalled before. Where no process is found there is nobody to signal,
-// which is no failure: the sidecar starts before the workload. A process that must not be signalled is one.
+// Apply sends the process the signal for l, unless it was sent before. It is no failure that no process is found: the sidecar starts
+// before the workload. A process that must not be signalled is one.
 func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
 	done := make(chan error, 1)
 	p.mu.Lock()
@@ -157,7 +157,7 @@ func (p *Process) passCrashes(ctx context.Context) {
 	}
 }
 
-// rouse has Run see what there is to wait for.
+// rouse wakes Run: there may be something else to wait for.
 func (p *Process) rouse() { put(p.wake) }
 
 func put(c chan struct{}) {
@@ -167,7 +167,7 @@ func put(c chan struct{}) {
 	}
 }
 
-// act has the machine decide, and carries that out, until there is nothing to do at this moment. One caller acts at a time. The error
+// act carries out what the machine decides, until there is nothing to do at this moment. One caller acts at a time. The error
 // is ctx's, which ends the waiting for the others, or the machine's.
 func (p *Process) act(ctx context.Context) (output, error) {
 	select {
@@ -187,7 +187,7 @@ func (p *Process) act(ctx context.Context) (output, error) {
 	}
 }
 
-// decide asks the machine, holds the process that it has chosen, and logs. Opened is what the last look has opened.
+// decide calls the machine, holds the process that it has chosen, and logs. Opened is what the last look has opened.
 func (p *Process) decide(v view, opened *procfs.Handle) (output, error) {
 	p.mu.Lock()
 	out, err := p.machine.decide(v)
@@ -236,8 +236,8 @@ func (p *Process) carryOut(a action) (came answer, opened *procfs.Handle) {
 // Abandon ends the waiting of [Process.Finish].
 func (p *Process) Abandon() { p.abandon() }
 
-// Close lets go of the process, which goes on as it is, but for one that the fence waits for: it is killed now, as nobody would do
-// it later. It ends the guard. Run must have ended, and Apply fails from then on.
+// Close lets go of the process, which goes on as it is. One that the fence waits for is killed now, as nobody would kill it later. Close
+// ends the guard. Run must have ended, and Apply fails from then on.
 func (p *Process) Close() error {
 	p.mu.Lock()
 	if p.closed {

@@ -38,7 +38,7 @@ const (
 	usr2 Signo = 12
 )
 
-// unique returns a name that no other process of this machine bears, and that a comm has room for.
+// unique returns a name that no other process of this machine has, and that a comm has room for.
 func unique(t *testing.T) string {
 	t.Helper()
 	return fmt.Sprintf("t%d-%d", os.Getpid(), serial())
@@ -162,7 +162,7 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// book is a guardian that writes down its orders. The guard process itself is tested where it lives, and with it in
+// book is an armer that writes down its orders. The guard process itself is tested where it lives, and with it in
 // test/workload.
 type book struct {
 	mu     sync.Mutex

@@ -11,9 +11,9 @@ import (
 // How often /proc is read. That costs in proportion to the processes there, so the pause grows with the time it took, once the
 // process has been found: its end comes as an event.
 const (
-	// lookSoon is the pause after an end, or while a process cannot be signalled: it may just be starting. It is the pause, too, after
-	// a gain: the process starts its workers then, and those that were never seen while it lived cannot be known for its own once it
-	// has crashed.
+	// lookSoon is the pause after an end, or while a process cannot be signalled: it may just be starting. It is also the pause
+	// after a gain: the process starts its workers then, and workers that were never seen while it lived cannot be recognized as its own
+	// once it has crashed.
 	lookSoon  = 100 * time.Millisecond
 	soonFor   = 3 * time.Second
 	lookPause = time.Second
@@ -29,19 +29,19 @@ func (s *step) schedule() {
 	if !s.known {
 		return
 	}
-	if s.hiring() {
+	if s.startingWorkers() {
 		s.nextLook = min(s.nextLook, s.now.Add(lookSoon))
 	}
 	next := s.nextLook
 	sooner := func(at bootclock.Instant) { next = min(next, at) }
 	if !s.kill.IsZero() {
-		sooner(max(s.kill, s.strikes))
+		sooner(max(s.kill, s.killAgainAt))
 	}
 	if s.waits() {
 		sooner(s.now.Add(takenPause))
 	}
 	if s.awaits {
-		sooner(s.departed())
+		sooner(s.lookAgainAt())
 	}
 	if !s.out.wait.IsZero() {
 		sooner(s.out.wait)
@@ -55,12 +55,14 @@ func (m *machine) waits() bool { return m.held != nil && m.held.heldBack }
 // closely reports whether the next view has to show what the process does with signals. A renewal needs none of that.
 func (m *machine) closely() bool { return m.turning || m.awaits || m.waits() || m.pending.find }
 
-// hiring reports whether the process got the gain a short time ago, and may be starting its workers.
-func (s *step) hiring() bool { return !s.gained.IsZero() && s.now.Before(s.gained.Add(soonFor)) }
+// startingWorkers reports whether the process got the gain a short time ago, and may be starting its workers.
+func (s *step) startingWorkers() bool {
+	return !s.gained.IsZero() && s.now.Before(s.gained.Add(soonFor))
+}
 
-// patience returns the pause until the next look.
-func (s *step) patience() time.Duration {
-	if s.failure != nil && !s.waits() || s.now.Before(s.restless) || s.hiring() {
+// lookInterval returns the pause until the next look.
+func (s *step) lookInterval() time.Duration {
+	if s.failure != nil && !s.waits() || s.now.Before(s.lookOftenUntil) || s.startingWorkers() {
 		return lookSoon
 	}
 	if s.held == nil { // somebody waits for the process
@@ -69,9 +71,9 @@ func (s *step) patience() time.Duration {
 	return min(max(s.took*idleShare, lookPause), lookMax)
 }
 
-// close has what the fence waits for killed now, as nobody would do it later.
+// close sets the kill deadline of what the fence waits for to now, as nobody would kill it later. It reports whether there is any.
 func (m *machine) close(now bootclock.Instant) (kills bool) {
-	m.closing, m.strikes = true, 0
+	m.closing, m.killAgainAt = true, 0
 	m.kill = min(m.kill, now)
 	return !m.kill.IsZero()
 }

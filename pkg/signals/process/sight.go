@@ -6,7 +6,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
@@ -20,71 +19,6 @@ const (
 	gatherShare = 20
 )
 
-// scene is what the machine knows of the workload's work at one moment.
-type scene struct {
-	cfg                            Config
-	members                        []procfs.Process // whose work it is: of this term, or of the last
-	headless                       bool             // the process of the last term is gone, whatever it left behind
-	seen, leads, awaits, untracked bool
-}
-
-func (m *machine) scene() scene {
-	c := scene{
-		cfg: m.cfg, members: m.work, headless: m.held == nil || !contains(m.work, m.held.ID),
-		seen: m.seen, leads: m.leads, awaits: m.awaits, untracked: m.drain.untracked(),
-	}
-	if m.leads {
-		c.members = m.kin
-	}
-	return c
-}
-
-// works reports whether any member is at work, by the states of those that have not ended.
-func (c scene) works(states map[procfs.ID]byte) bool {
-	parks := c.cfg.OnLost.Parks() && !c.leads
-	for _, p := range c.members {
-		if state, lives := states[p.ID]; lives && (!parks || !(procfs.Process{State: state}).Stopped()) {
-			return true
-		}
-	}
-	return false
-}
-
-// state judges what is seen, as [Process.State] says.
-func (c scene) state(works, ending bool) sight.State {
-	lost := c.cfg.OnLost
-	switch {
-	case works && (c.leads || ending || lost.Ends() || lost.Parks() || c.headless):
-		return sight.Running
-	case works, c.leads, c.awaits, !c.seen, c.untracked: // who leads may start it anew
-		return sight.Unknown
-	}
-	return sight.Stopped
-}
-
-// works reports whether anything of the last term's work, or of this term's, is still at work.
-func (s *step) works() bool {
-	states := s.states
-	if s.table != nil {
-		states = map[procfs.ID]byte{}
-		for _, p := range s.table {
-			states[p.ID] = p.State
-		}
-	}
-	return s.scene().works(states)
-}
-
-// statesOf reads the states of those processes that have not ended.
-func statesOf(processes []procfs.Process) map[procfs.ID]byte {
-	states := make(map[procfs.ID]byte, len(processes))
-	for _, p := range processes {
-		if now, alive := p.Alive(); alive {
-			states[p.ID] = now.State
-		}
-	}
-	return states
-}
-
 var _ sight.Sight = (*Process)(nil)
 
 // State returns what is seen of the work of the last term: the process that was there at its end, all that it had started, and what
@@ -94,40 +28,39 @@ var _ sight.Sight = (*Process)(nil)
 // the handover of a term that never began here.
 func (p *Process) State(ending bool) sight.State {
 	v := p.watch(false)
-	return v.state(v.works, ending)
+	return v.state(v.working, ending)
 }
 
 // Kills reports whether what does not end is killed.
 func (p *Process) Kills() bool { return p.cfg.Fence }
 
-// seen is one look at the work.
-type seen struct {
+// sighting is one look at the work.
+type sighting struct {
 	scene
-	works    bool
+	working  bool
 	exited   <-chan struct{} // of the held process; nil: there is none
 	turned   <-chan struct{} // closed when a turn ends
 	gathered time.Duration   // what it took to look for what was started meanwhile; 0: that was not done
 }
 
 // watch looks at the work. Where none is seen, or gather is set, it looks for what was started meanwhile.
-func (p *Process) watch(gather bool) seen {
+func (p *Process) watch(gather bool) sighting {
 	p.mu.Lock()
-	v := seen{scene: p.machine.scene(), turned: p.turned}
+	v := sighting{scene: p.machine.scene(), turned: p.turned}
 	if p.handle != nil {
 		v.exited, v.headless = p.handle.Exited(), v.headless || p.handle.Ended()
 	}
 	p.mu.Unlock()
-	states := statesOf(v.members)
-	v.works = v.scene.works(states)
-	if !v.seen || v.leads || v.works && !gather {
+	v.working = v.atWork(statesOf(v.members))
+	if !v.everFound || v.leads || v.working && !gather {
 		return v
 	}
 	before := p.cfg.Clock.Now()
-	if all, err := p.read(); err == nil { // else what is known has to do
+	if all, err := p.read(); err == nil { // else use what is known
 		v.members = all.Families(ids(v.members)...)
-		v.works = v.scene.works(statesOf(v.members))
+		v.working = v.atWork(statesOf(v.members))
 		p.mu.Lock()
-		p.machine.adopt(v.members)
+		p.machine.addSeen(v.members)
 		p.mu.Unlock()
 	}
 	v.gathered = max(p.cfg.Clock.Now().Sub(before), 1)
@@ -139,18 +72,18 @@ func (p *Process) Watch(ctx context.Context, changed func()) {
 	timer := p.cfg.Clock.NewTimer()
 	defer timer.Stop()
 	var gather bootclock.Instant // when to look for what was started meanwhile
-	for before, first := (seen{}), true; ; first = false {
+	for before, first := (sighting{}), true; ; first = false {
 		now := p.cfg.Clock.Now()
 		v := p.watch(!now.Before(gather))
 		if v.gathered > 0 {
 			gather = p.cfg.Clock.Now().Add(max(gatherPause, v.gathered*gatherShare))
 		}
-		if first || v.works != before.works || v.leads != before.leads {
+		if first || v.working != before.working || v.leads != before.leads {
 			changed()
 		}
 		before = v
 		next, exited := now.Add(lookMax), (<-chan struct{})(nil)
-		if v.works && !v.leads {
+		if v.working && !v.leads {
 			next, exited = max(gather, now.Add(glance)), v.exited
 			if exited == nil || p.cfg.OnLost.Parks() {
 				next = min(next, now.Add(glance))
@@ -177,10 +110,10 @@ func (p *Process) Finish(ctx context.Context) {
 		kill := p.machine.kill
 		p.mu.Unlock()
 		now := p.cfg.Clock.Now()
-		if kill.IsZero() || !now.Before(kill.Add(p.cfg.KillMargin)) || !p.watch(false).works {
+		if kill.IsZero() || !now.Before(kill.Add(p.cfg.KillMargin)) || !p.watch(false).working {
 			return
 		}
-		timer.Reset(now.Add(strikeAgain))
+		timer.Reset(now.Add(killPause))
 		select {
 		case <-timer.C():
 		case <-p.abandoned:

@@ -154,13 +154,13 @@ func TestGainLeavesALossItsTime(t *testing.T) {
 func TestLookThatIsTooOldDropsNobody(t *testing.T) {
 	m := newMachine(Config{Target: Target{Name: "web"}, OnLost: term})
 	m.lead(leadership.Leadership{}, transcriptBoot)
-	m.seen, m.work = true, []procfs.Process{process(7, 1, "web")}
+	m.everFound, m.work = true, []procfs.Process{process(7, 1, "web")}
 	out, err := m.decide(view{now: transcriptBoot})
 	if err != nil || out.action.kind != lookNow {
 		t.Fatalf("got %s, %v; want a look", out.action.kind, err)
 	}
-	read := look{table: procfs.Table{7: process(7, 1, "web")}, findErr: errNone, adopted: m.adopted}
-	m.adopt([]procfs.Process{process(8, 7, "worker")})
+	read := look{table: procfs.Table{7: process(7, 1, "web")}, findErr: errNone, added: m.added}
+	m.addSeen([]procfs.Process{process(8, 7, "worker")})
 	out, err = m.decide(view{now: transcriptBoot, answer: answer{of: lookNow, look: read}})
 	if err != nil || out.action.kind != lookNow || !out.action.find {
 		t.Errorf("got %s, %v; want the same look once more", out.action.kind, err)

@@ -22,10 +22,10 @@ func (c Config) dismisses() bool { return c.OnLost.Ends() || c.Fence }
 // survival is how long a process has to end before it counts as one that does not act on its stop.
 func (c Config) survival() time.Duration { return max(c.StopTimeout, busyMax) }
 
-// departs reports whether something that got its stop still lives, so that a new term has to wait for it. With a fence that is all
+// mustWait reports whether something that got its stop still lives, so that a new term has to wait for it. With a fence that is all
 // that the fence is to kill. Without one it is the process, until it has outlived its stop.
-func (s *step) departs() bool {
-	if s.cfg.Fence && !s.kill.IsZero() && s.works() {
+func (s *step) mustWait() bool {
+	if s.cfg.Fence && !s.kill.IsZero() && s.someAtWork() {
 		s.waiting("what got its stop still lives: a gain waits for its end", s.work[0])
 		return true
 	}
@@ -49,15 +49,15 @@ func (s *step) outlived() bool {
 	if s.now.Before(h.dismissed.Add(s.cfg.survival())) {
 		return false
 	}
-	if s.process.err != nil || s.process.signals.Pending.Has(syscall.Signal(s.cfg.OnLost)) {
+	if s.view.process.err != nil || s.view.process.signals.Pending.Has(syscall.Signal(s.cfg.OnLost)) {
 		h.dismissed = s.now
 		return false
 	}
 	return true
 }
 
-// departed returns when to look again whether a term has to wait.
-func (s *step) departed() bootclock.Instant {
+// lookAgainAt returns when to look again whether a term has to wait.
+func (s *step) lookAgainAt() bootclock.Instant {
 	if h := s.held; h != nil && !h.dismissed.IsZero() && !s.cfg.Fence { // its end comes as an event
 		return h.dismissed.Add(s.cfg.survival())
 	}
@@ -65,48 +65,20 @@ func (s *step) departed() bootclock.Instant {
 }
 
 // waiting logs once for each term why no process gets the gain.
-func (s *step) waiting(why string, p procfs.Process) {
+func (s *step) waiting(detail string, p procfs.Process) {
 	if token := s.leadership.Token; s.awaited != token {
 		s.awaited = token
-		s.log(slog.LevelInfo, "no process gets the gain yet", "reason", "ProcessEnding", "why", why, "pid", p.PID, "command", p.Comm, "token", token)
+		s.log(slog.LevelInfo, "no process gets the gain yet", "reason", "ProcessEnding", "detail", detail, "pid", p.PID, "command", p.Comm, "token", token)
 	}
 }
 
-// enlist adds the process and all that it has started to what is to end. Where it is of no term that is known here, a fence gives it
-// half a kill margin from now.
-func (s *step) enlist() {
-	if s.cfg.Fence && s.held.led.IsZero() && s.kill.IsZero() {
-		s.kill = s.now.Add(s.cfg.KillMargin / 2)
-	}
-	s.enroll()
-}
-
-// enroll adds the process and all that it has started to the work whose end is the stop.
-func (m *machine) enroll() {
-	for _, p := range m.kin {
-		if !contains(m.work, p.ID) {
-			m.work = append(m.work, p)
-		}
-	}
-}
-
-// adopt adds to the work of the last term what its processes have started since, as a sight saw it.
-func (m *machine) adopt(found []procfs.Process) {
-	for _, p := range found {
-		if !m.leads && !contains(m.work, p.ID) {
-			m.work = append(m.work, p)
-			m.adopted++
-		}
-	}
-}
-
-// Not every leadership comes here: a handover may be the first of its term, as where a restarted sidecar resumes a term only to hand
-// it over. The process that is there may work for that term all the same, so its end has to be seen, too.
+// A handover may be the first leadership of its term that comes here: a restarted sidecar may resume a term only to hand it over. The
+// process that is there may work for that term, so its end has to be seen, too.
 
 // drain is a handover, or the end of a term that was not resumed: this replica does not lead, and the leadership says until when its
 // workload may work.
 type drain struct {
-	under       bool  // the newest leadership is one's
+	under       bool  // the newest leadership belongs to it
 	transitions int64 // of the Lease: another number is another term
 	unled       bool  // its term never began here
 	tracked     bool  // the work has what was there of that term
@@ -115,12 +87,12 @@ type drain struct {
 // untracked reports whether nothing is known of the work that has to end.
 func (d drain) untracked() bool { return d.unled && !d.tracked }
 
-// drains reports whether l is the leadership of a drain.
+// drains reports whether l belongs to a drain.
 func drains(l leadership.Leadership) bool { return !l.IsLeader && !l.ValidUntil.IsZero() }
 
-// meet notes whether a drain begins with the leadership l, before anything is looked for: a process that has ended by now may have
+// noteDrain notes whether a drain begins with the leadership l, before anything is looked for: a process that has ended by now may have
 // left something.
-func (m *machine) meet(l leadership.Leadership, now bootclock.Instant) {
+func (m *machine) noteDrain(l leadership.Leadership, now bootclock.Instant) {
 	switch d := m.drain; {
 	case !drains(l):
 		m.drain.under = false
@@ -137,8 +109,8 @@ func (m *machine) meet(l leadership.Leadership, now bootclock.Instant) {
 	m.track(l, now)
 }
 
-// track has the process that is there end before a term counts as stopped that never began here. Where there is a fence, its kill
-// deadline is that of a planned stop.
+// track adds the process that is there to work, where the term of the drain never began here. Where there is a fence, its kill deadline
+// is that of a planned stop.
 func (m *machine) track(l leadership.Leadership, now bootclock.Instant) {
 	if !m.drain.untracked() {
 		return
@@ -150,5 +122,5 @@ func (m *machine) track(l leadership.Leadership, now bootclock.Instant) {
 		return
 	}
 	m.drain.tracked = true
-	m.enroll()
+	m.addToWork(m.kin)
 }

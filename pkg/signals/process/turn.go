@@ -11,24 +11,24 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// A turn is a look at /proc, and then what the process is to get by the leadership as it stands: an order for the guard and a
-// signal. It ends when the leadership is applied, or has failed for now.
+// A turn is a look at /proc, and then an order for the guard and a signal for the process, by the current leadership. It
+// ends when the leadership is applied, or has failed for now.
 
-// due reports whether a turn begins: /proc is looked at, and the process is signalled what holds then.
+// due reports whether a turn begins: /proc is looked at, and the process gets the signal for the current leadership.
 func (s *step) due() bool {
 	switch {
 	case s.fresh:
 		s.fresh = !s.upToDate()
 		s.asked = s.fresh
 		return s.fresh
-	case s.awaits && !s.departs(), s.ripe(), !s.now.Before(s.nextLook):
+	case s.awaits && !s.mustWait(), s.ripe(), !s.now.Before(s.nextLook):
 		s.asked = false
 		return true
 	}
 	return false
 }
 
-// upToDate reports whether the process is there and was signalled the leadership: then a newer one is a mere renewal.
+// upToDate reports whether the process is there and got the signal for the leadership: a newer leadership is then a renewal.
 func (s *step) upToDate() bool {
 	l := s.leadership.At(s.now)
 	return s.held != nil && s.leads == l.IsLeader && s.held.notified == noticeOf(l) && !s.held.owed
@@ -44,12 +44,12 @@ func (s *step) renew() {
 	}
 }
 
-// turn signals the process the leadership as it stands now.
+// turn sends the process the signal for the current leadership.
 func (s *step) turn() {
 	l := s.leadership.At(s.now)
 	switch {
 	case !l.IsLeader:
-		s.fall(l)
+		s.endTerm(l)
 		s.lose()
 	case !s.begin() || s.findErr != nil || s.held == nil:
 		s.end(nil)
@@ -65,7 +65,7 @@ func (s *step) end(err error) {
 	if !s.asked { // else Apply returns it
 		s.report(err)
 	}
-	s.nextLook = s.now.Add(s.patience())
+	s.nextLook = s.now.Add(s.lookInterval())
 	s.out.turned = true
 }
 
@@ -104,13 +104,13 @@ func (s *step) report(err error) {
 	s.trouble = text
 }
 
-// begin notes the beginning of a term. It reports false where the term must wait for what got a stop before it: that keeps its
-// kill deadline.
+// begin notes the beginning of a term. It reports false where the term must wait for what got a stop before it, which keeps its kill
+// deadline.
 func (s *step) begin() bool {
 	switch {
 	case s.leads:
 		return true
-	case s.departs():
+	case s.mustWait():
 		s.awaits = true
 		return false
 	}
@@ -119,8 +119,8 @@ func (s *step) begin() bool {
 	return true
 }
 
-// fall notes the end of a term: what belonged to the workload must be gone before another replica may begin.
-func (s *step) fall(l leadership.Leadership) {
+// endTerm notes the end of a term: what belonged to the workload must be gone before another replica may begin.
+func (s *step) endTerm(l leadership.Leadership) {
 	if !s.leads {
 		s.track(l, s.now)
 		s.prolong(l, s.now)

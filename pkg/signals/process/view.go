@@ -42,10 +42,10 @@ type look struct {
 	table     procfs.Table
 	err       error            // the table could not be read
 	found     procfs.Process   // the target, where it was looked for
-	namesakes []procfs.Process // the processes that bear the target's name
+	namesakes []procfs.Process // the processes of the target's name
 	findErr   error            // why no process was found
 	took      time.Duration    // of a processor
-	adopted   int              // the machine's count when the look began
+	added     int              // the machine's count when the look began
 }
 
 // kind is what an action does.

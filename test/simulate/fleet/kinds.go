@@ -196,7 +196,7 @@ var kinds = []kind{
 // record says, and the world would only take longer.
 func lengthen(o *coordinationv1.Lease) {
 	r, err := lease.FromObject(o)
-	if _, held := lease.ParseMark(o.Annotations[naming.AnnotationFencedBy]); held && err == nil && !r.Foreign() {
+	if r.DurationSeconds = 3600; err == nil && r.Validity() < time.Hour {
 		o.Spec.LeaseDurationSeconds = new(int32(3600))
 	}
 }

@@ -252,7 +252,7 @@ func (w *world) changed(e lease.Event) {
 	}
 	w.applied[stampOf(r)] = true
 	w.holders[r.Version] = r.Holder
-	if m, held := lease.ParseMark(r.Mark); held && m.Identity == r.Holder && r.DurationSeconds == int32(w.cfg.Duration/time.Second) {
+	if !r.Foreign() && r.DurationSeconds == int32(w.cfg.Duration/time.Second) {
 		w.held = append(w.held, r)
 	}
 }

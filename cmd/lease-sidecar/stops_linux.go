@@ -1,6 +1,4 @@
-//go:build linux
-
-package sidecar
+package main
 
 import (
 	"context"
@@ -21,7 +19,7 @@ import (
 const oneStop = time.Second
 
 // stopSignals are the signals that end a sidecar: SIGTERM, SIGINT, and SIGHUP and SIGQUIT but for those that were ignored at the
-// start (nohup). With a command SIGHUP and SIGQUIT are passed on to it: see forward.
+// start (nohup). With a command, package child passes SIGHUP and SIGQUIT on to it.
 func stopSignals(command bool) []os.Signal {
 	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	if command {

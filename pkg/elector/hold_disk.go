@@ -13,9 +13,9 @@ const (
 	holdPauseLeading = time.Second
 )
 
-// holding is what is known of the hold file on disk. No release is sent while it could make a process that starts now
+// holdOnDisk is what is known of the hold file on disk. No release is sent while it could make a process that starts now
 // believe in the term (I15).
-type holding struct {
+type holdOnDisk struct {
 	believable bootclock.Instant // until when it could; zero: it says that nobody leads
 	before     bootclock.Instant // the same, before the write that is under way
 	retryAt    bootclock.Instant // when to write it again; zero: the last write went well
@@ -23,10 +23,10 @@ type holding struct {
 
 // replace has a hold that is of no use here written over at the next step: another process, with another identity, might
 // still believe it, until longest at most.
-func (h *holding) replace(longest bootclock.Instant) { h.believable, h.retryAt = longest, 1 }
+func (h *holdOnDisk) replace(longest bootclock.Instant) { h.believable, h.retryAt = longest, 1 }
 
 // failed notes that the last write failed: the file may hold what it held before, or what was to be written.
-func (h *holding) failed(now moment, r role) {
+func (h *holdOnDisk) failed(now moment, r role) {
 	h.believable = max(h.believable, h.before)
 	pause := holdPause
 	if r == leading {
@@ -36,10 +36,10 @@ func (h *holding) failed(now moment, r role) {
 }
 
 // clear reports whether the file can make nobody believe any more.
-func (h *holding) clear(now moment) bool { return !now.boot.Before(h.believable) }
+func (h *holdOnDisk) clear(now moment) bool { return !now.boot.Before(h.believable) }
 
 // retryDue returns when the hold is to be written again: only while somebody could believe the old one.
-func (h *holding) retryDue(now moment) bootclock.Instant {
+func (h *holdOnDisk) retryDue(now moment) bootclock.Instant {
 	if h.retryAt.IsZero() || h.clear(now) || !h.retryAt.Before(h.believable) {
 		return never
 	}
@@ -51,15 +51,15 @@ func (m *machine) holdDue(now moment) bootclock.Instant {
 	if m.holdState() != m.saved {
 		return now.boot
 	}
-	return m.holding.retryDue(now)
+	return m.onDisk.retryDue(now)
 }
 
 // writeHold has the hold written. It counts as written unless [holdFailed] follows.
 func (m *machine) writeHold(moment) {
 	m.saved = m.holdState()
 	m.out.hold = &holdWrite{m.saves.ask(), m.saved}
-	m.holding.before, m.holding.believable, m.holding.retryAt = m.holding.believable, 0, 0
+	m.onDisk.before, m.onDisk.believable, m.onDisk.retryAt = m.onDisk.believable, 0, 0
 	if m.saved.Leading {
-		m.holding.believable = m.saved.ValidUntil
+		m.onDisk.believable = m.saved.ValidUntil
 	}
 }
