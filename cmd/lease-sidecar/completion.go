@@ -2,10 +2,7 @@ package main
 
 import (
 	_ "embed" // for the scripts
-	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 )
@@ -43,27 +40,4 @@ func completionCommand() *cli.Command {
 func writeText(w io.Writer, text string) error {
 	_, err := io.WriteString(w, text)
 	return err
-}
-
-func versionCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "version",
-		Usage: "print the version of this program and what built it",
-		Action: func(c *cli.Context) error {
-			_, err := fmt.Fprintf(c.App.Writer, "lease-sidecar %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
-}
-
-// versionText returns the linker's version, else the module's, else the commit that was built.
-func versionText() string {
-	if version != "" {
-		return version
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
-	}
-	return info.Main.Version
 }

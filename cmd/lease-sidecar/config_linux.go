@@ -28,7 +28,7 @@ import (
 // config reads all options of `run`, and notes every fault.
 func (a answers) config() (sidecar.Config, logChoice) {
 	c := sidecar.Config{
-		Candidate:        a.candidate(),
+		Replica:          a.replica(),
 		Pod:              podid.FromEnvironment(),
 		Node:             os.Getenv("NODE_NAME"),
 		Version:          versionText(),
@@ -78,19 +78,19 @@ func (a answers) givenCommand() []string {
 	return command
 }
 
-// candidate reads the identity's parts. A host's name is folded to lower case, as machines outside Kubernetes have
+// replica reads the identity's parts. A host's name is folded to lower case, as machines outside Kubernetes have
 // all sorts.
-func (a answers) candidate() sidecar.Candidate {
-	c := sidecar.Candidate{Name: a.Text(identityFlag), PodUID: os.Getenv("POD_UID")}
+func (a answers) replica() sidecar.Replica {
+	r := sidecar.Replica{Name: a.Text(identityFlag), PodUID: os.Getenv("POD_UID")}
 	source := "--identity"
-	if c.Name == "" {
-		c.Name, source = os.Getenv("POD_NAME"), "POD_NAME"
+	if r.Name == "" {
+		r.Name, source = os.Getenv("POD_NAME"), "POD_NAME"
 	}
-	if c.Name == "" {
+	if r.Name == "" {
 		host, _ := os.Hostname() // an empty name is refused below, with the fix
-		c.Name, source = strings.ToLower(host), "the host's name; set --identity"
+		r.Name, source = strings.ToLower(host), "the host's name; set --identity"
 	}
-	_, err := c.Identity(true)
+	_, err := r.Identity(true)
 	for _, single := range options.Flatten(err) {
 		one, ok := errors.AsType[*field.Error](single)
 		switch {
@@ -100,7 +100,7 @@ func (a answers) candidate() sidecar.Candidate {
 			a.Addf("identity %s: want %s (from %s)", one.Value, one.Want, source)
 		}
 	}
-	return c
+	return r
 }
 
 // electorConfig reads what to campaign for and on which timings.

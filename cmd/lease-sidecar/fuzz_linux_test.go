@@ -122,12 +122,12 @@ func checkFault(t *testing.T, err error) {
 // checkSettings asks again, of those who will use them.
 func checkSettings(t *testing.T, s sidecar.Config) {
 	t.Helper()
-	identity, err := s.Candidate.Identity(true)
+	identity, err := s.Replica.Identity(true)
 	if err != nil {
-		t.Fatalf("candidate %+v: %v", s.Candidate, err)
+		t.Fatalf("candidate %+v: %v", s.Replica, err)
 	}
-	if _, err := s.Candidate.Identity(false); err != nil {
-		t.Fatalf("candidate %+v: %v", s.Candidate, err)
+	if _, err := s.Replica.Identity(false); err != nil {
+		t.Fatalf("candidate %+v: %v", s.Replica, err)
 	}
 	e := s.Election
 	e.Identity = identity

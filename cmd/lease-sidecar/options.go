@@ -29,7 +29,7 @@ var (
 	workloadFlag      = table.Text(options.Option{Name: "workload", Group: ofElection, Usage: "`KIND/NAME` that the replicas belong to, such as deployment/web", Describe: "derived from the pod's name and labels"})
 	leaseNameFlag     = table.Text(options.Option{Name: "lease-name", Group: ofElection, Field: "Election.Lease", Usage: "the Lease's whole `NAME`, instead of one made from prefix and workload"})
 	namespaceFlag     = table.Text(options.Option{Name: "namespace", Alias: "n", Group: ofElection, Field: "Election.Namespace", Usage: "`NAMESPACE` of the Lease", Describe: "POD_NAMESPACE, or that of the credentials"})
-	identityFlag      = table.Text(options.Option{Name: "identity", Group: ofElection, Field: "Candidate.Name", Usage: "`NAME` of this candidate", Describe: "POD_NAME, or the host's name"})
+	identityFlag      = table.Text(options.Option{Name: "identity", Group: ofElection, Field: "Replica.Name", Usage: "`NAME` of this candidate", Describe: "POD_NAME, or the host's name"})
 	labelsFileFlag    = table.Text(options.Option{Name: "labels-file", Group: ofElection, Default: "/etc/podinfo/labels", Usage: "`FILE` of the downward API with the pod's labels; instead of it, a variable POD_LABEL_… each"})
 	leaseDurationFlag = table.Duration(options.Option{Name: "lease-duration", Group: ofElection, Field: "Election.Duration", Default: "15s", Usage: "`TIME` after which a Lease that nobody renews is free: whole seconds, the same for all replicas"})
 	renewDeadlineFlag = table.Duration(options.Option{Name: "renew-deadline", Group: ofElection, Field: "Election.RenewDeadline", Usage: "`TIME` for which one renewal lets this replica lead", Describe: "2/3 of the lease duration"})

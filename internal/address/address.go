@@ -1,4 +1,7 @@
 // Package address reads the addresses that the sidecar listens at, and that its clients ask: HOST:PORT, :PORT and unix:PATH.
+//
+// It promises that an address which it accepts needs no name server: a host is an IP address or localhost. It does not promise that the
+// address is free, or that somebody answers there.
 package address
 
 import (

@@ -3,7 +3,8 @@
 // what every workload sees.
 //
 // It promises a verdict that rests on what was seen: the time during which two replicas saw "leader", or were at work, at
-// once. A look each few milliseconds can miss an overlap shorter than that; what it counts did happen.
+// once. A look each few milliseconds can miss an overlap shorter than that; what it counts did happen. It does not promise that a
+// cluster behaves so: the store is a directory, and all replicas share one machine and its clock.
 //
 //	steps ──signals, step-down──▶ replica (sidecar + toy) ──files, HTTP, work──▶ witness ──▶ view, verdict
 //

@@ -2,6 +2,9 @@
 
 // Package footprint keeps the process small: it gives memory back to the system that only the start, a change of leadership or a
 // scrape needed.
+//
+// It promises that giving memory back changes nothing that the program does, and that trims which only scrapes ask for are a minute
+// apart. It does not promise a size: what is used again is read in again, and a system may not allow it at all.
 package footprint
 
 import (

@@ -12,15 +12,15 @@ import (
 // Board combines what several voices say of one workload: one that says unhealthy is enough. What says nothing counts as
 // healthy. Make it with [NewBoard]. Its methods may be called from several goroutines at once.
 type Board struct {
-	candidate Candidate
+	election Election
 
 	mu        sync.Mutex
 	unhealthy map[string]string // why, by the voice that says so
 }
 
-// NewBoard returns a board that reports to the candidate, and on which no voice has said anything.
-func NewBoard(candidate Candidate) *Board {
-	return &Board{candidate: candidate, unhealthy: map[string]string{}}
+// NewBoard returns a board that reports to the election, and on which no voice has said anything.
+func NewBoard(election Election) *Board {
+	return &Board{election: election, unhealthy: map[string]string{}}
 }
 
 // Voice returns the voice of that name, such as "health". Voices of one name are one voice.
@@ -32,12 +32,12 @@ type Voice struct {
 	name  string
 }
 
-var _ Candidate = Voice{}
+var _ Election = Voice{}
 
-// Leadership returns what the candidate knows now.
-func (v Voice) Leadership() leadership.Leadership { return v.board.candidate.Leadership() }
+// Leadership returns what the election knows now.
+func (v Voice) Leadership() leadership.Leadership { return v.board.election.Leadership() }
 
-// SetHealthy replaces what the voice said last, and reports to the candidate what follows from all voices: healthy, with the
+// SetHealthy replaces what the voice said last, and reports to the election what follows from all voices: healthy, with the
 // reason given here, or unhealthy, with the reasons of all voices that say so.
 func (v Voice) SetHealthy(healthy bool, why string) {
 	b := v.board
@@ -51,5 +51,5 @@ func (v Voice) SetHealthy(healthy bool, why string) {
 	if len(b.unhealthy) > 0 {
 		healthy, why = false, strings.Join(slices.Sorted(maps.Values(b.unhealthy)), "; ")
 	}
-	b.candidate.SetHealthy(healthy, why)
+	b.election.SetHealthy(healthy, why)
 }

@@ -8,39 +8,39 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Candidate is the election, as far as health concerns it.
-type Candidate interface {
+// Election is the election, as far as health concerns it.
+type Election interface {
 	// SetHealthy says whether the workload is healthy, and why.
 	SetHealthy(healthy bool, why string)
 	// Leadership returns what is known now.
 	Leadership() leadership.Leadership
 }
 
-// Checker checks the workload again and again, and says to the candidate when its health changes. A workload of unknown
+// Checker checks the workload again and again, and says to the election when its health changes. A workload of unknown
 // health is unhealthy: before the first check has passed, a replica does not campaign.
 type Checker struct {
-	cfg       Config
-	probe     probe
-	candidate Candidate
-	gate      gate
-	healthy   atomic.Bool
-	seen      atomic.Bool // the endpoint has answered once
-	trouble   string      // of the last check, "" for none
+	cfg      Config
+	probe    probe
+	election Election
+	gate     gate
+	healthy  atomic.Bool
+	seen     atomic.Bool // the endpoint has answered once
+	trouble  string      // of the last check, "" for none
 }
 
-// New returns a check that has not looked yet, and says to the candidate what holds until the first check. Call it before
-// the candidate runs, else that may campaign with a workload of unknown health. An error is a [*field.Error] about URL or TCP.
-func New(cfg Config, candidate Candidate) (*Checker, error) {
+// New returns a check that has not looked yet, and says to the election what holds until the first check. Call it before
+// the election runs, else that may campaign with a workload of unknown health. An error is a [*field.Error] about URL or TCP.
+func New(cfg Config, election Election) (*Checker, error) {
 	probe, err := newProbe(cfg)
 	if err != nil {
 		return nil, err
 	}
-	h := &Checker{cfg: cfg, probe: probe, candidate: candidate, gate: newGate(cfg, cfg.Clock.Now())}
+	h := &Checker{cfg: cfg, probe: probe, election: election, gate: newGate(cfg, cfg.Clock.Now())}
 	h.report()
 	return h, nil
 }
 
-// Healthy reports whether the workload is healthy, as the candidate last heard.
+// Healthy reports whether the workload is healthy, as the election last heard.
 func (h *Checker) Healthy() bool { return h.healthy.Load() }
 
 // Run checks at once, and then at each interval, until ctx ends.
@@ -57,9 +57,9 @@ func (h *Checker) Run(ctx context.Context) {
 	}
 }
 
-// check looks once, and reports to the candidate where that changes the health.
+// check looks once, and reports to the election where that changes the health.
 func (h *Checker) check(ctx context.Context) {
-	before := h.candidate.Leadership()
+	before := h.election.Leadership()
 	changed := false
 	if h.cfg.WhileLeading && !before.IsLeader {
 		changed = h.gate.skip(h.cfg.Clock.Now())
@@ -104,8 +104,8 @@ func (h *Checker) note(err error) {
 	h.cfg.Log.Info("the workload's health check passed", "reason", "HealthCheckPassed")
 }
 
-// report says the gate's verdict to the candidate.
+// report says the gate's verdict to the election.
 func (h *Checker) report() {
 	h.healthy.Store(h.gate.healthy)
-	h.candidate.SetHealthy(h.gate.healthy, h.gate.why)
+	h.election.SetHealthy(h.gate.healthy, h.gate.why)
 }

@@ -19,33 +19,33 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
-// candidate keeps what is reported to it, as "true: why".
-type candidate struct {
+// fakeElection keeps what is reported to it, as "true: why".
+type fakeElection struct {
 	mu      sync.Mutex
 	now     leadership.Leadership
 	reports []string
 }
 
-func (c *candidate) SetHealthy(healthy bool, why string) {
+func (c *fakeElection) SetHealthy(healthy bool, why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reports = append(c.reports, fmt.Sprintf("%v: %s", healthy, why))
 }
 
-func (c *candidate) Leadership() leadership.Leadership {
+func (c *fakeElection) Leadership() leadership.Leadership {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-func (c *candidate) set(l leadership.Leadership) {
+func (c *fakeElection) set(l leadership.Leadership) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = l
 }
 
 // await waits until the last report begins so.
-func (c *candidate) await(t *testing.T, want string) {
+func (c *fakeElection) await(t *testing.T, want string) {
 	t.Helper()
 	var last string
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -69,9 +69,9 @@ func quickConfig(change func(*Config)) Config {
 }
 
 // checking runs a health check until the test ends.
-func checking(t *testing.T, cfg Config) (*Checker, *candidate) {
+func checking(t *testing.T, cfg Config) (*Checker, *fakeElection) {
 	t.Helper()
-	c := &candidate{}
+	c := &fakeElection{}
 	h, err := New(cfg, c)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestStandbyThatDoesNotRunIsNotChecked(t *testing.T) {
 
 // One voice that says "unhealthy" is enough, and only that voice can take it back.
 func TestBoard(t *testing.T) {
-	var c candidate
+	var c fakeElection
 	b := NewBoard(&c)
 	health, command := b.Voice("health"), b.Voice("command")
 	for i, step := range []struct {
@@ -161,6 +161,6 @@ func TestBoard(t *testing.T) {
 	}
 	c.set(leadership.Leadership{Token: "5"})
 	if got := health.Leadership().Token; got != "5" {
-		t.Errorf("leadership %q; want the candidate's", got)
+		t.Errorf("leadership %q; want the election's", got)
 	}
 }

@@ -6,7 +6,7 @@
 // promise that a healthy workload works: the check shows what the workload shows.
 //
 //	probe ──▶ gate ──▶ Checker ──┐
-//	                             ├──▶ Board ──▶ Candidate (the elector)
+//	                             ├──▶ Board ──▶ Election (the elector)
 //	the command's end (child) ───┘
 //
 // A health endpoint can also be a [sight.Sight]: see [Checker.Endpoint].

@@ -135,7 +135,7 @@ func TestConfigFaults(t *testing.T) {
 			}
 		})
 	}
-	if _, err := New(quickConfig(func(c *Config) { c.URL = "ftp://x/" }), &candidate{}); err == nil {
+	if _, err := New(quickConfig(func(c *Config) { c.URL = "ftp://x/" }), &fakeElection{}); err == nil {
 		t.Error("New took an URL that it cannot ask")
 	}
 }

@@ -1,7 +1,8 @@
 // Package install copies the running program to a file, for an image that has no cp.
 //
 // It promises that a file is replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link
-// is followed. It refuses to replace what is no regular file.
+// is followed. It refuses to replace what is no regular file. It does not promise to leave nothing behind where it is killed: a part of
+// the copy may stay beside the file, under a hidden name.
 package install
 
 import (

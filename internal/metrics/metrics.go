@@ -2,7 +2,8 @@
 //
 // It promises that every series exists from the start, that what says "this replica leads" is judged by the clock at the
 // scrape, and that names and meanings stay as docs/reference/metrics.md has them: a renamed metric keeps its old name for
-// one release.
+// one release. It does not promise that a scrape shows a state which began and ended between two scrapes, though the counters count
+// it, nor that a counter outlives the process.
 package metrics
 
 import (

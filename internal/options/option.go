@@ -1,6 +1,9 @@
 // Package options is the options of a command line: one row each in a [Table], with the environment twin, the default and the usage.
 // A value is read by the typed handle of its row, so that a misspelt name does not compile. Faults are gathered in [Answers], and
 // reported all at once; a field error of a configuration finds the option that sets the field.
+//
+// It promises that an option has the flag's value, else the variable's, else the default, where an empty variable counts as unset. It
+// does not promise that values suit each other: the Validate methods of the configurations judge that.
 package options
 
 import (

@@ -3,7 +3,6 @@
 package sidecar
 
 import (
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/dir"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
-	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"
@@ -28,8 +26,8 @@ import (
 type Config struct {
 	// Election says what to campaign for, and on which timings. Run sets its Identity.
 	Election elector.Config
-	// Candidate is who this replica is.
-	Candidate Candidate
+	// Replica is who this replica is.
+	Replica Replica
 	// Pod is the pod that the HTTP API names in its answers; its fields may be empty outside Kubernetes.
 	Pod podid.Pod
 	// Node is the node's name, for logs and Events; "" where it is not known.
@@ -117,42 +115,4 @@ func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, apis
 		return nil, nil, err
 	}
 	return api.Lease(namespace, name), api, nil
-}
-
-// Candidate is who this replica is.
-type Candidate struct {
-	// Name is what people know it by, such as the pod's name.
-	Name string
-	// PodUID is its pod's UID; "" where it has none.
-	PodUID string
-}
-
-// Identity returns the candidate's identity: the pod's own where alone says that no other process has it, else a new random one.
-// It fails on a name that an identity cannot hold.
-func (c Candidate) Identity(alone bool) (naming.Identity, error) {
-	if alone && c.PodUID != "" {
-		return naming.NewIdentity(c.Name, c.PodUID)
-	}
-	return naming.RandomIdentity(c.Name)
-}
-
-// ResourceError is the error of a directory, a store or an address that a field of the [Config] names and that cannot be used.
-type ResourceError struct {
-	// Field is the Config's field, such as "SignalDir".
-	Field string
-	err   error
-}
-
-// Error names the field. A caller that knows the field by another name uses Unwrap.
-func (e *ResourceError) Error() string { return fmt.Sprintf("%s: %v", e.Field, e.err) }
-
-// Unwrap returns what is wrong.
-func (e *ResourceError) Unwrap() error { return e.err }
-
-// CommandStatus ends a sidecar that ends as its command did: it is the exit status.
-type CommandStatus int
-
-// Error names the status.
-func (s CommandStatus) Error() string {
-	return fmt.Sprintf("the command has ended with status %d", int(s))
 }

@@ -34,7 +34,24 @@ func (s *Sidecar) refuseCollision(ctx context.Context) error {
 	return &elector.CollisionError{Lease: e.Lease, Namespace: e.Namespace, Workload: ours, Other: other}
 }
 
-// lock takes the signal directory's lock, which shows that no other process writes there for this candidate. It waits
+// Replica is who a replica is.
+type Replica struct {
+	// Name is what people know it by, such as the pod's name.
+	Name string
+	// PodUID is its pod's UID; "" where it has none.
+	PodUID string
+}
+
+// Identity returns the replica's identity: the pod's own where alone says that no other process has it, else a new random one.
+// It fails on a name that an identity cannot hold.
+func (r Replica) Identity(alone bool) (naming.Identity, error) {
+	if alone && r.PodUID != "" {
+		return naming.NewIdentity(r.Name, r.PodUID)
+	}
+	return naming.RandomIdentity(r.Name)
+}
+
+// lock takes the signal directory's lock, which shows that no other process writes there for this replica. It waits
 // for as long as another process has it, and logs that once. The hold is nil without a signal directory, or when ctx ends.
 func (s *Sidecar) lock(ctx context.Context) (hold *elector.Hold, waited bool, err error) {
 	if s.cfg.SignalDir == "" {

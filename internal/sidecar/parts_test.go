@@ -14,7 +14,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 )
 
-// bystander is a candidate that never leads.
+// bystander is an election that never leads.
 type bystander struct{}
 
 func (bystander) SetHealthy(bool, string)           {}

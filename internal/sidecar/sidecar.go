@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
@@ -14,7 +15,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// Sidecar is one candidate of one election with everything that signals for it. Make it with [New].
+// Sidecar is one replica in one election, with everything that signals for it. Make it with [New].
 type Sidecar struct {
 	cfg   Config
 	log   *slog.Logger
@@ -64,39 +65,60 @@ func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 		return err
 	}
 	// Without the lock from the start there may be, or have just been, another process with the pod's own identity.
-	identity, err := s.cfg.Candidate.Identity(hold != nil && !waited)
+	identity, err := s.cfg.Replica.Identity(hold != nil && !waited)
 	if err != nil {
 		return err
 	}
-	c, err := s.build(hold, identity, quit)
+	a, err := s.build(hold, identity, quit)
 	if err != nil {
 		return err
 	}
 	e := s.cfg.Election
 	s.log.Info("campaigning", "reason", "Campaigning", "version", s.cfg.Version, "lease", e.Lease, "namespace", e.Namespace,
 		"workload", e.Workload, "identity", identity)
-	cause, err := c.run(ctx, abandon, s.adopt(c, hold, identity))
+	cause, err := a.run(ctx, abandon, s.adopt(a, hold, identity))
 	s.log.Info("ended", "reason", "Ended", "cause", cmp.Or(context.Cause(ctx), cause, err))
-	return errors.Join(err, c.close())
+	return errors.Join(err, a.close())
 }
 
 // adopt takes over what the process before has left in the signal directory, and reports whether its document is still valid. That
 // stands until the Lease has been read: the election publishes nothing before. Else a first document is published.
-func (s *Sidecar) adopt(c *candidate, hold *elector.Hold, identity naming.Identity) (stands bool) {
-	if c.parts.file == nil {
+func (s *Sidecar) adopt(a *assembly, hold *elector.Hold, identity naming.Identity) (stands bool) {
+	if a.parts.file == nil {
 		return false
 	}
-	self := c.elector.Leadership()
+	self := a.elector.Leadership()
 	self.Token = s.resumable(hold, identity)
-	adopted, err := c.parts.file.Adopt(self)
+	adopted, err := a.parts.file.Adopt(self)
 	if err != nil {
 		s.log.Warn("the signal directory cannot be put right", "reason", "SignalDirUnusable", "error", err)
 	}
 	switch {
 	case !adopted.IsLeader:
-		c.outputs.Publish(c.elector.Leadership()) // a reader must find a document, also while there is a term to resume
-	case c.parts.events != nil:
-		c.parts.events.Resume(adopted)
+		a.outputs.Publish(a.elector.Leadership()) // a reader must find a document, also while there is a term to resume
+	case a.parts.events != nil:
+		a.parts.events.Resume(adopted)
 	}
 	return adopted.IsLeader
+}
+
+// ResourceError is the error of a directory, a store or an address that a field of the [Config] names and that cannot be used.
+type ResourceError struct {
+	// Field is the Config's field, such as "SignalDir".
+	Field string
+	err   error
+}
+
+// Error names the field. A caller that knows the field by another name uses Unwrap.
+func (e *ResourceError) Error() string { return fmt.Sprintf("%s: %v", e.Field, e.err) }
+
+// Unwrap returns what is wrong.
+func (e *ResourceError) Unwrap() error { return e.err }
+
+// CommandStatus ends a sidecar that ends as its command did: it is the exit status.
+type CommandStatus int
+
+// Error names the status.
+func (s CommandStatus) Error() string {
+	return fmt.Sprintf("the command has ended with status %d", int(s))
 }

@@ -49,7 +49,7 @@ func testConfig(t *testing.T) (Config, *journal) {
 		Election: elector.Config{
 			Lease: "web", Namespace: "default", Workload: "deployment/web", Duration: 3 * time.Second, Priority: elector.MaxPriority,
 		}.WithDefaults(),
-		Candidate: Candidate{Name: "web-a"}, Node: "node-1", Version: "test",
+		Replica: Replica{Name: "web-a"}, Node: "node-1", Version: "test",
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 		Store:     Store{Dir: filepath.Join(t.TempDir(), "store")},
 		SignalDir: t.TempDir(), HTTPAddress: "127.0.0.1:0", ProbeAddress: "127.0.0.1:0", AllowStepDown: true,

@@ -18,7 +18,7 @@ import (
 // The election publishes nothing then, and the workload may start all the same: the state is written.
 func TestStartedWhileADocumentStands(t *testing.T) {
 	for _, stands := range []bool{true, false} {
-		c := &candidate{
+		a := &assembly{
 			first: make(chan struct{}), started: &atomic.Bool{}, log: slog.New(slog.DiscardHandler),
 			fanOut:  signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil),
 			trimmer: footprint.New(bootclock.System{}),
@@ -27,16 +27,16 @@ func TestStartedWhileADocumentStands(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			c.awaitStart(ctx, stands)
+			a.awaitStart(ctx, stands)
 		}()
-		for end := time.Now().Add(10 * time.Second); stands && !c.started.Load() && time.Now().Before(end); {
+		for end := time.Now().Add(10 * time.Second); stands && !a.started.Load() && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
 		if !stands {
 			time.Sleep(50 * time.Millisecond)
 		}
-		if c.started.Load() != stands {
-			t.Errorf("a document stands: %v; started: %v", stands, c.started.Load())
+		if a.started.Load() != stands {
+			t.Errorf("a document stands: %v; started: %v", stands, a.started.Load())
 		}
 		cancel()
 		<-ended

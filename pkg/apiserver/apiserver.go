@@ -1,7 +1,9 @@
 // Package apiserver is the way to the Kubernetes API server for what is no Lease: pods and Events. Who asks depends on this
 // package alone; package kube answers, and has the client's code.
 //
-// It imports the standard library alone.
+// It promises that a [Client] makes one attempt for each call, that the call returns soon after its context ends, and that an error
+// which the server answered keeps its HTTP status. It does not promise that a request without an answer was not carried out, nor
+// that a pod's credentials allow it. It imports the standard library alone.
 package apiserver
 
 import (

@@ -1,5 +1,8 @@
 // Package field holds the error for a configuration field whose value does not do. Packages that are configured return it from
 // Validate; a command line turns the field's name into its flag's.
+//
+// It promises that an error keeps the field, the value and what would do apart, so that a caller can name its own flag. It does not
+// promise that the field is a path from the outermost configuration: a package that nests a Config puts its field's name before.
 package field
 
 import "fmt"

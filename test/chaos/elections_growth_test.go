@@ -111,11 +111,11 @@ func (f *contest) checkGoroutines(t *testing.T, c *candidate) {
 	}
 }
 
-// goroutines ends ours with SIGQUIT, and theirs beside it, and counts what Go printed.
+// goroutines ends ours with SIGABRT, and theirs beside it, and counts what Go printed.
 func (c *candidate) goroutines(t *testing.T) int {
 	t.Helper()
 	already := len(c.ours.Log())
-	c.end(t, syscall.SIGQUIT)
+	c.end(t, syscall.SIGABRT)
 	return strings.Count(c.ours.Log()[already:], "\ngoroutine ")
 }
 

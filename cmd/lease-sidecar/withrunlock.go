@@ -1,0 +1,31 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+// withRunLock is the command's name.
+const withRunLock = "with-run-lock"
+
+func withRunLockCommand() *cli.Command {
+	return &cli.Command{
+		Name:  withRunLock,
+		Usage: "run COMMAND ARG… after --, and hold the run lock until it has ended with all that it has started",
+		Description: "For a workload that closes all descriptors, or leaves processes behind that do: they would lose a lock of their own. It runs\n" +
+			"in the workload's container, as the parent of the command: it passes process signals on and ends with the command's\n" +
+			"status. The sidecar must have started, as it makes the lock's file.",
+		Flags: flags(signalDirFlag),
+		Action: func(c *cli.Context) error {
+			a := answersOf(c)
+			dir, command := a.Text(signalDirFlag), a.command()
+			if dir == "" {
+				a.Addf("--signal-dir \"\": where is the run lock? Give the directory that the sidecar has as its --signal-dir")
+			}
+			if len(command) == 0 {
+				a.Addf("%s: there is no command: name it after --, as in: lease-sidecar %s --signal-dir DIR -- CMD", withRunLock, withRunLock)
+			}
+			if err := a.err(); err != nil {
+				return err
+			}
+			return holdRunLock(dir, command, c.App.ErrWriter)
+		},
+	}
+}

@@ -1,0 +1,157 @@
+//go:build linux
+
+package sidecar
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
+	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/metrics"
+	"github.com/lease-sidecar/lease-sidecar/internal/stopwait"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
+)
+
+// assembly is what one run of a sidecar consists of. Whatever it is built from exists before it: first the elector, then the parts
+// that command it, then the fan-out, the metrics and the waiter, which the elector gets as its outputs when it runs.
+type assembly struct {
+	log     *slog.Logger
+	elector *elector.Elector
+	outputs elector.Outputs
+	parts   *parts
+	fanOut  *signals.FanOut
+	trimmer *footprint.Trimmer
+	sites   []site
+	first   chan struct{} // closed at the first publication
+	started *atomic.Bool  // the first state is written
+}
+
+// site is a bound address and what is served there.
+type site struct {
+	listener *httpapi.Listener
+	handler  http.Handler
+}
+
+// build builds an assembly, and binds the addresses. quit ends the sidecar in good order. The hold may be nil.
+func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(error)) (*assembly, error) {
+	clock, election := bootclock.System{}, s.cfg.Election
+	election.Identity = identity
+	deps := elector.Deps{Store: s.store, Clock: clock, Log: s.log}
+	if hold != nil {
+		deps.Hold = hold
+	}
+	e, err := elector.New(election, deps)
+	if err != nil {
+		return nil, err
+	}
+	k := &kit{cfg: s.cfg, log: s.log, clock: clock, elector: e, board: health.NewBoard(e), api: s.api, quit: quit}
+	if err := k.build(); err != nil {
+		return nil, err
+	}
+	a := &assembly{log: s.log, elector: e, parts: &k.parts, trimmer: footprint.New(clock), first: make(chan struct{}), started: &atomic.Bool{}}
+	counts, waiter := a.addOutputs(k)
+	if err := a.bind(k, counts, waiter); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// addOutputs builds what the elector gets as its outputs: the fan-out over the signals, the metrics and the waiter.
+func (a *assembly) addOutputs(k *kit) (*metrics.Metrics, *stopwait.Waiter) {
+	election, outputs := k.cfg.Election, a.parts.outputs()
+	counts := metrics.New(metrics.Config{
+		Lease: election.Lease, Version: k.cfg.Version, Clock: k.clock, Signals: namesOf(outputs), Leadership: a.elector.Leadership,
+		Healthy: a.parts.healthy,
+	})
+	a.fanOut = signals.NewFanOut(a.log, k.clock, counts, outputs...)
+	waiter := stopwait.New(stopwait.Config{
+		Clock: k.clock, Applied: a.fanOut.WaitApplied, StopTimeout: k.cfg.StopTimeout, DrainTimeout: k.cfg.DrainTimeout,
+		KillMargin: election.KillMargin(), Sights: a.parts.sights(), Abandoned: a.abandoned, Log: a.log,
+	})
+	a.outputs = elector.Outputs{Publish: a.publisher(counts, waiter), StopWait: waiter.Wait, Observer: counts}
+	return counts, waiter
+}
+
+// bind binds the addresses for the workload and for the kubelet.
+func (a *assembly) bind(k *kit, counts *metrics.Metrics, waiter *stopwait.Waiter) error {
+	workload := httpapi.NewWorkloadHandler(httpapi.WorkloadConfig{
+		Election: a.elector, Clock: k.clock, Feed: k.feed, Running: k.running, Drained: waiter.Drained, Quit: func() { k.quit(errQuit) },
+		AllowStepDown: k.cfg.AllowStepDown, Compat: k.cfg.Compat, Pod: k.cfg.Pod,
+	})
+	probes := httpapi.NewProbeHandler(httpapi.ProbeConfig{Election: a.elector, Clock: k.clock, Started: a.started.Load, Metrics: counts})
+	return errors.Join(
+		a.listen("HTTPAddress", "http-address", k.cfg.HTTPAddress, workload),
+		a.listen("ProbeAddress", "probe-address", k.cfg.ProbeAddress, a.trimmer.Watching(probes)))
+}
+
+// publisher returns what takes each leadership that the elector publishes. Calls do not overlap.
+func (a *assembly) publisher(counts *metrics.Metrics, waiter *stopwait.Waiter) func(leadership.Leadership) {
+	var last leadership.Leadership
+	published := false
+	return func(l leadership.Leadership) {
+		if !l.SameTerm(last) {
+			a.trimmer.Changed()
+		}
+		last = l
+		waiter.Observe(l)
+		a.parts.observe(l)
+		a.fanOut.Publish(l)
+		counts.Published(l)
+		if !published {
+			published = true
+			close(a.first)
+		}
+	}
+}
+
+// abandoned records a drain that was given up while the workload was seen to run.
+func (a *assembly) abandoned(d elector.Drain, running []string) {
+	if a.parts.events == nil {
+		return
+	}
+	l := a.elector.Leadership()
+	a.parts.events.Warn(l, "DrainAbandoned", fmt.Sprintf("%s gave up its handover (token %s): the workload still runs (%s), and its work may overlap with the next leader's",
+		l.Identity, d.Token, strings.Join(running, ", ")))
+}
+
+// listen binds an address; "" is none.
+func (a *assembly) listen(field, purpose, address string, handler http.Handler) error {
+	if address == "" {
+		return nil
+	}
+	listener, err := httpapi.Listen(address, a.log)
+	if err != nil {
+		return &ResourceError{Field: field, err: err}
+	}
+	a.log.Info("listening", "reason", "Listening", "for", purpose, "addresses", listener.Addrs())
+	a.sites = append(a.sites, site{listener, handler})
+	return nil
+}
+
+// close closes what build opened, where run has not.
+func (a *assembly) close() error {
+	var faults []error
+	for _, s := range a.sites {
+		faults = append(faults, s.listener.Close())
+	}
+	a.sites = nil
+	return errors.Join(append(faults, a.parts.close())...)
+}
+
+func namesOf(outputs []signals.Output) []string {
+	var names []string
+	for _, output := range outputs {
+		names = append(names, output.Signal.Name())
+	}
+	return names
+}
