@@ -304,12 +304,11 @@ func TestPendingLookHoldsUpNobody(t *testing.T) {
 	<-looking // Apply's own
 	r.looking()
 	soon(t, "State while a look is pending", func() { r.State(false) })
-	soon(t, "Apply, once its context has ended,", func() {
-		cancel()
-		if err := <-applied; !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v; want %v", err, context.Canceled)
-		}
-	})
+	var got error
+	soon(t, "Apply, once its context has ended,", func() { cancel(); got = <-applied })
+	if !errors.Is(got, context.Canceled) {
+		t.Errorf("got %v; want %v", got, context.Canceled)
+	}
 	soon(t, "the next Apply with an ended context", func() { _ = r.Apply(ctx, leadership.Leadership{}) })
 	release()
 	r.lose()
