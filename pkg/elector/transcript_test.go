@@ -3,22 +3,16 @@ package elector
 import (
 	"bufio"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/lease-sidecar/lease-sidecar/internal/transcripttest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
-
-var update = flag.Bool("update", false, "write the transcripts in testdata anew")
 
 // TestTranscripts plays the files in testdata: a line that starts with a time is an event for one candidate
 // ("web-0_pod"), the lines with ">" are what the machine wants done about it. A store of one Lease stands behind it.
@@ -41,30 +35,7 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //	hold uid=U acquired=T until=T [leading]         before start: what a predecessor left
 //
 // A mark "held:X:N" is X's for N seconds, "released" one that goes with the renew time.
-func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(want))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("transcript differs (-want +got), -update writes it anew:\n%s", diff)
-			}
-		})
-	}
-}
+func TestTranscripts(t *testing.T) { transcripttest.Run(t, play) }
 
 const transcriptBoot = 1000 * time.Second // the boot clock at 0s of a transcript
 

@@ -52,6 +52,7 @@ var fences = []fence{
 	{room: "cmd/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
 	{room: "internal/guard/guardtest", never: kubernetes},
 	{room: "internal/sight/sighttest", of: []string{"internal/sight", "pkg/leadership", "pkg/leadership/leadershiptest", "pkg/bootclock"}, never: kubernetes},
+	{room: "internal/transcripttest", never: kubernetes},
 	{room: "internal/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
 	{room: "examples/...", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "test/...", of: []string{"..."}},

@@ -1,18 +1,11 @@
 package process
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/lease-sidecar/lease-sidecar/internal/transcripttest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
-
-var update = flag.Bool("update", false, "write the transcripts in testdata anew")
 
 // TestTranscripts plays the files in testdata. A line that starts with a time is an event; the lines with ">" are what the machine
 // wants done about it, and when it is to be asked again. A pod of made-up processes stands behind it, whose target is called web.
@@ -29,30 +22,7 @@ var update = flag.Bool("update", false, "write the transcripts in testdata anew"
 //
 // A frozen process takes no signal, and has handled all that were pending when it wakes. KILL ends a process, and so does TERM where
 // the process neither catches nor ignores it.
-func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(want))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("transcript differs (-want +got), -update writes it anew:\n%s", diff)
-			}
-		})
-	}
-}
+func TestTranscripts(t *testing.T) { transcripttest.Run(t, play) }
 
 // A view that does not answer the action before is an error, and does nothing. The machine looks anew then.
 func TestIllegalAnswers(t *testing.T) {
