@@ -153,12 +153,8 @@ func (c *canvas) cells(y int, r run) {
 	column := r.column
 	for text := r.text; text != ""; {
 		first, _ := utf8.DecodeRuneInString(text)
-		length := len(text)
-		if kind := drawn(first); kind != 0 {
-			length = strings.IndexFunc(text, func(x rune) bool { return x != first })
-		} else {
-			length = strings.IndexFunc(text, func(x rune) bool { return drawn(x) != 0 })
-		}
+		kind := drawn(first)
+		length := strings.IndexFunc(text, func(r rune) bool { return drawn(r) != kind || kind != 0 && r != first })
 		if length < 0 {
 			length = len(text)
 		}
@@ -171,7 +167,7 @@ func (c *canvas) cells(y int, r run) {
 		if colour == "" {
 			colour = "muted"
 		}
-		switch drawn(first) {
+		switch kind {
 		case block:
 			c.rect(x, top+3, w, cellHeight-6, 0, colour)
 		case shade:
