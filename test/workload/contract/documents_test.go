@@ -140,4 +140,3 @@ func follow(t *testing.T, r *harness.Local) (next func() string) {
 		}
 	}
 }
-
