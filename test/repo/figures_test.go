@@ -19,12 +19,12 @@ var timings = []struct {
 }{
 	{
 		"from validUntil to the expiry of the Lease: the lease duration less the renew deadline",
-		regexp.MustCompile("(?i)gap between (the )?renew deadline and (the )?lease duration|gap between `?validUntil`? and the expiry"),
+		regexp.MustCompile(`(?i)gap between (the )?renew deadline and (the )?lease duration|gap between validUntil and the expiry`),
 		func(c elector.Config) time.Duration { return c.Duration - c.RenewDeadline },
 	},
 	{
 		"the kill margin: from validUntil to the death of the workload at the latest",
-		regexp.MustCompile(`(?i)kill margin (K )?(\(|is |of )`),
+		regexp.MustCompile(`(?i)kill margin( K)?,? is `),
 		func(c elector.Config) time.Duration { return c.KillMargin() },
 	},
 	{
@@ -62,7 +62,7 @@ func TestTimingsAreOne(t *testing.T) {
 
 // figuresAfter returns the first figure after each place where text names something, where there is one in that sentence.
 func figuresAfter(text string, name *regexp.Regexp) []time.Duration {
-	text = strings.Join(strings.Fields(strings.ReplaceAll(text, "\n//", "\n")), " ")
+	text = strings.Join(strings.Fields(strings.NewReplacer("\n//", "\n", "*", "", "`", "").Replace(text)), " ")
 	var found []time.Duration
 	for _, at := range name.FindAllStringIndex(text, -1) {
 		m := durationInText.FindStringSubmatch(text[at[1]:])
