@@ -23,12 +23,18 @@ const (
 
 // Step is one thing that a reader of a page does or sees.
 type Step struct {
-	Kind     Kind
-	Terminal int // from 1; 0 for File
-	Text     string
-	Name     string
-	Status   int
-	Line     int // of the page, from 1
+	// Kind says what is done, or seen.
+	Kind Kind
+	// Terminal is its number, from 1; 0 for File.
+	Terminal int
+	// Text is what is typed, shown or written.
+	Text string
+	// Name is the file's, for File.
+	Name string
+	// Status is what the last of the commands ends with, for Run.
+	Status int
+	// Line is that of the page, from 1.
+	Line int
 }
 
 // String names the step for messages.

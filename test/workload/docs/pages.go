@@ -23,7 +23,9 @@ const (
 
 // Page says how the commands of a page are run.
 type Page struct {
-	Path  string
+	// Path is below the repository, with slashes.
+	Path string
+	// Place is where they run.
 	Place Place
 	// Tree has the terminals begin in the repository; else they begin in a folder of their own.
 	Tree bool
@@ -37,8 +39,10 @@ type Page struct {
 
 // Exception is a command that is not run as the others are.
 type Exception struct {
-	Page, Line string // the begin of the line
-	Reason     string
+	// Page is the page's path; Line is what the line begins with.
+	Page, Line string
+	// Reason says who runs it, or why nobody does.
+	Reason string
 }
 
 // excepted returns which lines of a page are exceptions, and notes their use.
