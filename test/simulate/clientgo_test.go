@@ -74,7 +74,7 @@ func cutOffLeader(t *testing.T, release bool) (stops, starts time.Duration) {
 	return stops, starts
 }
 
-// clientGo is one elector of client-go's. Its channels are closed when it starts to lead and when it is told to stop, at that time.
+// clientGo is one elector of client-go's. Its channels are closed when it starts to lead and when OnStoppedLeading is called, at that time.
 type clientGo struct {
 	elector          *leaderelection.LeaderElector
 	lock             *sharedLock
