@@ -74,6 +74,6 @@ var stores = []mutant{
 		file:   "pkg/lease/dir/lock.go",
 		old:    `unix.LOCK_EX`,
 		new:    `unix.LOCK_SH`,
-		reds:   in("pkg/lease/dir", "TestLockIsForOne"),
+		reds:   in("pkg/lease/dir", "TestLock/taken_by_another"),
 	},
 }
