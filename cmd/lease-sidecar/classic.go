@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 // classicFlag is a flag of the classic leader-elector sidecar with its default, and the option of `run` that it stands for; nil
@@ -46,7 +47,7 @@ func fromClassic(args []string) ([]string, error) {
 	if len(args) < 2 || !slices.ContainsFunc(args[1:], isClassicFlag) || !strings.HasPrefix(args[1], "-") {
 		return args, nil
 	}
-	var list options.Faults
+	var list field.Faults
 	line := parseClassic(args[1:], &list)
 	line.check(&list)
 	if err := asFault(list.Err()); err != nil {
@@ -70,7 +71,7 @@ func splitFlag(arg string) (name, value string, assigned bool) {
 	return name, value, assigned
 }
 
-func parseClassic(args []string, list *options.Faults) classicLine {
+func parseClassic(args []string, list *field.Faults) classicLine {
 	line := classicLine{given: map[string]string{}}
 	for i := 0; i < len(args); i++ {
 		name, value, assigned := splitFlag(args[i])
@@ -93,7 +94,7 @@ func parseClassic(args []string, list *options.Faults) classicLine {
 }
 
 // check notes what `run` would find wrong under another name.
-func (l classicLine) check(list *options.Faults) {
+func (l classicLine) check(list *field.Faults) {
 	if l.given["election"] == "" {
 		list.Addf("no election: set --election=NAME, or see lease-sidecar --help for the commands of today")
 	}

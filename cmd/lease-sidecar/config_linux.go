@@ -91,7 +91,7 @@ func (a answers) replica() sidecar.Replica {
 		r.Name, source = strings.ToLower(host), "the host's name; set --identity"
 	}
 	_, err := r.Identity(true)
-	for _, single := range options.Flatten(err) {
+	for _, single := range field.Flatten(err) {
 		one, ok := errors.AsType[*field.Error](single)
 		switch {
 		case ok && one.Field == "PodUID":

@@ -176,7 +176,7 @@ func TestEveryFaultHasAFlag(t *testing.T) {
 	} {
 		c := validConfig()
 		wrong(&c)
-		for _, single := range options.Flatten(c.Validate()) {
+		for _, single := range field.Flatten(c.Validate()) {
 			one, ok := errors.AsType[*field.Error](single)
 			if !ok {
 				t.Errorf("%v is no fault of a field", single)
