@@ -76,20 +76,20 @@ func FuzzAnswers(f *testing.F) {
 }
 
 // asks are the three calls that are answered with a Lease.
-func asks(t *testing.T, store *kube.Store) map[string]func(context.Context) (lease.Reply, error) {
+func asks(t *testing.T, store *kube.Store) map[string]func(context.Context) (lease.Record, error) {
 	held := sampleRecord(t)
-	return map[string]func(context.Context) (lease.Reply, error){
+	return map[string]func(context.Context) (lease.Record, error){
 		"get":    store.Get,
-		"create": func(ctx context.Context) (lease.Reply, error) { return store.Create(ctx, lease.Record{}) },
-		"update": func(ctx context.Context) (lease.Reply, error) { return store.Update(ctx, held) },
+		"create": func(ctx context.Context) (lease.Record, error) { return store.Create(ctx, lease.Record{}) },
+		"update": func(ctx context.Context) (lease.Record, error) { return store.Update(ctx, held) },
 	}
 }
 
 // checkAnswer judges what a call made of the answer.
-func checkAnswer(t *testing.T, verb string, a canned, reply lease.Reply, err error) {
+func checkAnswer(t *testing.T, verb string, a canned, reply lease.Record, err error) {
 	t.Helper()
 	if err == nil {
-		checkLease(t, a.body, reply.Record)
+		checkLease(t, a.body, reply)
 		if a.status > 299 {
 			t.Fatalf("%s: status %d is a Lease", verb, a.status)
 		}

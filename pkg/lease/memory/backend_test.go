@@ -58,8 +58,8 @@ func TestAdvanceLetsVersionsPass(t *testing.T) {
 	backend.Advance(40)
 	made.Holder = "a_1"
 	got, err := store.Update(t.Context(), made)
-	if err != nil || got.Record.Version != "42" {
-		t.Errorf("updated to version %q, %v; want 42: a version that passed elsewhere is no conflict", got.Record.Version, err)
+	if err != nil || got.Version != "42" {
+		t.Errorf("updated to version %q, %v; want 42: a version that passed elsewhere is no conflict", got.Version, err)
 	}
 }
 

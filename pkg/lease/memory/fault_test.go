@@ -193,8 +193,8 @@ func TestRestorePutsVersionsBack(t *testing.T) {
 			t.Error("an open watch outlived the restore")
 		}
 		got, err := store.Get(t.Context())
-		if err != nil || got.Record.Version != made.Version || got.Record.Holder != "" {
-			t.Errorf("after the restore: %+v, %v; want version %s, no holder", got.Record, err, made.Version)
+		if err != nil || got.Version != made.Version || got.Holder != "" {
+			t.Errorf("after the restore: %+v, %v; want version %s, no holder", got, err, made.Version)
 		}
 	})
 }
@@ -205,7 +205,7 @@ func mustCreate(t *testing.T, store *memory.Store) lease.Record {
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
-	return reply.Record
+	return reply
 }
 
 // watchOnce calls seen at the first event, and ends with the test.
