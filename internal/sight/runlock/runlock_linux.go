@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -63,9 +64,9 @@ type RunLock struct {
 	renewed  chan struct{} // a renewal: asks Run for one
 
 	mu      sync.Mutex
-	file    *os.File      // nil where it could not be made
-	awaited bool          // a goroutine waits for the holder's end
-	trouble string        // the last one that was logged
+	file    *os.File // nil where it could not be made
+	awaited bool     // a goroutine waits for the holder's end
+	trouble trouble.Last
 	noted   map[bool]bool // what has been logged as Info: that the lock is held, that it is free
 	end     context.CancelFunc
 	waiting context.Context
