@@ -78,8 +78,8 @@ var signalling = []mutant{
 		name:   "a signal that fails counts as applied",
 		danger: "I5: the handover goes on although no signal has asked a workload to stop",
 		file:   "pkg/signals/lane.go",
-		old:    `if n.failure = err; err == nil {`,
-		new:    `if n.failure = err; serial > 0 {`,
+		old:    "\tif err == nil {\n\t\tn.applied = serial\n",
+		new:    "\tif serial > 0 {\n\t\tn.applied = serial\n",
 		reds:   in("pkg/signals", "TestWaitAppliedNamesWhoIsBehind"),
 	},
 	{

@@ -23,6 +23,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
@@ -49,7 +50,7 @@ type Processes struct {
 
 	mu      sync.Mutex
 	seen    bool
-	trouble string
+	trouble trouble.Last
 }
 
 var _ sight.Sight = (*Processes)(nil)
@@ -180,9 +181,7 @@ func outlast(ctx context.Context, one procfs.Process) bool {
 func (p *Processes) report(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text := fmt.Sprint(err)
-	if err != nil && text != p.trouble {
+	if p.trouble.Changed(err) && err != nil {
 		p.cfg.Log.Warn("the workload's processes cannot be seen", "reason", "ProcessesUnseen", "error", err)
 	}
-	p.trouble = text
 }

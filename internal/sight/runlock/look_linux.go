@@ -64,14 +64,9 @@ func (l *RunLock) provide() error {
 
 // report logs a trouble when it changes.
 func (l *RunLock) report(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != "" && text != l.trouble {
+	if l.trouble.Changed(err) && err != nil {
 		l.cfg.Log.Warn("the run lock cannot be seen", "reason", "RunLockUnseen", "error", err)
 	}
-	l.trouble = text
 }
 
 // await waits until nobody holds a lock of either kind, and takes note of that.

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -65,7 +66,7 @@ type RunLock struct {
 	mu      sync.Mutex
 	file    *os.File // nil where it could not be made
 	awaited bool     // a goroutine waits for the holder's end
-	trouble string   // the last one that was logged
+	trouble trouble.Last
 	end     context.CancelFunc
 	waiting context.Context
 	joined  sync.WaitGroup
