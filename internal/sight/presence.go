@@ -41,7 +41,10 @@ type PresenceConfig struct {
 }
 
 // Note is a line of the log.
-type Note struct{ Text, Reason string }
+type Note struct {
+	// Text is what is said, Reason the stable word for it.
+	Text, Reason string
+}
 
 // NewPresence returns a presence of nothing.
 func NewPresence(cfg PresenceConfig) *Presence {
