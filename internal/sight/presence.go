@@ -42,7 +42,7 @@ type PresenceConfig struct {
 
 // Note is a line of the log.
 type Note struct {
-	// Text is what is said, Reason the stable word for it.
+	// Text is the message, Reason what to alert on.
 	Text, Reason string
 }
 
