@@ -28,13 +28,6 @@ var classicFlags = []classicFlag{
 	{"use-cluster-credentials", "false", nil}, // without a kubeconfig we use them anyway
 }
 
-// classicDefaults are the options of `run` that suit a pod made for the classic sidecar: an ordinary container, which
-// opened one port. A variable or a flag overrides them.
-var classicDefaults = []struct {
-	*options.Option
-	value string
-}{{placementFlag.Option, "classic"}, {probeAddressFlag.Option, "off"}}
-
 // classicLine is a command line of the classic sidecar, taken apart.
 type classicLine struct {
 	given map[string]string
@@ -118,10 +111,8 @@ func (l classicLine) options() []string {
 			all = append(all, "--"+f.stands.Name+"="+value)
 		}
 	}
-	for _, d := range classicDefaults {
-		if os.Getenv(d.Env()) == "" {
-			all = append(all, "--"+d.Name+"="+d.value)
-		}
+	if os.Getenv(probeAddressFlag.Env()) == "" {
+		all = append(all, "--"+probeAddressFlag.Name+"=off") // the classic sidecar opened one port
 	}
 	return append(all, l.rest...)
 }
