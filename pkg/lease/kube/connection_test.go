@@ -146,18 +146,18 @@ func TestWatchHasItsOwnConnection(t *testing.T) {
 		handler.ServeHTTP(w, r)
 	}))
 	ctx, cancel := context.WithCancel(bounded(t))
-	reply, err := store.Create(ctx, lease.Record{})
+	made, err := store.Create(ctx, lease.Record{})
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
 	update := func() {
-		r := reply.Record
+		r := made
 		r.Holder = "a_1"
 		if _, err := store.Update(ctx, r); err != nil {
 			t.Errorf("update: %v", err)
 		}
 	}
-	err = store.Watch(ctx, reply.Record.Version, update, func(lease.Event) { cancel() })
+	err = store.Watch(ctx, made.Version, update, func(lease.Event) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the watch ended with %v, want %v", err, context.Canceled)
 	}

@@ -122,7 +122,7 @@ func TestAnswersToErrors(t *testing.T) {
 }
 
 // call makes one call of that verb, with a record where it needs one.
-func call(t *testing.T, store *kube.Store, verb string) (reply lease.Reply, err error) {
+func call(t *testing.T, store *kube.Store, verb string) (reply lease.Record, err error) {
 	t.Helper()
 	ctx := bounded(t)
 	switch verb {

@@ -75,10 +75,10 @@ func FuzzAnswers(f *testing.F) {
 }
 
 // checkAnswer judges what a call made of the answer.
-func checkAnswer(t *testing.T, verb string, a canned, reply lease.Reply, err error) {
+func checkAnswer(t *testing.T, verb string, a canned, reply lease.Record, err error) {
 	t.Helper()
 	if err == nil {
-		checkLease(t, a.body, reply.Record)
+		checkLease(t, a.body, reply)
 		if a.status > 299 {
 			t.Fatalf("%s: status %d is a Lease", verb, a.status)
 		}

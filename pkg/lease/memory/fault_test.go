@@ -174,8 +174,8 @@ func TestRestorePutsVersionsBack(t *testing.T) {
 			t.Error("an open watch outlived the restore")
 		}
 		got, err := store.Get(t.Context())
-		if err != nil || got.Record.Version != made.Version || got.Record.Holder != "" {
-			t.Errorf("after the restore: %+v, %v; want version %s, no holder", got.Record, err, made.Version)
+		if err != nil || got.Version != made.Version || got.Holder != "" {
+			t.Errorf("after the restore: %+v, %v; want version %s, no holder", got, err, made.Version)
 		}
 	})
 }
@@ -190,7 +190,7 @@ func seed(t *testing.T) (*memory.Backend, *memory.Store, lease.Record) {
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
-	return backend, store, reply.Record
+	return backend, store, reply
 }
 
 // take gives the Lease a holder, and returns the version that came of it.
@@ -201,7 +201,7 @@ func take(t *testing.T, store *memory.Store, r lease.Record) lease.Version {
 	if err != nil {
 		t.Fatalf("update: %v", err)
 	}
-	return reply.Record.Version
+	return reply.Version
 }
 
 // watchOnce calls seen at the first event, and ends with the test.

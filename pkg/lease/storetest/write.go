@@ -149,12 +149,12 @@ func updateRecreated(b *bench) {
 	if err != nil {
 		b.t.Fatalf("create again: %v", err)
 	}
-	if made.Record.UID == old.UID {
+	if made.UID == old.UID {
 		b.t.Errorf("created again under the UID of the deleted Lease, %s", old.UID)
 	}
 	_, err = b.store.Update(b.ctx, held(old, "a_1", instant.Add(time.Second)))
 	b.wantError(err, lease.ErrConflict, lease.ErrNotFound)
-	if got := b.get(); got.Holder != "" || got.UID != made.Record.UID {
+	if got := b.get(); got.Holder != "" || got.UID != made.UID {
 		b.t.Errorf("an update of the deleted Lease changed its successor: %+v", got)
 	}
 }
