@@ -149,12 +149,12 @@ type slowStore struct {
 	delay atomic.Int64
 }
 
-func (s *slowStore) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
+func (s *slowStore) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
 	select {
 	case <-time.After(time.Duration(s.delay.Load())):
 		return s.Store.Update(ctx, r)
 	case <-ctx.Done():
-		return lease.Reply{}, ctx.Err()
+		return lease.Record{}, ctx.Err()
 	}
 }
 

@@ -70,8 +70,8 @@ var signalling = []mutant{
 		name:   "a term does not end by the clock alone",
 		danger: "I7: a stuck election keeps the signals standing",
 		file:   "pkg/signals/fanout.go",
-		old:    `timer.Reset(until)`,
-		new:    `timer.Reset(0)`,
+		old:    `Await(ctx, timer, until, news, nil)`,
+		new:    `Await(ctx, timer, 0, news, nil)`,
 		reds:   in("pkg/signals", "TestTermEndsByTheClock"),
 	},
 	{

@@ -12,11 +12,9 @@ package processes
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -64,10 +62,7 @@ func ParseNames(s string) ([]string, error) {
 	for i, name := range names {
 		names[i] = strings.TrimSpace(name)
 		if names[i] == "" || strings.ContainsAny(names[i], "/\x00\n") {
-			return nil, &field.Error{
-				Field: "Except", Value: strconv.Quote(s),
-				Want: fmt.Sprintf("bare names of programs with commas between, such as envoy,pilot-agent, not %q", name),
-			}
+			return nil, field.Quoted("Except", s, "bare names of programs with commas between, such as envoy,pilot-agent, not %q", name)
 		}
 	}
 	return names, nil
