@@ -174,9 +174,12 @@ func (s *Sidecar) Leader() (int, leadership.Leadership) {
 	return status, l
 }
 
-// ProbeStatus returns the status of a GET on the probe listener, such as "/readyz"; 0 where there is no answer.
+// AskProbe returns the status and the body of a GET on the probe listener, such as "/readyz"; 0 where there is no answer.
+func (s *Sidecar) AskProbe(path string) (status int, body string) { return s.get("http://" + s.Probe + path) }
+
+// ProbeStatus returns the status of AskProbe alone.
 func (s *Sidecar) ProbeStatus(path string) int {
-	status, _ := s.get("http://" + s.Probe + path)
+	status, _ := s.AskProbe(path)
 	return status
 }
 
@@ -189,6 +192,14 @@ func (s *Sidecar) Post(path string) int {
 	defer func() { _ = res.Body.Close() }()
 	_, _ = io.Copy(io.Discard, res.Body)
 	return res.StatusCode
+}
+
+// StepDown asks the leader for a planned handover.
+func (s *Sidecar) StepDown(t testing.TB) {
+	t.Helper()
+	if status := s.Post("/step-down"); status != http.StatusAccepted {
+		t.Fatalf("POST /step-down on %s: status %d, want %d", s.Pod, status, http.StatusAccepted)
+	}
 }
 
 func (s *Sidecar) get(url string) (int, string) {

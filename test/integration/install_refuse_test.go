@@ -181,10 +181,8 @@ func TestUnreachableAPI(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), mixedDuration)
 	e.Ship(t)
-	line := e.Cluster.Proxy(t)
+	s, line := prepareBehind(t, e, "web-0")
 	line.Cut()
-	s := e.Prepare(t, "web-0")
-	s.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
 	s.Start(t, e)
 	harness.Eventually(t, slack, "started, not ready", func() bool {
 		return s.ProbeStatus("/startupz") == http.StatusOK && s.ProbeStatus("/readyz") == http.StatusServiceUnavailable

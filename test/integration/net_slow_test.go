@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -123,12 +122,7 @@ func measureSlow(t *testing.T, how string, slow, span time.Duration, s subject) 
 	if how == "webhook" {
 		hangAdmission(t, c, labels, slow)
 	} else {
-		storm.Faults(func(r *http.Request) harness.Fate {
-			if isWrite(r) {
-				return harness.Fate{Delay: slow}
-			}
-			return harness.Fate{}
-		})
+		storm.Faults(meet(isWrite, harness.Fate{Delay: slow}))
 	}
 	from := now()
 	for now().Before(from.Add(span)) {

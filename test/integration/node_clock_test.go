@@ -66,7 +66,7 @@ func TestWallClockSteps(t *testing.T) {
 	leader := startOn(t, e, "web-0", nil)
 	leader.awaitLead(t, e.Duration+slack)
 	standby := startOn(t, e, "web-1", nil)
-	witness := harness.Watch(t)
+	witness := watch(t)
 	witness.AddOn(leader.clock, leader.Sidecar)
 	witness.AddOn(standby.clock, standby.Sidecar)
 	standby.names(t, leader)
@@ -98,7 +98,6 @@ func TestWallClockSteps(t *testing.T) {
 	if ahead := time.Until(e.Read(t).Spec.AcquireTime.Time); ahead < time.Hour {
 		t.Errorf("the new term was acquired %v ahead of the true time, want hours: nothing was shown", ahead)
 	}
-	witness.Verdict(t)
 }
 
 func stepped(d time.Duration) func(*harness.ClockFile) {
@@ -143,7 +142,7 @@ func TestBootClockRates(t *testing.T) {
 	first.awaitLead(t, e.Duration+slack)
 	second := startOn(t, e, "web-1", nil)
 	second.clock.Rate(fast)
-	witness := harness.Watch(t)
+	witness := watch(t)
 	witness.AddOn(first.clock, first.Sidecar)
 	witness.AddOn(second.clock, second.Sidecar)
 	second.names(t, first)
@@ -166,7 +165,6 @@ func TestBootClockRates(t *testing.T) {
 	last = second.sentAt(e)
 	first.awaitLead(t, 2*e.Duration+slack)
 	checkWaited(t, e, last, first, slow)
-	witness.Verdict(t)
 }
 
 // checkWaited checks that the heir took the Lease a whole lease duration, by its own clock, after the last write of
@@ -206,7 +204,7 @@ func TestServersWithOtherClocks(t *testing.T) {
 		return storm
 	})
 	harness.AwaitLeader(t, e.Duration+slack, replicas...)
-	witness := harness.Watch(t, replicas...)
+	witness := watch(t, replicas...)
 	from := now()
 	time.Sleep(span)
 	witness.Stop()
@@ -220,7 +218,6 @@ func TestServersWithOtherClocks(t *testing.T) {
 	if share < 0.97 || len(terms) != 1 {
 		t.Errorf("somebody led for %.0f %% of the time in %d terms, want one term all the time", 100*share, len(terms))
 	}
-	witness.Verdict(t)
 }
 
 // TestReaderInAnotherTimeNamespace has a dead leader's document read where the boot clock is minutes behind: its

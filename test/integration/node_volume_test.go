@@ -55,10 +55,7 @@ func TestVolumeFails(t *testing.T) {
 			e.Ship(t)
 			volume := harness.NewVolume(t)
 			leader := prepareOn(t, e, volume, tc.fix == nil)
-			leader.Start(t, e)
-			harness.AwaitLeader(t, e.Duration+slack, leader)
-			heir := e.Start(t, "web-1")
-			witness := harness.Watch(t, leader, heir)
+			heir := startWithHeir(t, e, leader)
 			status, document := leader.Leader()
 			if status != http.StatusOK {
 				t.Fatalf("GET /leader: status %d, want %d", status, http.StatusOK)
@@ -102,7 +99,6 @@ func TestVolumeFails(t *testing.T) {
 					return !l.IsLeader && l.Leader == heir.Pod && !leader.HasLeaderFile()
 				})
 			}
-			witness.Verdict(t)
 		})
 	}
 }
@@ -152,7 +148,7 @@ func TestSlowReaders(t *testing.T) {
 	e.Ship(t)
 	e.Flags = []string{"--drain-timeout", "100ms"}
 	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
+	watch(t, replicas...)
 	done := make(chan struct{})
 	var readers sync.WaitGroup
 	var mu sync.Mutex
@@ -201,7 +197,6 @@ func TestSlowReaders(t *testing.T) {
 			t.Errorf("%s was read %d times, want %d at least", name, read[name], least)
 		}
 	}
-	witness.Verdict(t)
 }
 
 // readSlowly reads a file a byte at a time, over about 50 ms.

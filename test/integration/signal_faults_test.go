@@ -32,9 +32,7 @@ func TestRemoteSignalsUnderFaults(t *testing.T) {
 		heal func(*testing.T, *farReplica)
 	}{
 		{"planned handover", func(t *testing.T, r *farReplica) {
-			if status := r.Post("/step-down"); status != http.StatusAccepted {
-				t.Fatalf("POST /step-down: status %d, want 202", status)
-			}
+			r.StepDown(t)
 		}, true, nil},
 		{"sidecar killed", func(_ *testing.T, r *farReplica) { r.Stop(0) }, false, nil},
 		{"sidecar frozen", func(t *testing.T, r *farReplica) { r.Freeze(t) }, false, func(t *testing.T, r *farReplica) { r.Wake(t) }},

@@ -109,9 +109,7 @@ func TestLabelFollowsTheLeader(t *testing.T) {
 	leader, _ := awaitBearer(t, e, e.Duration+slack, replicas...)
 	var times []time.Duration
 	for range handovers {
-		if status := leader.Post("/step-down"); status != 202 {
-			t.Fatalf("POST /step-down: status %d, want 202", status)
-		}
+		leader.StepDown(t)
 		next, took := awaitBearer(t, e, slack, harness.Others(replicas, leader)...)
 		times = append(times, took)
 		leader = next

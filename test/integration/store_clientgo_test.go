@@ -5,7 +5,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -44,7 +43,6 @@ func TestClientGoPeers(t *testing.T) {
 						m.round(t)
 						changes.add(5)
 					}
-					m.witness.Verdict(t)
 				})
 			}
 		}
@@ -79,7 +77,7 @@ func newMixed(t *testing.T, release bool) *mixed {
 	e.Flags = []string{"--foreign-grace", mixedGrace.String()}
 	e.Ship(t)
 	m := &mixed{election: e, ours: e.StartAll(t, 2)}
-	m.witness = harness.Watch(t, m.ours...)
+	m.witness = watch(t, m.ours...)
 	client, err := kubernetes.NewForConfig(e.Access.Config())
 	if err != nil {
 		t.Fatal(err)
@@ -106,9 +104,7 @@ func newMixed(t *testing.T, release bool) *mixed {
 func (m *mixed) round(t *testing.T) {
 	leader := m.oursLeads(t)
 	was := leader.State().Identity
-	if status := leader.Post("/step-down"); status != http.StatusAccepted {
-		t.Fatalf("POST /step-down on the leader: status %d, want %d", status, http.StatusAccepted)
-	}
+	leader.StepDown(t)
 	m.moves(t, was) // mostly to the other one of ours, as theirs look only now and then
 
 	for _, s := range m.ours {

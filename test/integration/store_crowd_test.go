@@ -47,7 +47,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 	for _, s := range c.replicas {
 		s.Start(t, e)
 	}
-	c.witness = harness.Watch(t)
+	c.witness = watch(t)
 	c.witness.AddCrowd(c.replicas...)
 	return c
 }
@@ -60,12 +60,9 @@ func (c *crowd) run(t *testing.T) {
 		c.leader.Start(t, c.election)
 	})
 	c.follow(t, "step-down", func() {
-		if status := c.leader.Post("/step-down"); status != http.StatusAccepted {
-			t.Errorf("POST /step-down: status %d, want %d", status, http.StatusAccepted)
-		}
+		c.leader.StepDown(t)
 	})
 	c.follow(t, "SIGKILL", func() { c.leader.Stop(0) })
-	c.witness.Verdict(t)
 }
 
 // follow lets the leader end its term in some way and waits for the next one, which is the very next, and counts the
@@ -136,7 +133,7 @@ func newTurns(t *testing.T, version string, release bool) *turns {
 	e.Flags = []string{"--foreign-grace", mixedGrace.String()}
 	e.Ship(t)
 	w := &turns{election: e, release: release, ours: e.Start(t, "web-0")}
-	w.witness = harness.Watch(t, w.ours)
+	w.witness = watch(t, w.ours)
 	harness.AwaitLeader(t, bound, w.ours)
 	w.theirs = e.StartPeer(t, "peer", harness.PeerOptions{
 		Version: version, ReleaseOnCancel: release,
@@ -184,7 +181,6 @@ func (w *turns) takeAll(t *testing.T) {
 		}
 		w.theirsEnds(t, 0)
 	})
-	w.witness.Verdict(t)
 }
 
 func (w *turns) theirsLead(t *testing.T) {

@@ -150,7 +150,7 @@ func TestLeaderlessBudget(t *testing.T) {
 			if !state.absent {
 				awaitAgreement(t, e.Duration+slack, l.replicas)
 			}
-			witness := harness.Watch(t, l.replicas...)
+			watch(t, l.replicas...)
 			state.begin(l)
 			time.Sleep(span - judged)
 			began := l.count(&counts)
@@ -173,7 +173,6 @@ func TestLeaderlessBudget(t *testing.T) {
 			harness.AwaitLeader(t, state.wait+backWithin, l.replicas...)
 			t.Logf("figure: %s: somebody leads %.1f s after its end, of which %.0f s are the lease duration that must pass",
 				state.name, now().Sub(over).Seconds(), state.wait.Seconds())
-			witness.Verdict(t)
 		})
 	}
 }
@@ -185,7 +184,7 @@ func (l *leaderlessRun) startCounted(counts *tally) {
 	for i := range 3 {
 		s := l.election.Prepare(l, fmt.Sprintf("web-%d", i))
 		w := openWeather(l.election.Cluster)(l)
-		w.storm.Faults(func(r *http.Request) harness.Fate {
+		w.Faults(func(r *http.Request) harness.Fate {
 			counts.add(s.Pod, r)
 			return l.fateOf(r)
 		})

@@ -64,13 +64,12 @@ func TestFirstElection(t *testing.T) {
 			tc.setUp(t, e)
 			started := now()
 			replicas := e.StartAll(t, 2)
-			witness := harness.Watch(t, replicas...)
+			watch(t, replicas...)
 			leader := harness.AwaitLeader(t, tc.want+slack, replicas...)
 			if waited := sent(e, leader).Sub(started); waited < tc.want {
 				t.Errorf("the Lease was taken after %v, want at least %v", waited, tc.want)
 			}
 			checkLogSays(t, tc.log, replicas...) // a leader that was slow to start found the Lease made by the other
-			witness.Verdict(t)
 		})
 	}
 }
@@ -143,17 +142,8 @@ func takeAway(t *testing.T, cut bool, m mischief) {
 		e.Access.SetRules(t, append(harness.DocumentedRules(e.Lease), harness.CreateRule())...)
 	}
 	e.Ship(t)
-	leader, line := e.Prepare(t, "web-0"), e.Cluster.Proxy(t)
-	leader.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
-	leader.Start(t, e)
-	harness.AwaitLeader(t, e.Duration+slack, leader)
-	standby := e.Start(t, "web-1")
-	replicas := []*harness.Sidecar{leader, standby}
-	witness := harness.Watch(t, replicas...)
-	harness.Eventually(t, slack, "the standby sees the leader", func() bool {
-		_, document := standby.Leader()
-		return document.Leader == leader.Pod
-	})
+	leader, line := prepareBehind(t, e, "web-0")
+	replicas := []*harness.Sidecar{leader, startWithHeir(t, e, leader)}
 	_, before := leader.Leads()
 
 	if cut {
@@ -175,12 +165,7 @@ func takeAway(t *testing.T, cut bool, m mischief) {
 		checkLogSays(t, m.log, next)
 	}
 	line.Heal()
-	harness.Eventually(t, 2*e.Duration+slack, "both name one leader", func() bool {
-		_, a := leader.Leader()
-		_, b := standby.Leader()
-		return a.Leader != "" && a.Leader == b.Leader
-	})
-	witness.Verdict(t)
+	awaitAgreement(t, 2*e.Duration+slack, replicas)
 }
 
 // nextTerm waits for a term with another token and returns whose it is and when the write was sent that made it.
@@ -202,28 +187,16 @@ func nextTerm(t *testing.T, e *harness.Election, before string, replicas []*harn
 // election goes on once the Lease is back.
 func TestShippedLeaseDeleted(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), mixedDuration)
-	e.Ship(t)
-	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e, replicas, leader := elect(t, mixedDuration, 2)
 	e.Delete(t)
 	harness.Eventually(t, slack, "the leader stops", func() bool { leads, _ := leader.Leads(); return !leads })
-	harness.Throughout(t, 2*e.Duration, "nobody leads without the Lease", func() bool {
-		for _, s := range replicas {
-			if leads, _ := s.Leads(); leads || !s.Alive() {
-				return false
-			}
-		}
-		return true
-	})
+	harness.Throughout(t, 2*e.Duration, "nobody leads without the Lease", leaderlessly(replicas))
 	back := now()
 	e.Ship(t)
 	heir := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	if waited := sent(e, heir).Sub(back); waited < e.Duration {
 		t.Errorf("the new Lease was taken after %v, want at least %v", waited, e.Duration)
 	}
-	witness.Verdict(t)
 }
 
 // TestForeignContentOfTheLease runs an election on a Lease that bears what others put there, on an API server that has
@@ -246,7 +219,7 @@ func TestForeignContentOfTheLease(t *testing.T) {
 		t.Fatal("the API server dropped the strategy: nothing is shown")
 	}
 	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
+	watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	chronicle := recordHistory(t, e)
 	awaitRenewal(t, leader)
@@ -281,7 +254,6 @@ func TestForeignContentOfTheLease(t *testing.T) {
 			t.Errorf("version %s, held by %q, has lost something (-want +got):\n%s", l.ResourceVersion, *l.Spec.HolderIdentity, diff)
 		}
 	}
-	witness.Verdict(t)
 }
 
 // content is all of a Lease that is not the election's own.
