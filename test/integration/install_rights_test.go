@@ -39,10 +39,7 @@ func TestRightsLostInMidTerm(t *testing.T) {
 // TestTokenRotation makes the leader's token invalid and puts a new one into its file: the term goes on.
 func TestTokenRotation(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
-	e.Ship(t)
-	s := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, s)
+	e, s := leadAlone(t, 15*time.Second)
 	_, token := s.Leads()
 	began := time.Now()
 	e.Access.Rotate(t)

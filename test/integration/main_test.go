@@ -43,6 +43,17 @@ func elect(t *testing.T, duration time.Duration, n int, flags ...string) (e *har
 	return e, replicas, harness.AwaitLeader(t, duration+slack, replicas...)
 }
 
+// leadAlone starts one replica with those flags on a Lease that is free, and waits until it leads.
+func leadAlone(t *testing.T, duration time.Duration, flags ...string) (*harness.Election, *harness.Sidecar) {
+	t.Helper()
+	e := harness.NewElection(t, harness.Shared(t), duration)
+	e.Flags = flags
+	e.ShipFree(t)
+	s := e.Start(t, "web-0")
+	harness.AwaitLeader(t, duration+slack, s)
+	return e, s
+}
+
 // prepareBehind prepares a replica that reaches the API server by a line of its own.
 func prepareBehind(t *testing.T, e *harness.Election, pod string) (*harness.Sidecar, *harness.Proxy) {
 	t.Helper()
@@ -60,6 +71,15 @@ func startWithHeir(t *testing.T, e *harness.Election, leader *harness.Sidecar) (
 	watch(t, leader, heir)
 	awaitAgreement(t, slack, []*harness.Sidecar{leader, heir})
 	return heir
+}
+
+// awaitNaming waits until a replica names another one as the leader.
+func awaitNaming(t *testing.T, s, leader *harness.Sidecar) {
+	t.Helper()
+	harness.Eventually(t, slack, s.Pod+" names "+leader.Pod, func() bool {
+		_, l := s.Leader()
+		return l.Leader == leader.Pod
+	})
 }
 
 // leaderlessly returns a condition: nobody publishes that it leads, and all live.

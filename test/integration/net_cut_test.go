@@ -3,9 +3,7 @@
 package integration
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -104,10 +102,7 @@ func (b blackhole) healAfterTakeover(t *testing.T, leader *harness.Sidecar) {
 	same := steady(heir)
 	b.lines[leader].Heal()
 	harness.Throughout(t, 2*b.interval(), "the heir's term after the old leader's return", same)
-	harness.Eventually(t, slack, "the old leader names the heir", func() bool {
-		_, l := leader.Leader()
-		return l.Leader == heir.Pod
-	})
+	awaitNaming(t, leader, heir)
 }
 
 // interval is the documented renew interval.
@@ -248,16 +243,6 @@ func isCreate(r *http.Request) bool { return r.Method == http.MethodPost }
 func isWrite(r *http.Request) bool  { return isUpdate(r) || isCreate(r) }
 func isAny(*http.Request) bool      { return true }
 
-// isRelease distinguishes the write that blanks the holder from every other. It puts back the body that it reads.
-func isRelease(r *http.Request) bool {
-	if !isUpdate(r) {
-		return false
-	}
-	body, err := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return err == nil && bytes.Contains(body, []byte(`"released@`))
-}
-
 // meet lets requests of a kind meet a fate; the others pass.
 func meet(kind func(*http.Request) bool, fate harness.Fate) func(*http.Request) harness.Fate {
 	return func(r *http.Request) harness.Fate {
@@ -272,6 +257,9 @@ func meet(kind func(*http.Request) bool, fate harness.Fate) func(*http.Request) 
 func every(fate harness.Fate) func(*http.Request) harness.Fate {
 	return func(*http.Request) harness.Fate { return fate }
 }
+
+// passes lets a request pass.
+func passes(*http.Request) harness.Fate { return harness.Fate{} }
 
 // refused is a fate for requests of a kind; the others pass.
 func refused(kind func(*http.Request) bool, status int) func(*http.Request) harness.Fate {

@@ -30,7 +30,7 @@ func TestLateRequests(t *testing.T) {
 	}{
 		{name: "renewal", kind: isUpdate, midTerm: true},
 		{name: "take", kind: isUpdate},
-		{name: "release", kind: isRelease, midTerm: true, steps: true, free: true},
+		{name: "release", kind: harness.IsRelease, midTerm: true, steps: true, free: true},
 		{name: "create", kind: isCreate, absent: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestOvertakenRequests(t *testing.T) {
 	}{
 		{name: "take", kind: isUpdate},
 		{name: "create", kind: isCreate, absent: true},
-		{name: "release", kind: isRelease, steps: true},
+		{name: "release", kind: harness.IsRelease, steps: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -144,10 +144,7 @@ func TestFailingAPIKeepsTheBudget(t *testing.T) {
 			awaitAgreement(t, e.Duration+slack, replicas)
 			var counts tally
 			for s, w := range ways {
-				w.Faults(func(r *http.Request) harness.Fate {
-					counts.add(s.Pod, r)
-					return tc.fate(r)
-				})
+				w.Faults(counts.counting(s.Pod, tc.fate))
 				w.Reset() // standing watches would go on
 			}
 			time.Sleep(span)
@@ -175,6 +172,14 @@ func TestFailingAPIKeepsTheBudget(t *testing.T) {
 type tally struct {
 	mu     sync.Mutex
 	counts map[string]map[string]int
+}
+
+// counting counts a replica's requests before they meet their fate.
+func (c *tally) counting(pod string, fate func(*http.Request) harness.Fate) func(*http.Request) harness.Fate {
+	return func(r *http.Request) harness.Fate {
+		c.add(pod, r)
+		return fate(r)
+	}
 }
 
 func (c *tally) add(pod string, r *http.Request) {

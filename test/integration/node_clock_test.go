@@ -47,15 +47,6 @@ func (m machine) sentAt(e *harness.Election) bootclock.Instant {
 	return m.clock.True(sent(e, m.Sidecar))
 }
 
-// names waits until the replica names another as the leader.
-func (m machine) names(t *testing.T, leader machine) {
-	t.Helper()
-	harness.Eventually(t, slack, m.Pod+" names "+leader.Pod, func() bool {
-		_, document := m.Leader()
-		return document.Leader == leader.Pod
-	})
-}
-
 // TestWallClockSteps steps the wall clocks of a leader and a standby apart by hours and lets them stand still (fault 8):
 // the same one leads on, every renewal differs from the one before by the second, and a crash still costs the rest
 // of the Lease, no less.
@@ -69,7 +60,7 @@ func TestWallClockSteps(t *testing.T) {
 	witness := watch(t)
 	witness.AddOn(leader.clock, leader.Sidecar)
 	witness.AddOn(standby.clock, standby.Sidecar)
-	standby.names(t, leader)
+	awaitNaming(t, standby.Sidecar, leader.Sidecar)
 	chronicle := recordHistory(t, e)
 	unmoved := steady(leader.Sidecar)
 
@@ -145,7 +136,7 @@ func TestBootClockRates(t *testing.T) {
 	witness := watch(t)
 	witness.AddOn(first.clock, first.Sidecar)
 	witness.AddOn(second.clock, second.Sidecar)
-	second.names(t, first)
+	awaitNaming(t, second.Sidecar, first.Sidecar)
 	_, token := first.clock.Leads(first.Sidecar)
 	harness.Throughout(t, 3*e.Duration, "the slow one leads on", func() bool {
 		leads, same := first.clock.Leads(first.Sidecar)
@@ -158,7 +149,7 @@ func TestBootClockRates(t *testing.T) {
 	second.awaitLead(t, 2*e.Duration+slack)
 	checkWaited(t, e, last, second, fast)
 	line.Heal()
-	first.names(t, second)
+	awaitNaming(t, first.Sidecar, second.Sidecar)
 
 	t.Log("the fast leader crashes")
 	second.Stop(0)
@@ -225,10 +216,7 @@ func TestServersWithOtherClocks(t *testing.T) {
 func TestReaderInAnotherTimeNamespace(t *testing.T) {
 	t.Parallel()
 	behind := min(600*time.Second, time.Duration(now())/2).Truncate(time.Second) // the clock must not be negative
-	e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
-	e.ShipFree(t)
-	s := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, s)
+	_, s := leadAlone(t, 3*time.Second)
 	if out, code := s.Ask(t, "is-leader", "--signal-dir", s.Dir); code != 0 {
 		t.Fatalf("is-leader beside the leader: status %d, want 0\n%s", code, out)
 	}

@@ -186,8 +186,5 @@ func TestHTTPAtTheDeadline(t *testing.T) {
 	}
 	harness.AwaitLeader(t, e.Duration+slack, heir)
 	line.Heal()
-	harness.Eventually(t, slack, "the healed replica names its successor", func() bool {
-		_, document := leader.Leader()
-		return document.Leader == heir.Pod
-	})
+	awaitNaming(t, leader, heir)
 }

@@ -33,7 +33,6 @@ func TestHoldCannotBeWritten(t *testing.T) {
 			first, line := prepareBehind(t, e, "web-0")
 			first.Unwritable(t)
 			heir := startWithHeir(t, e, first)
-			witness := watch(t, first, heir)
 
 			awaitRenewal(t, first)
 			last := first.State().ValidUntil
@@ -52,7 +51,6 @@ func TestHoldCannotBeWritten(t *testing.T) {
 			first.Stop(0)
 			first.Start(t, e) // it reads nothing: the line is cut
 			time.Sleep(e.RenewDeadline())
-			logOverlap(t, witness)
 		})
 	}
 }
@@ -76,12 +74,11 @@ func TestHoldOfAnotherElection(t *testing.T) {
 	moved.Stop(0)
 	moved.Start(t, other)
 	harness.Eventually(t, slack, "the moved replica runs", func() bool { return moved.ProbeStatus("/startupz") == http.StatusOK })
-	witness := watch(t, moved, leader)
+	watch(t, moved, leader)
 	harness.Throughout(t, e.RenewDeadline(), "the leader of the other election leads on", func() bool {
 		leads, _ := leader.Leads()
 		return leads
 	})
-	logOverlap(t, witness)
 }
 
 // TestHoldCopied copies a leader's signal directory, as a volume is cloned, and starts a second sidecar of the same pod on
@@ -99,10 +96,7 @@ func TestHoldCopied(t *testing.T) {
 
 func copied(t *testing.T, cut bool) {
 	t.Helper()
-	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
-	e.ShipFree(t)
-	first := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, first)
+	e, first := leadAlone(t, 5*time.Second)
 	second, line := prepareBehind(t, e, "copy") // the witness's name for it
 	if cut {
 		line.Cut()
@@ -114,23 +108,11 @@ func copied(t *testing.T, cut bool) {
 	}
 	second.Start(t, e)
 	harness.Eventually(t, slack, "the second runs", func() bool { return second.ProbeStatus("/startupz") == http.StatusOK })
-	witness := watch(t, first, second)
+	watch(t, first, second)
 	time.Sleep(2 * e.Duration)
 	if leads, _ := second.LeadsByHTTP(); leads {
 		t.Error("the second leads on a copy of the first's hold")
 	}
-	logOverlap(t, witness)
-}
-
-// logOverlap logs for how long two led at once, at the most: a figure to compare versions by.
-func logOverlap(t *testing.T, w *harness.Witness) {
-	t.Helper()
-	w.Stop()
-	var longest time.Duration
-	for _, o := range harness.Overlaps(w.Terms("")) {
-		longest = max(longest, o.Span)
-	}
-	t.Logf("figure: two lead at once for %.2f s", longest.Seconds())
 }
 
 // unread is for how long the restarted sidecar of these tests cannot read the Lease.

@@ -20,10 +20,7 @@ import (
 // lives who writes our identity: the leader stops, and goes on under a fresh identity of the same name.
 func TestTwin(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
-	e.ShipFree(t)
-	s := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, s)
+	e, s := leadAlone(t, 9*time.Second)
 	watch(t, s)
 	awaitRenewal(t, s)
 	identity, same := s.State().Identity, steady(s)
@@ -63,10 +60,7 @@ func renewAsTwin(t *testing.T, e *harness.Election) {
 // until the other has taken the Lease, again and again: never do two lead.
 func TestTwinsTakeTurns(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
-	e.ShipFree(t)
-	first := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, first)
+	e, first := leadAlone(t, 3*time.Second)
 	second := e.Prepare(t, "second") // the witness's name for it
 	second.Env = []string{"POD_NAME=" + first.Pod, "POD_UID=" + first.UID}
 	second.Start(t, e)
@@ -151,10 +145,7 @@ func TestIdentityUsedTwice(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
-			e.Ship(t)
-			first := e.Start(t, "web-0")
-			harness.AwaitLeader(t, e.Duration+slack, first)
+			e, first := leadAlone(t, 3*time.Second)
 			second := e.Prepare(t, "second") // the witness's name for it
 			second.Env = []string{"POD_NAME=" + first.Pod, "POD_UID=" + first.UID}
 			tc.setUp(second)

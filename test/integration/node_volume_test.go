@@ -71,11 +71,7 @@ func TestVolumeFails(t *testing.T) {
 			harness.Eventually(t, slack, "the log says that it works again", func() bool { return strings.Contains(leader.Log(), tc.log) })
 			if tc.fix != nil {
 				tc.fix(volume)
-				harness.Eventually(t, slack, "the files say so again, of the same term", func() bool {
-					leads1, token1 := leader.Leads()
-					leads2, token2 := leader.LeadsByFile()
-					return leads1 && leads2 && token1 == document.Token && token2 == document.Token
-				})
+				harness.Eventually(t, slack, "the files say so again, of the same term", func() bool { return filesSay(leader, document.Token) })
 				awaitRenewal(t, leader)
 				tc.fail(t, volume)
 			}
@@ -138,6 +134,13 @@ func checkFilesGoSilent(t *testing.T, s *harness.Sidecar, leads func() bool) {
 		}
 		return !byState && !byFile
 	})
+}
+
+// filesSay reports whether both files say that the replica leads with that token.
+func filesSay(s *harness.Sidecar, token string) bool {
+	byState, ofState := s.Leads()
+	byFile, ofFile := s.LeadsByFile()
+	return byState && byFile && ofState == token && ofFile == token
 }
 
 // TestSlowReaders reads the files a byte at a time, while terms are renewed and move: whatever is read is one whole

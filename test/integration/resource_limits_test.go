@@ -50,9 +50,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	}
 	giveBack()
 	harness.Eventually(t, slack, "the crowd is answered, and the files speak again, of the same term", func() bool {
-		leads1, token1 := leader.Leads()
-		leads2, token2 := leader.LeadsByFile()
-		return leads1 && leads2 && token1 == token && token2 == token && crowd.Answers()[http.StatusOK] > 0
+		return filesSay(leader, token) && crowd.Answers()[http.StatusOK] > 0
 	})
 
 	takeDescriptors(t, leader)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -94,8 +95,8 @@ func checkLogSays(t *testing.T, text string, replicas ...*harness.Sidecar) {
 type mischief struct {
 	name string
 	act  func(t *testing.T, e *harness.Election)
-	// create grants the right to create: without it, only who took the Lease away can bring it back.
-	create bool
+	// rights are more than the documented ones. Without that to create, only who took the Lease away can bring it back.
+	rights []rbacv1.PolicyRule
 	// log is a part of the reason that the next leader gives for its wait; "" where it need not wait.
 	log string
 	// leadsOn says that the Lease names the leader again, which then knows its own term and may go on with it.
@@ -108,7 +109,7 @@ type mischief struct {
 func TestLeaseTakenAwayUnderALeader(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []mischief{
-		{name: "deleted", create: true, log: "does not exist", act: func(t *testing.T, e *harness.Election) { e.Delete(t) }},
+		{name: "deleted", rights: []rbacv1.PolicyRule{harness.CreateRule()}, log: "does not exist", act: func(t *testing.T, e *harness.Election) { e.Delete(t) }},
 		{name: "deleted and applied again", log: "nobody released", act: func(t *testing.T, e *harness.Election) {
 			e.Delete(t)
 			e.Ship(t)
@@ -137,10 +138,7 @@ func TestLeaseTakenAwayUnderALeader(t *testing.T) {
 }
 
 func takeAway(t *testing.T, cut bool, m mischief) {
-	e := harness.NewElection(t, harness.Shared(t), 4*time.Second)
-	if m.create {
-		e.Access.SetRules(t, append(harness.DocumentedRules(e.Lease), harness.CreateRule())...)
-	}
+	e := harness.NewElection(t, harness.Shared(t), 4*time.Second, m.rights...)
 	e.Ship(t)
 	leader, line := prepareBehind(t, e, "web-0")
 	replicas := []*harness.Sidecar{leader, startWithHeir(t, e, leader)}
