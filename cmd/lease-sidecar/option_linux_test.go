@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
@@ -176,7 +175,7 @@ func TestEveryFaultHasAFlag(t *testing.T) {
 	} {
 		c := validConfig()
 		wrong(&c)
-		for _, single := range options.Flatten(c.Validate()) {
+		for _, single := range field.Flatten(c.Validate()) {
 			one, ok := errors.AsType[*field.Error](single)
 			if !ok {
 				t.Errorf("%v is no fault of a field", single)
@@ -236,12 +235,12 @@ func TestOnlyGivenTimingsAreBlamed(t *testing.T) {
 				c := validConfig()
 				c.Election = a.electorConfig("default")
 				a.Fields(c.Validate())
-				var list *multierror.Error
-				if !errors.As(a.err(), &list) || len(list.Errors) != len(tc.want) {
-					t.Fatalf("got %v; want %d faults", a.err(), len(tc.want))
+				faults := field.Flatten(a.Err())
+				if len(faults) != len(tc.want) {
+					t.Fatalf("got %v; want %d faults", a.Err(), len(tc.want))
 				}
 				for i, want := range tc.want {
-					if got := list.Errors[i].Error(); !strings.HasPrefix(got, want+":") {
+					if got := faults[i].Error(); !strings.HasPrefix(got, want+":") {
 						t.Errorf("got %q; want %q", got, want)
 					}
 				}

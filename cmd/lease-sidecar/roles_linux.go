@@ -1,13 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"runtime/debug"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
-	"github.com/lease-sidecar/lease-sidecar/internal/logwriter"
 )
 
 // helper runs this process as a sidecar's guard, or as the holder of a run lock, where the arguments say so in the plain way; the
@@ -27,9 +25,7 @@ func runGuard(argv []string) int {
 	debug.SetGCPercent(20)    // it keeps next to nothing
 	_ = footprint.DropPages() // what fails costs memory only
 	if err := guard.Main(argv); err != nil {
-		say := logwriter.New(os.Stderr, nil)
-		fmt.Fprintf(say, "lease-sidecar guard: %v\n", err)
-		say.Close(lastLine)
+		say(os.Stderr, "lease-sidecar guard: "+err.Error())
 		return exitNo
 	}
 	return exitWell

@@ -22,21 +22,12 @@ const oneStop = time.Second
 // start (nohup). With a command, package child passes SIGHUP and SIGQUIT on to it.
 func stopSignals(command bool) []os.Signal {
 	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
-	if command {
-		return ends
-	}
-	return append(ends, unlessIgnored(syscall.SIGHUP, syscall.SIGQUIT)...)
-}
-
-// unlessIgnored returns those of the signals that this process was not started with ignored.
-func unlessIgnored(all ...syscall.Signal) []os.Signal {
-	var kept []os.Signal
-	for _, s := range all {
-		if !slices.Contains(guard.Ignored(), s) {
-			kept = append(kept, s)
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
+		if !command && !slices.Contains(guard.Ignored(), s) {
+			ends = append(ends, s)
 		}
 	}
-	return kept
+	return ends
 }
 
 // stoppedBy is the cause of an end by a signal.

@@ -5,7 +5,6 @@
 package address
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -32,30 +31,26 @@ type Address struct {
 func Parse(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
 		if abstract(path) {
-			return Address{}, fault(s, "unix:PATH with the path of a file: an abstract socket (@) has no permissions, and any process of the network namespace can reach it")
+			return Address{}, field.Quoted("Address", s, "unix:PATH with the path of a file: an abstract socket (@) has no permissions, and any process of the network namespace can reach it")
 		}
 		if path == "" || len(path) > socketPathMax {
-			return Address{}, fault(s, "unix:PATH with a path of 1 to %d bytes", socketPathMax)
+			return Address{}, field.Quoted("Address", s, "unix:PATH with a path of 1 to %d bytes", socketPathMax)
 		}
 		return Address{Path: path}, nil
 	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		return Address{}, fault(s, "HOST:PORT, :PORT or unix:PATH")
+		return Address{}, field.Quoted("Address", s, "HOST:PORT, :PORT or unix:PATH")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return Address{}, fault(s, "a port from 0 to 65535, not %q", port)
+		return Address{}, field.Quoted("Address", s, "a port from 0 to 65535, not %q", port)
 	} else if port = strconv.FormatUint(n, 10); host == "localhost" {
 		host = "127.0.0.1"
 	}
 	if _, err := netip.ParseAddr(host); err != nil && host != "" {
-		return Address{}, fault(s, "an IP address or localhost, not %q", host)
+		return Address{}, field.Quoted("Address", s, "an IP address or localhost, not %q", host)
 	}
 	return Address{Host: host, Port: port}, nil
-}
-
-func fault(value, want string, args ...any) error {
-	return &field.Error{Field: "Address", Value: strconv.Quote(value), Want: fmt.Sprintf(want, args...)}
 }
 
 // Loopback reports whether only this machine can reach the address.

@@ -131,11 +131,7 @@ func (t *Trimmer) Run(ctx context.Context, log *slog.Logger) {
 		if due, at = t.next(); due {
 			continue
 		}
-		timer.Reset(at)
-		select {
-		case <-timer.C():
-		case <-t.moved:
-		case <-ctx.Done():
+		if bootclock.Await(ctx, timer, at, t.moved, nil) != nil {
 			return
 		}
 		due, _ = t.next()

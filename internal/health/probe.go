@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -57,7 +56,7 @@ type httpProbe struct {
 func newHTTPProbe(s string) (*httpProbe, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, &field.Error{Field: "URL", Value: strconv.Quote(s), Want: "http://HOST:PORT/PATH, or https"}
+		return nil, field.Quoted("URL", s, "http://HOST:PORT/PATH, or https")
 	}
 	return &httpProbe{url: s, client: &http.Client{
 		Transport: &http.Transport{
@@ -95,11 +94,8 @@ type tcpProbe struct{ network, address string }
 
 func newTCPProbe(s string) (tcpProbe, error) {
 	a, err := address.Parse(s)
-	if wrong, ok := errors.AsType[*field.Error](err); ok {
-		err = &field.Error{Field: "TCP", Value: wrong.Value, Want: wrong.Want}
-	}
 	if err != nil {
-		return tcpProbe{}, err
+		return tcpProbe{}, field.Named("TCP", err)
 	}
 	if a.Path != "" {
 		return tcpProbe{"unix", a.Path}, nil

@@ -133,12 +133,7 @@ func (w *Waiter) follow(ctx context.Context, d elector.Drain, changed <-chan str
 		if len(w.cfg.Sights) > 0 {
 			v.next = min(v.next, now.Add(lookAgain))
 		}
-		timer.Reset(v.next)
-		select {
-		case <-timer.C():
-		case <-changed:
-		case <-reported:
-		case <-ctx.Done():
+		if bootclock.Await(ctx, timer, v.next, changed, reported) != nil {
 			return 0
 		}
 	}

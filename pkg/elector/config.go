@@ -1,11 +1,8 @@
 package elector
 
 import (
-	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/hashicorp/go-multierror"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
@@ -92,41 +89,38 @@ func (c Config) HoldKey() HoldKey {
 // attempt returns how long one request may take at first: min(2.5 s, RenewDeadline/4).
 func (c Config) attempt() time.Duration { return min(maxAttempt, c.RenewDeadline/4) }
 
-// Validate reports every fault at once, as a *multierror.Error of [*field.Error]s.
+// Validate reports every fault at once, each a [*field.Error]: see [field.Faults].
 func (c Config) Validate() error {
-	var faults *multierror.Error
-	fault := func(name, value, want string, args ...any) {
-		faults = multierror.Append(faults, &field.Error{Field: name, Value: value, Want: fmt.Sprintf(want, args...)})
-	}
+	var faults field.Faults
 	if c.Lease == "" {
-		fault("Lease", "", "the Lease's name")
+		faults.Wrong("Lease", "", "the Lease's name")
 	}
 	if c.Identity == "" {
-		fault("Identity", "", "a name that no other candidate has")
+		faults.Wrong("Identity", "", "a name that no other candidate has")
 	}
 	if c.Duration < minDuration || c.Duration%time.Second != 0 {
-		fault("Duration", c.Duration.String(), "whole seconds, at least %s (the Lease keeps no fractions)", minDuration)
+		faults.Wrong("Duration", c.Duration.String(), "whole seconds, at least %s (the Lease keeps no fractions)", minDuration)
 	}
 	if c.Duration > maxDuration {
-		fault("Duration", c.Duration.String(), "at most %s", maxDuration)
+		faults.Wrong("Duration", c.Duration.String(), "at most %s", maxDuration)
 	}
 	if c.RenewDeadline <= 0 || c.RenewDeadline >= c.Duration {
-		fault("RenewDeadline", c.RenewDeadline.String(), "more than 0 and less than the lease duration %s; %s is usual",
+		faults.Wrong("RenewDeadline", c.RenewDeadline.String(), "more than 0 and less than the lease duration %s; %s is usual",
 			c.Duration, c.Duration*2/3)
 	} else if c.RenewDeadline+c.KillMargin() > c.Duration*9/10 {
-		fault("RenewDeadline", c.RenewDeadline.String(),
+		faults.Wrong("RenewDeadline", c.RenewDeadline.String(),
 			"%s or less: with the kill margin %s it must not pass 90%% of the lease duration %s, or clocks that differ by 1%% could overlap",
 			c.Duration*2/3, c.KillMargin(), c.Duration)
 	}
 	if c.RenewInterval < minRenewInterval || c.RenewInterval > c.RenewDeadline/2 {
-		fault("RenewInterval", c.RenewInterval.String(), "at least %s and at most half of the renew deadline %s",
+		faults.Wrong("RenewInterval", c.RenewInterval.String(), "at least %s and at most half of the renew deadline %s",
 			minRenewInterval, c.RenewDeadline)
 	}
 	if c.ForeignGrace < 0 || c.ForeignGrace > maxDuration {
-		fault("ForeignGrace", c.ForeignGrace.String(), "0s to %s; 18s suits client-go at its defaults", maxDuration)
+		faults.Wrong("ForeignGrace", c.ForeignGrace.String(), "0s to %s; 18s suits client-go at its defaults", maxDuration)
 	}
 	if c.Priority < 0 || c.Priority > MaxPriority {
-		fault("Priority", strconv.Itoa(c.Priority), "0 to %d, which is first in line", MaxPriority)
+		faults.Wrong("Priority", strconv.Itoa(c.Priority), "0 to %d, which is first in line", MaxPriority)
 	}
-	return faults.ErrorOrNil()
+	return faults.Err()
 }

@@ -25,7 +25,7 @@ type (
 	// replied: the request with that number ended, well or not.
 	replied struct {
 		number int
-		reply  lease.Reply
+		reply  lease.Record
 		err    error
 	}
 	// changed: the watch with that number delivered a change.

@@ -153,21 +153,21 @@ func (s *simStore) delete() {
 }
 
 // perform answers a request as an API server does.
-func (s *simStore) perform(r *request) (lease.Reply, error) {
+func (s *simStore) perform(r *request) (lease.Record, error) {
 	switch {
 	case r.verb == verbCreate && s.record != nil:
-		return lease.Reply{}, lease.ErrExists
+		return lease.Record{}, lease.ErrExists
 	case r.verb == verbCreate:
 		s.uid++
 		rec := r.record
 		rec.UID = strconv.Itoa(s.uid)
-		return lease.Reply{Record: s.put(rec)}, nil
+		return s.put(rec), nil
 	case s.record == nil:
-		return lease.Reply{}, lease.ErrNotFound
+		return lease.Record{}, lease.ErrNotFound
 	case r.verb == verbGet:
-		return lease.Reply{Record: *s.record}, nil
+		return *s.record, nil
 	case r.record.UID != s.record.UID || r.record.Version != s.record.Version:
-		return lease.Reply{}, lease.ErrConflict
+		return lease.Record{}, lease.ErrConflict
 	}
-	return lease.Reply{Record: s.put(r.record)}, nil
+	return s.put(r.record), nil
 }

@@ -73,7 +73,7 @@ type request struct {
 }
 
 // perform sends the request.
-func (r *request) perform(ctx context.Context, store lease.Store) (lease.Reply, error) {
+func (r *request) perform(ctx context.Context, store lease.Store) (lease.Record, error) {
 	switch r.verb {
 	case verbGet:
 		return store.Get(ctx)

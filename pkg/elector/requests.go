@@ -69,7 +69,7 @@ func (m *machine) reply(now moment, e replied) {
 	case e.err != nil:
 		m.failed(now, r, e.err)
 	default:
-		m.succeeded(now, r, e.reply.Record)
+		m.succeeded(now, r, e.reply)
 	}
 	m.resuming = m.resuming && m.taking
 }

@@ -27,12 +27,6 @@ var (
 	ErrExpired = errors.New("the watch's start version is too old")
 )
 
-// Reply is a store's answer to a request.
-type Reply struct {
-	// Record is the Lease as the store holds it after the request.
-	Record Record
-}
-
 // Event is one change seen by a watch.
 type Event struct {
 	// Record is the Lease after the change; of a deletion, its last state with the deletion's version.
@@ -42,15 +36,15 @@ type Event struct {
 }
 
 // Store keeps one Lease. Its methods may be called from several goroutines at once. Each call is one attempt:
-// no retries, and it ends when ctx does.
+// no retries, and it ends when ctx does. Get, Create and Update return the Lease as the store holds it after the request.
 type Store interface {
 	// Get reads the Lease from the store's quorum, never from a cache. Errors: [ErrNotFound], [ErrForbidden].
-	Get(ctx context.Context) (Reply, error)
+	Get(ctx context.Context) (Record, error)
 	// Create makes the Lease from r, whose UID and Version it ignores. Errors: [ErrExists], [ErrForbidden].
-	Create(ctx context.Context, r Record) (Reply, error)
+	Create(ctx context.Context, r Record) (Record, error)
 	// Update replaces the Lease by r, on the condition that its UID and Version are still r's. What r does not
 	// model (foreign labels, annotations, owners) is kept. Errors: [ErrConflict], [ErrNotFound], [ErrForbidden].
-	Update(ctx context.Context, r Record) (Reply, error)
+	Update(ctx context.Context, r Record) (Record, error)
 	// Watch calls deliver for every change after from, in order, until ctx ends or the watch breaks, and returns
 	// why. With from "" it first delivers the present state, if there is any. connected, where not nil, is called
 	// once the watch stands. Both are called from Watch's own goroutine, one at a time. Errors: [ErrExpired],

@@ -82,11 +82,7 @@ func (f *FanOut) expire(ctx context.Context) {
 			f.lapse(serial)
 			continue
 		}
-		timer.Reset(until) // with no deadline it never fires
-		select {
-		case <-news:
-		case <-timer.C():
-		case <-ctx.Done():
+		if bootclock.Await(ctx, timer, until, news, nil) != nil {
 			return
 		}
 	}

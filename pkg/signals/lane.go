@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -23,7 +24,8 @@ const (
 // lane drives one signal: always with the newest leadership, again and again until that is applied.
 type lane struct {
 	Output
-	fanOut *FanOut
+	fanOut  *FanOut
+	trouble trouble.Last
 
 	// Guarded by the fan-out's lock.
 	applied  uint64                // serial of the newest leadership applied
@@ -117,7 +119,8 @@ func (n *lane) attempt(ctx context.Context) (tried leadership.Leadership, ok boo
 		return l, true
 	}
 	n.observe(l, err)
-	n.report(n.end(serial, err), err)
+	n.end(serial, err)
+	n.report(err)
 	return l, err == nil
 }
 
@@ -173,18 +176,17 @@ func (n *lane) abandon() {
 	n.cancel = nil
 }
 
-// end notes how an attempt ended, and returns how the one before had.
-func (n *lane) end(serial uint64, err error) (before error) {
+// end notes how an attempt ended.
+func (n *lane) end(serial uint64, err error) {
 	f := n.fanOut
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n.cancel, n.tried, before = nil, serial, n.failure
-	if n.failure = err; err == nil {
+	n.cancel, n.tried, n.failure = nil, serial, err
+	if err == nil {
 		n.applied = serial
 	}
 	close(f.progress)
 	f.progress = make(chan struct{})
-	return before
 }
 
 // panicError is that of a signal which panicked.
@@ -217,16 +219,16 @@ func (n *lane) observe(l leadership.Leadership, err error) {
 }
 
 // report logs only when the error changes or clears, or a signal that fails for an hour would fill the log.
-func (n *lane) report(before, now error) {
+func (n *lane) report(err error) {
 	log := n.fanOut.log.With("signal", n.Signal.Name())
+	panicked, ok := errors.AsType[*panicError](err)
 	switch {
-	case now == nil && before != nil:
+	case !n.trouble.Changed(err):
+	case err == nil:
 		log.Info("signal works again", "reason", "SignalRecovered")
-	case now != nil && (before == nil || before.Error() != now.Error()):
-		if p, ok := errors.AsType[*panicError](now); ok {
-			log.Error("signal panicked, trying again", "reason", "SignalPanicked", "error", now, "stack", string(p.stack))
-			return
-		}
-		log.Warn("signal failed, trying again", "reason", "SignalFailed", "error", now)
+	case ok:
+		log.Error("signal panicked, trying again", "reason", "SignalPanicked", "error", err, "stack", string(panicked.stack))
+	default:
+		log.Warn("signal failed, trying again", "reason", "SignalFailed", "error", err)
 	}
 }

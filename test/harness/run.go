@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 )
 
@@ -49,6 +51,17 @@ func Main(m *testing.M) int {
 		_ = os.RemoveAll(shared.dir)
 	}()
 	return m.Run()
+}
+
+// MainWithoutLeaks is Main for a package whose tests leave no goroutine. So many of them run at once, unless -parallel says otherwise.
+func MainWithoutLeaks(m *testing.M, atOnce string) int {
+	_ = flag.Set("test.parallel", atOnce) // the command line, parsed after it, wins
+	code := Main(m)
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	return code
 }
 
 // Shared returns the cluster that all tests of the process use at once, each in a namespace of its own.

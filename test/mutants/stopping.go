@@ -184,7 +184,7 @@ var stopping = []mutant{
 		file:   "pkg/signals/process/fence.go",
 		old:    "\twants.Kin = has.Kin\n",
 		new:    "\twants.Kin, wants.Deadline, wants.Kill = has.Kin, has.Deadline, has.Kill\n",
-		reds:   in("pkg/signals/process", "TestPlannedStopMovesTheFence", "TestTranscripts/fence_moves"),
+		reds:   in("pkg/signals/process", "TestTranscripts/fence_moves"),
 	},
 	{
 		name:   "a health endpoint is a stop though it was never there",

@@ -1,8 +1,6 @@
 package repo
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/importer"
@@ -11,7 +9,6 @@ import (
 	"go/types"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -198,28 +195,16 @@ func received(f *ast.FuncDecl, name string) bool {
 	return false
 }
 
-// typed returns the packages that ship, as they are built for this system.
+// typed returns the packages that ship.
 func typed(t *testing.T) []checked {
 	t.Helper()
 	type built struct {
 		ImportPath, Dir, Export string
 		GoFiles                 []string
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles", module+"/cmd/...", module+"/pkg/...", module+"/internal/...")
-	cmd.Dir = top
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
 	exports := map[string]string{}
 	var ours []built
-	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var b built
-		if err := decoder.Decode(&b); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
+	for _, b := range list[built](t, "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles", module+"/cmd/...", module+"/pkg/...", module+"/internal/...") {
 		exports[b.ImportPath] = b.Export
 		if strings.HasPrefix(b.ImportPath, module+"/") && !strings.HasSuffix(b.ImportPath, "test") {
 			ours = append(ours, b)

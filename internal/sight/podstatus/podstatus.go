@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
@@ -51,7 +52,7 @@ type PodStatus struct {
 
 	mu      sync.Mutex
 	known   finding
-	trouble string
+	trouble trouble.Last
 }
 
 var _ sight.Sight = (*PodStatus)(nil)
@@ -119,14 +120,9 @@ func (p *PodStatus) find(found finding) bool {
 func (p *PodStatus) report(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != "" && text != p.trouble {
+	if p.trouble.Changed(err) && err != nil {
 		p.cfg.Log.Warn("the pod's status cannot be seen", "reason", "PodStatusUnseen", "error", err)
 	}
-	p.trouble = text
 }
 
 // ask asks once.

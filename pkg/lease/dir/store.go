@@ -67,7 +67,7 @@ func New(path, namespace, name string, log *slog.Logger) (*Store, error) {
 }
 
 // Get implements [lease.Store].
-func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
+func (s *Store) Get(ctx context.Context) (lease.Record, error) {
 	return s.decide(ctx, "read", func(l ledger) (*coordinationv1.Lease, error) {
 		if l.Present == nil {
 			return nil, lease.ErrNotFound
@@ -77,7 +77,7 @@ func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
 }
 
 // Create implements [lease.Store].
-func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
+func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Record, error) {
 	return s.decide(ctx, "create", func(l ledger) (*coordinationv1.Lease, error) {
 		if l.Present != nil {
 			return nil, lease.ErrExists
@@ -87,7 +87,7 @@ func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error)
 }
 
 // Update implements [lease.Store].
-func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
+func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
 	return s.decide(ctx, "update", func(l ledger) (*coordinationv1.Lease, error) {
 		return cas.Update(l.Present, r, cas.Next(l.Version))
 	})
@@ -95,7 +95,7 @@ func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error)
 
 // decide runs one read, compare and write: choose sees the state, and returns the object that is to be there. It answers
 // once that is safe on disk; others may see it a moment before.
-func (s *Store) decide(ctx context.Context, verb string, choose func(ledger) (*coordinationv1.Lease, error)) (lease.Reply, error) {
+func (s *Store) decide(ctx context.Context, verb string, choose func(ledger) (*coordinationv1.Lease, error)) (lease.Record, error) {
 	var o *coordinationv1.Lease
 	var refused error
 	wrote := false
@@ -110,13 +110,12 @@ func (s *Store) decide(ctx context.Context, verb string, choose func(ledger) (*c
 		err = s.files.sync()
 	}
 	if err != nil {
-		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
+		return lease.Record{}, fmt.Errorf("%s the Lease: %w", verb, err)
 	}
 	if refused != nil {
-		return lease.Reply{}, refused
+		return lease.Record{}, refused
 	}
-	r, err := lease.FromObject(o)
-	return lease.Reply{Record: r}, err
+	return lease.FromObject(o)
 }
 
 // locked calls do with the state while it holds the lock, for as short a time as can be.

@@ -149,33 +149,33 @@ func (b *Backend) Backup() (restore func()) {
 	}
 }
 
-func (b *Backend) get(key types.NamespacedName) (lease.Reply, error) {
+func (b *Backend) get(key types.NamespacedName) (lease.Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.reply(b.state.leases[key])
 }
 
-func (b *Backend) create(key types.NamespacedName, r lease.Record) (lease.Reply, error) {
+func (b *Backend) create(key types.NamespacedName, r lease.Record) (lease.Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state.leases[key] != nil {
-		return lease.Reply{}, lease.ErrExists
+		return lease.Record{}, lease.ErrExists
 	}
 	o, err := cas.Create(r, key.Namespace, key.Name, cas.Next(b.state.version), time.Now())
 	if err != nil {
-		return lease.Reply{}, err
+		return lease.Record{}, err
 	}
 	b.put(key, o)
 	return b.reply(o)
 }
 
-func (b *Backend) update(key types.NamespacedName, r lease.Record) (lease.Reply, error) {
+func (b *Backend) update(key types.NamespacedName, r lease.Record) (lease.Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	current := b.state.leases[key]
 	o, err := cas.Update(current, r, cas.Next(b.state.version))
 	if err != nil {
-		return lease.Reply{}, err
+		return lease.Record{}, err
 	}
 	if o != current {
 		b.put(key, o)
@@ -205,12 +205,11 @@ func (b *Backend) wake() {
 	b.changed = make(chan struct{})
 }
 
-func (b *Backend) reply(o *coordinationv1.Lease) (lease.Reply, error) {
+func (b *Backend) reply(o *coordinationv1.Lease) (lease.Record, error) {
 	if o == nil {
-		return lease.Reply{}, lease.ErrNotFound
+		return lease.Record{}, lease.ErrNotFound
 	}
-	r, err := lease.FromObject(o.DeepCopy())
-	return lease.Reply{Record: r}, err
+	return lease.FromObject(o.DeepCopy())
 }
 
 // after runs do when d has passed, at once where d is 0; never after Close.

@@ -37,23 +37,23 @@ func (b *Backend) Store(namespace, name string) *Store {
 }
 
 // Get implements [lease.Store].
-func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
-	return s.send(ctx, Request{Verb: Get}, func() (lease.Reply, error) { return s.backend.get(s.key) })
+func (s *Store) Get(ctx context.Context) (lease.Record, error) {
+	return s.send(ctx, Request{Verb: Get}, func() (lease.Record, error) { return s.backend.get(s.key) })
 }
 
 // Create implements [lease.Store].
-func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return s.send(ctx, Request{Verb: Create, Record: r}, func() (lease.Reply, error) { return s.backend.create(s.key, r) })
+func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Record, error) {
+	return s.send(ctx, Request{Verb: Create, Record: r}, func() (lease.Record, error) { return s.backend.create(s.key, r) })
 }
 
 // Update implements [lease.Store].
-func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return s.send(ctx, Request{Verb: Update, Record: r}, func() (lease.Reply, error) { return s.backend.update(s.key, r) })
+func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
+	return s.send(ctx, Request{Verb: Update, Record: r}, func() (lease.Record, error) { return s.backend.update(s.key, r) })
 }
 
 // Watch implements [lease.Store].
 func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
-	_, err := s.send(ctx, Request{Verb: Watch}, func() (lease.Reply, error) { return lease.Reply{}, nil })
+	_, err := s.send(ctx, Request{Verb: Watch}, func() (lease.Record, error) { return lease.Record{}, nil })
 	if err != nil {
 		return err
 	}
@@ -80,13 +80,13 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 }
 
 // send carries a request to the backend and its answer back, as the request's Fate has it.
-func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Reply, error)) (lease.Reply, error) {
+func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Record, error)) (lease.Record, error) {
 	if err := ctx.Err(); err != nil {
-		return lease.Reply{}, err
+		return lease.Record{}, err
 	}
 	fate := s.fateOf(q)
 	type answer struct {
-		reply lease.Reply
+		reply lease.Record
 		err   error
 	}
 	answers := make(chan answer, 1)
@@ -114,7 +114,7 @@ func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Reply, 
 	case a := <-answers:
 		return a.reply, a.err
 	case <-ctx.Done():
-		return lease.Reply{}, ctx.Err()
+		return lease.Record{}, ctx.Err()
 	}
 }
 

@@ -40,8 +40,8 @@ func (s *Store) open(from lease.Version) (*watch, error) {
 	w := &watch{store: s, number: s.opened, epoch: b.state.epoch, breaks: s.breaks}
 	if from == "" {
 		w.position = len(b.state.history)
-		if reply, err := b.reply(b.state.leases[s.key]); err == nil {
-			w.present = &lease.Event{Record: reply.Record}
+		if r, err := b.reply(b.state.leases[s.key]); err == nil {
+			w.present = &lease.Event{Record: r}
 		}
 		return w, nil
 	}

@@ -61,7 +61,7 @@ func (b *bench) create(r lease.Record) lease.Record {
 	if err != nil {
 		b.t.Fatalf("create: %v", err)
 	}
-	return reply.Record
+	return reply
 }
 
 // update writes r and returns the record that came of it.
@@ -71,7 +71,7 @@ func (b *bench) update(r lease.Record) lease.Record {
 	if err != nil {
 		b.t.Fatalf("update from version %s: %v", r.Version, err)
 	}
-	return reply.Record
+	return reply
 }
 
 // get reads the Lease.
@@ -81,7 +81,7 @@ func (b *bench) get() lease.Record {
 	if err != nil {
 		b.t.Fatalf("get: %v", err)
 	}
-	return reply.Record
+	return reply
 }
 
 func (b *bench) delete() { b.t.Helper(); b.Admin.Delete(b.t, b.Name) }

@@ -45,11 +45,10 @@ func updateRace(b *bench) {
 		store := b.Open(b.t, b.Name)
 		group.Go(func() error {
 			for done := 0; done < each; {
-				reply, err := store.Get(b.ctx)
+				r, err := store.Get(b.ctx)
 				if err != nil {
 					return err
 				}
-				r := reply.Record
 				r.Transitions++
 				_, err = store.Update(b.ctx, r)
 				switch {
@@ -88,7 +87,7 @@ func twoLeases(b *bench) {
 	if err != nil {
 		b.t.Fatalf("create the other Lease: %v", err)
 	}
-	theirs, err := other.Update(b.ctx, held(made.Record, "b_2", instant))
+	theirs, err := other.Update(b.ctx, held(made, "b_2", instant))
 	if err != nil {
 		b.t.Fatalf("update the other Lease: %v", err)
 	}
@@ -96,7 +95,7 @@ func twoLeases(b *bench) {
 		b.t.Errorf("the other Lease's update changed this one: %+v", got)
 	}
 	b.delete()
-	if got, err := other.Get(b.ctx); err != nil || got.Record.Version != theirs.Record.Version {
-		b.t.Errorf("the deletion of this Lease changed the other: %+v, %v", got.Record, err)
+	if got, err := other.Get(b.ctx); err != nil || got.Version != theirs.Version {
+		b.t.Errorf("the deletion of this Lease changed the other: %+v, %v", got, err)
 	}
 }

@@ -123,7 +123,7 @@ func watchAnotherLease(b *bench) {
 	if err != nil {
 		b.t.Fatalf("create the other Lease: %v", err)
 	}
-	if _, err := other.Update(b.ctx, held(made.Record, "b_2", instant)); err != nil {
+	if _, err := other.Update(b.ctx, held(made, "b_2", instant)); err != nil {
 		b.t.Fatalf("update the other Lease: %v", err)
 	}
 	b.Admin.Delete(b.t, b.Name+"-other")

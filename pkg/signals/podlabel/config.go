@@ -2,7 +2,6 @@ package podlabel
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
@@ -51,17 +50,13 @@ func ParseLabel(text string) (Label, error) {
 	}
 	switch {
 	case !matches(nameForm, name), prefixed && (len(prefix) > 253 || !matches(domainForm, prefix)):
-		return fault(text, "a key such as lease-sidecar.dev/role")
+		return Label{}, field.Quoted("Label", text, "a key such as lease-sidecar.dev/role")
 	case !matches(nameForm, value):
-		return fault(text, "a value of 1 to 63 letters, digits, '-', '_' and '.', a letter or digit first and last")
+		return Label{}, field.Quoted("Label", text, "a value of 1 to 63 letters, digits, '-', '_' and '.', a letter or digit first and last")
 	case reserved(prefix, "kubernetes.io"), reserved(prefix, "k8s.io"), name == "pod-template-hash" && !prefixed:
-		return fault(text, "a key that is not Kubernetes' own, such as lease-sidecar.dev/role")
+		return Label{}, field.Quoted("Label", text, "a key that is not Kubernetes' own, such as lease-sidecar.dev/role")
 	}
 	return Label{Key: key, Value: value}, nil
-}
-
-func fault(text, want string) (Label, error) {
-	return Label{}, &field.Error{Field: "Label", Value: strconv.Quote(text), Want: want}
 }
 
 func matches(form, text string) bool { return regexp.MustCompile(form).MatchString(text) }

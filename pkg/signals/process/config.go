@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
@@ -61,41 +59,38 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Validate reports every fault of what the user chose at once, as a *multierror.Error of [*field.Error]s. Their fields are
+// Validate reports every fault of what the user chose at once, each a [*field.Error]: see [field.Faults]. The fields are
 // Target.Name, Target.PIDFile, OnElected, OnLost and Fence.
 func (c Config) Validate() error {
-	var faults *multierror.Error
-	fault := func(name, value, want string, args ...any) {
-		faults = multierror.Append(faults, &field.Error{Field: name, Value: value, Want: fmt.Sprintf(want, args...)})
-	}
+	var faults field.Faults
 	name, file := c.Target.Name, c.Target.PIDFile
 	if !c.Target.Given() {
 		const want = "a process to send it to, by its name or its pid file"
 		if c.OnElected != 0 {
-			fault("OnElected", c.OnElected.String(), want)
+			faults.Wrong("OnElected", c.OnElected.String(), want)
 		}
 		if c.OnLost != 0 {
-			fault("OnLost", c.OnLost.String(), want)
+			faults.Wrong("OnLost", c.OnLost.String(), want)
 		}
 	}
 	if strings.ContainsAny(name, "/\x00\n") {
-		fault("Target.Name", strconv.Quote(name), "the program's bare name, such as %q", filepath.Base(strings.TrimSpace(name)))
+		faults.Wrong("Target.Name", strconv.Quote(name), "the program's bare name, such as %q", filepath.Base(strings.TrimSpace(name)))
 	}
 	if file != "" && !filepath.IsAbs(file) {
-		fault("Target.PIDFile", strconv.Quote(file), "an absolute path, in a volume that both containers mount")
+		faults.Wrong("Target.PIDFile", strconv.Quote(file), "an absolute path, in a volume that both containers mount")
 	}
 	if c.OnElected.Ends() || c.OnElected.Parks() {
-		fault("OnElected", c.OnElected.String(), "HUP, USR1, USR2 or CONT: this one would end or stop the replica that has just been elected")
+		faults.Wrong("OnElected", c.OnElected.String(), "HUP, USR1, USR2 or CONT: this one would end or stop the replica that has just been elected")
 	}
 	if c.OnElected != 0 && c.OnElected == c.OnLost {
-		fault("OnLost", c.OnLost.String(), "another signal than for the election: the process could not distinguish them")
+		faults.Wrong("OnLost", c.OnLost.String(), "another signal than for the election: the process could not distinguish them")
 	}
 	switch {
 	case !c.Fence:
 	case c.OnLost == 0:
-		fault("Fence", "kill", "TERM (or KILL) as the signal for the loss: nothing asks the process to end before it is killed")
+		faults.Wrong("Fence", "kill", "TERM (or KILL) as the signal for the loss: nothing asks the process to end before it is killed")
 	case c.OnLost.Parks() || c.OnLost == cont:
-		fault("Fence", "kill", "TERM as the signal for the loss, or no fence: it would kill what %s leaves alive", c.OnLost)
+		faults.Wrong("Fence", "kill", "TERM as the signal for the loss, or no fence: it would kill what %s leaves alive", c.OnLost)
 	}
-	return faults.ErrorOrNil()
+	return faults.Err()
 }

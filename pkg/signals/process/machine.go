@@ -10,6 +10,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -27,11 +28,11 @@ type machine struct {
 	asked      bool                  // the turn is for a leadership that has just come
 	pending    action                // the action that has no answer yet
 
-	turning bool   // /proc was looked at for a turn, which has not ended
-	findErr error  // why that look found no process
-	failure error  // how the last turn ended; nil: the leadership is applied, or no process is there
-	warned  string // which failure is in the log
-	trouble string // the last failure of a turn that nobody asked for
+	turning bool         // /proc was looked at for a turn, which has not ended
+	findErr error        // why that look found no process
+	failure error        // how the last turn ended; nil: the leadership is applied, or no process is there
+	warned  trouble.Last // what the log says of turns that nobody asked for
+	trouble trouble.Last // the end of the last such turn
 
 	held      *held            // the process; nil: none
 	everFound bool             // there has been one

@@ -131,34 +131,6 @@ func TestRepeatedLossLeavesAGainItsTime(t *testing.T) {
 	a.says(t, "SIGUSR2")
 }
 
-// Run looks often at a process that waits, but does not read the whole of /proc for that.
-func TestWhoWaitsIsLookedAtOften(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	a.freeze(t)
-	r.lead("1", time.Minute)
-	r.machine.gained, r.machine.nextLook = r.machine.gained.Add(-soonFor), 0 // a term that has just begun is looked at often
-	step := func() time.Duration {
-		out, err := r.act(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out.next.Sub(r.clock.Now())
-	}
-	if pause := step(); pause < lookPause/2 {
-		t.Errorf("the next look is in %v while nothing waits", pause)
-	}
-	_ = r.apply(leadership.Leadership{})
-	r.machine.nextLook = 0
-	if pause := step(); pause > takenPause {
-		t.Errorf("the next look is in %v; want %v while the loss is owed", pause, takenPause)
-	}
-	if left := r.machine.nextLook.Sub(r.clock.Now()); left < lookPause/2 {
-		t.Errorf("/proc is read in %v", left)
-	}
-}
-
 // The same by Run alone: nobody applies the leadership again.
 func TestRunRepeatsTheLoss(t *testing.T) {
 	name := unique(t)
@@ -210,23 +182,6 @@ func TestGainIsHandledLast(t *testing.T) {
 			t.Errorf("heard %q after that", after)
 		}
 	})
-}
-
-// A gain that waited for the process to wake is not sent when the term is over by then.
-func TestGainThatWaitedIsSuperseded(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	r.looking()
-	wake := a.freeze(t)
-	r.lose()
-	_ = r.apply(r.term("1", r.clock.Now().Add(time.Minute)))
-	r.lose()
-	wake()
-	a.says(t, "SIGUSR2")
-	if after := a.heard(300 * time.Millisecond); len(after) > 0 {
-		t.Errorf("heard %q after that", after)
-	}
 }
 
 // Where the loss ends the process, or parks it, there is no order to wait for.

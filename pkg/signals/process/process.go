@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
@@ -132,12 +133,7 @@ func (p *Process) Run(ctx context.Context) error {
 			exited = p.handle.Exited()
 		}
 		p.mu.Unlock()
-		timer.Reset(out.next)
-		select {
-		case <-exited:
-		case <-p.wake:
-		case <-timer.C():
-		case <-ctx.Done():
+		if bootclock.Await(ctx, timer, out.next, exited, p.wake) != nil {
 			return nil
 		}
 	}

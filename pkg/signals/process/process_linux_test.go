@@ -3,7 +3,6 @@ package process
 import (
 	"context"
 	"errors"
-	"io"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -50,25 +49,6 @@ func TestLeadershipsReachTheProcessOnce(t *testing.T) {
 	hears("SIGUSR1")
 }
 
-// A loss has its time before a gain follows: two signals that wait together are handled by their numbers, so the loss
-// could come last.
-func TestGainDoesNotOvertakeALoss(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	before := r.clock.Now()
-	r.lose()
-	r.lead("1", time.Minute)
-	if spaced := r.clock.Now().Sub(before); spaced < gainAfterLoss {
-		t.Errorf("a gain followed a loss after %v; want at least %v", spaced, gainAfterLoss)
-	}
-	if m, err := procfs.ReadSignals(a.pid()); err != nil || m.Pending.Has(syscall.Signal(usr2)) {
-		t.Errorf("the gain was sent while the loss lay in wait (%v)", err)
-	}
-	a.says(t, "SIGUSR2")
-	a.says(t, "SIGUSR1")
-}
-
 // A process that came later gets the signal for the leadership that holds then, and its crash while leading is reported, once.
 func TestRestartedProcessGetsTheLeadership(t *testing.T) {
 	name := unique(t)
@@ -93,46 +73,6 @@ func TestRestartedProcessGetsTheLeadership(t *testing.T) {
 	if n := len(r.crashes); n != 0 {
 		t.Errorf("%d crashes reported while standing by", n)
 	}
-}
-
-func TestTermThatHasRunOutIsALoss(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	if err := r.apply(r.term("1", r.clock.Now())); err != nil {
-		t.Fatal(err)
-	}
-	if got := <-a.lines; got != "SIGUSR2" {
-		t.Errorf("got %s by a leadership that came late; want SIGUSR2", got)
-	}
-}
-
-// A guard that cannot be armed would leave the process of a frozen sidecar leading: then no process gets the gain.
-func TestNobodyLeadsWithoutTheGuard(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	r.guard.err = io.ErrClosedPipe
-	if err := r.apply(r.term("1", r.clock.Now().Add(time.Minute))); err == nil || !strings.Contains(err.Error(), "guard") {
-		t.Errorf("got %v; want an error of the guard", err)
-	}
-	r.guard.err = nil
-	r.lose()
-	if got := <-a.lines; got != "SIGUSR2" {
-		t.Errorf("got %s; want SIGUSR2 and nothing before", got)
-	}
-}
-
-// The guard may have acted on a deadline that was moved too late: then the process gets the gain again.
-func TestGainFollowsAGuardThatWasFaster(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	until := r.lead("1", 300*time.Millisecond)
-	a.says(t, "SIGUSR1")
-	r.within(time.Second, "the deadline has passed", func() bool { return !r.clock.Now().Before(until) })
-	r.lead("1", time.Minute)
-	a.says(t, "SIGUSR1")
 }
 
 func TestParkingStopsAndProves(t *testing.T) {
@@ -210,23 +150,6 @@ time.sleep(0.2)`)
 		t.Errorf("the workers work on: %v", err)
 	}
 	r.lose()
-}
-
-func TestIdleLookingCostsNextToNothing(t *testing.T) {
-	name := unique(t)
-	python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	r.lead("1", time.Hour)
-	r.machine.gained, r.machine.nextLook = r.machine.gained.Add(-soonFor), 0 // a term that has just begun is looked at often
-	cost := startMeter()
-	out, err := r.act(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	took := cost.read()
-	if pause := out.next.Sub(r.clock.Now()); pause < lookPause/2 || pause < lookMax/2 && pause < 900*took {
-		t.Errorf("the look took %s, and the next is in %s: that is more than 0.1 %% of a core", took, pause)
-	}
 }
 
 func BenchmarkLook(b *testing.B) {

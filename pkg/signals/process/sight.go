@@ -89,12 +89,7 @@ func (p *Process) Watch(ctx context.Context, changed func()) {
 				next = min(next, now.Add(glance))
 			}
 		}
-		timer.Reset(next)
-		select {
-		case <-exited:
-		case <-v.turned:
-		case <-timer.C():
-		case <-ctx.Done():
+		if bootclock.Await(ctx, timer, next, exited, v.turned) != nil {
 			return
 		}
 	}

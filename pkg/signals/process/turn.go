@@ -89,19 +89,14 @@ func (s *step) missing() error {
 
 // report logs a failure when it comes a second time, and its end. A process that is starting does not catch its signals yet.
 func (s *step) report(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
+	first := s.trouble.Changed(err) && err != nil
 	switch {
-	case text == "" && s.warned != "":
+	case first, !s.warned.Changed(err):
+	case err == nil:
 		s.log(slog.LevelInfo, "the process can be signalled again", "reason", "ProcessSignalWorks")
-		s.warned = ""
-	case text != "" && text == s.trouble && text != s.warned:
+	default:
 		s.log(slog.LevelWarn, "the process cannot be signalled", "reason", "ProcessSignalFails", "target", s.cfg.Target.String(), "error", err)
-		s.warned = text
 	}
-	s.trouble = text
 }
 
 // begin notes the beginning of a term. It reports false where the term must wait for what got a stop before it, which keeps its kill

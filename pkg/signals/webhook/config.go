@@ -21,15 +21,15 @@ func ParseURL(text string) (URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.Opaque != "":
-		return URL{}, fault("URL", text, "a URL such as http://127.0.0.1:8080/leadership")
+		return URL{}, field.Quoted("URL", text, "a URL such as http://127.0.0.1:8080/leadership")
 	case u.User != nil:
-		return URL{}, fault("URL", u.Host, "a URL without a user or password")
+		return URL{}, field.Quoted("URL", u.Host, "a URL without a user or password")
 	case u.Fragment != "":
-		return URL{}, fault("URL", text, "a URL without a fragment, which is never sent")
+		return URL{}, field.Quoted("URL", text, "a URL without a fragment, which is never sent")
 	}
 	if address, err := netip.ParseAddr(u.Hostname()); err == nil {
 		if err := allowed(address); err != nil {
-			return URL{}, fault("URL", text, "a receiver on loopback or in the cluster: "+err.Error())
+			return URL{}, field.Quoted("URL", text, "a receiver on loopback or in the cluster: %s", err)
 		}
 	}
 	return URL{u}, nil
@@ -79,7 +79,7 @@ func ParseStatuses(text string) (Statuses, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		s, ok := parseSpan(strings.TrimSpace(part))
 		if !ok {
-			return nil, fault("Success", part, "codes or classes of 2xx, 4xx or 5xx with commas between them, such as 2xx or 200,204")
+			return nil, field.Quoted("Success", part, "codes or classes of 2xx, 4xx or 5xx with commas between them, such as 2xx or 200,204")
 		}
 		all = append(all, s)
 	}
@@ -118,9 +118,4 @@ func (s Statuses) String() string {
 		}
 	}
 	return strings.Join(parts, ",")
-}
-
-// fault is the error of a field.
-func fault(name, value, want string) error {
-	return &field.Error{Field: name, Value: strconv.Quote(value), Want: want}
 }

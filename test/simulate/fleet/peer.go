@@ -176,7 +176,7 @@ func (c peerClient) Create(ctx context.Context, o *coordinationv1.Lease, _ metav
 	if err != nil {
 		return nil, err
 	}
-	return c.exchange(ctx, func(ctx context.Context) (lease.Reply, error) { return c.process.c.store.Create(ctx, r) })
+	return c.exchange(ctx, func(ctx context.Context) (lease.Record, error) { return c.process.c.store.Create(ctx, r) })
 }
 
 // Update implements [typed.LeaseInterface].
@@ -185,10 +185,10 @@ func (c peerClient) Update(ctx context.Context, o *coordinationv1.Lease, _ metav
 	if err != nil {
 		return nil, err
 	}
-	return c.exchange(ctx, func(ctx context.Context) (lease.Reply, error) { return c.process.c.store.Update(ctx, r) })
+	return c.exchange(ctx, func(ctx context.Context) (lease.Record, error) { return c.process.c.store.Update(ctx, r) })
 }
 
-func (c peerClient) exchange(ctx context.Context, call func(context.Context) (lease.Reply, error)) (*coordinationv1.Lease, error) {
+func (c peerClient) exchange(ctx context.Context, call func(context.Context) (lease.Record, error)) (*coordinationv1.Lease, error) {
 	p := c.process
 	ctx, cancel := context.WithTimeout(ctx, p.w.plan.peerTimings().renew/2)
 	defer cancel()
@@ -210,7 +210,7 @@ func (c peerClient) exchange(ctx context.Context, call func(context.Context) (le
 	case err != nil:
 		return nil, err
 	}
-	return reply.Record.Object(namespace, leaseName), nil
+	return reply.Object(namespace, leaseName), nil
 }
 
 func (p *peerProcess) gone() bool {
