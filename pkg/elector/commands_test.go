@@ -145,7 +145,6 @@ func TestExitOnLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
 		m := f.join("web-0_a", func(c *Config, _ *parts) { c.ExitOnLoss = true })
-		f.members = append(f.members, m)
 		f.leader(20 * time.Second)
 		m.store.Blackhole(true)
 		select {
@@ -158,24 +157,6 @@ func TestExitOnLoss(t *testing.T) {
 		}
 		if published := m.published(); published[len(published)-1].IsLeader {
 			t.Error("it ended without having published that it does not lead")
-		}
-	})
-}
-
-// TestExitOnLossOutlivesAHandover: one that was asked for is no loss.
-func TestExitOnLossOutlivesAHandover(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, 0, nil)
-		m := f.join("web-0_a", func(c *Config, _ *parts) { c.ExitOnLoss = true })
-		f.members = append(f.members, m)
-		f.leader(20 * time.Second)
-		if err := m.StepDown("test"); err != nil {
-			t.Fatal(err)
-		}
-		f.leader(10 * time.Second) // again, after its own pause
-		m.cancel()
-		if err := <-m.ended; err != nil {
-			t.Errorf("Run: %v, want nil", err)
 		}
 	})
 }
