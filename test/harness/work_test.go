@@ -24,19 +24,14 @@ func TestWorkIsSeen(t *testing.T) {
 	if w.Works(t, "b") || w.Double(t) != 0 {
 		t.Error("b works, which was not notified")
 	}
-	send := func(p *Process, sig syscall.Signal) {
-		if err := p.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
-	}
-	send(b, syscall.SIGUSR1)
+	b.send(t, syscall.SIGUSR1)
 	w.Await(t, 10*time.Second, "b")
-	send(a, syscall.SIGTERM)
+	a.send(t, syscall.SIGTERM)
 	<-a.Exited()
 	if double := w.Double(t); double < 100*time.Millisecond {
 		t.Errorf("double work of %v, want what a worked on after SIGTERM", double)
 	}
-	send(b, syscall.SIGTERM)
+	b.send(t, syscall.SIGTERM)
 	<-b.Exited()
 	ended := w.Terms(t)
 	Eventually(t, 10*time.Second, "b's worker goes on without it", func() bool { return w.Terms(t)[len(ended)-1].To > ended[len(ended)-1].To })
