@@ -5,6 +5,7 @@ package harness
 import (
 	"context"
 	"flag"
+	"fmt"
 	"math"
 	"os"
 	"slices"
