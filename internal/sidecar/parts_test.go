@@ -25,25 +25,6 @@ type bystander struct{}
 func (bystander) SetHealthy(bool, string)           {}
 func (bystander) Leadership() leadership.Leadership { return leadership.Leadership{} }
 
-// silent is an API server that answers nothing; building the parts asks it nothing.
-type silent struct{}
-
-func (silent) Send(ctx context.Context, _, _ string, _ []byte) ([]byte, error) {
-	<-ctx.Done()
-	return nil, ctx.Err()
-}
-
-// built has the parts of a configuration, until the test ends.
-func built(t *testing.T, cfg Config) *kit {
-	t.Helper()
-	k := &kit{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: bootclock.System{}, board: health.NewBoard(bystander{}), api: silent{}}
-	if err := k.build(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = k.close() })
-	return k
-}
-
 // The end of the health endpoint shows less than the end of the process, where that is seen: a process may close its endpoint and
 // work on.
 func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
@@ -67,6 +48,25 @@ func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// silent is an API server that answers nothing; building the parts asks it nothing.
+type silent struct{}
+
+func (silent) Send(ctx context.Context, _, _ string, _ []byte) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// built returns the parts of a configuration, and closes them in the end.
+func built(t *testing.T, cfg Config) *kit {
+	t.Helper()
+	k := &kit{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: bootclock.System{}, board: health.NewBoard(bystander{}), api: silent{}}
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.close() })
+	return k
 }
 
 // TestOutputs is the table of ADR 0009: how far a handover waits for each signal, and whether it uses the network.
@@ -100,8 +100,9 @@ func TestOutputs(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			k := built(t, c.cfg)
 			got := map[string]output{}
-			for _, one := range built(t, c.cfg).outputs() {
+			for _, one := range k.outputs() {
 				got[one.Signal.Name()] = output{one.Wait, one.Remote}
 			}
 			if !maps.Equal(got, c.want) {

@@ -1,7 +1,6 @@
 package elector
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -140,44 +139,6 @@ func TestStandbysLearnHowOftenTheHolderRenews(t *testing.T) {
 			}
 		}
 	})
-}
-
-// slowStore takes a while for every update, and drops it when the caller goes away meanwhile, as an API server does whose
-// admission webhook is out.
-type slowStore struct {
-	lease.Store
-	delay atomic.Int64
-}
-
-func (s *slowStore) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
-	select {
-	case <-time.After(time.Duration(s.delay.Load())):
-		return s.Store.Update(ctx, r)
-	case <-ctx.Done():
-		return lease.Record{}, ctx.Err()
-	}
-}
-
-// TestSlowWritesDoNotCostTheLead: writes that take 2 to 4 s, as with an admission webhook that is out.
-func TestSlowWritesDoNotCostTheLead(t *testing.T) {
-	for _, delay := range []time.Duration{2 * time.Second, 3 * time.Second, 4 * time.Second} {
-		t.Run(delay.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFleet(t, 0, nil)
-				slow := &slowStore{}
-				f.join("web-0_a", func(_ *Config, d *parts) { slow.Store, d.Store = d.Store, slow })
-				m := f.leader(20 * time.Second)
-				token := m.Leadership().Token
-				slow.delay.Store(int64(delay))
-				for range 3000 {
-					time.Sleep(100 * time.Millisecond)
-					if l := m.Leadership(); l.Token != token {
-						t.Fatalf("leads %v by token %q after the first slow writes, want %q all along", l.IsLeader, l.Token, token)
-					}
-				}
-			})
-		})
-	}
 }
 
 // TestReady: a candidate that cannot lead for want of rights or of the Lease says so; an outage takes nothing back.
