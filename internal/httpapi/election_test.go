@@ -136,7 +136,6 @@ func released(backend *memory.Backend) bool {
 func TestElectionOverHTTP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
-		defer backend.Close()
 		a := start(t, backend, "web-a")
 		a.waitFor(t, ledBy, time.Minute)
 		b := start(t, backend, "web-b")
@@ -183,7 +182,6 @@ func TestElectionOverHTTP(t *testing.T) {
 func TestUnreportedStopWaitsForValidUntil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
-		defer backend.Close()
 		a := start(t, backend, "web-a")
 		a.waitFor(t, ledBy, time.Minute)
 		b := start(t, backend, "web-b")
@@ -219,7 +217,6 @@ func TestTerminationProvesNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				backend := memory.New()
-				defer backend.Close()
 				a := start(t, backend, "web-a")
 				a.waitFor(t, ledBy, time.Minute)
 				until := a.elector.Leadership().ValidUntil
@@ -248,7 +245,6 @@ func TestTerminationProvesNothing(t *testing.T) {
 func TestStreamOfAnElection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
-		defer backend.Close()
 		a := start(t, backend, "web-a")
 		w := &recorded{ResponseRecorder: httptest.NewRecorder()}
 		ctx, cancel := context.WithCancel(t.Context())

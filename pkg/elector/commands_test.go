@@ -58,7 +58,6 @@ func TestStepDownIsAnswered(t *testing.T) {
 func TestOrdersToAnElectionThatDoesNotRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
-		defer backend.Close()
 		stuck := make(chan struct{})
 		cfg := Default()
 		cfg.Lease, cfg.Identity = "acme-1", "web-0_a"
@@ -122,8 +121,8 @@ func TestAbandonedHandoverLeavesTheLeaseToRunOut(t *testing.T) {
 				time.Sleep(4 * time.Second)
 				c.give(old)
 				time.Sleep(1500 * time.Millisecond)
-				old.store.Faults(func(q memory.Request) memory.Fate {
-					if q.Verb == memory.Update {
+				old.store.Faults(func(v memory.Verb) memory.Fate {
+					if v == memory.Update {
 						writes.Add(1)
 					}
 					return memory.Fate{}

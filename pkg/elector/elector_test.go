@@ -154,7 +154,6 @@ func TestStuckLoopNeverSaysLeader(t *testing.T) {
 		close(stuck)
 		cancel()
 		<-ended
-		backend.Close()
 	})
 }
 
@@ -166,7 +165,7 @@ func TestStandbysAskNothing(t *testing.T) {
 		counts := make([]int, 3)
 		var mu sync.Mutex
 		for i, m := range f.members {
-			m.store.Faults(func(memory.Request) memory.Fate {
+			m.store.Faults(func(memory.Verb) memory.Fate {
 				mu.Lock()
 				defer mu.Unlock()
 				counts[i]++
