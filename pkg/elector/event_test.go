@@ -94,19 +94,6 @@ func candidateThatIs(t *testing.T, state string) *lone {
 	return l
 }
 
-// TestOrdersAreTakenOnce: the number of an order rises.
-func TestOrdersAreTakenOnce(t *testing.T) {
-	l := newLone(t, 0.5)
-	l.lead()
-	l.step(time.Second, stepDown{})
-	if a := l.out.orderResult; a == nil || *a != (orderResult{number: 1}) {
-		t.Errorf("answered %+v, want nil for order 1", a)
-	}
-	if _, err := l.m.step(moment{boot: l.at(2 * time.Second), wall: l.wall(2 * time.Second)}, stepDown{number: 1}); !errors.Is(err, errIllegal) {
-		t.Errorf("the same order again: %v, want errIllegal", err)
-	}
-}
-
 // TestStopThatComesTooLate: the workload's stop is reported when its term has just run out. It counts no more: what was
 // published to the workload stands until a drain sees it stop.
 func TestStopThatComesTooLate(t *testing.T) {
