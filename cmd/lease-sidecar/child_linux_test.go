@@ -38,43 +38,6 @@ func boot() bootclock.Instant { return bootclock.System{}.Now() }
 
 const killMargin = 600 * time.Millisecond // at 3 s of lease duration
 
-func TestChildDiesWithTheSidecar(t *testing.T) {
-	t.Parallel()
-	p := raise(t, filepath.Join(t.TempDir(), "store"), stubborn)
-	main, daemon := p.runs(), p.pid("daemon")
-	p.send(syscall.SIGKILL)
-	killed := time.Now()
-	soon(t, time.Second, "the child and its daemon are gone", func() bool { return !living(main) && !living(daemon) })
-	t.Logf("gone %s after the sidecar's SIGKILL", time.Since(killed))
-}
-
-// The sidecar is frozen: its guard stops the child when the term ends.
-func TestFrozenSidecarDoesNotKeepItsChild(t *testing.T) {
-	t.Parallel()
-	p := raise(t, filepath.Join(t.TempDir(), "store"), obedient)
-	main := p.runs()
-	p.send(syscall.SIGSTOP)
-	until := p.validUntil()
-	soon(t, 20*time.Second, "the child is stopped", func() bool { return !living(main) })
-	late := boot().Sub(until)
-	if late < 0 || late >= killMargin {
-		t.Errorf("stopped %s after validUntil; want at once", late)
-	}
-	t.Logf("gone %s after validUntil", late)
-	if log, err := os.ReadFile(filepath.Join(p.dir, "log")); err != nil || string(log) != "stopped\n" {
-		t.Errorf("it had no chance to stop well: %q, %v", log, err)
-	}
-	p.send(syscall.SIGCONT)
-	soon(t, 30*time.Second, "it rejoins and runs it again", func() bool {
-		found, _ := filepath.Glob(filepath.Join(p.dir, "main-*"))
-		return len(found) == 2
-	})
-	p.send(syscall.SIGTERM)
-	if status := p.status(); status != exitWell {
-		t.Errorf("got status %d", status)
-	}
-}
-
 // A child that heeds no SIGTERM is killed, with its daemon, before anyone may take the Lease; the next leader's child
 // starts later. The sidecar is frozen, hence of no help.
 func TestStubbornChildIsGoneBeforeTheLeaseExpires(t *testing.T) {
@@ -95,56 +58,6 @@ func TestStubbornChildIsGoneBeforeTheLeaseExpires(t *testing.T) {
 		t.Error("the next leader's child runs already")
 	}
 	next.runs()
-}
-
-// A handover waits for a stubborn child, too, while the sidecar lives: it is killed, and the Lease released then.
-func TestHandoverKillsAStubbornChild(t *testing.T) {
-	t.Parallel()
-	store := filepath.Join(t.TempDir(), "store")
-	p := raise(t, store, stubborn, "--identity", "a", "--stop-timeout", "4s")
-	main, daemon := p.runs(), p.pid("daemon")
-	next := raise(t, store, obedient, "--identity", "b")
-	p.send(syscall.SIGTERM)
-	next.runs()
-	if living(main) || living(daemon) {
-		t.Error("the next leader's child runs beside it")
-	}
-	if status := p.status(); status != exitWell {
-		t.Errorf("got status %d", status)
-	}
-	if !strings.Contains(p.log.String(), "it was seen to stop (child)") {
-		t.Error("the handover went on for another reason than its end")
-	}
-}
-
-// A slow child is waited for, and the Lease is released the moment it has ended.
-func TestHandoverWaitsForTheChild(t *testing.T) {
-	t.Parallel()
-	store := filepath.Join(t.TempDir(), "store")
-	const slow = `trap 'sleep 0.4; cut -d" " -f1 /proc/uptime >$DIR/stopped; exit 0' TERM
-cut -d" " -f1 /proc/uptime >$DIR/started; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
-	p := raise(t, store, slow, "--identity", "a")
-	p.runs()
-	next := raise(t, store, slow, "--identity", "b")
-	soon(t, 20*time.Second, "the next one knows of the leader", func() bool {
-		l, err := leadership.Read(next.signalDir())
-		return err == nil && l.Leader == "a"
-	})
-	p.send(syscall.SIGTERM)
-	next.runs()
-	var at [2]float64
-	for i, name := range []string{filepath.Join(p.dir, "stopped"), filepath.Join(next.dir, "started")} {
-		b, err := os.ReadFile(name)
-		if err == nil {
-			at[i], err = strconv.ParseFloat(strings.TrimSpace(string(b)), 64)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if at[1] < at[0] || at[1] > at[0]+1.5 {
-		t.Errorf("stopped at %.2f s, the next one started at %.2f s", at[0], at[1])
-	}
 }
 
 // As pid 1, with a child whose orphans end: no zombie stays, not even one that comes to the sidecar itself.

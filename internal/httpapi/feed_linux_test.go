@@ -268,8 +268,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 	feed := NewFeed(clock)
 	feed.timeout = 50 * time.Millisecond
 	p := newMemoryListener() // of pipes, which hold nothing back: a client that does not read blocks the first write
-	l := &Listener{sockets: []net.Listener{p}, log: quiet, timeouts: defaultTimeouts()}
-	serve(t, l, feed)
+	serve(t, newListener(quiet, false, p), feed)
 	dial := func() (net.Conn, *bufio.Reader) {
 		here, there := net.Pipe()
 		p.conns <- there

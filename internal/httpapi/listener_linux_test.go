@@ -24,7 +24,7 @@ func listen(t *testing.T, address string) *Listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.timeouts.header, l.timeouts.read, l.timeouts.write = 100*time.Millisecond, 150*time.Millisecond, 150*time.Millisecond
+	l.server.ReadHeaderTimeout, l.server.ReadTimeout, l.server.WriteTimeout = 100*time.Millisecond, 150*time.Millisecond, 150*time.Millisecond
 	return l
 }
 
@@ -210,7 +210,7 @@ func TestUnixSocketReplacesNothingElse(t *testing.T) {
 // TestSlowClientsAreCutOff: each of these would hold a connection for ever.
 func TestSlowClientsAreCutOff(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
-	l.timeouts.idle = 200 * time.Millisecond
+	l.server.IdleTimeout = 200 * time.Millisecond
 	f := newFixture(true)
 	serve(t, l, f.handler)
 	for name, sent := range map[string]string{
@@ -260,8 +260,8 @@ func TestHugeHeadersAreRefused(t *testing.T) {
 // TestServeEndsThoughARequestStalls: the end of the process must not hang on a client.
 func TestServeEndsThoughARequestStalls(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
-	l.timeouts.shutdown = 50 * time.Millisecond
-	l.timeouts.read = time.Hour
+	l.shutdown = 50 * time.Millisecond
+	l.server.ReadTimeout = time.Hour
 	entered, left := make(chan struct{}), make(chan struct{})
 	end := serve(t, l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		defer close(left)

@@ -93,58 +93,11 @@ func TestOrdersToAnElectionThatDoesNotRun(t *testing.T) {
 	})
 }
 
-// TestAbandonedHandoverLeavesTheLeaseToRunOut, whoever gives it up: the operator, or who waits for the workload.
-func TestAbandonedHandoverLeavesTheLeaseToRunOut(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		wait func(context.Context, Drain) Outcome
-		give func(*member)
-	}{
-		{"by an order", hangs, func(m *member) { m.Abandon() }},
-		{"by the waiting", func(ctx context.Context, _ Drain) Outcome {
-			select {
-			case <-time.After(5 * time.Second):
-				return Abandoned
-			case <-ctx.Done():
-				return 0
-			}
-		}, func(*member) {}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFleet(t, 2, c.wait)
-				old := f.leader(20 * time.Second)
-				var writes atomic.Int32
-				if err := old.StepDown("test"); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(4 * time.Second)
-				c.give(old)
-				time.Sleep(1500 * time.Millisecond)
-				old.store.Faults(func(v memory.Verb) memory.Fate {
-					if v == memory.Update {
-						writes.Add(1)
-					}
-					return memory.Fate{}
-				})
-				time.Sleep(9 * time.Second)
-				if l := f.leaders(); l != nil || writes.Load() > 0 {
-					t.Errorf("%v lead, %d writes: want that the Lease runs out", l, writes.Load())
-				}
-				if next := f.leader(10 * time.Second); next == old && writes.Load() == 0 {
-					t.Error("it leads without a new take")
-				}
-			})
-		})
-	}
-}
-
 // TestExitOnLoss: "not leading" is published first.
 func TestExitOnLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 0, nil)
 		m := f.join("web-0_a", func(c *Config, _ *parts) { c.ExitOnLoss = true })
-		f.members = append(f.members, m)
 		f.leader(20 * time.Second)
 		m.store.Blackhole(true)
 		select {
@@ -157,24 +110,6 @@ func TestExitOnLoss(t *testing.T) {
 		}
 		if published := m.published(); published[len(published)-1].IsLeader {
 			t.Error("it ended without having published that it does not lead")
-		}
-	})
-}
-
-// TestExitOnLossOutlivesAHandover: one that was asked for is no loss.
-func TestExitOnLossOutlivesAHandover(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, 0, nil)
-		m := f.join("web-0_a", func(c *Config, _ *parts) { c.ExitOnLoss = true })
-		f.members = append(f.members, m)
-		f.leader(20 * time.Second)
-		if err := m.StepDown("test"); err != nil {
-			t.Fatal(err)
-		}
-		f.leader(10 * time.Second) // again, after its own pause
-		m.cancel()
-		if err := <-m.ended; err != nil {
-			t.Errorf("Run: %v, want nil", err)
 		}
 	})
 }

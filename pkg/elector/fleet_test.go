@@ -34,7 +34,7 @@ type member struct {
 func newFleet(t *testing.T, n int, wait func(context.Context, Drain) Outcome) *fleet {
 	f := &fleet{t: t, backend: memory.New()}
 	for i := range n {
-		f.members = append(f.members, f.add(naming.Identity([]string{"web-0_a", "web-1_b", "web-2_c"}[i]), wait))
+		f.add(naming.Identity([]string{"web-0_a", "web-1_b", "web-2_c"}[i]), wait)
 	}
 	t.Cleanup(func() {
 		for _, m := range f.members {
@@ -56,7 +56,7 @@ type parts struct {
 	Outputs
 }
 
-// join runs a candidate that is as change has it.
+// join runs one more member, which is as change has it.
 func (f *fleet) join(id naming.Identity, change func(*Config, *parts)) *member {
 	m := &member{store: f.backend.Store("default", "acme-1"), ended: make(chan error, 1)}
 	cfg := Default()
@@ -78,6 +78,7 @@ func (f *fleet) join(id naming.Identity, change func(*Config, *parts)) *member {
 	var ctx context.Context
 	ctx, m.cancel = context.WithCancel(context.Background())
 	go func() { m.ended <- m.Run(ctx, p.Outputs); close(m.ended) }()
+	f.members = append(f.members, m)
 	return m
 }
 

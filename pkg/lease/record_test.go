@@ -76,8 +76,10 @@ func TestFromObject(t *testing.T) {
 func TestObjectKeepsWhatTheRecordDoesNotModel(t *testing.T) {
 	r := fullRecord(t)
 	o := r.Object("default", "acme-1")
-	o.Labels["app"], o.Annotations["team"] = "changed", "changed"
-	o.OwnerReferences[0].Name, *o.Spec.HolderIdentity = "changed", "changed"
+	o.Labels["app"], o.Annotations["team"], *o.Spec.HolderIdentity = "changed", "changed", "changed"
+	for i := range o.OwnerReferences {
+		o.OwnerReferences[i].Name = "changed"
+	}
 	want := object(t, full)
 	want.ManagedFields = nil
 	if diff := cmp.Diff(want, r.Object("default", "acme-1")); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	typedcoordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
@@ -31,11 +32,11 @@ type Election struct {
 	Flags []string
 }
 
-// NewElection makes a namespace with the documented Role. It ships no Lease: see Ship.
-func NewElection(t testing.TB, c *Cluster, duration time.Duration) *Election {
+// NewElection makes a namespace with the documented Role, and more rules in it where some are given. It ships no Lease: see Ship.
+func NewElection(t testing.TB, c *Cluster, duration time.Duration, more ...rbacv1.PolicyRule) *Election {
 	t.Helper()
 	e := InNamespace(t, c, c.Namespace(t, nil), duration)
-	e.Access = c.Grant(t, e.Namespace, "web", DocumentedRules(e.Lease)...)
+	e.Access = c.Grant(t, e.Namespace, "web", append(DocumentedRules(e.Lease), more...)...)
 	return e
 }
 

@@ -26,8 +26,8 @@ type Request struct {
 	Namespace, Name string
 	// Code is the answer's HTTP status.
 	Code int
-	// Received and Answered are on the machine's wall clock, in microseconds.
-	Received, Answered time.Time
+	// Received is on the machine's wall clock, in microseconds.
+	Received time.Time
 	// Watching marks the start of a watch; its end is a Request of its own.
 	Watching bool
 }
@@ -48,7 +48,6 @@ type auditEvent struct {
 	ObjectRef                struct{ Namespace, Name string }
 	ResponseStatus           struct{ Code int }
 	RequestReceivedTimestamp time.Time
-	StageTimestamp           time.Time
 }
 
 // Requests returns the requests that were received from since on and that keep accepts, in the log's order. A
@@ -101,8 +100,7 @@ func (a *Audit) readOn() error {
 		}
 		a.requests = append(a.requests, Request{
 			User: e.User.Username, Verb: e.Verb, Namespace: e.ObjectRef.Namespace, Name: e.ObjectRef.Name,
-			Code: e.ResponseStatus.Code, Received: e.RequestReceivedTimestamp, Answered: e.StageTimestamp,
-			Watching: e.Stage == "ResponseStarted",
+			Code: e.ResponseStatus.Code, Received: e.RequestReceivedTimestamp, Watching: e.Stage == "ResponseStarted",
 		})
 	}
 }

@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"fmt"
 	"math"
 	"os"
 	"runtime"
@@ -150,26 +149,12 @@ func TestRequestBudget(t *testing.T) {
 	cluster := harness.Start(t)
 	e := harness.NewElection(t, cluster, 15*time.Second)
 	e.Ship(t)
+	replicas, _ := startVia(t, e, func(testing.TB) *harness.Cluster { return cluster })
 	users := map[string]*harness.Sidecar{}
-	var replicas []*harness.Sidecar
-	for i := range 3 {
-		pod := fmt.Sprintf("web-%d", i)
-		s := e.Prepare(t, pod)
-		access := cluster.Grant(t, e.Namespace, pod, harness.DocumentedRules(e.Lease)...)
-		s.Kubeconfig = access.Kubeconfig(t, cluster.Host())
-		s.Start(t, e)
-		users[access.User] = s
-		replicas = append(replicas, s)
+	for _, s := range replicas {
+		users[accountOf(e, s)] = s
 	}
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
-	harness.Eventually(t, slack, "all name the leader", func() bool {
-		for _, s := range replicas {
-			if _, document := s.Leader(); document.Leader != leader.Pod {
-				return false
-			}
-		}
-		return true
-	})
+	leader := awaitAgreement(t, e.Duration+slack, replicas)
 
 	leases := map[string]string{"resource": "leases"}
 	from, before := time.Now(), cluster.Metrics(t).Sum("apiserver_request_total", "verb", leases)

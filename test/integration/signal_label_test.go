@@ -25,11 +25,15 @@ func podRule() rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "patch"}}
 }
 
+// eventRule is the documented addition for Events.
+func eventRule() rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}}
+}
+
 // labelling makes an election whose replicas label their pods.
-func labelling(t *testing.T, c *harness.Cluster, duration time.Duration) *harness.Election {
+func labelling(t *testing.T, duration time.Duration, more ...rbacv1.PolicyRule) *harness.Election {
 	t.Helper()
-	e := harness.InNamespace(t, c, c.Namespace(t, nil), duration)
-	e.Access = c.Grant(t, e.Namespace, "web", append(harness.DocumentedRules(e.Lease), podRule())...)
+	e := harness.NewElection(t, harness.Shared(t), duration, append(more, podRule())...)
 	e.Flags = []string{"--label", roleLabel, "--drain-timeout", "1ms"}
 	e.Ship(t)
 	return e
@@ -104,14 +108,12 @@ func awaitBearer(t *testing.T, e *harness.Election, bound time.Duration, replica
 func TestLabelFollowsTheLeader(t *testing.T) {
 	t.Parallel()
 	const handovers = 50
-	e := labelling(t, harness.Shared(t), 15*time.Second)
+	e := labelling(t, 15*time.Second)
 	replicas := startLabelled(t, e, 8) // one that has released rests for 5 s
 	leader, _ := awaitBearer(t, e, e.Duration+slack, replicas...)
 	var times []time.Duration
 	for range handovers {
-		if status := leader.Post("/step-down"); status != 202 {
-			t.Fatalf("POST /step-down: status %d, want 202", status)
-		}
+		leader.StepDown(t)
 		next, took := awaitBearer(t, e, slack, harness.Others(replicas, leader)...)
 		times = append(times, took)
 		leader = next
@@ -126,7 +128,7 @@ func TestLabelFollowsTheLeader(t *testing.T) {
 // TestLabelOfACrashedLeader shows that the next leader takes the label from one that cannot any more.
 func TestLabelOfACrashedLeader(t *testing.T) {
 	t.Parallel()
-	e := labelling(t, harness.Shared(t), 3*time.Second)
+	e := labelling(t, 3*time.Second)
 	replicas := startLabelled(t, e, 3)
 	dead, _ := awaitBearer(t, e, e.Duration+slack, replicas...)
 	dead.Stop(0)
@@ -150,7 +152,7 @@ func TestLabelOfACrashedLeader(t *testing.T) {
 // same label, and that a label of unknown origin is left alone as well.
 func TestLabelOfTwoWorkloads(t *testing.T) {
 	t.Parallel()
-	e := labelling(t, harness.Shared(t), 5*time.Second)
+	e := labelling(t, 5*time.Second)
 	podOf(t, e, "stranger", map[string]string{roleLabel: "leader"})
 	web := startLabelled(t, e, 2)
 	other := *e
@@ -173,7 +175,7 @@ func TestLabelOfTwoWorkloads(t *testing.T) {
 // TestLabelWithoutRights shows that a signal which is refused holds up neither election nor handover, and says why.
 func TestLabelWithoutRights(t *testing.T) {
 	t.Parallel()
-	e := labelling(t, harness.Shared(t), 15*time.Second)
+	e := labelling(t, 15*time.Second)
 	e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
 	replicas := startLabelled(t, e, 2)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
@@ -193,7 +195,7 @@ func TestLabelWithoutRights(t *testing.T) {
 // left alone, and that a key of the workload's own is never touched.
 func TestLabelCleansUp(t *testing.T) {
 	t.Parallel()
-	e := labelling(t, harness.Shared(t), 5*time.Second)
+	e := labelling(t, 5*time.Second)
 	web := startLabelled(t, e, 1)
 	awaitBearer(t, e, e.Duration+slack, web...)
 

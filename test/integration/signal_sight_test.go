@@ -19,9 +19,7 @@ import (
 // watching makes an election whose replicas watch their own pods, with the documented right where it is given.
 func watching(t *testing.T, rules ...rbacv1.PolicyRule) *harness.Election {
 	t.Helper()
-	c := harness.Shared(t)
-	e := harness.InNamespace(t, c, c.Namespace(t, nil), 3*time.Second)
-	e.Access = c.Grant(t, e.Namespace, "web", append(harness.DocumentedRules(e.Lease), rules...)...)
+	e := harness.NewElection(t, harness.Shared(t), 3*time.Second, rules...)
 	e.Flags = []string{"--watch-pod", "--placement", "classic"}
 	e.Ship(t)
 	return e
@@ -84,15 +82,12 @@ func TestThePodsOwnStatusIsSeen(t *testing.T) {
 	if err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Delete(t.Context(), leader.Pod, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := leader.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	strike(t, syscall.SIGTERM, leader.PID())
 	reports(t, e, leader.Pod, "setup", "web")
-	for end := time.Now().Add(2 * e.Duration); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if leads, _ := heir.Leads(); leads {
-			t.Fatal("another replica leads while a container runs")
-		}
-	}
+	harness.Throughout(t, 2*e.Duration, "the other replica does not lead while a container runs", func() bool {
+		leads, _ := heir.Leads()
+		return !leads
+	})
 	began := now()
 	reports(t, e, leader.Pod, "setup", "web", "log")
 	harness.AwaitLeader(t, e.Duration+slack, heir)

@@ -64,7 +64,7 @@ var core = []mutant{
 		file:   "pkg/elector/drain.go",
 		old:    "\tif o != WorkloadStopped { // what does not say so is no stop\n",
 		new:    "\tif o != WorkloadStopped && m.over {\n",
-		reds:   in(elector, "TestAbandonedHandoverLeavesTheLeaseToRunOut/by_the_waiting"),
+		reds:   in(elector, "TestOnlyAStopIsAStop"),
 	},
 	{
 		name:   "a wait that says nothing counts as the workload's stop",
@@ -160,7 +160,7 @@ var core = []mutant{
 		file:   "pkg/elector/twins.go",
 		old:    "\tdefault:\n\t\treturn true\n",
 		new:    "\tdefault:\n\t\treturn first\n",
-		reds:   in(elector, "TestTranscripts/twin_leading", "TestTranscripts/twin_standby", "TestTwinsSeparate"),
+		reds:   in(elector, "TestTranscripts/twin_leading", "TestTranscripts/twin_standby"),
 	},
 	{
 		name:   "one late write makes a twin",
@@ -240,7 +240,7 @@ var core = []mutant{
 		file:   "pkg/elector/drain.go",
 		old:    "\tm.waits.withdraw()\n",
 		new:    "",
-		reds:   in(elector, "TestStopThatComesTooLate"),
+		reds:   in(elector, "TestTranscripts/ordered_term"),
 	},
 	{
 		name:   "an answer to no question is taken",

@@ -175,7 +175,7 @@ var sightings = []mutant{
 		danger: "I13: what the command left behind works without the lock",
 		file:   "internal/sight/runlock/keep_linux.go",
 		old:    "\t\t\t\tlives = false\n",
-		new:    "\t\t\t\treturn how.ExitStatus()\n",
+		new:    "\t\t\t\tos.Exit(how.ExitStatus())\n",
 		reds:   in("cmd/lease-sidecar", "TestRunLockOutlastsTheCommand"),
 	},
 }

@@ -8,7 +8,7 @@ var terms = []mutant{
 		file:   "pkg/elector/term.go",
 		old:    `token: r.Version, since:`,
 		new:    `token: lease.Version(slog.IntValue(int(r.Transitions)).String()), since:`,
-		reds:   append(in(elector, "TestTokensRiseOverADeletion"), simulation),
+		reds:   append(in(elector, "TestTranscripts/deleted"), simulation),
 	},
 	{
 		name:   "the Lease is released before the workload has stopped",
@@ -96,7 +96,7 @@ var terms = []mutant{
 		file:   "pkg/elector/drain.go",
 		old:    "\tif m.workload.until == 0 {\n",
 		new:    "\tif m.workload.until == 0 || m.term.token == \"\" || m.published.Token == \"\" {\n",
-		reds:   in(elector, "TestResumedTermIsHandedOver"),
+		reds:   in(elector, "TestTranscripts/resume_terminate"),
 	},
 	{
 		name:   "a candidate that ends takes the Lease",
@@ -120,7 +120,7 @@ var terms = []mutant{
 		file:   "pkg/elector/hold.go",
 		old:    `case bootID == "" || r.BootID != bootID:`,
 		new:    `case bootID == "":`,
-		reds:   in(elector, "TestHoldOfAnotherBootIsVoid"),
+		reds:   in(elector, "FuzzHold"),
 	},
 	{
 		name:   "the hold is no lock",

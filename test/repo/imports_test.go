@@ -48,7 +48,7 @@ var fences = []fence{
 	{room: "pkg/signals/process", of: []string{"internal/guard", "internal/killtime", "internal/procfs", "internal/sight", "internal/trouble", "pkg/signals", "pkg/leadership", "pkg/bootclock", "pkg/field"}, never: kubernetes},
 	{room: "pkg/field", never: kubernetes},
 	{room: "pkg/signals/file", of: []string{"pkg/signals", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
-	{room: "pkg/signals/child", of: []string{"pkg/signals", "internal/guard", "internal/killtime", "internal/sight", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/child", of: []string{"pkg/signals", "internal/guard", "internal/killtime", "internal/procfs", "internal/sight", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "cmd/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
 	{room: "internal/guard/guardtest", never: kubernetes},
 	{room: "internal/sight/sighttest", of: []string{"internal/sight", "pkg/leadership", "pkg/leadership/leadershiptest", "pkg/bootclock"}, never: kubernetes},

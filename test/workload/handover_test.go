@@ -182,10 +182,10 @@ func TestASlowStopGetsItsTime(t *testing.T) {
 }
 
 // TestAKilledWorkloadIsReleasedAtOnce kills the program that works, with SIGKILL, and has another pod work soon: the kernel shows
-// its end, by the run lock or by the connection of GET /running.
+// its end, by the run lock, by the connection of GET /running, or by the process.
 func TestAKilledWorkloadIsReleasedAtOnce(t *testing.T) {
-	for name, how := range map[string]setup{"file lock": fileLocked, "http open": httpOpen} {
-		t.Run(name, func(t *testing.T) {
+	for sight, how := range map[string]setup{"run-lock": fileLocked, "running": httpOpen, "process": signalExit} {
+		t.Run(sight, func(t *testing.T) {
 			t.Parallel()
 			const kills = 12
 			s := newStage(t)
@@ -202,6 +202,7 @@ func TestAKilledWorkloadIsReleasedAtOnce(t *testing.T) {
 				next, _ := s.awaitNext(before)
 				took = append(took, next.from.Sub(killed))
 				released = append(released, p.released(wall).Sub(wall))
+				p.AwaitLog("reason=WorkloadEnded sight=" + sight)
 				p.startApp()
 			}
 			s.wantNoOverlap()

@@ -108,6 +108,24 @@ func TestAppGetsTheTimeThatItNeeds(t *testing.T) {
 	}
 }
 
+// TestEndIsSeen: a sidecar that is terminated releases the Lease once the process has been seen to end, and not before; with classic
+// placement, too, where nothing but a sight shows it.
+func TestEndIsSeen(t *testing.T) {
+	t.Parallel()
+	for _, placement := range []string{"native", "classic"} {
+		t.Run(placement, func(t *testing.T) {
+			p := newPair(t, byProcess, harness.Conduct{"Stop": 500 * time.Millisecond}, "3s", "--placement", placement)
+			p.a.term(p.a.Process)
+			p.b.works()
+			p.wantNoOverlap()
+			<-p.a.Exited()
+			if p.a.LogLine(`detail="it was seen to stop (process)`) == "" {
+				t.Error("the handover did not wait for sight of the end")
+			}
+		})
+	}
+}
+
 // TestStopTimeoutKills: a workload that ignores SIGTERM has the stop timeout, and the Lease is released then.
 func TestStopTimeoutKills(t *testing.T) {
 	t.Parallel()

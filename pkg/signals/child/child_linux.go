@@ -10,6 +10,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
@@ -73,7 +74,7 @@ func New(cfg Config) (*Child, error) {
 	}
 	c.abandon = sync.OnceFunc(func() { close(c.abandoned) })
 	c.close = sync.OnceFunc(c.shutDown)
-	if err := guard.Subreaper(); err != nil {
+	if err := procfs.Subreaper(); err != nil {
 		return nil, err
 	}
 	if err := c.open(); err != nil {

@@ -78,6 +78,12 @@ func (c *candidate) stall(d time.Duration) {
 	c.troubleThen(&c.net.stalled, d, func() { c.store.StallWatches(false) })
 }
 
+// cutReplies loses what the store answers, and what the watch would bring, for d.
+func (c *candidate) cutReplies(d time.Duration) {
+	c.trouble(&c.net.cutReplies, d)
+	c.stall(d)
+}
+
 // lagBehind makes the watch's events come up to most late for d.
 func (c *candidate) lagBehind(most, d time.Duration) {
 	c.trouble(&c.net.watchTrouble, d+most)
