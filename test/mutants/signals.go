@@ -160,7 +160,7 @@ var signalling = []mutant{
 		file:   "internal/httpapi/workload.go",
 		old:    "\tcase err == nil:\n\t\tdone(w, \"handing over\")",
 		new:    "\tcase err == nil || errors.Is(err, elector.ErrNotRunning):\n\t\tdone(w, \"handing over\")",
-		reds:   in("internal/httpapi", "TestTerminationProvesNothing"),
+		reds:   in("internal/httpapi", "TestUnreportedStopWaitsForValidUntil"),
 	},
 	{
 		name:   "a term that goes on after a restart begins once more in the Events",
