@@ -142,8 +142,8 @@ var signalling = []mutant{
 		name:   "a term without an end is a term",
 		danger: "I1: a document that says no deadline is believed for ever",
 		file:   "pkg/leadership/leadership.go",
-		old:    `if l.IsLeader && l.ValidUntil.IsZero() {`,
-		new:    `if l.IsLeader && l.ValidUntil.IsZero() && l.Token == "" {`,
+		old:    `endless := l.IsLeader && l.ValidUntil.IsZero()`,
+		new:    `endless := l.IsLeader && l.ValidUntil.IsZero() && l.Token == ""`,
 		reds:   in("pkg/leadership", "TestAt"),
 	},
 	{
