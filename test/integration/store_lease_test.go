@@ -3,9 +3,7 @@
 package integration
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -79,13 +77,8 @@ func TestFirstElection(t *testing.T) {
 func checkLogSays(t *testing.T, text string, replicas ...*harness.Sidecar) {
 	t.Helper()
 	for _, s := range replicas {
-		for line := range strings.Lines(s.Log()) {
-			var entry struct {
-				Severity string `json:"level"`
-			}
-			if json.Unmarshal([]byte(line), &entry) == nil && entry.Severity != "DEBUG" && strings.Contains(strings.ToLower(line), text) {
-				return
-			}
+		if len(linesOf(s, []string{"INFO", "WARN", "ERROR"}, text)) > 0 {
+			return
 		}
 	}
 	t.Errorf("no line of %d logs says %q", len(replicas), text)
