@@ -17,7 +17,7 @@ import (
 // TestThreeReplicas walks three replicas with the documented Role through a first election, a handover and a crash.
 func TestThreeReplicas(t *testing.T) {
 	t.Parallel()
-	e, replicas, first := elect(t, 9*time.Second, 3)
+	e, replicas, first := elect(t, harness.Shared(t), 9*time.Second, 3)
 
 	harness.Eventually(t, slack, "one answers 200 and two answer 503, and all name the leader", func() bool {
 		var statuses []int

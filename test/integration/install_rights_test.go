@@ -19,7 +19,7 @@ import (
 // missing, and the election goes on once they are back.
 func TestRightsLostInMidTerm(t *testing.T) {
 	t.Parallel()
-	e, replicas, leader := elect(t, 5*time.Second, 2)
+	e, replicas, leader := elect(t, harness.Shared(t), 5*time.Second, 2)
 	e.Access.SetRules(t)
 	checkLossByDeadline(t, leader, now().Add(2*e.Duration))
 	for _, s := range replicas {

@@ -16,11 +16,7 @@ import (
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	cluster := harness.Start(t)
-	e := harness.NewElection(t, cluster, 15*time.Second)
-	e.Ship(t)
-	replicas := e.StartAll(t, 3)
-	watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e, replicas, leader := elect(t, cluster, 15*time.Second, 3)
 	unchanged := steady(leader)
 	t.Log("the API server hangs for 5 s")
 	awaitRenewal(t, leader)

@@ -26,11 +26,7 @@ import (
 func TestEtcdCrashes(t *testing.T) {
 	t.Parallel()
 	cluster := harness.Start(t)
-	e := harness.NewElection(t, cluster, 9*time.Second)
-	e.Ship(t)
-	replicas := e.StartAll(t, 3)
-	watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e, replicas, leader := elect(t, cluster, 9*time.Second, 3)
 
 	t.Log("etcd crashes and comes back")
 	leader = checkBridged(t, e, replicas, leader, func() {
@@ -53,11 +49,7 @@ func TestEtcdCrashes(t *testing.T) {
 func TestEtcdRestored(t *testing.T) {
 	t.Parallel()
 	cluster := harness.Start(t)
-	e := harness.NewElection(t, cluster, 3*time.Second)
-	e.Ship(t)
-	replicas := e.StartAll(t, 3)
-	watch(t, replicas...)
-	harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e, replicas, _ := elect(t, cluster, 3*time.Second, 3)
 	snapshot := cluster.Snapshot(t)
 	first := harness.AwaitLeader(t, 2*e.Duration+slack, replicas...)
 	for range 3 {

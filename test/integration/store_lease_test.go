@@ -178,7 +178,7 @@ func nextTerm(t *testing.T, e *harness.Election, before string, replicas []*harn
 // election goes on once the Lease is back.
 func TestShippedLeaseDeleted(t *testing.T) {
 	t.Parallel()
-	e, replicas, leader := elect(t, mixedDuration, 2)
+	e, replicas, leader := elect(t, harness.Shared(t), mixedDuration, 2)
 	e.Delete(t)
 	harness.Eventually(t, slack, "the leader stops", func() bool { leads, _ := leader.Leads(); return !leads })
 	harness.Throughout(t, 2*e.Duration, "nobody leads without the Lease", leaderlessly(replicas))
