@@ -12,7 +12,7 @@ import (
 
 func threeSights(colour bool) (*screen, *bytes.Buffer) {
 	var out bytes.Buffer
-	s := newScreen(&out, colour)
+	s := newScreen(Config{Out: &out, Live: true, Colour: colour})
 	s.sights = []sight{
 		{leads: true, token: "7", left: 1700 * time.Millisecond, work: workReport{Working: true, Units: 12}, condition: running},
 		{condition: frozen},
@@ -59,7 +59,7 @@ func TestTimeline(t *testing.T) {
 	s.sights[0].leads, s.sights[1].leads = false, true
 	s.advance(false)
 	s.advance(true)
-	got := []string{s.timeline(s.timelines[0]), s.timeline(s.timelines[1]), s.timeline(s.timelines[2])}
+	got := []string{s.timeline(0), s.timeline(1), s.timeline(2)}
 	if diff := cmp.Diff([]string{"█─", "██", "  "}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -74,7 +74,7 @@ func TestTimeline(t *testing.T) {
 func TestColourOnlyWhereWanted(t *testing.T) {
 	for _, colour := range []bool{true, false} {
 		s, _ := threeSights(colour)
-		if got := strings.Contains(s.row("toy-a", s.sights[0]), string(green)); got != colour {
+		if got := strings.Contains(s.row("toy-a", s.sights[0]), "\x1b["+green+"m"); got != colour {
 			t.Errorf("colour %v: painted %v", colour, got)
 		}
 	}

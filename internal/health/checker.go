@@ -81,7 +81,7 @@ func (h *Checker) check(ctx context.Context) {
 func (h *Checker) look(ctx context.Context) (presence, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
 	defer cancel()
-	seen, err := h.probe.look(ctx)
+	seen, err := h.probe(ctx)
 	if seen == there {
 		h.seen.Store(true)
 	}

@@ -91,7 +91,7 @@ func TestLook(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
-			got, err := p.look(ctx)
+			got, err := p(ctx)
 			if got != c.want || (err == nil) != (c.errs == "") || err != nil && !strings.Contains(err.Error(), c.errs) {
 				t.Errorf("look: %v, %v, want %v, %q", got, err, c.want, c.errs)
 			}

@@ -45,7 +45,7 @@ func (e *Endpoint) State(bool) sight.State {
 
 // Watch looks again and again until ctx ends.
 func (e *Endpoint) Watch(ctx context.Context, changed func()) {
-	if e.h.probe.remains() {
+	if e.h.cfg.File != "" { // it stays when the workload dies without an orderly stop
 		<-ctx.Done()
 		return
 	}

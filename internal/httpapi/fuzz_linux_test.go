@@ -87,7 +87,7 @@ func (h *panics) Handle(_ context.Context, r slog.Record) error {
 func (s *surface) open(f *testing.F, h http.Handler, loopback bool) *surface {
 	s.conns = newMemoryListener()
 	s.panics = &panics{Handler: slog.DiscardHandler}
-	l := &Listener{sockets: []net.Listener{s.conns}, loopback: loopback, log: slog.New(s.panics), timeouts: defaultTimeouts()}
+	l := newListener(slog.New(s.panics), loopback, s.conns)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- l.Serve(ctx, h) }()

@@ -10,8 +10,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-const contentJSON = "application/json"
-
 // now returns the leadership judged here too: no answer depends on whether the election's loop turns.
 func now(e Election, clock bootclock.Clock) leadership.Leadership {
 	return e.Leadership().At(clock.Now())
@@ -59,21 +57,18 @@ func reply(w http.ResponseWriter, status int, contentType string, body []byte) {
 }
 
 // replyExact sends a document as another sidecar prints it: status 200, and no byte more than the JSON.
-func replyExact(w http.ResponseWriter, document any) {
-	body, err := json.Marshal(document)
-	if err != nil {
-		fail(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	reply(w, http.StatusOK, contentJSON, body)
+func replyExact(w http.ResponseWriter, document any) { replyDocument(w, http.StatusOK, document, "") }
+
+func replyJSON(w http.ResponseWriter, status int, document any) {
+	replyDocument(w, status, document, "\n")
 }
 
-func replyJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
+func replyDocument(w http.ResponseWriter, status int, document any, end string) {
+	body, err := json.Marshal(document)
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"error":"print the answer"}`)
 	}
-	reply(w, status, contentJSON, append(body, '\n'))
+	reply(w, status, "application/json", append(body, end...))
 }
 
 func fail(w http.ResponseWriter, status int, message string) {

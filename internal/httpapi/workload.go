@@ -81,7 +81,7 @@ func NewWorkloadHandler(c WorkloadConfig) http.Handler {
 
 // name answers as the classic leader-elector sidecar did, to the byte.
 func (c WorkloadConfig) name(w http.ResponseWriter, _ *http.Request) {
-	replyExact(w, classicName{now(c.Election, c.Clock).Leader})
+	replyExact(w, name{Name: now(c.Election, c.Clock).Leader})
 }
 
 // stepDown answers 202 only where the election has taken the order.

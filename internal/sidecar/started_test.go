@@ -5,7 +5,6 @@ package sidecar
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 func TestStartedWhileADocumentStands(t *testing.T) {
 	for _, stands := range []bool{true, false} {
 		a := &assembly{
-			first: make(chan struct{}), started: &atomic.Bool{}, log: slog.New(slog.DiscardHandler),
+			kit: &kit{log: slog.New(slog.DiscardHandler)}, first: make(chan struct{}),
 			fanOut:  signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil),
 			trimmer: footprint.New(bootclock.System{}),
 		}

@@ -93,7 +93,7 @@ func (p *Presence) note() {
 	if !p.noted[p.there] {
 		severity, p.noted[p.there] = slog.LevelInfo, true
 	}
-	p.cfg.Log.Log(context.Background(), severity, note.Text, "reason", note.Reason)
+	p.cfg.Log.Log(context.Background(), severity, note.Text, "reason", note.Reason) //nolint:sloglint // the texts are the sights' constants
 }
 
 // Forget notes that what was there can be seen no more, and may go on: the state is Unknown until the next [Presence.Set].

@@ -118,7 +118,6 @@ func TestStuckLoopNeverSaysLeader(t *testing.T) {
 		close(stuck)
 		cancel()
 		<-ended
-		backend.Close()
 	})
 }
 

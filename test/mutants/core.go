@@ -64,7 +64,7 @@ var core = []mutant{
 		file:   "pkg/elector/drain.go",
 		old:    "\tif o != WorkloadStopped { // what does not say so is no stop\n",
 		new:    "\tif o != WorkloadStopped && m.over {\n",
-		reds:   in(elector, "TestAbandonedHandoverLeavesTheLeaseToRunOut/by_the_waiting"),
+		reds:   in(elector, "TestOnlyAStopIsAStop"),
 	},
 	{
 		name:   "a wait that says nothing counts as the workload's stop",

@@ -155,7 +155,9 @@ func (p checked) late(within ast.Decl, left ast.Expr) string {
 	case *ast.SelectorExpr: // a field of a field: that part is constructed already
 		return selector.Sel.Name
 	case *ast.Ident:
-		if _, pointer := p.info.Uses[of].Type().(*types.Pointer); pointer && received(function, of.Name) {
+		declared := p.info.Uses[of]
+		received := function.Pos() < declared.Pos() && declared.Pos() < function.Type.Params.End() // as receiver or parameter
+		if _, pointer := declared.Type().(*types.Pointer); pointer && received {
 			return selector.Sel.Name
 		}
 	}
@@ -173,24 +175,6 @@ func callable(t types.Type) bool {
 		return true
 	case *types.Interface:
 		return u.NumMethods() > 0
-	}
-	return false
-}
-
-// received reports whether the name is a parameter of the function, or its receiver.
-func received(f *ast.FuncDecl, name string) bool {
-	lists := []*ast.FieldList{f.Recv, f.Type.Params}
-	for _, list := range lists {
-		if list == nil {
-			continue
-		}
-		for _, one := range list.List {
-			for _, n := range one.Names {
-				if n.Name == name {
-					return true
-				}
-			}
-		}
 	}
 	return false
 }
