@@ -116,7 +116,6 @@ func TestStuckLoopNeverSaysLeader(t *testing.T) {
 		close(stuck)
 		cancel()
 		<-ended
-		backend.Close()
 	})
 }
 

@@ -42,7 +42,6 @@ func newFleet(t *testing.T, n int, wait func(context.Context, Drain) Outcome) *f
 			m.Abandon()
 			<-m.ended
 		}
-		f.backend.Close()
 	})
 	return f
 }

@@ -208,7 +208,7 @@ func (o *ordeal) take(e event) {
 		o.drain = out.stopWait.number
 	}
 	o.wake = out.wake
-	if a := out.orderResult; a != nil && a.err == nil {
+	if _, order := e.(stepDown); order && out.refused == nil {
 		o.account.ordered = true
 	}
 	if out.hold != nil && !o.full {

@@ -12,7 +12,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// newest gives an event the number of the newest question that it can answer, or the next order's.
+// newest gives an event the number of the newest question that it can answer.
 func newest(m *machine, e event) event { return answering(m, e, 0) }
 
 // answering gives an event a number; 0: that of newest.
@@ -34,9 +34,6 @@ func answering(m *machine, e event, number int) event {
 		return e
 	case holdFailed:
 		return holdFailed{cmp.Or(number, m.saves.number)}
-	case stepDown:
-		e.number = cmp.Or(number, m.orders+1)
-		return e
 	}
 	return e
 }

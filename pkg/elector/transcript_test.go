@@ -271,8 +271,8 @@ func (p *player) print(out output) {
 	if d := out.stopWait; d != nil {
 		say("drain cause=%q terminating=%v until=%s token=%s", d.Cause, d.Terminating, since(d.Until), d.Token)
 	}
-	if a := out.orderResult; a != nil && a.err != nil {
-		say("refused: %v", a.err)
+	if out.refused != nil {
+		say("refused: %v", out.refused)
 	}
 	if out.watch != nil {
 		say("watch from %q", out.watch.version)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -101,64 +100,6 @@ func TestLossIsHandledLast(t *testing.T) {
 			t.Errorf("%d signals sent; want the gain, the loss and the loss once more, or more often to a busy process\n%s", n, r.log)
 		}
 	})
-}
-
-// stoppedClock shows one instant.
-type stoppedClock struct {
-	bootclock.System
-	at bootclock.Instant
-}
-
-func (c stoppedClock) Now() bootclock.Instant { return c.at }
-
-// The loss is sent once more only when the process has had its time for the gain that it has taken.
-func TestRepeatedLossLeavesAGainItsTime(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	wake := a.freeze(t)
-	r.lead("1", time.Minute)
-	r.cfg.Clock = stoppedClock{at: r.clock.Now()}
-	_ = r.apply(leadership.Leadership{})
-	wake()
-	a.says(t, "SIGUSR1")
-	a.says(t, "SIGUSR2") // the loss of before
-	if err := r.apply(leadership.Leadership{}); !errors.Is(err, errUntaken) {
-		t.Errorf("got %v while no time passes; want it to wait", err)
-	}
-	r.cfg.Clock = r.clock
-	r.lose()
-	a.says(t, "SIGUSR2")
-}
-
-// The same by Run alone: nobody applies the leadership again.
-func TestRunRepeatsTheLoss(t *testing.T) {
-	name := unique(t)
-	a := perl(t, name) // SIGUSR2 first
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	r.looking()
-	wake := a.freeze(t)
-	r.lead("1", time.Minute)
-	_ = r.apply(leadership.Leadership{})
-	wake()
-	a.says(t, "SIGUSR1")
-	a.says(t, "SIGUSR2")
-	wake = a.freeze(t)
-	r.lead("2", time.Minute)
-	_ = r.apply(leadership.Leadership{})
-	_ = r.apply(r.term("3", r.clock.Now().Add(time.Minute))) // what was owed is out of date
-	wake()
-	r.within(10*time.Second, "it hears that it leads", func() bool { return r.upToDateNow() })
-	if after := a.heard(300 * time.Millisecond); len(after) == 0 || after[len(after)-1] != "SIGUSR1" {
-		t.Errorf("heard %q; want SIGUSR1 last", after)
-	}
-}
-
-func (r *rig) upToDateNow() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := step{machine: &r.machine, view: view{now: r.clock.Now()}}
-	return s.upToDate()
 }
 
 // A process that is frozen across a loss and the gain after it ends up leading.

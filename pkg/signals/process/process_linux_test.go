@@ -3,7 +3,6 @@ package process
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -72,58 +71,6 @@ func TestRestartedProcessGetsTheLeadership(t *testing.T) {
 	c.says(t, "SIGUSR2")
 	if n := len(r.crashes); n != 0 {
 		t.Errorf("%d crashes reported while standing by", n)
-	}
-}
-
-func TestParkingStopsAndProves(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, "") // catches nothing: any program will do
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: cont, OnLost: stop})
-	r.lose()
-	r.within(time.Second, "it is parked", func() bool { return state(t, a.pid()).Stopped() })
-	r.lead("1", time.Minute)
-	r.within(time.Second, "it runs", func() bool { return !state(t, a.pid()).Stopped() })
-	if err := r.stopsWithin(50 * time.Millisecond); err == nil {
-		t.Error("it counts as stopped while it leads")
-	}
-	r.lose()
-	if err := r.stopsWithin(time.Second); err != nil {
-		t.Errorf("parked, it does not count as stopped: %v", err)
-	}
-	r.sees("parked", sight.Stopped, sight.Stopped)
-}
-
-// leavesADaemon ends at SIGTERM, and leaves a process of another name and session, which ignores that. Its pid is in the file "daemon".
-func leavesADaemon(dir string) string {
-	return `
-child = os.fork()
-if child == 0:
-    os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); os.close(1); os.close(2)
-    open('` + dir + `/daemon', 'w').write(str(os.getpid()) + '\n')
-    os.execv('/bin/sleep', ['sleep', '600'])
-while open('/proc/%d/comm' % child).read() != 'sleep\n': time.sleep(0.01)
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))`
-}
-
-// The end is seen with all that the process had started.
-func TestStoppedWaitsForTheWholeFamily(t *testing.T) {
-	name, dir := unique(t), t.TempDir()
-	a := python(t, name, leavesADaemon(dir))
-	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term})
-	r.lead("1", time.Minute)
-	daemon := r.worker(filepath.Join(dir, "daemon"))
-	r.sees("a process that leads", sight.Running, sight.Running)
-	r.lose()
-	r.within(20*time.Second, "its first process ends", func() bool { return state(t, a.pid()).Over() })
-	r.sees("its daemon works", sight.Running, sight.Running)
-	if err := r.stopsWithin(100 * time.Millisecond); err == nil {
-		t.Error("it counts as stopped while its daemon works")
-	}
-	if err := syscall.Kill(daemon, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.stopsWithin(20 * time.Second); err != nil {
-		t.Errorf("the daemon's end is not seen: %v", err)
 	}
 }
 
