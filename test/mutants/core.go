@@ -150,7 +150,7 @@ var core = []mutant{
 		name:   "a hold of no use is left where it is",
 		danger: "I14: a process of the old identity resumes what one of another has said to be over",
 		file:   "pkg/elector/loop.go",
-		old:    "\t\tm.onDisk.replace(longest)\n",
+		old:    "\tm.onDisk.replace(longest)\n",
 		new:    "\t\tm.onDisk.replace(0)\n",
 		reds:   in(elector, "TestHoldOfNoUseIsWrittenOver"),
 	},
