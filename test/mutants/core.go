@@ -118,8 +118,8 @@ var core = []mutant{
 		name:   "a hold that was not written is not tried again",
 		danger: "a handover waits until the old hold has run out, for one moment without room",
 		file:   "pkg/elector/hold_disk.go",
-		old:    "if h.retryAt.IsZero() || h.clear",
-		new:    "if h.retryAt != 1 || h.clear",
+		old:    "case h.retryAt.IsZero() || h.clear",
+		new:    "case h.retryAt != 1 || h.clear",
 		reds:   in(elector, "TestTranscripts/hold_not_written"),
 	},
 	{
