@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -30,8 +30,8 @@ while ! [ -s $DIR/daemon ]; do sleep 0.02; done; echo $$ >$DIR/main-$LEASE_SIDEC
 
 // living reports whether a process runs: a zombie does not.
 func living(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	return err == nil && !bytes.Contains(stat, []byte(") Z "))
+	p, err := procfs.ReadProcess(pid)
+	return err == nil && !p.Over()
 }
 
 func boot() bootclock.Instant { return bootclock.System{}.Now() }
@@ -67,30 +67,23 @@ func TestNoZombiesAsPid1(t *testing.T) {
 		`for i in 1 2 3 4 5; do sh -c 'sleep 0.05 & exec sleep 0' & done; wait; sleep 0.3
 trap 'exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
 	p.runs()
-	init := childrenOf(t, p.cmd.Process.Pid)
-	if len(init) != 1 {
-		t.Fatalf("got %v below unshare", init)
-	}
+	init := below(t, p.cmd.Process.Pid)[1].PID // as the child of unshare
 	// A process that somebody put into the container, whose parent ends first.
-	enter := exec.Command("nsenter", "-t", strconv.Itoa(init[0]), "-p", "-m", "setsid", "sh", "-c", "sleep 0.1 >/dev/null 2>&1 & exit 0")
+	enter := exec.Command("nsenter", "-t", strconv.Itoa(init), "-p", "-m", "setsid", "sh", "-c", "sleep 0.1 >/dev/null 2>&1 & exit 0")
 	if out, err := enter.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	time.Sleep(200 * time.Millisecond)
 	soon(t, 10*time.Second, "no zombies", func() bool {
-		for _, pid := range childrenOf(t, init[0]) {
-			if !living(pid) {
-				return false
-			}
-			for _, below := range childrenOf(t, pid) {
-				if !living(below) {
-					return false
-				}
+		family, children := below(t, init), 0
+		for _, one := range family {
+			if one.Parent == init {
+				children++
 			}
 		}
-		return len(childrenOf(t, init[0])) == 1 // the guard
+		return children == 1 && !slices.ContainsFunc(family, procfs.Process.Over) // the guard
 	})
-	if err := syscall.Kill(init[0], syscall.SIGTERM); err != nil {
+	if err := syscall.Kill(init, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if status := p.status(); status != exitWell {
@@ -98,21 +91,14 @@ trap 'exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0
 	}
 }
 
-func childrenOf(t *testing.T, parent int) (pids []int) {
+// below returns a process and all its descendants.
+func below(t *testing.T, root int) []procfs.Process {
 	t.Helper()
-	out, err := exec.Command("ps", "-o", "pid=", "--ppid", strconv.Itoa(parent)).Output()
-	var none *exec.ExitError
-	if err != nil && !errors.As(err, &none) {
+	all, err := procfs.Read()
+	if err != nil {
 		t.Fatal(err)
 	}
-	for field := range strings.FieldsSeq(string(out)) {
-		pid, err := strconv.Atoi(field)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pids = append(pids, pid)
-	}
-	return pids
+	return all.Family(root)
 }
 
 // releasedStore returns a store whose Lease the last holder has released: a candidate takes it at once, however long its lease

@@ -183,17 +183,15 @@ func TestOverUnixSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != "localhost" {
 			t.Errorf("Host %q is refused by the sidecar's guard", r.Host)
 		}
 		w.WriteHeader(http.StatusAccepted)
-	}), ReadHeaderTimeout: time.Second}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = server.Serve(socket)
-	}()
+	}))
+	server.Listener.Close()
+	server.Listener = socket
+	server.Start()
 	s, err := New("unix:"+path, podid.Pod{})
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +201,6 @@ func TestOverUnixSocket(t *testing.T) {
 	}
 	s.Close()
 	server.Close()
-	<-served
 	if err := s.Order(context.Background(), "/drained"); err == nil || !strings.Contains(err.Error(), "is it running") {
 		t.Errorf("nobody there: got %v", err)
 	}

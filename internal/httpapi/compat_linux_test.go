@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,14 +37,8 @@ func served(t *testing.T, h http.Handler) string {
 // exchange sends a request as it is, and returns the answer as it is, but for the date.
 func exchange(t *testing.T, address, request string) string {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := sending(t, address, request)
 	defer c.Close()
-	if _, err := io.WriteString(c, request); err != nil {
-		t.Fatal(err)
-	}
 	answer, err := io.ReadAll(c)
 	if err != nil {
 		t.Fatal(err)
@@ -97,9 +90,7 @@ func TestNais(t *testing.T) {
 		e.mu.Lock()
 		e.now = l
 		e.mu.Unlock()
-		if err := feed.Apply(t.Context(), l); err != nil {
-			t.Fatal(err)
-		}
+		apply(t, feed, l)
 	}
 	app := NewWorkloadHandler(WorkloadConfig{Election: e, Clock: clock, Feed: feed, Compat: CompatNais})
 	ask := func(path string) *httptest.ResponseRecorder {
@@ -153,11 +144,5 @@ func TestNais(t *testing.T) {
 		if err1 != nil || err2 != nil || first+second != "data: "+step.want+"\n\n" {
 			t.Errorf("got %q, %v, %v, want %q", first+second, err1, err2, "data: "+step.want+"\n\n")
 		}
-	}
-}
-
-func TestSSEIsOnlyNais(t *testing.T) {
-	if w := newFixture(true).ask(t, "GET", "/sse"); w.Code != 404 {
-		t.Errorf("GET /sse: %d, want 404", w.Code)
 	}
 }

@@ -107,28 +107,29 @@ func startStreaming(t *testing.T, change func(*Feed)) *streaming {
 	return &streaming{feed: feed, clock: clock, addr: l.Addrs()[0], end: serve(t, l, plain(mux))}
 }
 
-func (s *streaming) apply(t *testing.T, l leadership.Leadership) {
+// apply hands a feed a leadership.
+func apply(t *testing.T, f *Feed, l leadership.Leadership) {
 	t.Helper()
-	if err := s.feed.Apply(t.Context(), l); err != nil {
+	if err := f.Apply(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestStreamShowsTheCurrentLeadershipThenTransitions(t *testing.T) {
 	s := startStreaming(t, nil)
-	s.apply(t, leadershiptest.Standby("web-x"))
+	apply(t, s.feed, leadershiptest.Standby("web-x"))
 	f := follow(t, client(t, s.addr))
 	got := []string{f.event()}
 	for _, l := range []leadership.Leadership{
 		leadershiptest.Leading(s.clock, "5"), leadershiptest.Leading(s.clock, "6"), leadershiptest.Draining(s.clock), leadershiptest.Standby(""), leadershiptest.Standby("web-y"),
 	} {
-		s.apply(t, l)
+		apply(t, s.feed, l)
 		got = append(got, f.event())
 		s.clock.Advance(time.Second)
 		if l.IsLeader {
 			l = leadershiptest.Leading(s.clock, l.Token)
 		}
-		s.apply(t, l) // a renewal is no event: the next one read is the next transition
+		apply(t, s.feed, l) // a renewal is no event: the next one read is the next transition
 	}
 	want := []string{"web-x", "web-5d9 5", "web-5d9 6", "web-5d9", "", "web-y"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -144,7 +145,7 @@ func TestStreamIsSilentUntilTheFirstLeadership(t *testing.T) {
 			t.Fatalf("%q before there was any leadership", m)
 		}
 	}
-	s.apply(t, leadershiptest.Leading(s.clock, "5"))
+	apply(t, s.feed, leadershiptest.Leading(s.clock, "5"))
 	if got := f.event(); got != "web-5d9 5" {
 		t.Errorf("first event %q, want the first leadership", got)
 	}
@@ -153,7 +154,7 @@ func TestStreamIsSilentUntilTheFirstLeadership(t *testing.T) {
 // TestStreamEndsATermByTheClock: nobody says that it is over, and the heartbeat looks.
 func TestStreamEndsATermByTheClock(t *testing.T) {
 	s := startStreaming(t, func(f *Feed) { f.heartbeat = 20 * time.Millisecond })
-	s.apply(t, leadershiptest.Leading(s.clock, "5"))
+	apply(t, s.feed, leadershiptest.Leading(s.clock, "5"))
 	f := follow(t, client(t, s.addr))
 	if got := f.event(); got != "web-5d9 5" {
 		t.Fatalf("first event %q", got)
@@ -170,7 +171,7 @@ func TestStreamEndsATermByTheClock(t *testing.T) {
 // TestStreamOutlivesTheListenersTimeouts: those are for requests, 150 ms here.
 func TestStreamOutlivesTheListenersTimeouts(t *testing.T) {
 	s := startStreaming(t, func(f *Feed) { f.heartbeat = 50 * time.Millisecond })
-	s.apply(t, leadershiptest.Standby("web-x"))
+	apply(t, s.feed, leadershiptest.Standby("web-x"))
 	f := follow(t, client(t, s.addr))
 	for range 10 { // 500 ms of heartbeats at least
 		if m := f.next(); m == "end" {
@@ -181,10 +182,10 @@ func TestStreamOutlivesTheListenersTimeouts(t *testing.T) {
 
 func TestLastTransitionIsSentAtTheEnd(t *testing.T) {
 	s := startStreaming(t, nil)
-	s.apply(t, leadershiptest.Leading(s.clock, "5"))
+	apply(t, s.feed, leadershiptest.Leading(s.clock, "5"))
 	f := follow(t, client(t, s.addr))
 	f.event()
-	s.apply(t, leadershiptest.Standby(""))
+	apply(t, s.feed, leadershiptest.Standby(""))
 	s.end()
 	if got := f.event(); got != "" {
 		t.Errorf("last event %q, want nobody", got)
@@ -212,14 +213,9 @@ func TestEndAndTransitionAtOnce(t *testing.T) {
 	for range 20 { // either may be seen first
 		clock := clocktest.NewHand()
 		feed := NewFeed(clock)
-		apply := func(l leadership.Leadership) {
-			if err := feed.Apply(t.Context(), l); err != nil {
-				t.Fatal(err)
-			}
-		}
-		apply(leadershiptest.Leading(clock, "5"))
+		apply(t, feed, leadershiptest.Leading(clock, "5"))
 		ctx, cancel := context.WithCancel(t.Context())
-		w := &hinge{recorded: recorded{httptest.NewRecorder()}, onEvent: func() { apply(leadershiptest.Standby("web-x")); cancel() }}
+		w := &hinge{recorded: recorded{httptest.NewRecorder()}, onEvent: func() { apply(t, feed, leadershiptest.Standby("web-x")); cancel() }}
 		feed.ServeHTTP(w, httptest.NewRequest("GET", "/events", nil).WithContext(ctx))
 		if !strings.Contains(w.Body.String(), `"leader":"web-x"`) {
 			t.Fatalf("the last transition was not sent:\n%s", w.Body)
@@ -229,7 +225,7 @@ func TestEndAndTransitionAtOnce(t *testing.T) {
 
 func TestStreamsAreBounded(t *testing.T) {
 	s := startStreaming(t, nil)
-	s.apply(t, leadershiptest.Standby("web-x"))
+	apply(t, s.feed, leadershiptest.Standby("web-x"))
 	var open []*following
 	for range maxStreams {
 		f := follow(t, client(t, s.addr))
@@ -289,12 +285,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 			}
 		}
 	}
-	apply := func(l leadership.Leadership) {
-		if err := feed.Apply(context.Background(), l); err != nil {
-			t.Fatal(err)
-		}
-	}
-	apply(leadershiptest.Standby("web-0"))
+	apply(t, feed, leadershiptest.Standby("web-0"))
 	_, slow := dial()
 	_, quick := dial()
 	for _, r := range []*bufio.Reader{slow, quick} {
@@ -303,7 +294,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"web-1", "web-2", "web-3"} {
-		apply(leadershiptest.Standby(name))
+		apply(t, feed, leadershiptest.Standby(name))
 		if err := readUntil(quick, name); err != nil {
 			t.Fatalf("the quick client waits for %s: %v", name, err)
 		}

@@ -19,19 +19,19 @@ import (
 type meter struct{ count atomic.Int64 }
 
 // through returns a fate that counts the requests on their way to that one.
-func (c *meter) through(fate func(memory.Request) memory.Fate) func(memory.Request) memory.Fate {
-	return func(q memory.Request) memory.Fate {
+func (c *meter) through(fate func(memory.Verb) memory.Fate) func(memory.Verb) memory.Fate {
+	return func(v memory.Verb) memory.Fate {
 		c.count.Add(1)
-		return fate(q)
+		return fate(v)
 	}
 }
 
 // take returns the number of requests since the last call.
 func (c *meter) take() int { return int(c.count.Swap(0)) }
 
-func forbidden(verbs ...memory.Verb) func(memory.Request) memory.Fate {
-	return func(q memory.Request) memory.Fate {
-		if slices.Contains(verbs, q.Verb) {
+func forbidden(verbs ...memory.Verb) func(memory.Verb) memory.Fate {
+	return func(v memory.Verb) memory.Fate {
+		if slices.Contains(verbs, v) {
 			return memory.Fate{Err: lease.ErrForbidden}
 		}
 		return memory.Fate{}
@@ -40,11 +40,11 @@ func forbidden(verbs ...memory.Verb) func(memory.Request) memory.Fate {
 
 // TestElectionWithoutALeaderCostsLittle: GETs, writes and watches together, at most 0.05 a second for each candidate.
 func TestElectionWithoutALeaderCostsLittle(t *testing.T) {
-	all := func(memory.Request) memory.Fate { return memory.Fate{Err: errors.New("connection refused")} }
+	all := func(memory.Verb) memory.Fate { return memory.Fate{Err: errors.New("connection refused")} }
 	for _, c := range []struct {
 		name    string
 		begin   func(f *fleet) // after somebody has led
-		fate    func(memory.Request) memory.Fate
+		fate    func(memory.Verb) memory.Fate
 		stalled bool
 	}{
 		{"all unhealthy", func(f *fleet) {
@@ -55,8 +55,8 @@ func TestElectionWithoutALeaderCostsLittle(t *testing.T) {
 		{"no Lease, and no right to create one", func(f *fleet) { f.backend.Delete("default", "acme-1") }, forbidden(memory.Create), false},
 		{"writes forbidden", func(*fleet) {}, forbidden(memory.Update), false},
 		{"reads and writes forbidden", func(*fleet) {}, forbidden(memory.Update, memory.Get, memory.Watch), false},
-		{"writes fail", func(*fleet) {}, func(q memory.Request) memory.Fate {
-			if q.Verb == memory.Update {
+		{"writes fail", func(*fleet) {}, func(v memory.Verb) memory.Fate {
+			if v == memory.Update {
 				return memory.Fate{Err: errors.New("500")}
 			}
 			return memory.Fate{}
@@ -66,7 +66,7 @@ func TestElectionWithoutALeaderCostsLittle(t *testing.T) {
 				m.store.BreakWatches(errors.New("connection reset"))
 			}
 		}, all, false},
-		{"the API is a black hole", func(*fleet) {}, func(memory.Request) memory.Fate { return memory.Fate{Lost: true} }, true},
+		{"the API is a black hole", func(*fleet) {}, func(memory.Verb) memory.Fate { return memory.Fate{Lost: true} }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestShortOutageCostsNoMoreThanItself(t *testing.T) {
 		f := newFleet(t, 3, nil)
 		f.leader(20 * time.Second)
 		for _, m := range f.members {
-			m.store.Faults(func(memory.Request) memory.Fate { return memory.Fate{Err: errors.New("503")} })
+			m.store.Faults(func(memory.Verb) memory.Fate { return memory.Fate{Err: errors.New("503")} })
 			m.store.BreakWatches(errors.New("connection reset"))
 		}
 		time.Sleep(40 * time.Second)
@@ -145,7 +145,7 @@ func TestStandbysLearnHowOftenTheHolderRenews(t *testing.T) {
 func TestReady(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		fate func(memory.Request) memory.Fate
+		fate func(memory.Verb) memory.Fate
 		make bool // the Lease is there
 		want bool
 	}{
@@ -174,7 +174,7 @@ func TestReady(t *testing.T) {
 				if !c.want && !strings.Contains(err.Error(), lease.ErrForbidden.Error()) {
 					t.Errorf("Ready: %v, want the store's own text", err)
 				}
-				m.store.Faults(func(memory.Request) memory.Fate { return memory.Fate{Err: errors.New("503")} })
+				m.store.Faults(func(memory.Verb) memory.Fate { return memory.Fate{Err: errors.New("503")} })
 				time.Sleep(10 * time.Minute)
 				if err := m.Ready(); (err == nil) != c.want {
 					t.Errorf("after an outage: %v, want ready %v as before", err, c.want)
@@ -206,8 +206,8 @@ func TestDeadWatchIsFoundOut(t *testing.T) {
 
 		var count meter
 		cut := time.Now().Add(12 * time.Second)
-		standby.store.Faults(count.through(func(q memory.Request) memory.Fate {
-			return memory.Fate{Lost: q.Verb == memory.Watch && time.Now().Before(cut)}
+		standby.store.Faults(count.through(func(v memory.Verb) memory.Fate {
+			return memory.Fate{Lost: v == memory.Watch && time.Now().Before(cut)}
 		}))
 		standby.store.BreakWatches(errors.New("connection reset"))
 		time.Sleep(time.Minute)

@@ -36,14 +36,12 @@ func (c *commands) ring() {
 
 // mailbox holds one order until the loop takes it. An order that comes meanwhile takes its place, and both get its answer.
 type mailbox struct {
-	mu     sync.Mutex
-	number int    // of the last order
-	held   *order // nil: none
+	mu   sync.Mutex
+	held *order // nil: none
 }
 
 // order is a command that is answered. Several callers may wait for one answer.
 type order struct {
-	number  int
 	cause   string
 	callers int
 	done    chan struct{} // closed once err is the answer
@@ -55,8 +53,7 @@ func (b *mailbox) put(cause string) *order {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.held == nil {
-		b.number++
-		b.held = &order{number: b.number, done: make(chan struct{})}
+		b.held = &order{done: make(chan struct{})}
 	}
 	b.held.cause = cause
 	b.held.callers++

@@ -16,7 +16,7 @@ type moment struct {
 }
 
 // event is what can happen to a candidate. Its time is the moment given to machine.step with it, read after the event was
-// received. An event with a number answers a question of the machine's, or is an order: see [machine.admit].
+// received. An event with a number answers a question of the machine's: see [machine.admit].
 type event interface{ isEvent() }
 
 type (
@@ -48,11 +48,8 @@ type (
 	// holdFailed: the hold with that number could not be written, or not to its end.
 	holdFailed struct{ number int }
 
-	// stepDown: somebody asks for a handover. The numbers of orders rise.
-	stepDown struct {
-		number int
-		cause  string
-	}
+	// stepDown: somebody asks for a handover.
+	stepDown struct{ cause string }
 	// health: the workload's health says whether this candidate should lead.
 	health struct {
 		healthy bool
@@ -135,11 +132,6 @@ func (m *machine) admit(e event) (void bool, err error) {
 		return m.waits.admit(e.number)
 	case holdFailed:
 		return m.saves.admit(e.number)
-	case stepDown:
-		if e.number <= m.orders {
-			err = fmt.Errorf("%w: order %d after order %d", errIllegal, e.number, m.orders)
-		}
-		return false, err
 	case nil:
 		return false, fmt.Errorf("%w: none", errIllegal)
 	}

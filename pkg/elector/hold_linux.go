@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -38,19 +37,16 @@ func OpenHold(dir, lease string) (*Hold, error) {
 	}
 	path := filepath.Join(dir, "."+naming.FileName(lease)+".hold")
 	for range 10 { // once more only when the file was replaced between opening and locking
-		f, err := lockFile(path)
+		f, self, err := lockFile(path)
 		if err != nil {
 			return nil, err
 		}
-		if same, err := isStill(f, path); err != nil || same {
-			if err != nil {
-				return nil, errors.Join(err, f.Close())
-			}
-			self, err := fileOf(f)
-			if err != nil {
-				return nil, errors.Join(err, f.Close())
-			}
+		var there unix.Stat_t
+		switch err := unix.Lstat(path, &there); {
+		case err == nil && idOf(there) == self:
 			return &Hold{file: f, bootID: bootID, self: self}, nil
+		case err != nil && !errors.Is(err, os.ErrNotExist):
+			return nil, errors.Join(fmt.Errorf("look at the hold file: %w", err), f.Close())
 		}
 		if err := f.Close(); err != nil {
 			return nil, fmt.Errorf("close the replaced hold file: %w", err)
@@ -60,55 +56,32 @@ func OpenHold(dir, lease string) (*Hold, error) {
 }
 
 // lockFile opens path without following links or waiting on a pipe, and locks it.
-func lockFile(path string) (*os.File, error) {
+func lockFile(path string) (*os.File, fileID, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the hold file %s: %w", path, err)
+		return nil, fileID{}, fmt.Errorf("open the hold file %s: %w", path, err)
 	}
 	f := os.NewFile(uintptr(fd), path)
-	info, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("look at the hold file: %w", err), f.Close())
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("open the hold file %s: not a regular file: remove it", path), f.Close())
-	}
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	var is unix.Stat_t
+	if err = unix.Fstat(fd, &is); err != nil {
+		err = fmt.Errorf("look at the hold file: %w", err)
+	} else if is.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = fmt.Errorf("open the hold file %s: not a regular file: remove it", path)
+	} else if err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			err = ErrHeld
 		}
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+		err = fmt.Errorf("lock %s: %w", path, err)
 	}
-	return f, nil
+	if err != nil {
+		return nil, fileID{}, errors.Join(err, f.Close())
+	}
+	return f, idOf(is), nil
 }
 
-// isStill reports whether path still names the file that f has open.
-func isStill(f *os.File, path string) (bool, error) {
-	mine, err := f.Stat()
-	if err != nil {
-		return false, fmt.Errorf("look at the hold file: %w", err)
-	}
-	there, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look at the hold file: %w", err)
-	}
-	return os.SameFile(mine, there), nil
-}
-
-// fileOf returns what the kernel calls the file.
-func fileOf(f *os.File) (fileID, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return fileID{}, fmt.Errorf("look at the hold file: %w", err)
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return fileID{}, fmt.Errorf("look at the hold file: it has no inode but a %T", info.Sys())
-	}
-	return fileID{Device: uint64(st.Dev), Inode: st.Ino}, nil //nolint:unconvert // 32 bits wide on some machines
+// idOf returns what the kernel calls the file.
+func idOf(st unix.Stat_t) fileID {
+	return fileID{Device: uint64(st.Dev), Inode: st.Ino} //nolint:unconvert // 32 bits wide on some machines
 }
 
 // Load returns what the process before left under that key. It answers false for a new file, a torn one, a copy, one of

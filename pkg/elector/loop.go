@@ -24,7 +24,7 @@ type loop struct {
 	endWatch    context.CancelFunc // of the present watch
 	endStopWait context.CancelFunc // of the present waiting for the workload's stop
 	logged      chan func()        // what the log's goroutine is to do
-	order       *order             // the step-down that the machine has been given, and has not answered
+	order       *order             // the step-down that the machine takes in this turn
 	health      *health            // the last one that the machine has been given
 	terminated  bool               // the machine knows that the process is to end
 	holdFailed  int                // the number of the hold that could not be written, until the machine knows; 0: none
@@ -130,7 +130,7 @@ func (l *loop) command(ctx context.Context) event {
 		return abandon{}
 	}
 	if l.order = c.stepDown.take(); l.order != nil {
-		return stepDown{l.order.number, l.order.cause}
+		return stepDown{l.order.cause}
 	}
 	return nil
 }
@@ -177,8 +177,8 @@ func (l *loop) carryOut(out output) {
 	if out.request != nil {
 		l.perform(out.request)
 	}
-	if a := out.orderResult; a != nil && l.order != nil && a.number == l.order.number {
-		l.order.answer(a.err)
+	if l.order != nil {
+		l.order.answer(out.refused)
 		l.order = nil
 	}
 }

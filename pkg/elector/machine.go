@@ -77,7 +77,6 @@ type machine struct {
 	overErr     error
 
 	requests, watches, waits, saves question
-	orders                          int // the number of the last order
 	inflight                        *request
 	getDue                          bool // a read is wanted as soon as nothing is in flight
 	older                           bool // the last read was older than what was known: the next one decides
@@ -145,8 +144,7 @@ func (m *machine) take(now moment, e event) {
 		m.saves.answered()
 		m.onDisk.failed(now, m.role)
 	case stepDown:
-		m.orders = e.number
-		m.out.orderResult = &orderResult{e.number, m.stepDown(now, e.cause)}
+		m.out.refused = m.stepDown(now, e.cause)
 	case health:
 		m.judge(now, e)
 	case terminate:

@@ -19,7 +19,7 @@ type output struct {
 	abandoned   bool                   // the drain is over, though the workload was not seen to stop
 	watch       *watchFrom             // open a watch, in place of the one before
 	request     *request
-	orderResult *orderResult
+	refused     error  // why the order of this step was not taken
 	unready     string // why this candidate could not lead; "" where it could
 	notes       []note
 	wake        bootclock.Instant // tick then; zero: time alone changes nothing
@@ -43,12 +43,6 @@ type stopWait struct {
 type watchFrom struct {
 	number  int
 	version lease.Version
-}
-
-// orderResult is what became of the order with that number: nil where it was taken.
-type orderResult struct {
-	number int
-	err    error
 }
 
 // verb is a kind of request to the store.

@@ -2,7 +2,9 @@ package elector
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -51,18 +53,11 @@ func (g *rights) seePeer(me string, r lease.Record) bool {
 
 // refused returns what is refused, in order, and the store's texts about it.
 func (g *rights) refused() (names, texts string) {
-	var all []string
-	for v := range g.denied {
-		all = append(all, string(v))
+	var verbs, why []string
+	for _, v := range slices.Sorted(maps.Keys(g.denied)) {
+		verbs, why = append(verbs, string(v)), append(why, g.denied[v])
 	}
-	slices.Sort(all)
-	for i, v := range all {
-		if i > 0 {
-			names, texts = names+", ", texts+"; "
-		}
-		names, texts = names+v, texts+g.denied[verb(v)]
-	}
-	return names, texts
+	return strings.Join(verbs, ", "), strings.Join(why, "; ")
 }
 
 // unready returns why this candidate could not lead; "" where it could. An outage takes nothing back. The right to watch is

@@ -1,7 +1,6 @@
 package elector
 
 import (
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -63,7 +62,11 @@ func (m *machine) isTwin(r lease.Record) bool {
 // write of it shows the Lease as another's.
 func (m *machine) takeFreshIdentity() {
 	old := m.cfg.Identity
-	m.cfg.Identity = naming.Identity(old.Name() + "_" + m.uuid())
+	var random [16]byte
+	for i := range random {
+		random[i] = byte(m.rand() * 256)
+	}
+	m.cfg.Identity = naming.Identity(old.Name() + "_" + naming.UUID(random))
 	m.warn(twinIdentity, "another process writes the same identity: going on under a fresh one (two pods with one name and "+
 		"UID, a copied signal directory, or one identity given to two)",
 		slog.String("identity", string(m.cfg.Identity)), slog.String("was", string(old)))
@@ -74,15 +77,4 @@ func (m *machine) takeFreshIdentity() {
 	clear(m.sent)
 	m.resuming = false
 	m.twins.first, m.twins.late = 0, 0
-}
-
-// uuid draws a version 4 UUID (RFC 9562).
-func (m *machine) uuid() string {
-	var b [16]byte
-	for i := range b {
-		b[i] = byte(m.rand() * 256)
-	}
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

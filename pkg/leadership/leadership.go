@@ -51,20 +51,24 @@ type Leadership struct {
 // At returns l as it is at now, an instant of this boot's clock: a term that has run out is no leadership, and a holder
 // whose term has run out is not the leader. A term without an end is none either.
 func (l Leadership) At(now bootclock.Instant) Leadership {
-	if !l.ValidUntil.IsZero() && !now.Before(l.ValidUntil) {
-		if l.IsLeader {
-			l.Leader, l.LeaderUntil = "", 0
-		}
-		l.IsLeader, l.Token, l.Since = false, "", time.Time{}
-		l.ValidUntil, l.ValidUntilWall = 0, time.Time{}
-	}
-	if l.IsLeader && l.ValidUntil.IsZero() {
-		l.IsLeader, l.Token, l.Since, l.Leader, l.LeaderUntil = false, "", time.Time{}, "", 0 // a term without an end is no term
-		l.ValidUntilWall = time.Time{}
+	endless := l.IsLeader && l.ValidUntil.IsZero()
+	over := !l.ValidUntil.IsZero() && !now.Before(l.ValidUntil)
+	if endless || over {
+		l = l.ended()
 	}
 	if !l.IsLeader && !l.LeaderUntil.IsZero() && !now.Before(l.LeaderUntil) {
 		l.Leader, l.LeaderUntil = "", 0
 	}
+	return l
+}
+
+// ended returns l without its term, and without all that hangs on its deadline.
+func (l Leadership) ended() Leadership {
+	if l.IsLeader {
+		l.Leader, l.LeaderUntil = "", 0
+	}
+	l.IsLeader, l.Token, l.Since = false, "", time.Time{}
+	l.ValidUntil, l.ValidUntilWall = 0, time.Time{}
 	return l
 }
 

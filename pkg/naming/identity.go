@@ -30,7 +30,9 @@ func RandomIdentity(name string) (Identity, error) {
 	if err := fault("Name", name, wantSubdomain(name)); err != nil {
 		return "", err
 	}
-	return join(name, randomUUID()), nil
+	var random [16]byte
+	rand.Read(random[:]) // never fails: it ends the process where the system has no randomness
+	return join(name, UUID(random)), nil
 }
 
 // Name returns the part that people know, the pod's name: what stands before the last "_" where a UUID follows
@@ -44,10 +46,8 @@ func (id Identity) Name() string {
 
 func join(name, uuid string) Identity { return Identity(name + "_" + uuid) }
 
-// randomUUID returns a version 4 UUID (RFC 9562).
-func randomUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: it ends the process where the system has no randomness
+// UUID returns random bytes as a version 4 UUID (RFC 9562).
+func UUID(b [16]byte) string {
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])

@@ -142,8 +142,8 @@ var signalling = []mutant{
 		name:   "a term without an end is a term",
 		danger: "I1: a document that says no deadline is believed for ever",
 		file:   "pkg/leadership/leadership.go",
-		old:    `if l.IsLeader && l.ValidUntil.IsZero() {`,
-		new:    `if l.IsLeader && l.ValidUntil.IsZero() && l.Token == "" {`,
+		old:    `endless := l.IsLeader && l.ValidUntil.IsZero()`,
+		new:    `endless := l.IsLeader && l.ValidUntil.IsZero() && l.Token == ""`,
 		reds:   in("pkg/leadership", "TestAt"),
 	},
 	{
@@ -160,7 +160,7 @@ var signalling = []mutant{
 		file:   "internal/httpapi/workload.go",
 		old:    "\tcase err == nil:\n\t\tdone(w, \"handing over\")",
 		new:    "\tcase err == nil || errors.Is(err, elector.ErrNotRunning):\n\t\tdone(w, \"handing over\")",
-		reds:   in("internal/httpapi", "TestTerminationProvesNothing"),
+		reds:   in("internal/httpapi", "TestUnreportedStopWaitsForValidUntil"),
 	},
 	{
 		name:   "a term that goes on after a restart begins once more in the Events",

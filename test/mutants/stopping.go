@@ -72,7 +72,7 @@ var stopping = []mutant{
 		file:   "internal/stopwait/verdict.go",
 		old:    `case !applied.IsZero() && s.stopped != "":`,
 		new:    `case s.stopped != "":`,
-		reds:   in("internal/stopwait", "TestRule/seen_to_stop_before_the_signals_are_applied", "TestSignalsThatFailAreNotApplied"),
+		reds:   in("internal/stopwait", "TestRule/seen_to_stop_before_the_signals_are_applied", "TestRule/stopped,_but_the_signals_fail"),
 	},
 	{
 		name:   "another wait begins the operator's promise anew",

@@ -93,18 +93,25 @@ func (s *served) ask() (net.Conn, *bufio.Reader) {
 	return conn, bufio.NewReader(conn)
 }
 
+// answered opens an answer, and checks its status.
+func (s *served) answered(status string) (net.Conn, *bufio.Reader) {
+	s.t.Helper()
+	conn, lines := s.ask()
+	if line, err := lines.ReadString('\n'); !strings.Contains(line, " "+status+" ") {
+		s.t.Fatalf("got %q, %v; want the status %s", line, err, status)
+	}
+	return conn, lines
+}
+
 // What a client sends after its request does not hide its end, and it is Running until the last one ends, also where it was
 // asked for while this replica stood by.
 func TestSeveralAnswers(t *testing.T) {
 	s := serve(t, time.Hour)
 	s.Observe(leadershiptest.Standby(""))
-	first, lines := s.ask()
+	first, _ := s.answered("200")
 	s.wants(sight.Running, true)
 	if _, err := io.WriteString(first, strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100)); err != nil {
 		t.Fatal(err)
-	}
-	if status, err := lines.ReadString('\n'); !strings.Contains(status, " 200 ") {
-		t.Errorf("got %q, %v", status, err)
 	}
 	second, _ := s.ask()
 	_ = first.Close()
@@ -124,16 +131,10 @@ func TestAnswersAreBounded(t *testing.T) {
 	s := serve(t, time.Hour)
 	var open []net.Conn
 	for range maxOpen {
-		conn, lines := s.ask()
-		if status, err := lines.ReadString('\n'); !strings.Contains(status, " 200 ") {
-			t.Fatalf("got %q, %v", status, err)
-		}
+		conn, _ := s.answered("200")
 		open = append(open, conn)
 	}
-	_, lines := s.ask()
-	if status, err := lines.ReadString('\n'); !strings.Contains(status, " 503 ") {
-		t.Errorf("one too many: got %q, %v", status, err)
-	}
+	s.answered("503")
 	_ = open[0].Close()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		_, lines := s.ask()
@@ -165,10 +166,7 @@ func TestHeartbeats(t *testing.T) {
 func TestTheServingEnds(t *testing.T) {
 	s := serve(t, time.Hour)
 	s.Observe(sighttest.Leads())
-	_, lines := s.ask()
-	if line, err := lines.ReadString('\n'); !strings.Contains(line, " 200 ") {
-		t.Fatalf("got %q, %v", line, err)
-	}
+	s.answered("200")
 	s.end()
 	for deadline := time.Now().Add(10 * time.Second); s.State(true) == sight.Running && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)

@@ -2,7 +2,8 @@
 // candidate a [Store] whose connection to it can be broken in every way that a network can break it.
 //
 // It promises the [lease.Store] contract and nothing but channels, mutexes and timers inside, so that it works in
-// a testing/synctest bubble (make the Backend inside the bubble). It does not promise to outlive the process.
+// a testing/synctest bubble (make the Backend inside the bubble), with whose end whatever still travels is dropped. It does
+// not promise to outlive the process.
 //
 //	candidate a → Store ─ Fate, stall, lag ─┐
 //	candidate b → Store ─ Fate, stall, lag ─┼→ Backend ← Edit, Delete, Restore, Compact (the administrator)
@@ -28,8 +29,6 @@ type Backend struct {
 	state   state
 	changed chan struct{} // closed and replaced at every change: whoever waits looks again
 	notify  func(lease.Event)
-	travels map[*time.Timer]struct{} // requests and replies under way
-	closed  bool
 }
 
 // state is all that a backup holds.
@@ -54,17 +53,6 @@ func New() *Backend {
 		state:   state{leases: map[types.NamespacedName]*coordinationv1.Lease{}},
 		changed: make(chan struct{}),
 		notify:  func(lease.Event) {},
-		travels: map[*time.Timer]struct{}{},
-	}
-}
-
-// Close drops the requests and replies that are still under way, so that a synctest bubble can end.
-func (b *Backend) Close() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	for t := range b.travels {
-		t.Stop()
 	}
 }
 
@@ -210,30 +198,6 @@ func (b *Backend) reply(o *coordinationv1.Lease) (lease.Record, error) {
 		return lease.Record{}, lease.ErrNotFound
 	}
 	return lease.FromObject(o.DeepCopy())
-}
-
-// after runs do when d has passed, at once where d is 0; never after Close.
-func (b *Backend) after(d time.Duration, do func()) {
-	if d <= 0 {
-		do()
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return
-	}
-	var t *time.Timer
-	t = time.AfterFunc(d, func() {
-		b.mu.Lock()
-		delete(b.travels, t)
-		closed := b.closed
-		b.mu.Unlock()
-		if !closed {
-			do()
-		}
-	})
-	b.travels[t] = struct{}{}
 }
 
 func (s state) clone() state {

@@ -1,10 +1,6 @@
 package memory
 
-import (
-	"time"
-
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
-)
+import "time"
 
 // Verb names a call of [lease.Store].
 type Verb string
@@ -16,14 +12,6 @@ const (
 	Update Verb = "update"
 	Watch  Verb = "watch"
 )
-
-// Request is one call on its way to the backend.
-type Request struct {
-	// Verb is the call.
-	Verb Verb
-	// Record is what a Create or Update carries.
-	Record lease.Record
-}
 
 // Fate says what becomes of one request. The zero Fate is a healthy network.
 type Fate struct {
@@ -45,11 +33,13 @@ type Fate struct {
 	ReplyLost bool
 }
 
+func healthy(Verb) Fate { return Fate{} }
+
 // Faults decides the fate of every request from now on; nil takes all faults away. decide may be called from several
 // goroutines at once.
-func (s *Store) Faults(decide func(Request) Fate) {
+func (s *Store) Faults(decide func(Verb) Fate) {
 	if decide == nil {
-		decide = func(Request) Fate { return Fate{} }
+		decide = healthy
 	}
 	s.change(func() { s.fate = decide })
 }
@@ -57,7 +47,7 @@ func (s *Store) Faults(decide func(Request) Fate) {
 // Blackhole cuts the connection in both directions, or restores it: requests are lost and watches stall, without an
 // error. Restoring ends the watches' stall and drops what [Store.Faults] had set.
 func (s *Store) Blackhole(on bool) {
-	fate := func(Request) Fate { return Fate{Lost: on} }
+	fate := func(Verb) Fate { return Fate{Lost: on} }
 	s.change(func() { s.fate, s.stalled = fate, on })
 }
 

@@ -41,7 +41,7 @@ func TestFates(t *testing.T) {
 				applied := make(chan time.Duration, 1)
 				go watchOnce(t, backend.Store("default", "acme-1"), made.Version, func() { applied <- time.Since(start) })
 
-				store.Faults(func(memory.Request) memory.Fate { return c.fate })
+				store.Faults(func(memory.Verb) memory.Fate { return c.fate })
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				defer cancel()
 				made.Holder = "a_1"
@@ -65,24 +65,6 @@ func TestFates(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestCloseDropsWhatTravels(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		backend := memory.New()
-		store := backend.Store("default", "acme-1")
-		store.Faults(func(memory.Request) memory.Fate { return memory.Fate{Delay: time.Hour} })
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := store.Create(ctx, lease.Record{}); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("create: error %v, want %v", err, context.DeadlineExceeded)
-		}
-		backend.Close()
-		time.Sleep(2 * time.Hour)
-		if o := backend.Read("default", "acme-1"); o != nil {
-			t.Errorf("applied after Close: %v", o)
-		}
-	})
 }
 
 func TestWatchFaults(t *testing.T) {
@@ -184,7 +166,6 @@ func TestRestorePutsVersionsBack(t *testing.T) {
 func seed(t *testing.T) (*memory.Backend, *memory.Store, lease.Record) {
 	t.Helper()
 	backend := memory.New()
-	t.Cleanup(backend.Close)
 	store := backend.Store("default", "acme-1")
 	reply, err := store.Create(t.Context(), lease.Record{})
 	if err != nil {

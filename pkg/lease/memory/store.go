@@ -15,7 +15,7 @@ type Store struct {
 	key     types.NamespacedName
 
 	// Guarded by the backend's lock.
-	fate    func(Request) Fate
+	fate    func(Verb) Fate
 	stalled bool
 	lag     time.Duration
 	broken  error
@@ -29,31 +29,27 @@ var _ lease.Store = (*Store)(nil)
 
 // Store returns a new connection for the Lease of that name.
 func (b *Backend) Store(namespace, name string) *Store {
-	return &Store{
-		backend: b,
-		key:     types.NamespacedName{Namespace: namespace, Name: name},
-		fate:    func(Request) Fate { return Fate{} },
-	}
+	return &Store{backend: b, key: types.NamespacedName{Namespace: namespace, Name: name}, fate: healthy}
 }
 
 // Get implements [lease.Store].
 func (s *Store) Get(ctx context.Context) (lease.Record, error) {
-	return s.send(ctx, Request{Verb: Get}, func() (lease.Record, error) { return s.backend.get(s.key) })
+	return s.send(ctx, Get, func() (lease.Record, error) { return s.backend.get(s.key) })
 }
 
 // Create implements [lease.Store].
 func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Record, error) {
-	return s.send(ctx, Request{Verb: Create, Record: r}, func() (lease.Record, error) { return s.backend.create(s.key, r) })
+	return s.send(ctx, Create, func() (lease.Record, error) { return s.backend.create(s.key, r) })
 }
 
 // Update implements [lease.Store].
 func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
-	return s.send(ctx, Request{Verb: Update, Record: r}, func() (lease.Record, error) { return s.backend.update(s.key, r) })
+	return s.send(ctx, Update, func() (lease.Record, error) { return s.backend.update(s.key, r) })
 }
 
 // Watch implements [lease.Store].
 func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
-	_, err := s.send(ctx, Request{Verb: Watch}, func() (lease.Record, error) { return lease.Record{}, nil })
+	_, err := s.send(ctx, Watch, func() (lease.Record, error) { return lease.Record{}, nil })
 	if err != nil {
 		return err
 	}
@@ -80,11 +76,14 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 }
 
 // send carries a request to the backend and its answer back, as the request's Fate has it.
-func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Record, error)) (lease.Record, error) {
+func (s *Store) send(ctx context.Context, verb Verb, apply func() (lease.Record, error)) (lease.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return lease.Record{}, err
 	}
-	fate := s.fateOf(q)
+	s.backend.mu.Lock()
+	decide := s.fate
+	s.backend.mu.Unlock()
+	fate := decide(verb)
 	type answer struct {
 		reply lease.Record
 		err   error
@@ -99,16 +98,16 @@ func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Record,
 			}
 		}
 		if !fate.ReplyLost {
-			s.backend.after(fate.ReplyDelay, func() { answers <- a })
+			after(fate.ReplyDelay, func() { answers <- a })
 		}
 	}
 	switch {
 	case fate.Lost:
 	case fate.Again > 0:
-		s.backend.after(fate.Delay, func() { _, _ = apply() }) // nobody gets this answer
-		s.backend.after(fate.Delay+fate.Again, arrive)
+		after(fate.Delay, func() { _, _ = apply() }) // nobody gets this answer
+		after(fate.Delay+fate.Again, arrive)
 	default:
-		s.backend.after(fate.Delay, arrive)
+		after(fate.Delay, arrive)
 	}
 	select {
 	case a := <-answers:
@@ -118,9 +117,11 @@ func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Record,
 	}
 }
 
-func (s *Store) fateOf(q Request) Fate {
-	s.backend.mu.Lock()
-	fate := s.fate
-	s.backend.mu.Unlock()
-	return fate(q)
+// after runs do when d has passed, at once where d is 0.
+func after(d time.Duration, do func()) {
+	if d <= 0 {
+		do()
+		return
+	}
+	time.AfterFunc(d, do)
 }

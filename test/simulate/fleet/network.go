@@ -32,7 +32,7 @@ type network struct {
 const hop = 4 * time.Millisecond // one way through a healthy network takes up to this
 
 // fate decides what happens to a request of this candidate.
-func (c *candidate) fate(q memory.Request) memory.Fate {
+func (c *candidate) fate(verb memory.Verb) memory.Fate {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	now, n := c.w.now(), &c.net
@@ -50,14 +50,14 @@ func (c *candidate) fate(q memory.Request) memory.Fate {
 		f.Delay += span("slow there", n.slowBy)
 		f.ReplyDelay += span("slow back", n.slowBy)
 	}
-	write := q.Verb == memory.Create || q.Verb == memory.Update
+	write := verb == memory.Create || verb == memory.Update
 	if now < n.slowWrites && write {
 		f.Delay += n.slowWritesBy + span("slow write", 500*time.Millisecond)
 	}
 	if now < n.late && write && odds("late") < 0.7 {
 		f.Delay += span("late by", 40*time.Second)
 	}
-	if now < n.twice && q.Verb != memory.Watch && odds("twice") < 0.6 {
+	if now < n.twice && verb != memory.Watch && odds("twice") < 0.6 {
 		f.Again = span("again after", 300*time.Millisecond)
 	}
 	if (now < n.stormy || now < n.lying) && odds("storm") < 0.7 {

@@ -231,7 +231,6 @@ func (w *world) close() {
 		}
 	}
 	w.running.Wait()
-	w.backend.Close()
 	synctest.Wait()
 }
 
