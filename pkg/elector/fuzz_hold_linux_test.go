@@ -54,8 +54,7 @@ func FuzzHold(f *testing.F) {
 
 // resume starts a candidate from the hold, and judges what it tells before it has read the Lease, and at the hold's end.
 func resume(t *testing.T, h HoldState) {
-	cfg := Config{Lease: "acme-1", Namespace: "default", Identity: "web-0_pod", Priority: MaxPriority}.WithDefaults()
-	m := newMachine(cfg, "boot", &h, func() float64 { return 0.5 })
+	m := newMachine(configured("web-0_pod"), "boot", &h, func() float64 { return 0.5 })
 	for _, now := range []bootclock.Instant{bootclock.Instant(transcriptBoot), h.ValidUntil} {
 		if now <= 0 {
 			continue

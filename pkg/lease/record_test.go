@@ -11,8 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"pgregory.net/rapid"
-
-	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 var renewed = time.Date(2026, 11, 22, 10, 0, 0, 123456000, time.UTC)
@@ -99,16 +97,6 @@ func TestObjectHasTheRecordsFields(t *testing.T) {
 	want.Spec = coordinationv1.LeaseSpec{HolderIdentity: &empty, LeaseTransitions: &eight, Strategy: want.Spec.Strategy}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("blanked (-want +got):\n%s", diff)
-	}
-}
-
-func TestObjectOfANewRecord(t *testing.T) {
-	got := Record{Workload: "deployment/web"}.Object("default", "acme-1")
-	if got.Labels[naming.LabelElection] != "true" || got.Annotations[naming.AnnotationWorkload] != "deployment/web" {
-		t.Errorf("labels %v, annotations %v", got.Labels, got.Annotations)
-	}
-	if got.Spec.Strategy != nil || got.Spec.PreferredHolder != nil || got.UID != "" || got.ResourceVersion != "" {
-		t.Errorf("sets what it must not: %+v", got)
 	}
 }
 

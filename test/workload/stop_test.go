@@ -34,7 +34,7 @@ func newPair(t *testing.T, way string, how harness.Conduct, leaseDuration string
 	t.Helper()
 	t.Parallel()
 	p := &pair{stage: newStage(t)}
-	c := setup{program: []string{"-child"}, conduct: how, flags: append([]string{"--lease-duration", leaseDuration}, flags...)}
+	c := setup{program: []string{"-child", "-health", appAddress}, conduct: how, flags: append([]string{"--lease-duration", leaseDuration}, flags...)}
 	if way == byChild {
 		c.child = true
 	} else {
@@ -265,32 +265,15 @@ func TestGuardKillsTheWorkers(t *testing.T) {
 
 // TestEndpointDoesNotOverruleTheProcess: the health endpoint of a process is gone, and the process works on.
 func TestEndpointDoesNotOverruleTheProcess(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	how := setup{
-		program: []string{"-child", "-pid-file", pidFile, "-health", appAddress}, conduct: harness.Conduct{"Stop": 4 * time.Second, "Unlisten": true},
-		flags: []string{
-			"--lease-duration", "6s", "--pid-file", harness.Here + pidFile, "--on-lost", "TERM",
-			"--health-tcp", appAddress, "--health-while", "leading", "--health-threshold", "100",
-		},
-	}
-	var pods []*pod
-	for _, name := range []string{"a", "b"} {
-		p := s.prepare(name, how)
-		p.Start()
-		p.supervise()
-		if name == "a" {
-			p.works()
-		}
-		pods = append(pods, p)
-	}
+	p := newPair(t, byProcess, harness.Conduct{"Stop": 4 * time.Second, "Unlisten": true}, "6s",
+		"--health-tcp", appAddress, "--health-while", "leading", "--health-threshold", "100")
 	time.Sleep(1500 * time.Millisecond) // its endpoint has been seen
-	pods[0].stepDown()
-	pods[1].works()
-	if _, stopped := pods[0].last(); !stopped {
+	p.stepDown()
+	p.b.works()
+	if _, stopped := p.a.last(); !stopped {
 		t.Error("it did not end by itself")
 	}
-	s.wantNoOverlap()
+	p.wantNoOverlap()
 }
 
 // TestSignalToTheSidecarProvesNothing: a native sidecar gets SIGTERM while the workload works, as after its own failed liveness
