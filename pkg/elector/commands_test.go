@@ -59,9 +59,7 @@ func TestOrdersToAnElectionThatDoesNotRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := memory.New()
 		stuck := make(chan struct{})
-		cfg := Default()
-		cfg.Lease, cfg.Identity = "acme-1", "web-0_a"
-		e, err := New(cfg, Deps{Store: backend.Store("default", "acme-1"), Clock: clocktest.Bubble{}, BootID: "boot"})
+		e, err := New(configured("web-0_a"), Deps{Store: backend.Store("default", "acme-1"), Clock: clocktest.Bubble{}, BootID: "boot"})
 		if err != nil {
 			t.Fatal(err)
 		}

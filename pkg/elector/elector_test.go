@@ -82,9 +82,7 @@ func TestStuckLoopNeverSaysLeader(t *testing.T) {
 		stuck := make(chan struct{})
 		backend := memory.New()
 		clock := clocktest.Bubble{}
-		cfg := Default()
-		cfg.Lease, cfg.Identity = "acme-1", "web-0_a"
-		e, err := New(cfg, Deps{Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot"})
+		e, err := New(configured("web-0_a"), Deps{Store: backend.Store("default", "acme-1"), Clock: clock, BootID: "boot"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,8 +159,7 @@ func TestCollisionEndsTheElection(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	good := Default()
-	good.Lease, good.Identity = "acme-1", "web-0_a"
+	good := configured("web-0_a")
 	if _, err := New(good, Deps{}); err == nil {
 		t.Error("New without a Store: want an error")
 	}

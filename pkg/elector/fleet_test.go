@@ -59,8 +59,7 @@ type parts struct {
 // join runs one more member, which is as change has it.
 func (f *fleet) join(id naming.Identity, change func(*Config, *parts)) *member {
 	m := &member{store: f.backend.Store("default", "acme-1"), ended: make(chan error, 1)}
-	cfg := Default()
-	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", id
+	cfg := configured(id)
 	p := parts{
 		Deps: Deps{Store: m.store, Clock: f.clock, BootID: "boot"},
 		Outputs: Outputs{Publish: func(l leadership.Leadership) {

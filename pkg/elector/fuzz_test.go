@@ -55,10 +55,8 @@ var spans = [...]time.Duration{
 func newOrdeal(t *testing.T, program []byte) *ordeal {
 	o := &ordeal{t: t, program: program, now: moment{boot: bootclock.Instant(transcriptBoot), wall: transcriptEpoch}}
 	kind := o.byte()
-	cfg := Config{
-		Lease: "acme-1", Namespace: "default", Workload: "deployment/web", Identity: "web-0_pod", Priority: MaxPriority,
-		ForeignGrace: 18 * time.Second, LeadUnhealthy: kind&4 != 0,
-	}.WithDefaults()
+	cfg := configured("web-0_pod")
+	cfg.LeadUnhealthy = kind&4 != 0
 	o.store.version = 100
 	var hold *HoldState
 	if kind&3 == 1 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // newest gives an event the number of the newest question that it can answer.
@@ -47,12 +48,17 @@ type lone struct {
 	out   output // of the last step
 }
 
-func newLone(t *testing.T, chance float64) *lone {
+// configured returns the configuration of the tests' candidates, with the defaults.
+func configured(id naming.Identity) Config {
 	cfg := Default()
-	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", "web-0_pod"
+	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", id
+	return cfg
+}
+
+func newLone(t *testing.T, chance float64) *lone {
 	l := &lone{t: t, wall: transcriptEpoch.Add}
 	l.store.version = 100
-	l.m = newMachine(cfg, "boot", nil, func() float64 { return chance })
+	l.m = newMachine(configured("web-0_pod"), "boot", nil, func() float64 { return chance })
 	return l
 }
 

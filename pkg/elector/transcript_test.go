@@ -53,7 +53,7 @@ type player struct {
 }
 
 func play(t *testing.T, script string) string {
-	p := &player{t: t, cfg: Config{Priority: MaxPriority}}
+	p := &player{t: t, cfg: configured("web-0_pod")}
 	p.store.version = 100
 	lines := bufio.NewScanner(strings.NewReader(script))
 	for lines.Scan() {
@@ -84,10 +84,7 @@ func (p *player) line(fields []string) {
 	}
 	now := moment{boot: bootclock.Instant(transcriptBoot + at), wall: transcriptEpoch.Add(at)}
 	if fields[1] == "start" {
-		cfg := p.cfg
-		cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", "web-0_pod"
-		cfg.ForeignGrace = 18 * time.Second
-		p.m = newMachine(cfg.WithDefaults(), "boot", p.hold, func() float64 { return 0.5 })
+		p.m = newMachine(p.cfg, "boot", p.hold, func() float64 { return 0.5 })
 	}
 	args, number := fields[2:], 0
 	if n := len(args); n > 0 && strings.HasPrefix(args[n-1], "of=") {

@@ -1,4 +1,4 @@
-// Package repo holds the tests of the repository itself: the words of the code, what code may not do, who imports whom, and that
+// Package repo holds the tests of the repository itself: the terms of the code, what code may not do, who imports whom, and that
 // the documents agree with the code.
 //
 //	words_test.go         no retired term in identifiers, comments and texts

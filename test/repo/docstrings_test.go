@@ -120,7 +120,7 @@ func undocumentedFields(above string, list []*ast.Field) []*ast.Ident {
 			continue
 		}
 		for _, name := range field.Names {
-			if name.IsExported() && !slices.Contains(words.FindAllString(above, -1), name.Name) {
+			if name.IsExported() && !slices.Contains(names.FindAllString(above, -1), name.Name) {
 				found = append(found, name)
 			}
 		}
@@ -128,7 +128,7 @@ func undocumentedFields(above string, list []*ast.Field) []*ast.Ident {
 	return found
 }
 
-var words = regexp.MustCompile(`\w+`)
+var names = regexp.MustCompile(`\w+`)
 
 // fields returns a struct's fields, or an interface's methods; of one with a single method none, as its type's comment speaks for that.
 func fields(typ ast.Expr) []*ast.Field {

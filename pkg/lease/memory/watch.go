@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"context"
 	"errors"
 	"sort"
 	"time"
@@ -25,8 +24,8 @@ type step struct {
 	over  bool
 	why   error // with over; nil is the orderly close
 
-	changed <-chan struct{} // wait for it,
-	timer   time.Duration   // or for a lagging event's arrival; 0: none
+	changed <-chan struct{}  // wait for it,
+	arrival <-chan time.Time // or for a lagging event's; nil: none
 }
 
 // errRestored ends the watches that were open when the backend was put back.
@@ -75,24 +74,12 @@ func (w *watch) next() step {
 		if c.key != w.store.key {
 			continue
 		}
-		if early := w.store.lag - time.Since(c.at); w.store.lag > 0 && early > 0 {
-			return step{changed: b.changed, timer: early}
+		if early := w.store.lag - time.Since(c.at); early > 0 {
+			return step{changed: b.changed, arrival: time.After(early)}
 		}
 		w.position++
 		r, err := lease.FromObject(c.object.DeepCopy())
 		return step{event: &lease.Event{Record: r, Deleted: c.deleted}, over: err != nil, why: err}
 	}
 	return step{changed: b.changed}
-}
-
-func (s step) wait(ctx context.Context) {
-	if s.timer > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.timer)
-		defer cancel()
-	}
-	select {
-	case <-s.changed:
-	case <-ctx.Done():
-	}
 }
