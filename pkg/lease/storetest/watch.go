@@ -119,13 +119,8 @@ func watchRecreated(b *bench) {
 func watchAnotherLease(b *bench) {
 	v := b.view(b.Open(b.t, b.Name), b.seed())
 	other := b.Open(b.t, b.Name+"-other")
-	made, err := other.Create(b.ctx, lease.Record{})
-	if err != nil {
-		b.t.Fatalf("create the other Lease: %v", err)
-	}
-	if _, err := other.Update(b.ctx, held(made, "b_2", instant)); err != nil {
-		b.t.Fatalf("update the other Lease: %v", err)
-	}
+	made := b.must(other.Create(b.ctx, lease.Record{}))
+	b.must(other.Update(b.ctx, held(made, "b_2", instant)))
 	b.Admin.Delete(b.t, b.Name+"-other")
 	v.wantNext(sightOfRecord(b.create(lease.Record{}))) // and nothing before it
 }

@@ -144,15 +144,11 @@ func updateDeleted(b *bench) {
 func updateRecreated(b *bench) {
 	old := b.update(held(b.create(lease.Record{}), "a_1", instant))
 	b.delete()
-	now := b.Open(b.t, b.Name)
-	made, err := now.Create(b.ctx, lease.Record{})
-	if err != nil {
-		b.t.Fatalf("create again: %v", err)
-	}
+	made := b.must(b.Open(b.t, b.Name).Create(b.ctx, lease.Record{}))
 	if made.UID == old.UID {
 		b.t.Errorf("created again under the UID of the deleted Lease, %s", old.UID)
 	}
-	_, err = b.store.Update(b.ctx, held(old, "a_1", instant.Add(time.Second)))
+	_, err := b.store.Update(b.ctx, held(old, "a_1", instant.Add(time.Second)))
 	b.wantError(err, lease.ErrConflict, lease.ErrNotFound)
 	if got := b.get(); got.Holder != "" || got.UID != made.UID {
 		b.t.Errorf("an update of the deleted Lease changed its successor: %+v", got)
