@@ -4,6 +4,7 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -133,26 +134,18 @@ func AwaitLeader(t testing.TB, bound time.Duration, replicas ...*Sidecar) *Sidec
 	t.Helper()
 	var leader *Sidecar
 	Eventually(t, bound, fmt.Sprintf("one of %d replicas leads", len(replicas)), func() bool {
-		for _, s := range replicas {
-			if leads, _ := s.Leads(); leads {
-				leader = s
-				return true
-			}
+		i := slices.IndexFunc(replicas, func(s *Sidecar) bool { leads, _ := s.Leads(); return leads })
+		if i >= 0 {
+			leader = replicas[i]
 		}
-		return false
+		return i >= 0
 	})
 	return leader
 }
 
 // Others returns the replicas but for one.
 func Others(replicas []*Sidecar, but *Sidecar) []*Sidecar {
-	var others []*Sidecar
-	for _, s := range replicas {
-		if s != but {
-			others = append(others, s)
-		}
-	}
-	return others
+	return slices.DeleteFunc(slices.Clone(replicas), func(s *Sidecar) bool { return s == but })
 }
 
 // ShipFree creates the Lease as one that its last holder has just released: the first election need not wait for a lease

@@ -17,7 +17,7 @@ import (
 // TestThreeReplicas walks three replicas with the documented Role through a first election, a handover and a crash.
 func TestThreeReplicas(t *testing.T) {
 	t.Parallel()
-	e, replicas, first := elect(t, 9*time.Second, 3)
+	e, replicas, first := elect(t, harness.Shared(t), 9*time.Second, 3)
 
 	harness.Eventually(t, slack, "one answers 200 and two answer 503, and all name the leader", func() bool {
 		var statuses []int
@@ -89,27 +89,16 @@ func checkKubectl(t *testing.T, e *harness.Election, leader *harness.Sidecar) {
 	}
 }
 
-// TestReleaseIsTakenAtOnce shows that an orderly stop costs no lease duration.
+// TestReleaseIsTakenAtOnce shows that an orderly stop costs no lease duration even where nobody stood by. TestRollingUpdate shows it
+// of replicas that do.
 func TestReleaseIsTakenAtOnce(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
-	e.Ship(t)
-	e.Flags = promised
-	replicas := e.StartAll(t, 2)
-	witness := watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
-	heir := harness.Others(replicas, leader)[0]
-	stopped := now()
-	leader.Terminate(t)
-	harness.AwaitLeader(t, e.Duration, heir)
-	if waited := sent(e, heir).Sub(stopped); waited > e.Duration/3 {
-		t.Errorf("the heir took the released Lease after %v, want at once", waited)
-	}
-	heir.Terminate(t)
-
-	fresh := e.Start(t, "web-9")
-	witness.Add(fresh)
+	e, old := leadAlone(t, 15*time.Second, promised...)
+	fresh := e.Prepare(t, "web-9")
+	watch(t, old, fresh)
+	old.Terminate(t)
 	started := now()
+	fresh.Start(t, e)
 	harness.AwaitLeader(t, e.Duration, fresh)
 	if waited := sent(e, fresh).Sub(started); waited > e.Duration/3 {
 		t.Errorf("a fresh replica took the released Lease after %v, want at once", waited)

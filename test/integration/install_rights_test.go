@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 // missing, and the election goes on once they are back.
 func TestRightsLostInMidTerm(t *testing.T) {
 	t.Parallel()
-	e, replicas, leader := elect(t, 5*time.Second, 2)
+	e, replicas, leader := elect(t, harness.Shared(t), 5*time.Second, 2)
 	e.Access.SetRules(t)
 	checkLossByDeadline(t, leader, now().Add(2*e.Duration))
 	for _, s := range replicas {
@@ -125,21 +126,20 @@ func onlyVerbs(verbs ...string) func(string) []rbacv1.PolicyRule {
 
 // linesWith returns the log's warnings and errors that have all the texts, in whichever case.
 func linesWith(s *harness.Sidecar, texts ...string) []string {
+	return linesOf(s, []string{"WARN", "ERROR"}, texts...)
+}
+
+// linesOf returns the log's lines of those severities that have all the texts, in whichever case.
+func linesOf(s *harness.Sidecar, severities []string, texts ...string) []string {
 	var found []string
-lines:
 	for line := range strings.Lines(s.Log()) {
 		var entry struct {
 			Severity string `json:"level"`
 		}
-		if json.Unmarshal([]byte(line), &entry) != nil || (entry.Severity != "WARN" && entry.Severity != "ERROR") {
-			continue
+		lacks := func(text string) bool { return !strings.Contains(strings.ToLower(line), strings.ToLower(text)) }
+		if json.Unmarshal([]byte(line), &entry) == nil && slices.Contains(severities, entry.Severity) && !slices.ContainsFunc(texts, lacks) {
+			found = append(found, line)
 		}
-		for _, text := range texts {
-			if !strings.Contains(strings.ToLower(line), strings.ToLower(text)) {
-				continue lines
-			}
-		}
-		found = append(found, line)
 	}
 	return found
 }

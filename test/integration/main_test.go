@@ -33,9 +33,11 @@ func watch(t *testing.T, replicas ...*harness.Sidecar) *harness.Witness {
 }
 
 // elect ships a Lease, starts n replicas with those flags, watches them, and waits until one leads.
-func elect(t *testing.T, duration time.Duration, n int, flags ...string) (e *harness.Election, replicas []*harness.Sidecar, leader *harness.Sidecar) {
+func elect(t *testing.T, c *harness.Cluster, duration time.Duration, n int, flags ...string) (
+	e *harness.Election, replicas []*harness.Sidecar, leader *harness.Sidecar,
+) {
 	t.Helper()
-	e = harness.NewElection(t, harness.Shared(t), duration)
+	e = harness.NewElection(t, c, duration)
 	e.Flags = flags
 	e.Ship(t)
 	replicas = e.StartAll(t, n)

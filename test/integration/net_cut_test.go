@@ -37,13 +37,13 @@ func TestBlackholedLeader(t *testing.T) {
 			since, h := time.Now(), recordHistory(t, e)
 			replicas, lines := startVia(t, e, e.Cluster.Proxy)
 			harness.AwaitLeader(t, e.Duration+slack, replicas...)
-			b := blackhole{e: e, replicas: replicas, lines: lines, ways: tc.ways}
+			b := blackhole{e: e, replicas: replicas, lines: lines}
 			for _, phase := range []struct {
 				name string
 				run  func(*testing.T, *harness.Sidecar)
 			}{
-				{"before the next renewal", b.healBeforeRenewal},
-				{"while a renewal hangs", b.healAmidRenewal},
+				{"before the next renewal", func(t *testing.T, leader *harness.Sidecar) { b.bridge(t, leader, b.interval()/2) }},
+				{"while a renewal hangs", func(t *testing.T, leader *harness.Sidecar) { b.bridge(t, leader, b.interval()*5/4) }},
 				{"after validUntil, before the expiry", b.healAfterValidUntil},
 				{"after the takeover", b.healAfterTakeover},
 			} {
@@ -67,15 +67,6 @@ type blackhole struct {
 	e        *harness.Election
 	replicas []*harness.Sidecar
 	lines    map[*harness.Sidecar]*harness.Proxy
-	ways     harness.Way
-}
-
-func (b blackhole) healBeforeRenewal(t *testing.T, leader *harness.Sidecar) {
-	b.bridge(t, leader, b.interval()/2)
-}
-
-func (b blackhole) healAmidRenewal(t *testing.T, leader *harness.Sidecar) {
-	b.bridge(t, leader, b.interval()+b.interval()/4)
 }
 
 // bridge heals the line after so short a time that the term goes on.

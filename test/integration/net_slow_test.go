@@ -92,14 +92,8 @@ var clientGo = subject{name: "client-go", start: func(t *testing.T, e *harness.E
 		peers = append(peers, p)
 	}
 	return func() bool {
-			return slices.ContainsFunc(peers, func(p *harness.Peer) bool { leads, _ := p.Leads(); return leads })
-		}, func() {
-			for _, p := range peers {
-				if !p.Alive() {
-					p.Start(t) // as a kubelet does with a program that ends when it has lost
-				}
-			}
-		}
+		return slices.ContainsFunc(peers, func(p *harness.Peer) bool { leads, _ := p.Leads(); return leads })
+	}, func() { startPeers(t, peers...) } // as a kubelet does with a program that ends when it has lost
 }}
 
 // measureSlow runs an election whose writes become slow once somebody leads. It returns for which share of the span after

@@ -103,11 +103,7 @@ func TestStormOutlastsTheTerm(t *testing.T) {
 // TestRightsLostForAMoment takes the Role's rules away for less than a term lasts: to the leader it is a storm of 403.
 func TestRightsLostForAMoment(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
-	e.Ship(t)
-	replicas := e.StartAll(t, 3)
-	watch(t, replicas...)
-	leader := awaitAgreement(t, e.Duration+slack, replicas)
+	e, _, leader := elect(t, harness.Shared(t), 9*time.Second, 3)
 	awaitRenewal(t, leader)
 	same := steady(leader)
 	e.Access.SetRules(t)

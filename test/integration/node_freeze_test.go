@@ -17,7 +17,7 @@ import (
 // its validUntil, and neither does what it publishes first on waking.
 func TestFrozenLeader(t *testing.T) {
 	t.Parallel()
-	e, replicas, frozen := elect(t, 5*time.Second, 3)
+	e, replicas, frozen := elect(t, harness.Shared(t), 5*time.Second, 3)
 	if out, code := frozen.Ask(t, "is-leader", "--signal-dir", frozen.Dir); code != 0 {
 		t.Errorf("is-leader on the leader: status %d, want 0\n%s", code, out)
 	}
@@ -77,8 +77,7 @@ func TestFrozenBeyondTheLease(t *testing.T) {
 			e.Ship(t)
 			e.Flags = []string{"--stop-timeout", "3s"}
 			to := newGuarded(t)
-			pods := startPods(t, e, 2, to, stubborn)
-			witness := watch(t, sidecarsOf(pods)...)
+			pods := startPods(t, e, to, stubborn)
 			frozen, before := awaitPod(t, e.Duration+slack, to, pods...)
 			heir, app := heirOf(pods, frozen), frozen.app(t)
 			to.hold(t, frozen.Pod)
@@ -109,7 +108,6 @@ func TestFrozenBeyondTheLease(t *testing.T) {
 			if to.work(frozen.Pod) != worked {
 				t.Error("a write of the woken app was accepted")
 			}
-			to.addTerms(witness)
 		})
 	}
 }

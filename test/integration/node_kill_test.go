@@ -39,8 +39,7 @@ func TestKilled(t *testing.T) {
 			e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 			e.Ship(t)
 			to := newGuarded(t)
-			pods := startPods(t, e, 2, to, stubborn)
-			witness := watch(t, sidecarsOf(pods)...)
+			pods := startPods(t, e, to, stubborn)
 			struck, _ := awaitPod(t, e.Duration+slack, to, pods...)
 			heir, app := heirOf(pods, struck), struck.app(t)
 
@@ -62,7 +61,6 @@ func TestKilled(t *testing.T) {
 				t.Error("the app runs although another replica leads")
 			}
 			awaitPod(t, slack, to, heir)
-			to.addTerms(witness)
 		})
 	}
 }
@@ -81,11 +79,11 @@ type pod struct {
 	appFile string // where the app writes down its pid
 }
 
-// startPods starts n pods whose apps write to the resource.
-func startPods(t *testing.T, e *harness.Election, n int, to *guarded, manner string) []*pod {
+// startPods starts and watches two pods whose apps write to the resource. Accepted work is judged with what they publish.
+func startPods(t *testing.T, e *harness.Election, to *guarded, manner string) []*pod {
 	t.Helper()
 	var pods []*pod
-	for i := range n {
+	for i := range 2 {
 		p := &pod{node: harness.NewCgroup(t), appFile: filepath.Join(t.TempDir(), "pid")}
 		p.Sidecar = e.Prepare(t, fmt.Sprintf("web-%d", i))
 		p.Binary = p.node.Launcher(p.Binary)
@@ -95,6 +93,8 @@ func startPods(t *testing.T, e *harness.Election, n int, to *guarded, manner str
 		p.Start(t, e)
 		pods = append(pods, p)
 	}
+	witness := watch(t, sidecarsOf(pods)...)
+	t.Cleanup(func() { to.addTerms(witness) }) // before the verdict
 	return pods
 }
 

@@ -47,7 +47,7 @@ func TestRestartedInADrain(t *testing.T) {
 	for _, after := range []time.Duration{0, drain / 2, drain - 10*time.Millisecond, drain, drain + 5*time.Millisecond, drain + 20*time.Millisecond} {
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			t.Parallel()
-			e, replicas, leader := elect(t, 5*time.Second, 2, "--drain-timeout", drain.String())
+			e, replicas, leader := elect(t, harness.Shared(t), 5*time.Second, 2, "--drain-timeout", drain.String())
 			awaitRenewal(t, leader)
 			checkDraining(t, leader)
 			time.Sleep(after)

@@ -31,14 +31,12 @@ func TestStubbornApp(t *testing.T) {
 			e.Ship(t)
 			e.Flags = []string{"--stop-timeout", "3s"}
 			to := newGuarded(t)
-			pods := startPods(t, e, 2, to, stubborn)
-			witness := watch(t, sidecarsOf(pods)...)
+			pods := startPods(t, e, to, stubborn)
 			leader, _ := awaitPod(t, e.Duration+slack, to, pods...)
 			heir, app := heirOf(pods, leader), leader.app(t)
 			tc.end(t, leader)
 			checkHeldWhile(t, e, leader.Sidecar, app)
 			awaitPod(t, e.Duration+slack, to, heir)
-			to.addTerms(witness)
 		})
 	}
 }
@@ -81,7 +79,7 @@ func startSignalled(t *testing.T, s *harness.Sidecar, onLost, script string, arg
 // published last.
 func TestUnseenApp(t *testing.T) {
 	t.Parallel()
-	e, replicas, leader := elect(t, 5*time.Second, 2, "--placement", "classic")
+	e, replicas, leader := elect(t, harness.Shared(t), 5*time.Second, 2, "--placement", "classic")
 	heir := harness.Others(replicas, leader)[0]
 	awaitRenewal(t, leader)
 	document := leader.State()

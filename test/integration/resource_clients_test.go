@@ -52,7 +52,7 @@ func TestThousandsOfClients(t *testing.T) {
 // orders, to both listeners. They are cut off; everybody else is answered; the leader leads on and no half order counts.
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
-	e, replicas, leader := elect(t, 5*time.Second, 2, "--drain-timeout", "100ms")
+	e, replicas, leader := elect(t, harness.Shared(t), 5*time.Second, 2, "--drain-timeout", "100ms")
 	heir := harness.Others(replicas, leader)[0]
 
 	crowd := harness.NewCrowd(t)

@@ -42,15 +42,28 @@ func labelling(t *testing.T, duration time.Duration, more ...rbacv1.PolicyRule) 
 // podOf makes the Pod of a replica, which no kubelet ever runs, with labels where some are given.
 func podOf(t *testing.T, e *harness.Election, name string, labels map[string]string) *corev1.Pod {
 	t.Helper()
-	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Create(t.Context(), &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
-		Spec: corev1.PodSpec{
-			ServiceAccountName: e.Access.Account,
-			Containers:         []corev1.Container{{Name: "web", Image: "registry.example.com/web:1"}},
-		},
-	}, metav1.CreateOptions{})
+	return createPod(t, e, metav1.ObjectMeta{Name: name, Labels: labels}, corev1.PodSpec{
+		Containers: []corev1.Container{{Name: "web", Image: "registry.example.com/web:1"}},
+	})
+}
+
+// createPod makes a Pod with the election's ServiceAccount.
+func createPod(t *testing.T, e *harness.Election, meta metav1.ObjectMeta, spec corev1.PodSpec) *corev1.Pod {
+	t.Helper()
+	spec.ServiceAccountName = e.Access.Account
+	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Create(t.Context(), &corev1.Pod{ObjectMeta: meta, Spec: spec}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatalf("create the Pod: %v", err)
+	}
+	return pod
+}
+
+// readPod returns a Pod as it is stored.
+func readPod(t *testing.T, e *harness.Election, name string) *corev1.Pod {
+	t.Helper()
+	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatalf("read the Pod: %v", err)
 	}
 	return pod
 }
@@ -139,10 +152,7 @@ func TestLabelOfACrashedLeader(t *testing.T) {
 	if took > labelBound {
 		t.Errorf("the label went from %s to %s in %v, want within %v", dead.Pod, heir.Pod, took, labelBound)
 	}
-	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Get(t.Context(), dead.Pod, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	pod := readPod(t, e, dead.Pod)
 	if _, marked := pod.Annotations[roleLabel]; marked {
 		t.Errorf("the crashed leader's pod still has the annotation: %v", pod.Annotations)
 	}
@@ -214,10 +224,7 @@ func TestLabelCleansUp(t *testing.T) {
 	web[0].Terminate(t)
 	harness.AwaitLeader(t, slack, taken, other, standby) // whoever it is, it has nothing to do with these
 	for _, name := range []string{"web-8", "web-9"} {
-		pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Get(t.Context(), name, metav1.GetOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		pod := readPod(t, e, name)
 		if want := map[string]string{"web-8": "leader", "web-9": "reader"}[name]; pod.Labels[roleLabel] != want {
 			t.Errorf("the label of %s is %q, want %q as it was", name, pod.Labels[roleLabel], want)
 		}

@@ -31,28 +31,17 @@ func podWithSidecar(t *testing.T, e *harness.Election, name string) *corev1.Pod 
 	t.Helper()
 	always := corev1.ContainerRestartPolicyAlways
 	image := "registry.example.com/web:1"
-	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Create(t.Context(), &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: corev1.PodSpec{
-			ServiceAccountName: e.Access.Account, NodeName: "nowhere",
-			InitContainers: []corev1.Container{{Name: "setup", Image: image}, {Name: "lease-sidecar", Image: image, RestartPolicy: &always}},
-			Containers:     []corev1.Container{{Name: "web", Image: image}, {Name: "log", Image: image}},
-		},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatalf("create the Pod: %v", err)
-	}
-	return pod
+	return createPod(t, e, metav1.ObjectMeta{Name: name}, corev1.PodSpec{
+		NodeName:       "nowhere",
+		InitContainers: []corev1.Container{{Name: "setup", Image: image}, {Name: "lease-sidecar", Image: image, RestartPolicy: &always}},
+		Containers:     []corev1.Container{{Name: "web", Image: image}, {Name: "log", Image: image}},
+	})
 }
 
 // reports has the kubelet say which containers of a Pod have terminated.
 func reports(t *testing.T, e *harness.Election, name string, terminated ...string) {
 	t.Helper()
-	pods := e.Cluster.Admin.CoreV1().Pods(e.Namespace)
-	pod, err := pods.Get(t.Context(), name, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	pod := readPod(t, e, name)
 	status := func(container string) corev1.ContainerStatus {
 		s := corev1.ContainerStatus{Name: container, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
 		if slices.Contains(terminated, container) {
@@ -62,7 +51,7 @@ func reports(t *testing.T, e *harness.Election, name string, terminated ...strin
 	}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{status("web"), status("log")}
 	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{status("setup"), status("lease-sidecar")}
-	if _, err := pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+	if _, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
 		t.Fatalf("report the Pod's status: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -75,7 +76,8 @@ func (c *crowd) follow(t *testing.T, how string, end func()) {
 	}
 	end()
 	next, _ := nextTerm(t, c.election, was, c.replicas)
-	c.leader = awaitAgreement(t, slack+slack, alive(c.replicas))
+	living := slices.DeleteFunc(slices.Clone(c.replicas), func(s *harness.Sidecar) bool { return !s.Alive() })
+	c.leader = awaitAgreement(t, slack+slack, living)
 	if c.leader != next {
 		t.Errorf("%s: %s led first, but %s is named by all", how, next.Pod, c.leader.Pod)
 	}
@@ -90,16 +92,6 @@ func (c *crowd) follow(t *testing.T, how string, end func()) {
 	if lost >= len(c.replicas) {
 		t.Errorf("%s: %d conflicts among %d replicas, want fewer than one each", how, lost, len(c.replicas))
 	}
-}
-
-func alive(replicas []*harness.Sidecar) []*harness.Sidecar {
-	var living []*harness.Sidecar
-	for _, s := range replicas {
-		if s.Alive() {
-			living = append(living, s)
-		}
-	}
-	return living
 }
 
 // TestPeerProcesses lets one of ours and one of client-go's electors, each a process, take turns (fault 12): every

@@ -3,9 +3,7 @@
 package integration
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -79,13 +77,8 @@ func TestFirstElection(t *testing.T) {
 func checkLogSays(t *testing.T, text string, replicas ...*harness.Sidecar) {
 	t.Helper()
 	for _, s := range replicas {
-		for line := range strings.Lines(s.Log()) {
-			var entry struct {
-				Severity string `json:"level"`
-			}
-			if json.Unmarshal([]byte(line), &entry) == nil && entry.Severity != "DEBUG" && strings.Contains(strings.ToLower(line), text) {
-				return
-			}
+		if len(linesOf(s, []string{"INFO", "WARN", "ERROR"}, text)) > 0 {
+			return
 		}
 	}
 	t.Errorf("no line of %d logs says %q", len(replicas), text)
@@ -185,7 +178,7 @@ func nextTerm(t *testing.T, e *harness.Election, before string, replicas []*harn
 // election goes on once the Lease is back.
 func TestShippedLeaseDeleted(t *testing.T) {
 	t.Parallel()
-	e, replicas, leader := elect(t, mixedDuration, 2)
+	e, replicas, leader := elect(t, harness.Shared(t), mixedDuration, 2)
 	e.Delete(t)
 	harness.Eventually(t, slack, "the leader stops", func() bool { leads, _ := leader.Leads(); return !leads })
 	harness.Throughout(t, 2*e.Duration, "nobody leads without the Lease", leaderlessly(replicas))
