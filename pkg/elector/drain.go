@@ -131,13 +131,11 @@ func (m *machine) terminate(now moment) {
 		return
 	}
 	m.terminating = true
-	switch {
+	switch { // a term that was inherited is handed over once it has been resumed
 	case m.role == leading:
 		m.beginDrain(now, "terminating")
 	case m.role == draining && !m.drain.workloadStopped:
 		m.askStopWait() // again, as a process that ends may be waited for in another way
-	case m.inherited != nil: // it is resumed only to be handed over
-		m.ending.cause = "terminating"
 	}
 }
 

@@ -1,7 +1,6 @@
 package elector
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -101,16 +100,6 @@ func (m *machine) learn(v verb, took time.Duration, answered bool) {
 		return
 	}
 	*limit = min(2*now, most)
-}
-
-// timedOut reports whether a request ended because it took too long.
-func timedOut(now moment, r *request, err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || now.boot.Sub(r.sent) >= r.timeout
-}
-
-// storeWorks reports whether err is nil, or an answer that a working store gives.
-func storeWorks(err error) bool {
-	return err == nil || errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists) || errors.Is(err, lease.ErrNotFound)
 }
 
 // pause returns how long to leave the store alone after a failure of that kind: short while a term is at stake, ours or

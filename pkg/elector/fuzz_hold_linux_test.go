@@ -32,20 +32,20 @@ func FuzzHold(f *testing.F) {
 		if seal { // no fuzzer guesses a checksum
 			b = fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(b), b)
 		}
-		h, err := decodeHold(b, "boot", someKey, someFile)
-		if err != nil {
+		h, ok := decodeHold(b, "boot", someKey, someFile)
+		if !ok {
 			if h != (HoldState{}) {
 				t.Fatalf("a refusal came with %+v", h)
 			}
 			return
 		}
-		if _, err := decodeHold(b, "another boot", someKey, someFile); err == nil {
+		if _, ok := decodeHold(b, "another boot", someKey, someFile); ok {
 			t.Fatalf("%q is of two boots", b)
 		}
-		if _, err := decodeHold(b, "boot", HoldKey{}, someFile); err == nil {
+		if _, ok := decodeHold(b, "boot", HoldKey{}, someFile); ok {
 			t.Fatalf("%q is of two candidates", b)
 		}
-		if _, err := decodeHold(b, "boot", someKey, fileID{}); err == nil {
+		if _, ok := decodeHold(b, "boot", someKey, fileID{}); ok {
 			t.Fatalf("%q is of two files", b)
 		}
 		resume(t, h)

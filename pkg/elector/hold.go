@@ -2,7 +2,6 @@ package elector
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -57,8 +56,6 @@ type fileID struct {
 // it has.
 const holdSize = 4096
 
-var errVoid = errors.New("the hold file is torn, or not ours")
-
 // holdRecord is the file's content: the state, whose it is, in which file, on which clock.
 type holdRecord struct {
 	BootID string `json:"bootID"`
@@ -82,29 +79,25 @@ func encodeHold(r holdRecord) ([]byte, error) {
 	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE([]byte(body)), body), nil
 }
 
-// decodeHold reads what encodeHold wrote. It fails on anything torn or too long, on a term without all that makes one,
-// on another boot's, whose clock means nothing in this one, and on what another candidate wrote, or in another file.
-func decodeHold(b []byte, bootID string, key HoldKey, file fileID) (HoldState, error) {
+// decodeHold reads what encodeHold wrote. It answers false for anything torn or too long, a term without all that makes one,
+// another boot's, whose clock means nothing in this one, and what another candidate wrote, or in another file.
+func decodeHold(b []byte, bootID string, key HoldKey, file fileID) (HoldState, bool) {
 	line, rest, whole := strings.Cut(string(b), "\n")
 	sum, doc, ok := strings.Cut(line, " ")
 	if !whole || rest != "" || !ok || sum != fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(doc))) {
-		return HoldState{}, errVoid
+		return HoldState{}, false
 	}
 	var r holdRecord
-	if err := json.Unmarshal([]byte(doc), &r); err != nil {
-		return HoldState{}, fmt.Errorf("%w: %w", errVoid, err)
-	}
-	switch {
+	switch err := json.Unmarshal([]byte(doc), &r); {
+	case err != nil:
 	case bootID == "" || r.BootID != bootID:
-		return HoldState{}, fmt.Errorf("%w: it is from another boot, or another clock", errVoid)
 	case r.HoldKey != key:
-		return HoldState{}, fmt.Errorf("%w: it is of another candidate: %+v", errVoid, r.HoldKey)
-	case r.fileID != file:
-		return HoldState{}, fmt.Errorf("%w: it is a copy", errVoid)
+	case r.fileID != file: // a copy
 	case !r.whole():
-		return HoldState{}, fmt.Errorf("%w: it tells of a term without all that makes one", errVoid)
+	default:
+		return r.HoldState, true
 	}
-	return r.HoldState, nil
+	return HoldState{}, false
 }
 
 // whole reports whether a term that may be resumed has all that makes one.

@@ -38,20 +38,16 @@ func (h *holdOnDisk) failed(now moment, r role) {
 // clear reports whether the file can make nobody believe any more.
 func (h *holdOnDisk) clear(now moment) bool { return !now.boot.Before(h.believable) }
 
-// retryDue returns when the hold is to be written again: only while somebody could believe the old one.
-func (h *holdOnDisk) retryDue(now moment) bootclock.Instant {
-	if h.retryAt.IsZero() || h.clear(now) || !h.retryAt.Before(h.believable) {
+// holdDue returns when the hold is to be written, and written again: that only while somebody could believe the old one.
+func (m *machine) holdDue(now moment) bootclock.Instant {
+	h := &m.onDisk
+	switch {
+	case m.holdState() != m.saved:
+		return now.boot
+	case h.retryAt.IsZero() || h.clear(now) || !h.retryAt.Before(h.believable):
 		return never
 	}
 	return h.retryAt
-}
-
-// holdDue returns when the hold is to be written.
-func (m *machine) holdDue(now moment) bootclock.Instant {
-	if m.holdState() != m.saved {
-		return now.boot
-	}
-	return m.onDisk.retryDue(now)
 }
 
 // writeHold has the hold written. It counts as written unless [holdFailed] follows.

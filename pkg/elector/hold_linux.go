@@ -92,8 +92,8 @@ func (h *Hold) Load(key HoldKey, now, longest bootclock.Instant) (HoldState, boo
 	if err != nil {
 		return HoldState{}, false
 	}
-	s, err := decodeHold(b, h.bootID, key, h.self)
-	if err != nil || longest.Before(s.ValidUntil) {
+	s, ok := decodeHold(b, h.bootID, key, h.self)
+	if !ok || longest.Before(s.ValidUntil) {
 		return HoldState{}, false
 	}
 	s.Leading = s.Leading && now.Before(s.ValidUntil)

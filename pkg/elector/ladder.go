@@ -70,17 +70,11 @@ type drift struct {
 	offset time.Duration // wall clock − boot clock
 }
 
-// moved notes the two clocks and reports whether they have moved against each other since the last look.
-func (d *drift) moved(now moment) bool {
-	offset := time.Duration(now.wall.UnixNano()) - time.Duration(now.boot)
-	moved := d.set && (offset-d.offset).Abs() > driftTolerance
-	d.offset, d.set = offset, true
-	return moved
-}
-
-// checkClocks has a term renewed at once when the clocks have moved apart.
+// checkClocks has a term renewed at once when the clocks have moved apart since the last look.
 func (m *machine) checkClocks(now moment) {
-	if m.drift.moved(now) && m.role != standby {
+	last := m.drift
+	m.drift = drift{set: true, offset: time.Duration(now.wall.UnixNano()) - time.Duration(now.boot)}
+	if last.set && (m.drift.offset-last.offset).Abs() > driftTolerance && m.role != standby {
 		m.term.renewAt = now.boot
 		m.warn("ClocksMovedApart", "wall clock and boot clock moved apart: renewing to see whether this machine was paused")
 	}

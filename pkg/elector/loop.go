@@ -45,19 +45,18 @@ func newLoop(e *Elector, to Outputs) *loop {
 
 // begin makes the machine, from what the process before left in the hold file if that is of any use.
 func (l *loop) begin() *machine {
-	d := l.e.deps
+	d, cfg := l.e.deps, l.e.cfg
 	if d.Hold == nil {
-		return newMachine(l.e.cfg, d.BootID, nil, d.Rand)
+		return newMachine(cfg, d.BootID, nil, d.Rand)
 	}
 	now := d.Clock.Now()
-	longest := now.Add(l.e.cfg.RenewDeadline)
-	h, ok := d.Hold.Load(l.e.cfg.HoldKey(), now, longest)
-	if !ok {
-		m := newMachine(l.e.cfg, d.BootID, nil, d.Rand)
-		m.onDisk.replace(longest)
-		return m
+	longest := now.Add(cfg.RenewDeadline)
+	if left, ok := d.Hold.Load(cfg.HoldKey(), now, longest); ok {
+		return newMachine(cfg, d.BootID, &left, d.Rand)
 	}
-	return newMachine(l.e.cfg, d.BootID, &h, d.Rand)
+	m := newMachine(cfg, d.BootID, nil, d.Rand)
+	m.onDisk.replace(longest)
+	return m
 }
 
 // close ends and joins everything that the loop has started.

@@ -84,9 +84,6 @@ func (m *machine) forbid(now moment, r lease.Record) {
 
 // lost takes a record that another holds, or nobody: whatever we had is over.
 func (m *machine) lost(r lease.Record) {
-	if m.role == standby {
-		return
-	}
 	switch {
 	case r.Holder != "" && m.inflight != nil && m.inflight.verb == verbRelease:
 		m.becomeStandby(released, "released, and taken by "+r.Holder+" before the answer came") // nothing else lets it in so early
@@ -124,9 +121,7 @@ func (m *machine) absent(now moment) {
 	first := !m.know.read || m.know.present
 	m.know.read, m.know.present, m.know.record = true, false, lease.Record{}
 	m.dropInherited("the Lease does not exist")
-	if m.role != standby {
-		m.becomeStandby(leaseDeleted, "the Lease was deleted")
-	}
+	m.becomeStandby(leaseDeleted, "the Lease was deleted")
 	if first {
 		m.know.seenAt = now.boot
 		m.drawTurn(now)
@@ -144,9 +139,7 @@ func (m *machine) restored(now moment, r lease.Record) {
 		"until its versions have passed those already seen (restore etcd with --bump-revision and then write the Lease once, "+
 		"as kubectl annotate does; or restart all replicas once no workload runs)",
 		slog.String("version", string(r.Version)), slog.String("seen", string(m.know.floor)))
-	if m.role != standby {
-		m.becomeStandby(storeRestored, "the store was restored to an older state")
-	}
+	m.becomeStandby(storeRestored, "the store was restored to an older state")
 	m.dropInherited("the store was restored to an older state")
 	clear(m.sent)
 	m.twins = twins{}
@@ -157,9 +150,7 @@ func (m *machine) restored(now moment, r lease.Record) {
 // collide ends the election: the Lease is another workload's.
 func (m *machine) collide(r lease.Record) {
 	m.dropInherited("the Lease is another workload's")
-	if m.role != standby {
-		m.becomeStandby(workloadCollision, "the Lease was annotated for another workload")
-	}
+	m.becomeStandby(workloadCollision, "the Lease was annotated for another workload")
 	m.over = true
 	m.overErr = &CollisionError{Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Workload: m.cfg.Workload, Other: r.Workload}
 }

@@ -1,6 +1,7 @@
 package elector
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 
@@ -60,11 +61,12 @@ func (m *machine) reply(now moment, e replied) {
 	if r.verb == verbGet {
 		m.getDue, m.taking, m.resuming = false, false, false
 	}
-	if storeWorks(e.err) {
+	absent := errors.Is(e.err, lease.ErrNotFound)
+	if e.err == nil || absent || classify(e.err) == lostRace { // a store that works
 		m.learn(r.verb, now.boot.Sub(r.sent), true)
 	}
 	switch {
-	case r.verb == verbGet && errors.Is(e.err, lease.ErrNotFound):
+	case r.verb == verbGet && absent:
 		m.notFound(now, r)
 	case e.err != nil:
 		m.failed(now, r, e.err)
@@ -126,7 +128,7 @@ func (m *machine) notFound(now moment, r *request) {
 // failed takes a request that went wrong. The next read shows what became of it.
 func (m *machine) failed(now moment, r *request, err error) {
 	c := classify(err)
-	late := timedOut(now, r, err)
+	late := errors.Is(err, context.DeadlineExceeded) || now.boot.Sub(r.sent) >= r.timeout
 	if late {
 		m.learn(r.verb, 0, false)
 	}

@@ -53,8 +53,11 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 	}
 }
 
-// becomeStandby ends a term at once, released or not. It takes no network and waits for nobody (I7).
+// becomeStandby ends the term at once, if there is one, released or not. It takes no network and waits for nobody (I7).
 func (m *machine) becomeStandby(r reason, why string) {
+	if m.role == standby {
+		return
+	}
 	lost := m.role == leading
 	m.endStopWait()
 	severity := slog.LevelWarn

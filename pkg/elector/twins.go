@@ -71,9 +71,7 @@ func (m *machine) takeFreshIdentity() {
 		"UID, a copied signal directory, or one identity given to two)",
 		slog.String("identity", string(m.cfg.Identity)), slog.String("was", string(old)))
 	m.dropInherited("another process writes the same identity")
-	if m.role != standby {
-		m.becomeStandby(twinIdentity, "another process writes the same identity")
-	}
+	m.becomeStandby(twinIdentity, "another process writes the same identity")
 	clear(m.sent)
 	m.resuming = false
 	m.twins.first, m.twins.late = 0, 0

@@ -80,8 +80,8 @@ func (m *machine) watchDue(moment) bootclock.Instant {
 		return never
 	case m.watches.open:
 		return w.heardAt.Add(m.silence())
-	case w.blocked && !m.mayAsk():
-		return never
+	case w.blocked && (m.role != standby || m.inflight != nil || m.getDue):
+		return never // only a standby needs a read to find out whether the store is there
 	}
 	return w.reopenAt
 }
@@ -101,9 +101,6 @@ func (m *machine) checkWatch(now moment) {
 		m.getDue = true
 	}
 }
-
-// mayAsk reports whether a read is to find out if the store is there: a standby has nothing else to find it out by.
-func (m *machine) mayAsk() bool { return m.role == standby && m.inflight == nil && !m.getDue }
 
 // openWatch asks for a watch, in place of the present one.
 func (m *machine) openWatch(now moment) {

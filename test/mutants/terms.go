@@ -62,8 +62,8 @@ var terms = []mutant{
 		name:   "a deletion does not end the term",
 		danger: "somebody who deletes the Lease wants nobody to lead",
 		file:   "pkg/elector/observe.go",
-		old:    "\t\tm.becomeStandby(leaseDeleted, \"the Lease was deleted\")\n",
-		new:    "\t\tm.debug(\"the Lease was deleted\")\n",
+		old:    "\tm.becomeStandby(leaseDeleted, \"the Lease was deleted\")\n",
+		new:    "\tm.debug(\"the Lease was deleted\")\n",
 		reds:   in(elector, "TestTranscripts/deleted"),
 	},
 	{

@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Fixture {
+	storetest.Run(t, func(*testing.T) storetest.Fixture {
 		backend := memory.New()
 		return storetest.Fixture{
 			Name:    "acme-752b7817f6",

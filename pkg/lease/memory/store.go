@@ -70,7 +70,11 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 		case step.event != nil:
 			deliver(*step.event)
 		default:
-			step.wait(ctx)
+			select {
+			case <-step.changed:
+			case <-step.arrival:
+			case <-ctx.Done():
+			}
 		}
 	}
 }

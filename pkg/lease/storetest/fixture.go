@@ -54,34 +54,31 @@ func newBench(t *testing.T, f Fixture) *bench {
 	return &bench{Fixture: f, t: t, ctx: ctx, store: f.Open(t, f.Name)}
 }
 
+// must returns what a store has answered; it takes no error.
+func (b *bench) must(r lease.Record, err error) lease.Record {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
 // create makes the Lease and returns its record.
 func (b *bench) create(r lease.Record) lease.Record {
 	b.t.Helper()
-	reply, err := b.store.Create(b.ctx, r)
-	if err != nil {
-		b.t.Fatalf("create: %v", err)
-	}
-	return reply
+	return b.must(b.store.Create(b.ctx, r))
 }
 
 // update writes r and returns the record that came of it.
 func (b *bench) update(r lease.Record) lease.Record {
 	b.t.Helper()
-	reply, err := b.store.Update(b.ctx, r)
-	if err != nil {
-		b.t.Fatalf("update from version %s: %v", r.Version, err)
-	}
-	return reply
+	return b.must(b.store.Update(b.ctx, r))
 }
 
 // get reads the Lease.
 func (b *bench) get() lease.Record {
 	b.t.Helper()
-	reply, err := b.store.Get(b.ctx)
-	if err != nil {
-		b.t.Fatalf("get: %v", err)
-	}
-	return reply
+	return b.must(b.store.Get(b.ctx))
 }
 
 func (b *bench) delete() { b.t.Helper(); b.Admin.Delete(b.t, b.Name) }

@@ -80,17 +80,10 @@ func updateRace(b *bench) {
 func twoLeases(b *bench) {
 	other := b.Open(b.t, b.Name+"-other")
 	mine := b.update(held(b.create(lease.Record{}), "a_1", instant))
-	if _, err := other.Get(b.ctx); !errors.Is(err, lease.ErrNotFound) {
-		b.t.Fatalf("get of the other Lease: error %v, want %v", err, lease.ErrNotFound)
-	}
-	made, err := other.Create(b.ctx, lease.Record{Workload: "deployment/other"})
-	if err != nil {
-		b.t.Fatalf("create the other Lease: %v", err)
-	}
-	theirs, err := other.Update(b.ctx, held(made, "b_2", instant))
-	if err != nil {
-		b.t.Fatalf("update the other Lease: %v", err)
-	}
+	_, err := other.Get(b.ctx)
+	b.wantError(err, lease.ErrNotFound)
+	made := b.must(other.Create(b.ctx, lease.Record{Workload: "deployment/other"}))
+	theirs := b.must(other.Update(b.ctx, held(made, "b_2", instant)))
 	if got := b.get(); got.Holder != "a_1" || got.Version != mine.Version {
 		b.t.Errorf("the other Lease's update changed this one: %+v", got)
 	}

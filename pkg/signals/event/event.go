@@ -14,7 +14,6 @@ package event
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -118,7 +117,7 @@ func (s *Signal) record(ctx context.Context, l leadership.Leadership) error {
 	if l.IsLeader || s.lease.UID == "" {
 		found, err := s.find(ctx, l)
 		if err != nil {
-			return fmt.Errorf("read the Lease for an Event: %w", err)
+			return err
 		}
 		s.lease = found
 	}
@@ -158,9 +157,7 @@ func (s *Signal) warn(ctx context.Context, w warning) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	lease, err := s.find(ctx, w.of)
-	if err != nil {
-		err = fmt.Errorf("read the Lease for an Event: %w", err)
-	} else {
+	if err == nil {
 		err = s.post(ctx, s.object(lease, s.cfg.Clock.Wall(), text{"Warning", w.reason, w.message}))
 	}
 	if err != nil {

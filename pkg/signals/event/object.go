@@ -49,12 +49,12 @@ type object struct {
 func (s *Signal) find(ctx context.Context, l leadership.Leadership) (reference, error) {
 	answer, err := s.cfg.API.Send(ctx, http.MethodGet,
 		"/apis/coordination.k8s.io/v1/namespaces/"+l.Namespace+"/leases/"+l.Lease, nil)
-	if err != nil {
-		return reference{}, err
-	}
 	var found struct{ Metadata reference }
-	if err := json.Unmarshal(answer, &found); err != nil {
-		return reference{}, err
+	if err == nil {
+		err = json.Unmarshal(answer, &found)
+	}
+	if err != nil {
+		return reference{}, fmt.Errorf("read the Lease for an Event: %w", err)
 	}
 	r := found.Metadata
 	r.Kind, r.APIVersion, r.Namespace, r.Name = "Lease", "coordination.k8s.io/v1", l.Namespace, l.Lease

@@ -65,7 +65,7 @@ func (f *Signal) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.forget()
-	return f.volume.close()
+	return f.volume.root.Close()
 }
 
 // Apply writes both files. On gain the document comes first and the leader file last; on loss the leader file goes first. A

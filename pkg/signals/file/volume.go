@@ -42,8 +42,6 @@ func openVolume(path string) (*volume, error) {
 	return &volume{root: root, path: path}, nil
 }
 
-func (v *volume) close() error { return v.root.Close() }
-
 // put writes a file under a temporary name and renames it into place, so that nobody reads half of it; allow, where not
 // nil, can forbid the rename. A time that is not zero becomes the file's. The caller closes what is returned.
 func (v *volume) put(name string, content []byte, mtime time.Time, allow func() error) (_ *os.File, err error) {

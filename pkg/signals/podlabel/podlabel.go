@@ -49,8 +49,7 @@ type mismatch struct{ error }
 
 // Signal puts the label on the leader's pod and takes it off all others of the election.
 type Signal struct {
-	cfg  Config
-	pods pods
+	cfg Config
 
 	inspected bool   // our own pod has been looked at, and it may be labelled
 	known     bool   // whether shown is what the API server has
@@ -66,9 +65,7 @@ type Signal struct {
 var _ signals.Signal = (*Signal)(nil)
 
 // New returns the signal. It contacts nobody.
-func New(cfg Config) *Signal {
-	return &Signal{cfg: cfg, pods: pods{cfg.API, cfg.Namespace}}
-}
+func New(cfg Config) *Signal { return &Signal{cfg: cfg} }
 
 // Name returns "pod-label".
 func (s *Signal) Name() string { return "pod-label" }
@@ -127,7 +124,7 @@ func (s *Signal) show(ctx context.Context, l leadership.Leadership) error {
 	}
 	own := metadata{Name: s.cfg.Pod, UID: s.cfg.UID}
 	if !l.IsLeader {
-		if err := s.pods.patch(ctx, own, s.cfg.Label.Key, nil, nil); err != nil && !gone(err) {
+		if err := s.patch(ctx, own, nil, nil); err != nil && !gone(err) {
 			return err
 		}
 		return nil
@@ -141,7 +138,7 @@ func (s *Signal) inspect(ctx context.Context, leading bool) error {
 	if s.inspected {
 		return nil
 	}
-	pod, err := s.pods.get(ctx, s.cfg.Pod)
+	pod, err := s.get(ctx)
 	switch {
 	case err == nil && pod.UID == s.cfg.UID:
 	case !leading && (err == nil || apiserver.Status(err) == http.StatusNotFound):
@@ -163,7 +160,7 @@ func (s *Signal) inspect(ctx context.Context, leading bool) error {
 // lead takes the label from the others and puts it on our own pod. A pod that cannot be cleared does not keep ours from
 // the label: without it the Service would have no endpoint at all.
 func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata) error {
-	labelled, err := s.pods.list(ctx, s.cfg.Label)
+	labelled, err := s.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -177,7 +174,7 @@ func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata
 			marked = pod.Annotations[key] == mark
 		case theirs == election(l):
 			// On the version that was listed: should that pod lead by now, its new mark is not taken off.
-			if err := s.pods.patch(ctx, pod, key, nil, nil); err != nil && apiserver.Status(err) != http.StatusNotFound {
+			if err := s.patch(ctx, pod, nil, nil); err != nil && apiserver.Status(err) != http.StatusNotFound {
 				faults = append(faults, err)
 			}
 		}
@@ -186,7 +183,7 @@ func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata
 		return errors.Join(append(faults, errLapsed)...)
 	}
 	if !marked {
-		faults = append(faults, s.pods.patch(ctx, own, key, &s.cfg.Label.Value, &mark))
+		faults = append(faults, s.patch(ctx, own, &s.cfg.Label.Value, &mark))
 	}
 	return errors.Join(faults...)
 }

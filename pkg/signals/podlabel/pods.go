@@ -19,41 +19,37 @@ type metadata struct {
 	Annotations     map[string]string `json:"annotations"`
 }
 
-// pods reads and patches the pods of one namespace.
-type pods struct {
-	api       apiserver.Client
-	namespace string
-}
-
-func (p pods) path(name string) string {
-	path := "/api/v1/namespaces/" + url.PathEscape(p.namespace) + "/pods"
+// path is that of a pod of the namespace, or of all of them where name is empty.
+func (s *Signal) path(name string) string {
+	path := "/api/v1/namespaces/" + url.PathEscape(s.cfg.Namespace) + "/pods"
 	if name != "" {
 		path += "/" + url.PathEscape(name)
 	}
 	return path
 }
 
-func (p pods) get(ctx context.Context, name string) (metadata, error) {
+// get returns our own pod.
+func (s *Signal) get(ctx context.Context) (metadata, error) {
 	var pod struct{ Metadata metadata }
-	answer, err := p.api.Send(ctx, http.MethodGet, p.path(name), nil)
+	answer, err := s.cfg.API.Send(ctx, http.MethodGet, s.path(s.cfg.Pod), nil)
 	if err == nil {
 		err = json.Unmarshal(answer, &pod)
 	}
 	if err != nil {
-		return metadata{}, fmt.Errorf("read pod %s: %w", name, explain(err))
+		return metadata{}, fmt.Errorf("read pod %s: %w", s.cfg.Pod, explain(err))
 	}
 	return pod.Metadata, nil
 }
 
 // list returns the pods that have the label.
-func (p pods) list(ctx context.Context, label Label) ([]metadata, error) {
+func (s *Signal) list(ctx context.Context) ([]metadata, error) {
 	var list struct{ Items []struct{ Metadata metadata } }
-	answer, err := p.api.Send(ctx, http.MethodGet, p.path("")+"?labelSelector="+url.QueryEscape(label.String()), nil)
+	answer, err := s.cfg.API.Send(ctx, http.MethodGet, s.path("")+"?labelSelector="+url.QueryEscape(s.cfg.Label.String()), nil)
 	if err == nil {
 		err = json.Unmarshal(answer, &list)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the pods with label %s: %w", label, explain(err))
+		return nil, fmt.Errorf("list the pods with label %s: %w", s.cfg.Label, explain(err))
 	}
 	found := make([]metadata, 0, len(list.Items))
 	for _, item := range list.Items {
@@ -64,9 +60,9 @@ func (p pods) list(ctx context.Context, label Label) ([]metadata, error) {
 	return found, nil
 }
 
-// patch sets label and annotation of that key, or removes them where they are nil. The UID is a precondition, so that
+// patch sets the label and the annotation with its key, or removes them where they are nil. The UID is a precondition, so that
 // a namesake is never touched; so is the version, where it is given.
-func (p pods) patch(ctx context.Context, pod metadata, key string, label, annotation *string) error {
+func (s *Signal) patch(ctx context.Context, pod metadata, label, annotation *string) error {
 	var patch struct {
 		Metadata struct {
 			UID             string             `json:"uid"`
@@ -76,13 +72,13 @@ func (p pods) patch(ctx context.Context, pod metadata, key string, label, annota
 		} `json:"metadata"`
 	}
 	patch.Metadata.UID, patch.Metadata.ResourceVersion = pod.UID, pod.ResourceVersion
-	patch.Metadata.Labels = map[string]*string{key: label}
-	patch.Metadata.Annotations = map[string]*string{key: annotation}
+	patch.Metadata.Labels = map[string]*string{s.cfg.Label.Key: label}
+	patch.Metadata.Annotations = map[string]*string{s.cfg.Label.Key: annotation}
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return fmt.Errorf("print the patch: %w", err)
 	}
-	if _, err := p.api.Send(ctx, http.MethodPatch, p.path(pod.Name), body); err != nil {
+	if _, err := s.cfg.API.Send(ctx, http.MethodPatch, s.path(pod.Name), body); err != nil {
 		return fmt.Errorf("label pod %s: %w", pod.Name, explain(err))
 	}
 	return nil

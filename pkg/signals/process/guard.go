@@ -26,7 +26,7 @@ type restartingGuard struct {
 var _ armer = (*restartingGuard)(nil)
 
 // Arm gives the order to the guard process.
-func (r *restartingGuard) Arm(order procfs.Order) error {
+func (r *restartingGuard) Arm(order procfs.Order) (err error) {
 	if order.PID == 0 {
 		if r.guard != nil {
 			_ = r.guard.Disarm() // an error means that it has ended
@@ -40,13 +40,10 @@ func (r *restartingGuard) Arm(order procfs.Order) error {
 		r.log.Warn("the guard process has ended: starting another", "reason", "GuardEnded")
 		_ = r.guard.Close() // it has ended
 	}
-	started, err := guard.Start(guard.Config{})
-	if err != nil {
-		r.guard = nil
+	if r.guard, err = guard.Start(guard.Config{}); err != nil {
 		return err
 	}
-	r.guard = started
-	return started.Arm(order)
+	return r.guard.Arm(order)
 }
 
 // Close ends the guard process.

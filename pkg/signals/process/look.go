@@ -41,10 +41,9 @@ func (p *Process) viewClosely(h *procfs.Handle, v *heldView) {
 		v.state = now.State
 	}
 	v.signals, v.err = procfs.ReadSignals(h.PID)
-	for _, s := range []Signo{p.cfg.OnElected, p.cfg.OnLost} {
-		n := syscall.Signal(s)
+	for _, n := range []syscall.Signal{syscall.Signal(p.cfg.OnElected), syscall.Signal(p.cfg.OnLost)} {
 		if v.signals.Blocked.Has(n) && !v.signals.Caught.Has(n) && procfs.BlockedByAll(h.PID, n) {
-			v.sigwait = append(v.sigwait, s)
+			v.signals.Caught |= 1 << (n - 1)
 		}
 	}
 }

@@ -250,7 +250,7 @@ func (s *step) admit(signo Signo) error {
 
 func admit(p procfs.Process, signo Signo, seen heldView, fenced bool) error {
 	n := syscall.Signal(signo)
-	caught := seen.signals.Caught.Has(n) || slices.Contains(seen.sigwait, signo)
+	caught := seen.signals.Caught.Has(n)
 	ignored := seen.signals.Ignored.Has(n)
 	switch {
 	case p.PID == 1 && (signo.forced() || signo.meant() && !caught):

@@ -92,7 +92,7 @@ func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
 
 // apply turns until the newest leadership is applied, or failed.
 func (p *Process) apply(ctx context.Context) error {
-	defer p.rouse()
+	defer put(p.wake) // there may be something else to wait for
 	timer := p.cfg.Clock.NewTimer()
 	defer timer.Stop()
 	for {
@@ -112,8 +112,7 @@ func (p *Process) apply(ctx context.Context) error {
 }
 
 // Run looks for the process, signals one that has come, sees it end, kills at the kill deadline, and calls Crashed, until ctx ends.
-// It returns nil.
-func (p *Process) Run(ctx context.Context) error {
+func (p *Process) Run(ctx context.Context) {
 	var crashes sync.WaitGroup
 	defer crashes.Wait()
 	crashes.Go(func() { p.passCrashes(ctx) })
@@ -122,7 +121,7 @@ func (p *Process) Run(ctx context.Context) error {
 	for {
 		out, err := p.act(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if err != nil {
 			p.cfg.Log.Error("the process signal is at fault", "reason", "ProcessSignalAtFault", "error", err)
@@ -134,7 +133,7 @@ func (p *Process) Run(ctx context.Context) error {
 		}
 		p.mu.Unlock()
 		if bootclock.Await(ctx, timer, out.next, exited, p.wake) != nil {
-			return nil
+			return
 		}
 	}
 }
@@ -152,9 +151,6 @@ func (p *Process) passCrashes(ctx context.Context) {
 		}
 	}
 }
-
-// rouse wakes Run: there may be something else to wait for.
-func (p *Process) rouse() { put(p.wake) }
 
 func put(c chan struct{}) {
 	select {

@@ -143,7 +143,7 @@ func TestWaitingGainHoldsUpNobody(t *testing.T) {
 
 	running, stop := context.WithCancel(t.Context())
 	ran := make(chan struct{})
-	go func() { defer close(ran); _ = r.Run(running) }() // goes on with that gain
+	go func() { defer close(ran); r.Run(running) }() // goes on with that gain
 	time.Sleep(100 * time.Millisecond)
 	soon(t, "Apply with an ended context while Run has a gain that waits", func() { again := make(chan struct{}); apply(ctx, again) })
 	soon(t, "State while Run has a gain that waits", func() { r.State(false) })

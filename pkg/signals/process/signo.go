@@ -3,10 +3,11 @@ package process
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Signo is a process signal by its Linux number; 0 is none.
@@ -26,14 +27,6 @@ const (
 	ttou Signo = 22
 )
 
-// names are the Linux names, by number.
-var names = [...]string{
-	1: "HUP", 2: "INT", 3: "QUIT", 4: "ILL", 5: "TRAP", 6: "ABRT", 7: "BUS", 8: "FPE", 9: "KILL", 10: "USR1",
-	11: "SEGV", 12: "USR2", 13: "PIPE", 14: "ALRM", 15: "TERM", 16: "STKFLT", 17: "CHLD", 18: "CONT", 19: "STOP",
-	20: "TSTP", 21: "TTIN", 22: "TTOU", 23: "URG", 24: "XCPU", 25: "XFSZ", 26: "VTALRM", 27: "PROF", 28: "WINCH",
-	29: "IO", 30: "PWR", 31: "SYS",
-}
-
 const lastSignal = 64
 
 // errNoSignal is what every unreadable signal is.
@@ -51,8 +44,7 @@ func ParseSignal(s string) (Signo, error) {
 		}
 		return Signo(n), nil
 	}
-	name := strings.TrimPrefix(strings.ToUpper(s), "SIG")
-	if n := slices.Index(names[:], name); n > 0 {
+	if n := unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(s), "SIG")); n > 0 {
 		return Signo(n), nil
 	}
 	return 0, errNoSignal
@@ -60,8 +52,8 @@ func ParseSignal(s string) (Signo, error) {
 
 // String returns SIGHUP, or "signal 40" for one without a name.
 func (s Signo) String() string {
-	if int(s) < len(names) && s > 0 {
-		return "SIG" + names[s]
+	if name := unix.SignalName(syscall.Signal(s)); name != "" {
+		return name
 	}
 	return "signal " + strconv.Itoa(int(s))
 }

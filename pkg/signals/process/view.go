@@ -24,9 +24,8 @@ type view struct {
 type heldView struct {
 	id      procfs.ID
 	state   byte
-	signals procfs.Signals
-	sigwait []Signo // those of the two signals that every thread blocks
-	err     error   // why the signals could not be read
+	signals procfs.Signals // of the two signals, one that every thread blocks counts as caught: it is taken by sigwait
+	err     error          // why the signals could not be read
 	ended   bool
 }
 
