@@ -2,7 +2,6 @@ package naming
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
@@ -27,7 +26,7 @@ func fault(name, value, want string) error {
 	if want == "" {
 		return nil
 	}
-	return &field.Error{Field: name, Value: strconv.Quote(clip(value)), Want: want}
+	return field.Quoted(name, clip(value), "%s", want)
 }
 
 // wantLabel says what is wrong with s as a DNS-1123 label of at most limit characters; "" where nothing is.

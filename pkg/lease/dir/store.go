@@ -199,12 +199,8 @@ var networked = map[int64]string{
 	unix.OCFS2_SUPER_MAGIC: "OCFS2",
 }
 
-// doubtful are those that may be either: a desktop's way to show a host's directory to its containers, or a
-// network.
-var doubtful = map[int64]string{
-	unix.FUSE_SUPER_MAGIC: "FUSE",
-	unix.V9FS_MAGIC:       "9P",
-}
+// doubtful are those that may be either: a desktop's way to show a host's directory to its containers, or a network.
+var doubtful = map[int64]string{unix.FUSE_SUPER_MAGIC: "FUSE", unix.V9FS_MAGIC: "9P"}
 
 // judgeMedium fails where the directory is on a network, and warns where it may be.
 func judgeMedium(kind int64, path string, log *slog.Logger) error {
