@@ -63,7 +63,7 @@ func TestStubbornChildIsGoneBeforeTheLeaseExpires(t *testing.T) {
 // As pid 1, with a child whose orphans end: no zombie stays, not even one that comes to the sidecar itself.
 func TestNoZombiesAsPid1(t *testing.T) {
 	t.Parallel()
-	p := launch(t, []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}, nil, filepath.Join(t.TempDir(), "store"), "--", "sh", "-c",
+	p := launch(t, []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}, nil, "", "--", "sh", "-c",
 		`for i in 1 2 3 4 5; do sh -c 'sleep 0.05 & exec sleep 0' & done; wait; sleep 0.3
 trap 'exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
 	p.runs()
@@ -174,7 +174,7 @@ func TestCrashingChildStandsBack(t *testing.T) {
 // Process signals reach the child's group, and the child knows its term.
 func TestChildHearsAndKnows(t *testing.T) {
 	t.Parallel()
-	p := raise(t, filepath.Join(t.TempDir(), "store"), `for s in HUP USR1 USR2 WINCH; do trap "echo $s >>\$DIR/heard" $s; done
+	p := raise(t, "", `for s in HUP USR1 USR2 WINCH; do trap "echo $s >>\$DIR/heard" $s; done
 env >$DIR/env; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
 	pid := p.runs()
 	for i, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH} {

@@ -26,7 +26,7 @@ func TestOneStopAsTwoSignals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startReplica(t, nil, nil, "--lease-duration", "6s", "--", "sh", "-c", slow)
+			r := launch(t, nil, nil, "", "--lease-duration", "6s", "--", "sh", "-c", slow)
 			soon(t, 30*time.Second, "the command runs", func() bool { _, err := os.Stat(filepath.Join(r.dir, "pid")); return err == nil })
 			for _, s := range tc.signals {
 				r.send(s)
@@ -47,7 +47,7 @@ func TestHangupAndQuitHandOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startReplica(t, nil, nil)
+			r := launch(t, nil, nil, "")
 			r.leads()
 			for _, s := range signals {
 				r.send(s)
@@ -68,7 +68,7 @@ func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startReplica(t, tc.before, nil)
+			r := launch(t, tc.before, nil, "")
 			token := r.leads()
 			r.send(tc.signal)
 			r.leadsOn(token)
@@ -91,7 +91,7 @@ func TestDispositionsOfTheCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startReplica(t, tc.before, nil, "--", "sleep", "1000")
+			r := launch(t, tc.before, nil, "", "--", "sleep", "1000")
 			token := r.leads()
 			pid := commandOf(t, r.cmd.Process.Pid, "sleep")
 			signals, err := procfs.ReadSignals(pid)

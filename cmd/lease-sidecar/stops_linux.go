@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -43,32 +44,26 @@ func catchStops(parent context.Context, ends []os.Signal) (_ context.Context, ag
 	ctx, end := context.WithCancelCause(parent)
 	incoming, later := make(chan os.Signal, 2), make(chan struct{}, 1)
 	signal.Notify(incoming, ends...)
-	done, joined := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(joined)
+	var catching sync.WaitGroup
+	catching.Go(func() {
 		var first time.Time
-		for {
-			select {
-			case s := <-incoming:
-				switch {
-				case first.IsZero():
-					first = time.Now()
-					end(stoppedBy(s.(syscall.Signal)))
-				case time.Since(first) >= oneStop:
-					select {
-					case later <- struct{}{}:
-					default: // one is there already
-					}
+		for s := range incoming {
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				end(stoppedBy(s.(syscall.Signal)))
+			case time.Since(first) >= oneStop:
+				select {
+				case later <- struct{}{}:
+				default: // one is there already
 				}
-			case <-done:
-				return
 			}
 		}
-	}()
+	})
 	return ctx, later, func() {
-		signal.Stop(incoming)
-		close(done)
-		<-joined
+		signal.Stop(incoming) // nothing is sent from here on
+		close(incoming)
+		catching.Wait()
 		end(nil)
 	}
 }

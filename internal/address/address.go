@@ -30,7 +30,7 @@ type Address struct {
 // Parse reads an address, and binds or asks nothing. Its error is a [*field.Error] of the field "Address".
 func Parse(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
-		if abstract(path) {
+		if strings.HasPrefix(path, "@") || strings.HasPrefix(path, "\x00") {
 			return Address{}, field.Quoted("Address", s, "unix:PATH with the path of a file: an abstract socket (@) has no permissions, and any process of the network namespace can reach it")
 		}
 		if path == "" || len(path) > socketPathMax {
@@ -60,10 +60,4 @@ func (a Address) Loopback() bool {
 	}
 	ip, err := netip.ParseAddr(a.Host)
 	return err == nil && ip.IsLoopback()
-}
-
-// abstract reports whether a unix socket's path is a name in the network namespace rather than a file: any process there
-// could take it, or connect to it.
-func abstract(path string) bool {
-	return strings.HasPrefix(path, "@") || strings.HasPrefix(path, "\x00")
 }

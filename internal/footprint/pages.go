@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -63,32 +62,15 @@ func parseMappings(smaps io.Reader) ([]mapping, error) {
 		case len(fields) == 3 && fields[0] == "Anonymous:" && len(all) > 0:
 			all[len(all)-1].anonymous = fields[1] != "0"
 		case len(fields) >= 5 && strings.Contains(fields[0], "-"):
-			m, err := parseMapping(fields)
-			if err != nil {
-				return nil, err
+			m := mapping{writable: strings.Contains(fields[1], "w"), anonymous: true} // until the kernel says that nothing of it is
+			if _, err := fmt.Sscanf(fields[0], "%x-%x", &m.from, &m.to); err != nil {
+				return nil, fmt.Errorf("read the memory map: %w", err)
+			}
+			if len(fields) == 6 {
+				m.file = fields[5]
 			}
 			all = append(all, m)
 		}
 	}
 	return all, lines.Err()
-}
-
-func parseMapping(fields []string) (mapping, error) {
-	from, to, _ := strings.Cut(fields[0], "-")
-	start, err := strconv.ParseUint(from, 16, 64)
-	if err != nil {
-		return mapping{}, fmt.Errorf("read the memory map: %w", err)
-	}
-	end, err := strconv.ParseUint(to, 16, 64)
-	if err != nil {
-		return mapping{}, fmt.Errorf("read the memory map: %w", err)
-	}
-	m := mapping{
-		from: uintptr(start), to: uintptr(end), writable: strings.Contains(fields[1], "w"),
-		anonymous: true, // until the kernel says that nothing of it is
-	}
-	if len(fields) == 6 {
-		m.file = fields[5]
-	}
-	return m, nil
 }

@@ -223,6 +223,16 @@ func TestEndAndTransitionAtOnce(t *testing.T) {
 	}
 }
 
+// wantStreams waits until so many streams are open.
+func wantStreams(t *testing.T, f *Feed, want int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); len(f.places) != want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d streams are open, want %d", len(f.places), want)
+		}
+	}
+}
+
 func TestStreamsAreBounded(t *testing.T) {
 	s := startStreaming(t, nil)
 	apply(t, s.feed, leadershiptest.Standby("web-x"))
@@ -236,13 +246,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Errorf("one stream too many: %d, want 503", got)
 	}
 	open[0].body.Close()
-	deadline := time.Now().Add(10 * time.Second)
-	for len(s.feed.places) == maxStreams {
-		if time.Now().After(deadline) {
-			t.Fatal("the place of a client that left is not free again")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	wantStreams(t, s.feed, maxStreams-1)
 	if got := follow(t, client(t, s.addr)).event(); got != "web-x" {
 		t.Errorf("event %q, want web-x", got)
 	}
@@ -299,13 +303,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 			t.Fatalf("the quick client waits for %s: %v", name, err)
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for len(feed.places) != 1 {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d streams are open, want the quick client's alone", len(feed.places))
-		}
-		time.Sleep(time.Millisecond)
-	}
+	wantStreams(t, feed, 1) // the quick client's
 	if err := readUntil(slow, "web-3"); err == nil {
 		t.Error("the slow client got web-3; it should have been dropped before")
 	}

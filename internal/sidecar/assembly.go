@@ -75,12 +75,12 @@ func (a *assembly) addOutputs() {
 	}
 	a.counts = metrics.New(metrics.Config{
 		Lease: election.Lease, Version: a.cfg.Version, Clock: a.clock, Signals: names, Leadership: a.elector.Leadership,
-		Healthy: a.parts.healthy,
+		Healthy: a.healthy,
 	})
 	a.fanOut = signals.NewFanOut(a.log, a.clock, a.counts, outputs...)
 	a.waiter = stopwait.New(stopwait.Config{
 		Clock: a.clock, Applied: a.fanOut.WaitApplied, StopTimeout: a.cfg.StopTimeout, DrainTimeout: a.cfg.DrainTimeout,
-		KillMargin: election.KillMargin(), Sights: a.parts.sights(), Abandoned: a.abandoned, Log: a.log,
+		KillMargin: election.KillMargin(), Sights: a.sights(), Abandoned: a.abandoned, Log: a.log,
 	})
 	a.outputs = elector.Outputs{Publish: a.publisher(), StopWait: a.waiter.Wait, Observer: a.counts}
 }
@@ -107,7 +107,7 @@ func (a *assembly) publisher() func(leadership.Leadership) {
 		}
 		last = l
 		a.waiter.Observe(l)
-		a.parts.observe(l)
+		a.observe(l)
 		a.fanOut.Publish(l)
 		a.counts.Published(l)
 		published()

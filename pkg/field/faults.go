@@ -11,7 +11,7 @@ import (
 // Faults gathers faults of configuration, so that all are reported at once. The zero value has none.
 type Faults struct{ list *multierror.Error }
 
-// Add takes an error apart into its faults; nil adds none.
+// Add adds a fault, or those of another [Faults]; nil adds none.
 func (f *Faults) Add(err error) {
 	for _, single := range Flatten(err) {
 		f.list = multierror.Append(f.list, single)
@@ -57,30 +57,13 @@ func printFaults(list []error) string {
 	return b.String()
 }
 
-// severalErrors is what errors.Join makes, and fmt.Errorf of several errors.
-type severalErrors interface{ Unwrap() []error }
-
-// Flatten returns the errors that errors.Join or multierror put together, wherever they nest. An error that merely
-// wraps two others is one.
+// Flatten returns the single faults of what [Faults.Err] returned, and any other error as the only one.
 func Flatten(err error) []error {
-	if err == nil {
-		return nil
-	}
-	var list []error
 	switch several := err.(type) { //nolint:errorlint // the very value is taken apart, not what it wraps
+	case nil:
+		return nil
 	case *multierror.Error:
-		list = several.Errors
-	case severalErrors:
-		if strings.Contains(err.Error(), "\n") {
-			list = several.Unwrap()
-		}
+		return several.Errors
 	}
-	if list == nil {
-		return []error{err}
-	}
-	var flat []error
-	for _, single := range list {
-		flat = append(flat, Flatten(single)...)
-	}
-	return flat
+	return []error{err}
 }

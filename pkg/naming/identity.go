@@ -2,9 +2,10 @@ package naming
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 // Identity is what a candidate writes into the Lease as its holder: "<name>_<UUID>". No two live processes may
@@ -12,13 +13,14 @@ import (
 type Identity string
 
 // NewIdentity returns the identity of a pod: its name, a DNS-1123 subdomain, and its UID, a UUID with or without hyphens
-// (a static pod's has none). Its error joins a [*field.Error] of Name and one of PodUID.
+// (a static pod's has none). Its error has a [*field.Error] of Name and one of PodUID: see [field.Faults].
 func NewIdentity(name, podUID string) (Identity, error) {
-	wantUID := ""
+	var faults field.Faults
+	faults.Add(fault("Name", name, wantSubdomain(name)))
 	if !isUUID(podUID) {
-		wantUID = "a UUID, such as the pod's metadata.uid"
+		faults.Add(fault("PodUID", podUID, "a UUID, such as the pod's metadata.uid"))
 	}
-	if err := errors.Join(fault("Name", name, wantSubdomain(name)), fault("PodUID", podUID, wantUID)); err != nil {
+	if err := faults.Err(); err != nil {
 		return "", err
 	}
 	return join(name, podUID), nil

@@ -3,7 +3,8 @@ package naming
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 // LeaseName is the name of an election's Lease object: a DNS-1123 subdomain.
@@ -25,9 +26,12 @@ const (
 )
 
 // NewLeaseName returns "<prefix>-<hash>", where hash is the first 10 hexadecimal digits of SHA-256 over the workload's
-// text, so that a chart's template can compute the same name. Its error joins the [*field.Error] of each fault.
+// text, so that a chart's template can compute the same name. Its error has a [*field.Error] of each fault: see [field.Faults].
 func NewLeaseName(prefix string, w Workload) (LeaseName, error) {
-	if err := errors.Join(ValidatePrefix(prefix), w.validate()); err != nil {
+	var faults field.Faults
+	faults.Add(ValidatePrefix(prefix))
+	faults.Add(w.validate())
+	if err := faults.Err(); err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256([]byte(w.String()))

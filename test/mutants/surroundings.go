@@ -46,7 +46,7 @@ var surroundings = []mutant{
 		name:   "another stop waits for the command all the same",
 		danger: "whoever wants to skip the grace has to send SIGKILL, and the Lease is kept",
 		file:   "internal/sidecar/run.go",
-		old:    "\t\t\ta.parts.abandon()\n",
+		old:    "\t\t\ta.abandon()\n",
 		new:    "",
 		reds:   in("cmd/lease-sidecar", "TestSecondStopKillsTheChild"),
 	},

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -179,22 +180,15 @@ func (p *PodStatus) read(answer []byte) (finding, error) {
 	for _, s := range append(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses...) {
 		terminated[s.Name] = s.State.Terminated != nil
 	}
+	containers := slices.DeleteFunc(pod.Spec.InitContainers, func(c container) bool { return c.RestartPolicy != "Always" })
 	own, others, left := false, 0, false
-	count := func(c container) {
+	for _, c := range append(containers, pod.Spec.Containers...) {
 		if c.Name == p.cfg.Container {
 			own = true
-			return
+			continue
 		}
 		others++
 		left = left || !terminated[c.Name]
-	}
-	for _, c := range pod.Spec.Containers {
-		count(c)
-	}
-	for _, c := range pod.Spec.InitContainers {
-		if c.RestartPolicy == "Always" {
-			count(c)
-		}
 	}
 	switch {
 	case !own:

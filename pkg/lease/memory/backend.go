@@ -25,10 +25,11 @@ import (
 // Backend holds the Leases that several Stores share, one version counter for all of them, and the history of
 // their changes. Its methods may be called from several goroutines at once.
 type Backend struct {
-	mu      sync.Mutex
-	state   state
-	changed chan struct{} // closed and replaced at every change: whoever waits looks again
-	notify  func(lease.Event)
+	mu       sync.Mutex
+	state    state
+	changed  chan struct{} // closed and replaced at every change: whoever waits looks again
+	notify   func(lease.Event)
+	restores int // each of which breaks every watch
 }
 
 // state is all that a backup holds.
@@ -37,7 +38,6 @@ type state struct {
 	oldest  lease.Version // a watch from before it is answered ErrExpired
 	leases  map[types.NamespacedName]*coordinationv1.Lease
 	history []change
-	epoch   int // counts restores, which break every watch
 }
 
 type change struct {
@@ -130,9 +130,8 @@ func (b *Backend) Backup() (restore func()) {
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		epoch := b.state.epoch + 1
 		b.state = saved.clone()
-		b.state.epoch = epoch
+		b.restores++
 		b.wake()
 	}
 }

@@ -13,7 +13,7 @@ type watch struct {
 	store    *Store
 	number   int // of this watch among its store's
 	position int // of the next change in the history
-	epoch    int
+	restores int
 	breaks   int
 	present  *lease.Event // still to be delivered, where the watch began from no version
 }
@@ -36,7 +36,7 @@ func (s *Store) open(from lease.Version) (*watch, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s.opened++
-	w := &watch{store: s, number: s.opened, epoch: b.state.epoch, breaks: s.breaks}
+	w := &watch{store: s, number: s.opened, restores: b.restores, breaks: s.breaks}
 	if from == "" {
 		w.position = len(b.state.history)
 		if r, err := b.reply(b.state.leases[s.key]); err == nil {
@@ -58,7 +58,7 @@ func (w *watch) next() step {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case w.epoch != b.state.epoch:
+	case w.restores != b.restores:
 		return step{over: true, why: errRestored}
 	case w.breaks != w.store.breaks:
 		return step{over: true, why: w.store.broken}
