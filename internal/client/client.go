@@ -88,7 +88,10 @@ func (s *Sidecar) read(header http.Header, document []byte) (leadership.Leadersh
 	}
 	from := podid.Parse(header.Get(podid.Header))
 	if s.pod.Sent(from, l) {
-		return s.judged(l), nil
+		if s.bootID != "" && l.BootID == s.bootID { // the clock of its deadline is ours too
+			l = l.At(bootclock.System{}.Now())
+		}
+		return l, nil
 	}
 	who := l.Identity
 	if !from.IsZero() {
@@ -145,14 +148,6 @@ func reason(body []byte) string {
 		return refusal.Error
 	}
 	return strings.TrimSpace(string(body))
-}
-
-// judged returns l as it stands now, where the clock of its deadline is ours too.
-func (s *Sidecar) judged(l leadership.Leadership) leadership.Leadership {
-	if s.bootID == "" || l.BootID != s.bootID {
-		return l
-	}
-	return l.At(bootclock.System{}.Now())
 }
 
 // do sends a request without a body and returns the status, the headers and a bounded answer.

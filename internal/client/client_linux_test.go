@@ -205,11 +205,3 @@ func TestOverUnixSocket(t *testing.T) {
 		t.Errorf("nobody there: got %v", err)
 	}
 }
-
-func TestNewRefusesAddresses(t *testing.T) {
-	for _, address := range []string{"", "here", "unix:", "127.0.0.1:http", "example.org:80"} {
-		if _, err := New(address, podid.Pod{}); err == nil {
-			t.Errorf("the address %q was accepted", address)
-		}
-	}
-}

@@ -120,21 +120,16 @@ func (t *Trimmer) Run(ctx context.Context, log *slog.Logger) {
 	t.last = t.clock.Now()
 	t.set(whileIdle, t.last.Add(startPause))
 	t.mu.Unlock()
-	for due := true; ; {
-		if due {
-			if err := t.trim(); err != nil {
-				log.Debug("memory cannot be given back", "error", err)
+	for {
+		if err := t.trim(); err != nil {
+			log.Debug("memory cannot be given back", "error", err)
+			return
+		}
+		for due, at := t.next(); !due; due, at = t.next() {
+			if bootclock.Await(ctx, timer, at, t.moved, nil) != nil {
 				return
 			}
 		}
-		var at bootclock.Instant
-		if due, at = t.next(); due {
-			continue
-		}
-		if bootclock.Await(ctx, timer, at, t.moved, nil) != nil {
-			return
-		}
-		due, _ = t.next()
 	}
 }
 

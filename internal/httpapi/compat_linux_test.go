@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -93,14 +92,9 @@ func TestNais(t *testing.T) {
 		apply(t, feed, l)
 	}
 	app := NewWorkloadHandler(WorkloadConfig{Election: e, Clock: clock, Feed: feed, Compat: CompatNais})
-	ask := func(path string) *httptest.ResponseRecorder {
-		w := httptest.NewRecorder()
-		app.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		return w
-	}
 	want := func(document string) {
 		t.Helper()
-		if got := ask("/"); got.Code != 200 || got.Body.String() != document {
+		if got := ask(t, app, "GET", "/"); got.Code != 200 || got.Body.String() != document {
 			t.Errorf("GET /: %d %s, want 200 %s", got.Code, got.Body, document)
 		}
 	}
@@ -111,7 +105,7 @@ func TestNais(t *testing.T) {
 	clock.Advance(time.Second)
 	publish(leadershiptest.Leading(clock, "5")) // renewed
 	want(`{"name":"web-5d9","last_update":"2026-11-22T10:00:01.5Z"}`)
-	if got := ask("/leader"); got.Code != 200 || !strings.Contains(got.Body.String(), `"token":"5"`) {
+	if got := ask(t, app, "GET", "/leader"); got.Code != 200 || !strings.Contains(got.Body.String(), `"token":"5"`) {
 		t.Errorf("GET /leader: %d %s", got.Code, got.Body)
 	}
 

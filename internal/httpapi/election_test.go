@@ -86,10 +86,7 @@ func start(t *testing.T, backend *memory.Backend, name string) *replica {
 
 func (r *replica) ask(t *testing.T, method, path string) int {
 	t.Helper()
-	q := httptest.NewRequest(method, "http://localhost"+path, nil)
-	w := httptest.NewRecorder()
-	r.api.ServeHTTP(w, q.WithContext(withLoopback(t.Context(), true)))
-	return w.Code
+	return ask(t, r.api, method, path).Code
 }
 
 // sees returns what the replica's workload can see: the answer of /leader, and whether there is a leader file.

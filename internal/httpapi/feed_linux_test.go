@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
@@ -104,7 +105,7 @@ func startStreaming(t *testing.T, change func(*Feed)) *streaming {
 	l := listen(t, "127.0.0.1:0")
 	mux := http.NewServeMux()
 	mux.Handle("GET /events", feed)
-	return &streaming{feed: feed, clock: clock, addr: l.Addrs()[0], end: serve(t, l, plain(mux))}
+	return &streaming{feed: feed, clock: clock, addr: l.Addrs()[0], end: serve(t, l, plain(podid.Pod{}, mux))}
 }
 
 // apply hands a feed a leadership.
@@ -268,7 +269,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 	feed := NewFeed(clock)
 	feed.timeout = 50 * time.Millisecond
 	p := newMemoryListener() // of pipes, which hold nothing back: a client that does not read blocks the first write
-	serve(t, newListener(quiet, false, p), feed)
+	serve(t, newListener(nil, quiet, false, p), feed)
 	dial := func() (net.Conn, *bufio.Reader) {
 		here, there := net.Pipe()
 		p.conns <- there

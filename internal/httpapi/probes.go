@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -34,7 +35,7 @@ func NewProbeHandler(c ProbeConfig) http.Handler {
 	mux.HandleFunc("GET /startupz", answer(c.started))
 	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
 	mux.Handle("GET /metrics", c.Metrics)
-	return plain(mux)
+	return plain(podid.Pod{}, mux)
 }
 
 // live fails when the loop is stuck, which only a restart fixes.

@@ -28,22 +28,15 @@ func leader(e Election, clock bootclock.Clock) http.HandlerFunc {
 	}
 }
 
-// plain sets the headers that every answer has: no cache may keep it, and no browser may guess its type.
-func plain(h http.Handler) http.Handler {
+// plain sets the headers that every answer has: no cache may keep it, no browser may guess its type, and it names the sidecar's pod,
+// where that is known.
+func plain(pod podid.Pod, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		h.ServeHTTP(w, r)
-	})
-}
-
-// withPod names the sidecar's pod in every answer, where that is known.
-func withPod(pod podid.Pod, h http.Handler) http.Handler {
-	if pod.IsZero() {
-		return h
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(podid.Header, pod.String())
+		if !pod.IsZero() {
+			w.Header().Set(podid.Header, pod.String())
+		}
 		h.ServeHTTP(w, r)
 	})
 }

@@ -31,15 +31,9 @@ type assembly struct {
 	waiter  *stopwait.Waiter
 	outputs elector.Outputs
 	trimmer *footprint.Trimmer
-	sites   []site
+	sites   []*httpapi.Listener
 	first   chan struct{} // closed at the first publication
 	started atomic.Bool   // the first state is written
-}
-
-// site is a bound address and what is served there.
-type site struct {
-	listener *httpapi.Listener
-	handler  http.Handler
 }
 
 // build builds an assembly, and binds the addresses. quit ends the sidecar in good order. The hold may be nil.
@@ -129,12 +123,12 @@ func (a *assembly) listen(field, purpose, address string, handler http.Handler) 
 	if address == "" {
 		return nil
 	}
-	listener, err := httpapi.Listen(address, a.log)
+	listener, err := httpapi.Listen(address, handler, a.log)
 	if err != nil {
 		return &ResourceError{Field: field, err: err}
 	}
 	a.log.Info("listening", "reason", "Listening", "for", purpose, "addresses", listener.Addrs())
-	a.sites = append(a.sites, site{listener, handler})
+	a.sites = append(a.sites, listener)
 	return nil
 }
 
@@ -142,7 +136,7 @@ func (a *assembly) listen(field, purpose, address string, handler http.Handler) 
 func (a *assembly) close() error {
 	var faults []error
 	for _, s := range a.sites {
-		faults = append(faults, s.listener.Close())
+		faults = append(faults, s.Close())
 	}
 	a.sites = nil
 	return errors.Join(append(faults, a.parts.close())...)

@@ -24,7 +24,7 @@ func (a *assembly) run(ctx context.Context, abandon <-chan struct{}, stands bool
 	defer endServing()
 	sites, serving := errgroup.WithContext(serving)
 	for _, s := range a.sites {
-		sites.Go(func() error { return s.listener.Serve(serving, s.handler) })
+		sites.Go(func() error { return s.Serve(serving) })
 	}
 	a.sites = nil // Serve closes them
 

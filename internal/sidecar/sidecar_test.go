@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -137,28 +136,6 @@ func TestTwoOfOneDirectory(t *testing.T) {
 	running.Wait()
 	if got := strings.Count(log.String(), "msg=campaigning"); got != 1 {
 		t.Errorf("%d campaigned, want 1:\n%s", got, log)
-	}
-}
-
-// TestWhatFailsLeavesNothing: an address that is taken ends the run with the field's name, and nothing of it goes on.
-func TestWhatFailsLeavesNothing(t *testing.T) {
-	cfg, _ := testConfig(t)
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	cfg.ProbeAddress = taken.Addr().String()
-	s, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	others := goleak.IgnoreCurrent()
-	if resource, ok := errors.AsType[*ResourceError](s.Run(t.Context(), nil)); !ok || resource.Field != "ProbeAddress" {
-		t.Errorf("got %v, want that ProbeAddress cannot be used", resource)
-	}
-	if err := goleak.Find(others); err != nil {
-		t.Error(err)
 	}
 }
 

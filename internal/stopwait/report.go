@@ -52,13 +52,6 @@ func (w *Waiter) Drained(l leadership.Leadership, token string) error {
 	return nil
 }
 
-// nextReport returns a channel that closes at the next report.
-func (w *Waiter) nextReport() <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.reported
-}
-
 // progress returns when the signals had been applied in this drain (zero: not yet), and whether the workload has reported its
 // stop.
 func (w *Waiter) progress(d elector.Drain) (applied bootclock.Instant, reported bool) {

@@ -118,7 +118,9 @@ func (w *Waiter) follow(ctx context.Context, d elector.Drain, changed <-chan str
 	timer := w.cfg.Clock.NewTimer()
 	defer timer.Stop()
 	for {
-		reported := w.nextReport()
+		w.mu.Lock()
+		reported := w.reported // before the look: a report that comes after it is heard
+		w.mu.Unlock()
 		now := w.cfg.Clock.Now()
 		v := w.judge(now, d)
 		switch v.outcome {

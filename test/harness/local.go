@@ -22,9 +22,10 @@ import (
 // Local is a replica without a cluster: a sidecar whose Lease is in a directory, with a folder of its own for all that it shares
 // with its workload.
 type Local struct {
+	// Process has its identity for a name.
 	*Process
-	// Name is its identity; Dir is its folder.
-	Name, Dir string
+	// Dir is its folder.
+	Dir string
 	// Flags are those of run that come after the harness's own.
 	Flags []string
 	// Env is added to the environment of the test.
@@ -62,7 +63,7 @@ const storeDir = "store"
 // with the test.
 func NewLocal(t testing.TB, root, name string, flags ...string) *Local {
 	t.Helper()
-	l := &Local{Name: name, Dir: filepath.Join(root, name), Flags: flags, t: t}
+	l := &Local{Dir: filepath.Join(root, name), Flags: flags, t: t}
 	l.Process = &Process{Name: name, LogPath: filepath.Join(l.Dir, "log")}
 	err := os.MkdirAll(l.SignalDir(), 0o700)
 	if err == nil {

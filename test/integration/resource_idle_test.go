@@ -156,7 +156,8 @@ func TestRequestBudget(t *testing.T) {
 	to := time.Now()
 	all, opened := 0, 0                  // opened: watches that began
 	asked := map[string]map[string]int{} // account → verb → count
-	for _, r := range e.Cluster.Audit.Requests(t, from, func(r harness.Request) bool { return r.Namespace == e.Namespace && r.Received.Before(to) }) {
+	ours := func(r harness.Request) bool { return r.Namespace == e.Namespace && r.Received.Before(to) }
+	for _, r := range e.Cluster.Audit.Requests(t, from, ours) {
 		if r.Watching {
 			opened++
 			continue

@@ -51,7 +51,8 @@ func podOf(t *testing.T, e *harness.Election, name string, labels map[string]str
 func createPod(t *testing.T, e *harness.Election, meta metav1.ObjectMeta, spec corev1.PodSpec) *corev1.Pod {
 	t.Helper()
 	spec.ServiceAccountName = e.Access.Account
-	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Create(t.Context(), &corev1.Pod{ObjectMeta: meta, Spec: spec}, metav1.CreateOptions{})
+	pod := &corev1.Pod{ObjectMeta: meta, Spec: spec}
+	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Create(t.Context(), pod, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatalf("create the Pod: %v", err)
 	}

@@ -102,7 +102,10 @@ type mischief struct {
 func TestLeaseTakenAwayUnderALeader(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []mischief{
-		{name: "deleted", rights: []rbacv1.PolicyRule{harness.CreateRule()}, log: "does not exist", act: func(t *testing.T, e *harness.Election) { e.Delete(t) }},
+		{
+			name: "deleted", rights: []rbacv1.PolicyRule{harness.CreateRule()}, log: "does not exist",
+			act: func(t *testing.T, e *harness.Election) { e.Delete(t) },
+		},
 		{name: "deleted and applied again", log: "nobody released", act: func(t *testing.T, e *harness.Election) {
 			e.Delete(t)
 			e.Ship(t)

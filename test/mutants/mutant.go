@@ -12,7 +12,7 @@ import (
 
 // mutant is one fault, and the tests that must see it.
 type mutant struct {
-	// name says what the mutant does, in a few words; it is unique.
+	// name says in short what the mutant does; it is unique.
 	name string
 	// danger says which rule or invariant (I1–I15, go doc ./pkg/elector) is gone, and what may come of it.
 	danger string

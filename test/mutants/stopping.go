@@ -190,8 +190,8 @@ var stopping = []mutant{
 		name:   "a health endpoint is a stop though it was never there",
 		danger: "I13: the Lease is released under a workload that has no such endpoint",
 		file:   "internal/health/sight.go",
-		old:    `return seen == absent && e.h.seen.Load()`,
-		new:    `return seen == absent`,
+		old:    `e.note(0, seen == absent && e.h.seen.Load())`,
+		new:    `e.note(0, seen == absent)`,
 		reds:   in("internal/health", "TestEndpointGoneIsAStop"),
 	},
 	{

@@ -48,7 +48,7 @@ func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 	s := &served{t: t, Events: sighttest.NewEvents()}
 	s.Running = New(Config{Clock: bootclock.System{}, Ended: s.Ended, Log: slog.New(slog.DiscardHandler)})
 	s.heartbeat = heartbeat
-	listener, err := httpapi.Listen(address, slog.New(slog.DiscardHandler))
+	listener, err := httpapi.Listen(address, http.HandlerFunc(s.late), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := listener.Serve(ctx, http.HandlerFunc(s.late)); err != nil {
+		if err := listener.Serve(ctx); err != nil {
 			t.Error(err)
 		}
 	})

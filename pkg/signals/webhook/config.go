@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -99,12 +100,7 @@ func parseSpan(text string) (span, bool) {
 
 // Include reports whether the set has the status.
 func (s Statuses) Include(status int) bool {
-	for _, span := range s {
-		if span.from <= status && status <= span.to {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s, func(one span) bool { return one.from <= status && status <= one.to })
 }
 
 // String prints the set as [ParseStatuses] reads it.
