@@ -130,42 +130,26 @@ func (p *pod) stepDown() {
 // restartNative ends the pod as the kubelet does with a native sidecar: the program first, and once it has exited, the sidecar.
 // Then it starts anew.
 func (p *pod) restartNative() {
-	p.term(p.app)
-	p.awaitEnd(p.app)
-	p.term(p.Process)
-	p.awaitEnd(p.Process)
+	p.app.Terminate(p.stage.t)
+	p.Terminate(p.stage.t)
 	p.run()
 }
 
 // restartClassic ends the pod as the kubelet does with ordinary containers: all at once. Then it starts anew.
 func (p *pod) restartClassic() {
-	p.term(p.Process)
+	p.term()
 	if p.app != nil {
-		p.term(p.app)
-		p.awaitEnd(p.app)
+		p.app.Terminate(p.stage.t)
 	}
-	p.awaitEnd(p.Process)
+	p.AwaitExit(p.stage.t, patience, 0)
 	p.run()
 }
 
-func (p *pod) term(process *harness.Process) { p.send(process, syscall.SIGTERM) }
-
-func (p *pod) send(process *harness.Process, sig syscall.Signal) {
+// term sends SIGTERM to the sidecar.
+func (p *pod) term() {
 	p.stage.t.Helper()
-	if err := process.Signal(sig); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		p.stage.t.Fatal(err)
-	}
-}
-
-func (p *pod) awaitEnd(process *harness.Process) {
-	p.stage.t.Helper()
-	select {
-	case <-process.Exited():
-	case <-time.After(patience):
-		p.stage.t.Fatalf("%s still runs", process.Name)
-	}
-	if code := process.ExitCode(); code != 0 {
-		p.stage.t.Fatalf("%s: exit status %d", process.Name, code)
 	}
 }
 

@@ -60,12 +60,12 @@ func TestFrozenSidecar(t *testing.T) {
 	a := s.startParked("a", "3s")
 	a.awaitParked(false)
 	b := s.startParked("b", "3s")
-	a.send(a.Process, syscall.SIGSTOP)
+	a.Freeze(t)
 	b.awaitParked(false)
 	if !a.parked() {
 		t.Error("the next leader works while the frozen sidecar's workload does")
 	}
-	a.send(a.Process, syscall.SIGCONT)
+	a.Wake(t)
 	harness.Throughout(t, 500*time.Millisecond, "the sidecar that woke does not let its workload go on", func() bool { return a.parked() && !b.parked() })
 }
 

@@ -115,7 +115,7 @@ func TestEndIsSeen(t *testing.T) {
 	for _, placement := range []string{"native", "classic"} {
 		t.Run(placement, func(t *testing.T) {
 			p := newPair(t, byProcess, harness.Conduct{"Stop": 500 * time.Millisecond}, "3s", "--placement", placement)
-			p.a.term(p.a.Process)
+			p.a.term()
 			p.b.works()
 			p.wantNoOverlap()
 			<-p.a.Exited()
@@ -172,12 +172,12 @@ func TestFaultsInTheMiddle(t *testing.T) {
 			"the sidecar is frozen": func(p *pair) { // the guard keeps the last deadline that it was given
 				p.stepDown()
 				time.Sleep(5 * time.Second)
-				p.a.send(p.a.Process, syscall.SIGSTOP)
+				p.a.Freeze(p.t)
 				p.wantKilled(p.follow(), 5*time.Second)
 			},
 			// It stays until the kill deadline, which gives the workload its time, and keeps it.
 			"the sidecar is terminated, and the store is cut": func(p *pair) {
-				p.a.term(p.a.Process)
+				p.a.term()
 				time.Sleep(3 * time.Second)
 				p.a.Cut()
 				p.wantKilled(p.follow(), 0)
@@ -258,7 +258,7 @@ func TestGuardKillsTheWorkers(t *testing.T) {
 	p := newPair(t, byProcess, leaves(time.Hour), "3s", "--fence", "kill")
 	p.awaitWorker()
 	time.Sleep(500 * time.Millisecond) // the guard has been notified of it
-	p.a.send(p.a.Process, syscall.SIGKILL)
+	p.a.Stop(0)
 	p.b.works()
 	p.wantNoOverlap()
 }
@@ -289,7 +289,7 @@ func TestSignalToTheSidecarProvesNothing(t *testing.T) {
 	a.works()
 	b := s.start("b", how)
 	b.AwaitLog("standing by")
-	a.term(a.Process)
+	a.term()
 	b.works()
 	s.wantNoOverlap()
 }

@@ -127,7 +127,11 @@ func (p *Processes) Watch(ctx context.Context, changed func()) {
 // living returns the processes that count, the oldest first.
 func (p *Processes) living() ([]procfs.Process, error) {
 	all, err := procfs.Read()
-	p.report(err)
+	p.mu.Lock()
+	if p.trouble.Changed(err) && err != nil {
+		p.cfg.Log.Warn("the workload's processes cannot be seen", "reason", "ProcessesUnseen", "error", err)
+	}
+	p.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -169,14 +173,5 @@ func outlast(ctx context.Context, one procfs.Process) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// report logs a trouble when it changes.
-func (p *Processes) report(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.trouble.Changed(err) && err != nil {
-		p.cfg.Log.Warn("the workload's processes cannot be seen", "reason", "ProcessesUnseen", "error", err)
 	}
 }
