@@ -184,7 +184,10 @@ func (a answers) process(election elector.Config, stopTimeout time.Duration) pro
 
 func (a answers) processSignal(o options.Text) process.Signo {
 	s, err := process.ParseSignal(a.Text(o))
-	a.Unreadable(o, err)
+	if err != nil {
+		a.Excuse(o)
+		a.Addf("--%s %q: %w", o.Name, a.Given(o), err)
+	}
 	return s
 }
 

@@ -13,14 +13,6 @@ func (a *Answers) Refuse(h Handle, want string) {
 	a.Of(h, field.Quoted("", a.Given(h), "%s", want))
 }
 
-// Unreadable notes that an option's value cannot be read; nil notes nothing.
-func (a *Answers) Unreadable(h Handle, err error) {
-	if err != nil {
-		a.Excuse(h)
-		a.Addf("--%s %q: %w", h.Spec().Name, a.Given(h), err)
-	}
-}
-
 // Of notes the faults of an option's value under its name; nil notes nothing.
 func (a *Answers) Of(h Handle, err error) {
 	name := h.Spec().Name

@@ -18,7 +18,8 @@ import (
 // By definition the workload has it while it works. A program that keeps it for its whole life and lives on as a standby is
 // waited for until the stop timeout: nothing shows the difference between that and work that takes long to end.
 type Presence struct {
-	cfg PresenceConfig
+	cfg        PresenceConfig
+	came, went Note
 
 	mu         sync.Mutex
 	there      bool
@@ -35,9 +36,8 @@ type PresenceConfig struct {
 	Clock bootclock.Clock
 	// Ended is called when what was there goes while this replica leads: the workload has crashed. It may block for a while.
 	Ended func()
-	// Log takes Came and Went: for Info the first time, for Debug later.
-	Log        *slog.Logger
-	Came, Went Note
+	// Log takes who came and went: for Info the first time, for Debug later.
+	Log *slog.Logger
 }
 
 // Note is a line of the log.
@@ -46,9 +46,9 @@ type Note struct {
 	Text, Reason string
 }
 
-// NewPresence returns a presence of nothing.
-func NewPresence(cfg PresenceConfig) *Presence {
-	return &Presence{cfg: cfg, noted: map[bool]bool{}, watchers: map[int]func(){}}
+// NewPresence returns a presence of nothing, which logs came and went.
+func NewPresence(cfg PresenceConfig, came, went Note) *Presence {
+	return &Presence{cfg: cfg, came: came, went: went, noted: map[bool]bool{}, watchers: map[int]func(){}}
 }
 
 // Kills reports false: nobody is killed by a lock, or a connection.
@@ -86,9 +86,9 @@ func (p *Presence) Set(there bool) (notify func()) {
 
 // note logs what has changed.
 func (p *Presence) note() {
-	severity, note := slog.LevelDebug, p.cfg.Went
+	severity, note := slog.LevelDebug, p.went
 	if p.there {
-		note = p.cfg.Came
+		note = p.came
 	}
 	if !p.noted[p.there] {
 		severity, p.noted[p.there] = slog.LevelInfo, true

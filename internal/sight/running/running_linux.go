@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -22,7 +21,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -37,16 +35,6 @@ const (
 	writeTimeout = 5 * time.Second
 )
 
-// Config says who is notified; all of it is required.
-type Config struct {
-	// Clock judges whether this replica leads.
-	Clock bootclock.Clock
-	// Ended is called when the last answer's connection has ended while this replica leads. It may block for a while.
-	Ended func()
-	// Log takes who came and went, for Debug, and the first of each for Info.
-	Log *slog.Logger
-}
-
 // Running sees the workload by the answers that are open: it says Running while one is. Its methods may be called from several
 // goroutines at once.
 type Running struct {
@@ -60,12 +48,10 @@ type Running struct {
 var _ sight.Sight = (*Running)(nil)
 
 // New returns a sight of nobody.
-func New(cfg Config) *Running {
-	return &Running{heartbeat: heartbeat, Presence: sight.NewPresence(sight.PresenceConfig{
-		Clock: cfg.Clock, Ended: cfg.Ended, Log: cfg.Log,
-		Came: sight.Note{Text: "the workload holds GET /running open", Reason: "RunningHeld"},
-		Went: sight.Note{Text: "the last GET /running has ended", Reason: "RunningEnded"},
-	})}
+func New(cfg sight.PresenceConfig) *Running {
+	return &Running{heartbeat: heartbeat, Presence: sight.NewPresence(cfg,
+		sight.Note{Text: "the workload holds GET /running open", Reason: "RunningHeld"},
+		sight.Note{Text: "the last GET /running has ended", Reason: "RunningEnded"})}
 }
 
 // Name returns "running".

@@ -46,7 +46,7 @@ func serve(t *testing.T, heartbeat time.Duration) *served {
 func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 	t.Helper()
 	s := &served{t: t, Events: sighttest.NewEvents()}
-	s.Running = New(Config{Clock: bootclock.System{}, Ended: s.Ended, Log: slog.New(slog.DiscardHandler)})
+	s.Running = New(sight.PresenceConfig{Clock: bootclock.System{}, Ended: s.Ended, Log: slog.New(slog.DiscardHandler)})
 	s.heartbeat = heartbeat
 	listener, err := httpapi.Listen(address, http.HandlerFunc(s.late), slog.New(slog.DiscardHandler))
 	if err != nil {
