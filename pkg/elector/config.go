@@ -31,8 +31,8 @@ type Config struct {
 	Lease, Namespace string
 	// Workload is written to the Lease and compared with what stands there ("deployment/web"); "" for no check.
 	Workload string
-	// Store says where the Lease lies, such as the API server's host or a directory's path. A [Hold] names it: what it
-	// says of a Lease in one store must not be believed of a Lease of that name in another. "" is a name like any other.
+	// Store says where the Lease lies, such as the API server's host or a directory's path: a [Hold] of a Lease in one store
+	// must not be believed of a Lease of that name in another. "" is a name like any other.
 	Store string
 	// Identity is unique to this process's run of the candidate, or kept over restarts under the [Hold]'s lock.
 	Identity naming.Identity
@@ -45,8 +45,8 @@ type Config struct {
 	// ForeignGrace is added to the wait after a holder that does not follow this protocol: its retry period + 3
 	// times its renew deadline − its lease duration + 1 s. Default 18 s, which suits client-go's defaults.
 	ForeignGrace time.Duration
-	// Priority is 10 for the first in line; each step below, down to 0, leaves a Lease that has become free to the
-	// others for 50 ms longer. It decides who goes first, never who may.
+	// Priority is 10 for the first in line. Each step below, down to 0, waits 50 ms longer before it takes a free Lease.
+	// It decides who goes first, never who may.
 	Priority int
 	// LeadUnhealthy lets an unhealthy candidate (see [Elector.SetHealthy]) take a Lease that no healthy one has taken for a whole
 	// lease duration after it became free. Without it, no leader is better than an unhealthy one.

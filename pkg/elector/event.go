@@ -15,8 +15,8 @@ type moment struct {
 	wall time.Time
 }
 
-// event is what can happen to a candidate. Its time is the moment given to machine.step with it, read after the event was
-// received. An event with a number answers a question of the machine's: see [machine.admit].
+// event is what can happen to a candidate. Its time, read after it was received, goes to machine.step with it. An event with
+// a number answers a question of the machine's: see [machine.admit].
 type event interface{ isEvent() }
 
 type (
@@ -57,8 +57,7 @@ type (
 	}
 	// terminate: the process is to end: hand over, then be done.
 	terminate struct{}
-	// abandon: wait no longer for the workload in the drain that is under way, if one is: the Lease is neither released nor
-	// renewed.
+	// abandon: wait no longer for the workload in the drain under way, if there is one.
 	abandon struct{}
 )
 
@@ -74,8 +73,8 @@ func (health) isEvent()        {}
 func (terminate) isEvent()     {}
 func (abandon) isEvent()       {}
 
-// question is what the machine last asked the loop for, of one kind: a request, a watch, a waiting, a write of the hold.
-// Its answers bear its number.
+// question is what the machine last asked of the loop, of one kind (a request, a watch, a wait, a write of the hold). Answers
+// carry its number.
 type question struct {
 	number int  // of the last one; it rises
 	open   bool // answers to it are expected

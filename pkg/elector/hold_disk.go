@@ -6,8 +6,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// holdPause is the pause before a hold that could not be written is written again, holdPauseLeading that while leading,
-// when the next renewal writes it anyway.
+// holdPause is the pause before a failed write of the hold is tried again. While leading, holdPauseLeading will do: the next
+// renewal writes the hold anyway.
 const (
 	holdPause        = 250 * time.Millisecond
 	holdPauseLeading = time.Second
@@ -21,8 +21,8 @@ type holdOnDisk struct {
 	retryAt    bootclock.Instant // when to write it again; zero: the last write went well
 }
 
-// replace has a hold that is of no use here written over at the next step: another process, with another identity, might
-// still believe it, until longest at most.
+// replace has a useless hold written over at the next step: a process with another identity might still believe it, until
+// longest at most.
 func (h *holdOnDisk) replace(longest bootclock.Instant) { h.believable, h.retryAt = longest, 1 }
 
 // failed notes that the last write failed: the file may hold what it held before, or what was to be written.

@@ -8,9 +8,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// loop feeds the machine with what happens and carries out what it wants. It alone touches the machine; requests,
-// the watch, the waiting for the workload and the log each have a goroutine, so that nothing they wait for delays a stop
-// (I7). It sleeps until something happens, or until exactly the instant that the machine names.
+// loop feeds the machine with what happens, and carries out what it wants. It alone touches the machine. Requests, the watch,
+// the waiting for the workload and the log have goroutines of their own, so that nothing they wait for delays a stop (I7).
 type loop struct {
 	e  *Elector
 	to Outputs
@@ -43,7 +42,7 @@ func newLoop(e *Elector, to Outputs) *loop {
 	return l
 }
 
-// begin makes the machine, from what the process before left in the hold file if that is of any use.
+// begin makes the machine, from what the process before left in the hold file where that is usable.
 func (l *loop) begin() *machine {
 	d, cfg := l.e.deps, l.e.cfg
 	if d.Hold == nil {
@@ -80,8 +79,8 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
-// next waits for what the machine is to take next. Of several things that are there it takes them in a fixed order, so that
-// a simulation of the same chances runs the same way again: commands, then events, and the mere passing of time last.
+// next waits for the next event. Of several it takes them in a fixed order, so that a simulation of the same chances runs the
+// same way again: commands, then events, and the mere passing of time last.
 func (l *loop) next(ctx context.Context, timer bootclock.Timer) event {
 	for {
 		if e := l.command(ctx); e != nil {

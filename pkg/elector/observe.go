@@ -39,8 +39,7 @@ func (m *machine) change(now moment, e lease.Event) {
 	m.absent(now)
 }
 
-// observe takes a state of the Lease, from a reply or the watch. Old ones are dropped: the store's versions order
-// them, whichever way they came.
+// observe takes a state of the Lease from a reply or the watch, and drops it unless its version is newer.
 func (m *machine) observe(now moment, r lease.Record) {
 	if r.Version.Compare(m.know.version) <= 0 {
 		return
@@ -71,9 +70,8 @@ func (m *machine) observe(now moment, r lease.Record) {
 	}
 }
 
-// forbid raises notBefore for a new version: whoever wrote it, or held the Lease by it, may believe in it for the
-// longer of our duration and its own, and a holder that does not follow the protocol for the grace on top (I3).
-// Every new version restarts the wait, whatever changed in it.
+// forbid raises notBefore for every new version, whatever changed in it (I3): its writer or holder may believe in it for the
+// longer of our duration and its own. A holder that does not follow the protocol gets the grace on top.
 func (m *machine) forbid(now moment, r lease.Record) {
 	wait := max(m.cfg.Duration, r.Validity())
 	if r.Foreign() {
@@ -82,7 +80,7 @@ func (m *machine) forbid(now moment, r lease.Record) {
 	m.know.notBefore = max(m.know.notBefore, now.boot.Add(wait))
 }
 
-// lost takes a record that another holds, or nobody: whatever we had is over.
+// lost ends our term by a record that has another holder or none.
 func (m *machine) lost(r lease.Record) {
 	switch {
 	case r.Holder != "" && m.inflight != nil && m.inflight.verb == verbRelease:
@@ -96,9 +94,8 @@ func (m *machine) lost(r lease.Record) {
 	}
 }
 
-// credit counts a record of ours: validity from before the write was sent, and only for writes of this process (I2,
-// I8). A record that was tampered with is put right by a renewal at once. A term whose drain was abandoned never begins
-// again: its Lease runs out.
+// credit counts a record of ours: validity from before the write was sent, and only for writes of this process (I2, I8). An
+// edited record is renewed at once. A term whose drain was abandoned does not begin again: its Lease runs out.
 func (m *machine) credit(now moment, r lease.Record) {
 	if sentAt, ours := m.sent[r.RenewTime.UnixMicro()]; ours {
 		until := sentAt.Add(m.cfg.RenewDeadline)

@@ -33,7 +33,6 @@ func (m *machine) requestDue(now moment) bootclock.Instant {
 	return at
 }
 
-// sendRequest sends the request that is due.
 func (m *machine) sendRequest(now moment) {
 	v, _ := m.nextRequest(now)
 	r := &request{number: m.requests.ask(), verb: v, known: m.know.version, sent: now.boot}
@@ -76,7 +75,7 @@ func (m *machine) reply(now moment, e replied) {
 	m.resuming = m.resuming && m.taking
 }
 
-// succeeded takes what the store says that the Lease is.
+// succeeded takes the Lease as the store returned it.
 func (m *machine) succeeded(now moment, r *request, got lease.Record) {
 	m.taking = m.taking && r.verb != verbTake
 	m.recovered(r.verb)

@@ -79,7 +79,7 @@ func (m *machine) lose(why string) {
 	}
 }
 
-// termEnds returns when the term ends that this candidate has, unless it is renewed.
+// termEnds returns when this candidate's term ends unless it is renewed.
 func (m *machine) termEnds(moment) bootclock.Instant {
 	if m.role == standby {
 		return never

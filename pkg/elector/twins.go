@@ -26,7 +26,6 @@ type twins struct {
 	late    int64 // of the next one like it; zero: none was seen
 }
 
-// sent notes a write of ours.
 func (w *twins) sent(renewTime time.Time) {
 	w.own[w.next%ownWrites] = renewTime.UnixMicro()
 	w.next++

@@ -27,8 +27,7 @@ type watching struct {
 	interval time.Duration // between the holder's renewals, as observed; zero: not known yet
 }
 
-// renewed takes a record that a watch brought after the one that is known: whether it is the same holder's renewal, the time
-// between shows how often that one renews. Edits in between change nothing.
+// renewed learns from a record of the watch how often the present holder renews. Edits in between change nothing.
 func (m *machine) renewed(now moment, r lease.Record) {
 	w := &m.watch
 	switch same, renewal := m.follows(r); {
@@ -40,8 +39,8 @@ func (m *machine) renewed(now moment, r lease.Record) {
 	}
 }
 
-// missed takes a record that was read. The time since the one before says nothing about the holder: it is that between our
-// own reads. But a renewal of the same holder after a silence shows that the watch is dead, which would have brought it.
+// missed takes a record that was read. A renewal by the same holder after a silence shows that the watch is dead, as it would
+// have brought it. The time between two reads says nothing about how often the holder renews.
 func (m *machine) missed(now moment, r lease.Record) {
 	w := &m.watch
 	switch same, renewal := m.follows(r); {
@@ -60,9 +59,8 @@ func (m *machine) follows(r lease.Record) (same, renewal bool) {
 	return same, same && !r.RenewTime.Equal(old.RenewTime)
 }
 
-// silence returns how long the watch may bring nothing new before it is suspected: two renew intervals, ours or those
-// that the holder was seen to keep, and a second; and as long again as there has been nothing new, so that an election
-// without a leader costs less and less.
+// silence returns how long the watch may bring nothing new before it is suspected: two renew intervals, ours or the holder's
+// as observed, and a second. It grows while there is no news, so that an election without a leader costs less and less.
 func (m *machine) silence() time.Duration {
 	interval := m.cfg.RenewInterval
 	if m.watch.interval > 0 && m.know.record.Holder != string(m.cfg.Identity) {
@@ -140,8 +138,7 @@ func (w *watching) served(now moment, silence time.Duration) bool {
 	return !w.openedAt.IsZero() && (w.openedAt.Before(w.newsAt) || !now.boot.Before(w.openedAt.Add(silence)))
 }
 
-// watchClosed plans the next watch: soon where the store closed it in good order, later and later where it broke or was
-// of no use.
+// watchClosed plans the next watch: soon after an orderly close, later and later after one that broke or was of no use.
 func (m *machine) watchClosed(now moment, err error) {
 	w := &m.watch
 	m.watches.answered()
