@@ -26,8 +26,8 @@ const (
 type move struct {
 	how      string
 	from, to string
-	// took is the time from the act to the first sight of the new leader; alone is for how long before that no replica saw
-	// that it leads.
+	// took is the time from the act to the first sight of the new leader; alone is the time before that sight in which no
+	// replica saw that it leads.
 	took, alone time.Duration
 	remark      string
 }
@@ -37,7 +37,7 @@ type step struct {
 	how string
 	// act does it to the leader, and returns when.
 	act func(ctx context.Context, leader *replica) (bootclock.Instant, error)
-	// after restores the replica once another leads, where it must be (nil: not); remark is what its success shows.
+	// after, where not nil, restores the replica once another leads; remark is what its success shows.
 	after  func(ctx context.Context, old *replica) error
 	remark string
 }

@@ -1,8 +1,8 @@
 // Package install copies the running program to a file, for an image that has no cp.
 //
-// It promises that a file is replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link
-// is followed. It refuses to replace what is no regular file. It does not promise to leave nothing behind where it is killed: a part of
-// the copy may stay beside the file, under a hidden name.
+// It promises to replace a file in one step: whoever runs the old one goes on, and nobody runs half of the new one. It follows
+// a symbolic link, and refuses to replace what is no regular file. It does not promise to leave nothing behind when it is
+// killed: a part of the copy may stay beside the file, under a hidden name.
 package install
 
 import (
@@ -16,8 +16,8 @@ import (
 	"syscall"
 )
 
-// To copies the running program to path; into it, under its own name, where path is a directory. Its errors say how to fix what is
-// wrong.
+// To copies the running program to path, or into path under its own name where that is a directory. Its errors say how to fix
+// what is wrong.
 func To(path string) error {
 	to, err := target(path)
 	if err != nil {
@@ -38,8 +38,8 @@ func To(path string) error {
 	return nil
 }
 
-// target returns the file to replace for path: in the directory, where that is one, and behind symbolic links. It refuses
-// whatever is no regular file: a device or a pipe would be lost to whoever uses it.
+// target returns the file to replace for path: in a directory, and behind symbolic links. It refuses what is no regular file:
+// a device or a pipe would be lost to whoever uses it.
 func target(path string) (string, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "lease-sidecar")
@@ -47,7 +47,7 @@ func target(path string) (string, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return path, nil // a directory that is not there either shows when it is written to
+		return path, nil // a missing directory shows when it is written to
 	case err != nil:
 		return "", installFix(err)
 	case info.Mode()&fs.ModeSymlink != 0:
@@ -81,7 +81,7 @@ func kindOf(mode fs.FileMode) string {
 	return "special file"
 }
 
-// installFix adds what to do about a fault of the file system.
+// installFix adds how to fix a fault of the file system.
 func installFix(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
