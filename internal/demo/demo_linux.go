@@ -38,7 +38,6 @@ type Config struct {
 // replicaNames are three, as many replicas as a workload that matters has.
 var replicaNames = []string{"toy-a", "toy-b", "toy-c"}
 
-// demo is one run.
 type demo struct {
 	replicas    []*replica
 	screen      *screen
@@ -108,7 +107,7 @@ func (d *demo) runSteps(ctx context.Context) error {
 	took := since.Sub(began)
 	d.screen.moved(move{"first election", "-", leader.name, took, took, "a new Lease costs one lease duration"})
 	for _, s := range steps {
-		_ = d.await(ctx, awareEvery, d.allAware) // a replica that does not know shows below
+		_ = d.await(ctx, awareEvery, d.allAware) // a replica that knows no leader shows in the step
 		pause(ctx, stepPause)
 		if err := d.runStep(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.how, err)
@@ -124,7 +123,6 @@ func now() bootclock.Instant { return bootclock.System{}.Now() }
 // pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) { _ = bootclock.Sleep(ctx, bootclock.System{}, d) }
 
-// rounded makes a time easy to read: milliseconds below a second, hundredths above.
 func rounded(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())

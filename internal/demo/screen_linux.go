@@ -15,8 +15,7 @@ const (
 	cells = 56
 )
 
-// screen shows the user what happens: in a terminal a live table, which draws over itself and leaves the last picture there;
-// elsewhere, for logs and pipes, a line at a time.
+// screen shows the user what happens: in a terminal a live table, which draws over itself; elsewhere a line at a time.
 type screen struct {
 	Config
 	began time.Time
@@ -44,7 +43,6 @@ func (s *screen) announce(what string) {
 	}
 }
 
-// moved shows a move that has happened.
 func (s *screen) moved(m move) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -72,7 +72,6 @@ func restartSidecar(_ context.Context, old *replica) error {
 	return old.startSidecar()
 }
 
-// send returns an act that sends a signal to the sidecar and notes its new condition.
 func send(sig syscall.Signal, becomes condition) func(context.Context, *replica) (bootclock.Instant, error) {
 	return func(_ context.Context, leader *replica) (bootclock.Instant, error) {
 		return leader.signal(sig, becomes)
@@ -92,7 +91,6 @@ func wake(ctx context.Context, old *replica) error {
 	return nil
 }
 
-// runStep finds the leader, acts on it, waits for another one and restores the replica.
 func (d *demo) runStep(ctx context.Context, s step) error {
 	old, _, err := d.awaitLeader(ctx, nil)
 	if err != nil {

@@ -79,7 +79,6 @@ func (w *witness) follow(ctx context.Context, by *reader, ask func() (leadership
 	}
 }
 
-// reported notes what the toy says of its work.
 func (w *witness) reported(r workReport) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -197,8 +196,8 @@ func (t *track) last() span {
 	return t.spans[len(t.spans)-1]
 }
 
-// overlap returns for how long two replicas believed at once, where spans[i] are those of all readers of replica i. It sums
-// pairs of readers, which can only make it longer.
+// overlap returns for how long two replicas believed at once; spans[i] are those of replica i. It sums pairs of readers, which can
+// only make it longer.
 func overlap(spans [][]span) (sum time.Duration) {
 	for i := range spans {
 		others := slices.Concat(spans[:i]...)

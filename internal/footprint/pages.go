@@ -43,7 +43,7 @@ func DropPages() error {
 			continue
 		}
 		for _, advice := range []uintptr{unix.MADV_RANDOM, unix.MADV_DONTNEED} {
-			// Not unix.Madvise, which wants a Go slice: these bytes are none of Go's.
+			// Not unix.Madvise, which wants a Go slice: these bytes are not Go's.
 			if _, _, errno := unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, advice); errno != 0 {
 				return fmt.Errorf("drop the pages of %s: %w", m.file, errno)
 			}
@@ -62,7 +62,7 @@ func parseMappings(smaps io.Reader) ([]mapping, error) {
 		case len(fields) == 3 && fields[0] == "Anonymous:" && len(all) > 0:
 			all[len(all)-1].anonymous = fields[1] != "0"
 		case len(fields) >= 5 && strings.Contains(fields[0], "-"):
-			m := mapping{writable: strings.Contains(fields[1], "w"), anonymous: true} // until the kernel says that nothing of it is
+			m := mapping{writable: strings.Contains(fields[1], "w"), anonymous: true} // until smaps says otherwise
 			if _, err := fmt.Sscanf(fields[0], "%x-%x", &m.from, &m.to); err != nil {
 				return nil, fmt.Errorf("read the memory map: %w", err)
 			}

@@ -72,7 +72,6 @@ func (t *Trimmer) Changed() {
 	t.set(afterChange, t.clock.Now().Add(changePause))
 }
 
-// scraped notes that the metrics were asked for.
 func (t *Trimmer) scraped() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -16,8 +16,7 @@ import (
 	"syscall"
 )
 
-// To copies the running program to path, or into path under its own name where that is a directory. Its errors say how to fix
-// what is wrong.
+// To copies the running program to path, or into it where that is a directory. Its errors say how to fix what is wrong.
 func To(path string) error {
 	to, err := target(path)
 	if err != nil {
@@ -66,7 +65,6 @@ func target(path string) (string, error) {
 	return path, nil
 }
 
-// kindOf names what is no regular file.
 func kindOf(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
@@ -109,7 +107,7 @@ func replaceFile(path string, content io.Reader, mode fs.FileMode) (err error) {
 		}
 	}()
 	_, err = io.Copy(file, content)
-	// The mode again, as the umask took its part.
+	// Chmod, as the umask has taken bits from the mode.
 	if err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
 		return err
 	}

@@ -10,8 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Now returns the machine's boot clock. It panics where that fails: Linux has had CLOCK_BOOTTIME since 2.6.39, and a machine
-// without it can keep no deadline.
+// Now returns the machine's boot clock (Linux has it since 2.6.39). It panics where that fails: no deadline could be kept.
 func (System) Now() Instant {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {

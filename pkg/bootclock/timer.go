@@ -19,8 +19,7 @@ type Timer interface {
 // polledMost bounds one sleep of a polled timer: Go's timers stop while the machine is suspended.
 const polledMost = 200 * time.Millisecond
 
-// polled is a timer made of Go's own, which looks at the clock again and again. It serves clocks that no kernel timer
-// follows: those of tests, and of other operating systems.
+// polled is a timer for clocks that no kernel timer follows: it looks at the clock again and again.
 type polled struct {
 	now   func() Instant
 	most  time.Duration

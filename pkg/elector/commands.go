@@ -60,7 +60,6 @@ func (b *mailbox) put(cause string) *order {
 	return b.held
 }
 
-// take returns the order that is there, and empties the mailbox.
 func (b *mailbox) take() *order {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,7 +82,6 @@ func (o *order) answer(err error) {
 	close(o.done)
 }
 
-// ask places an order and returns its answer.
 func (c *commands) ask(ctx context.Context, b *mailbox, cause string) error {
 	o := b.put(cause)
 	c.ring()

@@ -11,21 +11,20 @@ import (
 // Limits and fixed spans of the protocol.
 const (
 	minDuration      = 3 * time.Second         // below it the margins drown in scheduling noise
-	maxDuration      = 8760 * time.Hour        // a year: more is a slip of the unit, and the sums of some would overflow
+	maxDuration      = 8760 * time.Hour        // a year: more is a mistaken unit, and sums could overflow
 	minRenewInterval = time.Second             // other electors compare renew times by the second
 	maxAttempt       = 2500 * time.Millisecond // one request to the store, until it has shown to be slower
 	maxKillMargin    = 3 * time.Second
 	releaseSpread    = 10 * time.Millisecond
-	releaseCooldown  = 5 * time.Second // who let go does not win the same Lease back at once
-	preferenceGrace  = time.Second     // a head start for the holder that somebody asked for
+	releaseCooldown  = 5 * time.Second // before a candidate takes its own release back
+	preferenceGrace  = time.Second     // the head start of spec.preferredHolder
 	priorityStep     = 50 * time.Millisecond
 )
 
 // MaxPriority is the priority of a candidate that is first in line.
 const MaxPriority = 10
 
-// Config says what to campaign for, as whom, and on which timings. Use [Config.WithDefaults] to fill in the
-// timings left at zero.
+// Config says what to campaign for, as whom, and on which timings: [Config.WithDefaults] fills in those left at zero.
 type Config struct {
 	// Lease and Namespace name the Lease, for documents and messages; the Store knows where it is.
 	Lease, Namespace string

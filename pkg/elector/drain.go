@@ -17,8 +17,8 @@ type drain struct {
 // ending is how a term was asked to end. It outlives the term, which then does not lead again, whatever is answered late. It
 // ends with a new take of ours, but not with one that resumes a predecessor's term.
 type ending struct {
-	cause     string // "": it was not
-	abandoned bool   // its drain was: the term is neither released nor renewed, and never begins again
+	cause     string // "": nobody asked
+	abandoned bool   // its drain was abandoned: it is neither released nor renewed, and never begins again
 }
 
 // workload is what the workload may still act on: the last validUntil published while leading, by this process or the one
@@ -55,7 +55,7 @@ func (m *machine) judge(now moment, e health) {
 		return
 	}
 	m.warn("Unhealthy", "the workload is unhealthy: this replica leaves the lead to others", detail(e.why))
-	switch { // even where an unhealthy one may lead: perhaps a healthy one is there
+	switch { // also with LeadUnhealthy: another replica may be healthy
 	case m.role == leading:
 		m.beginDrain(now, "unhealthy: "+e.why)
 	case m.inherited != nil || m.resuming: // it is resumed only to be handed over

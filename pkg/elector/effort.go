@@ -26,7 +26,6 @@ type effort struct {
 	troubles      map[verb]string   // the last failure of each kind of request, as last logged
 }
 
-// streak is some failures in a row.
 type streak struct {
 	count int
 	since bootclock.Instant
@@ -41,7 +40,6 @@ const (
 	refused               // the store does not allow it
 )
 
-// classify returns what an error of the store says.
 func classify(err error) class {
 	switch {
 	case errors.Is(err, lease.ErrConflict), errors.Is(err, lease.ErrExists):
@@ -52,7 +50,7 @@ func classify(err error) class {
 	return unknown
 }
 
-// count counts a failure of that kind of request. After a lost race the store works.
+// count counts a failure of that kind of request. A lost race shows that the store works, and ends the streak.
 func (f *effort) count(now moment, v verb, c class) {
 	if c == lostRace {
 		delete(f.failures, v)
@@ -134,8 +132,7 @@ func (m *machine) complain(v verb, c class, err error) {
 	}
 }
 
-// recovered notes that a request of that kind went well. It says nothing of the others: a store may answer every read
-// and refuse every write.
+// recovered notes that a request of that kind went well. Others may still fail: a store may answer reads and refuse writes.
 func (m *machine) recovered(v verb) {
 	delete(m.effort.failures, v)
 	m.effort.nextTry = 0

@@ -97,8 +97,7 @@ const (
 
 // Observer counts for metrics. It is called from several goroutines and must not block.
 type Observer interface {
-	// Requested counts a request that has ended: its verb (get, create, update for a take, renew, release), how long it
-	// took, and its error or nil.
+	// Requested counts a request that has ended. The verb is get, create, update (a take), renew or release; err may be nil.
 	Requested(verb string, latency time.Duration, err error)
 	// DrainAbandoned counts a handover that ended though the workload was not seen to stop.
 	DrainAbandoned()

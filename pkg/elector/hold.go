@@ -11,8 +11,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// HoldState is what a candidate leaves to the next process of its pod: its term, and until when the workload may believe in
-// it.
+// HoldState is what a candidate leaves to the next process of its pod: its term, and how long the workload may believe in it.
 type HoldState struct {
 	// UID is the Lease's, AcquireTime the term's first write: together they name the term.
 	UID         string    `json:"uid"`

@@ -33,7 +33,7 @@ func (m *machine) inherit(r lease.Record) {
 // resumable reports whether the Lease is a predecessor's of this very pod, still valid: it may be taken at once.
 func (m *machine) resumable() bool { return m.inherited != nil && m.know.present }
 
-// inheritedEnds returns when a predecessor's term runs out that has not been resumed.
+// inheritedEnds returns when a predecessor's term that was not resumed runs out.
 func (m *machine) inheritedEnds(moment) bootclock.Instant {
 	if m.inherited == nil {
 		return never

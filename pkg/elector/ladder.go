@@ -9,9 +9,9 @@ import (
 
 const never = bootclock.Instant(math.MaxInt64)
 
-// rung is one thing that becomes due: at says when (in the past, or zero: now; [never]: neither time nor what has just
-// happened calls for it), and do does it. Steps and the timer ask the same at, so that the loop sleeps until exactly the next
-// thing that a step would do. A rung that was done must not be due at the same instant again.
+// rung is one thing that becomes due: at returns when, and do does it. An instant that has passed, also zero, is now; [never]
+// means that nothing calls for it. Both the step and its timer ask at, so that the loop sleeps until exactly the next thing to
+// do. A rung that was done must not be due at the same instant again.
 type rung struct {
 	at func(*machine, moment) bootclock.Instant
 	do func(*machine, moment)

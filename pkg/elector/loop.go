@@ -65,7 +65,6 @@ func (l *loop) close() {
 	l.running.Wait()
 }
 
-// run turns until the machine is done.
 func (l *loop) run(ctx context.Context) error {
 	timer := l.e.deps.Clock.NewTimer()
 	defer timer.Stop()
@@ -144,8 +143,7 @@ func (l *loop) turn(e event) (output, error) {
 	return out, out.err
 }
 
-// carryOut does what a step wants, losses first: the hold before the leadership that rests on it, the leadership before
-// anything that takes time.
+// carryOut does what a step wants, losses first: the hold, then the leadership that rests on it, then what takes time.
 func (l *loop) carryOut(out output) {
 	if out.hold != nil {
 		l.save(*out.hold)

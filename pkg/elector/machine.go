@@ -69,7 +69,7 @@ type machine struct {
 	sent      map[int64]bootclock.Instant // renew time in Unix microseconds → when that write left
 	lastRenew time.Time                   // the last renew time that was written, for fresh
 	taking    bool                        // a take has left and its outcome is not known
-	resuming  bool                        // and it is of a predecessor's term
+	resuming  bool                        // and that take resumes a predecessor's term
 
 	unhealthy   bool // the workload's health speaks against leading
 	terminating bool

@@ -21,14 +21,13 @@ type knowledge struct {
 	situation string            // why it waits as it does, as last logged
 }
 
-// change takes a change that the watch delivered.
 func (m *machine) change(now moment, e lease.Event) {
 	newer := e.Record.Version.Compare(m.know.version)
 	if newer >= 0 {
 		m.watch.heardAt, m.watch.newsAt = now.boot, now.boot // also the echo of a write whose reply came first
 	}
 	if newer <= 0 {
-		return // overtaken by a reply, or from a store that went back in time: then silence will show it
+		return // overtaken by a reply; or the store went back in time, which the silence after it will show
 	}
 	if !e.Deleted {
 		m.renewed(now, e.Record)
@@ -46,7 +45,7 @@ func (m *machine) observe(now moment, r lease.Record) {
 	}
 	k := &m.know
 	if !k.present || m.rights.seePeer(string(m.cfg.Identity), r) {
-		k.tryAt = 0 // what was refused, or failed, was another request, or is allowed by now
+		k.tryAt = 0 // what failed was another request, or is allowed by now
 	}
 	k.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot
 	m.forbid(now, r)
@@ -84,7 +83,7 @@ func (m *machine) forbid(now moment, r lease.Record) {
 func (m *machine) lost(r lease.Record) {
 	switch {
 	case r.Holder != "" && m.inflight != nil && m.inflight.verb == verbRelease:
-		m.becomeStandby(released, "released, and taken by "+r.Holder+" before the answer came") // nothing else lets it in so early
+		m.becomeStandby(released, "released, and taken by "+r.Holder+" before the answer came") // only a release lets another holder in so early
 	case r.Holder != "":
 		m.becomeStandby(holderChanged, "the Lease has another holder: "+r.Holder)
 	case m.role == draining && r.Released():
@@ -113,7 +112,6 @@ func (m *machine) credit(now moment, r lease.Record) {
 	}
 }
 
-// absent takes the news that the Lease does not exist.
 func (m *machine) absent(now moment) {
 	first := !m.know.read || m.know.present
 	m.know.read, m.know.present, m.know.record = true, false, lease.Record{}
@@ -144,7 +142,6 @@ func (m *machine) restored(now moment, r lease.Record) {
 	m.observe(now, r)
 }
 
-// collide ends the election: the Lease is another workload's.
 func (m *machine) collide(r lease.Record) {
 	m.dropInherited("the Lease is another workload's")
 	m.becomeStandby(workloadCollision, "the Lease was annotated for another workload")

@@ -30,10 +30,8 @@ func (v verb) right() verb {
 	return v
 }
 
-// refuse notes that the store does not allow the verb.
 func (g *rights) refuse(v verb, err error) { g.denied[v.right()] = err.Error() }
 
-// grant notes that the store allows the verb.
 func (g *rights) grant(v verb) {
 	delete(g.denied, v.right())
 	if len(g.denied) == 0 {

@@ -12,8 +12,7 @@ import (
 // mostSilence bounds how long a watch may be silent while nobody renews.
 const mostSilence = 80 * time.Second
 
-// watching is the state of the watch. Its proof of life is news: the holder renews at every interval, so silence for
-// two of them and a second means that the watch is dead, or the holder is.
+// watching is the state of the watch. Only news shows that it is alive: see [machine.silence].
 type watching struct {
 	doubted  bool              // silent for too long: opened anew once the Lease has been read
 	blocked  bool              // it could not be opened: not tried again until a request has been answered
@@ -91,7 +90,7 @@ func (m *machine) checkWatch(now moment) {
 	switch {
 	case m.watches.open:
 		w.doubted, w.heardAt = true, now.boot
-		m.getDue = m.getDue || m.role == standby // a holder's next renewal shows as much
+		m.getDue = m.getDue || m.role == standby // a holder's next renewal shows whether the store answers
 		m.debug("the watch was silent: opening it anew once the store has answered")
 	case !w.blocked:
 		m.openWatch(now)

@@ -67,9 +67,8 @@ func stampOf(t time.Time) *stamp {
 	return new(stamp(t))
 }
 
-// UnmarshalJSON reads a leadership document. It refuses one that is larger than [DocumentMax], lacks a field (three may be
-// null), or contradicts itself, such as a leader without a token. It ignores unknown fields, so that a newer sidecar can serve
-// an older reader.
+// UnmarshalJSON reads a leadership document. It refuses one that is larger than [DocumentMax], lacks a field (three may be null),
+// or contradicts itself. It ignores unknown fields, so that a newer sidecar can serve an older reader.
 func (l *Leadership) UnmarshalJSON(b []byte) error {
 	if len(b) > DocumentMax {
 		return fmt.Errorf("read leadership document: %d bytes, at most %d", len(b), DocumentMax)

@@ -20,8 +20,7 @@ type Leadership struct {
 	Lease, Namespace string
 	// Identity is this candidate's own, as it writes it into the Lease: name, "_", UUID.
 	Identity string
-	// IsLeader says that this candidate holds the Lease and that its term ran when the value was made. Judge it with At
-	// before acting on it.
+	// IsLeader says that this candidate held the Lease when the value was made. Judge it with At before acting on it.
 	IsLeader bool
 	// Leader is the name part of the last observed holder whose term has not expired, else "".
 	Leader string
@@ -45,8 +44,8 @@ type Leadership struct {
 	Observed bootclock.Instant
 }
 
-// At returns l as it is at now, an instant of this boot's clock: without a term that has run out or has no end, and without a
-// leader whose term has run out.
+// At returns l as it is at now, an instant of this boot's clock. A term that has run out, or has no end, is no leadership; a
+// holder whose term has run out is not the leader.
 func (l Leadership) At(now bootclock.Instant) Leadership {
 	endless := l.IsLeader && l.ValidUntil.IsZero()
 	over := !l.ValidUntil.IsZero() && !now.Before(l.ValidUntil)
@@ -69,8 +68,7 @@ func (l Leadership) ended() Leadership {
 	return l
 }
 
-// SameTerm reports whether l and m differ in their validity alone, as renewals do. Another leader or a transition is another
-// term.
+// SameTerm reports whether l and m differ in their validity alone, as renewals do.
 func (l Leadership) SameTerm(m Leadership) bool {
 	return l.IsLeader == m.IsLeader && l.Token == m.Token && l.Leader == m.Leader &&
 		l.Transitions == m.Transitions && l.Lease == m.Lease && l.Namespace == m.Namespace && l.Identity == m.Identity

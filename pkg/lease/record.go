@@ -15,8 +15,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// Record is a Lease as the election reads and writes it. It is a value: change a copy and hand it to [Store.Update]. What it
-// does not model of the object travels with it untouched.
+// Record is a Lease as the election reads and writes it. It is a value, and carries what it does not model of the object along.
 type Record struct {
 	// UID and Version identify this state of this object; empty on a record not yet stored.
 	UID     string
@@ -60,8 +59,7 @@ func FromObject(o *coordinationv1.Lease) (Record, error) {
 	}, nil
 }
 
-// Object returns the Lease object that r describes, under the given name: the object it was read from, with r's fields and the
-// election's label set. The caller owns it.
+// Object returns the object that r was read from, with r's fields, the name and the election's label set. The caller owns it.
 func (r Record) Object(namespace, name string) *coordinationv1.Lease {
 	o := &coordinationv1.Lease{}
 	if r.object != nil {
@@ -139,9 +137,8 @@ func toMicro(t time.Time) *metav1.MicroTime {
 	return &metav1.MicroTime{Time: t.UTC()}
 }
 
-// Version is an object's resourceVersion: a decimal number of any length, without leading zeros, that rises with every write
-// of the store, deletions included. "" stands for none and comes before all others. Kubernetes lets clients compare them since
-// v1.35 (KEP-5504).
+// Version is an object's resourceVersion: a decimal number of any length that rises with every write of the store, deletions
+// included. "" stands for none and comes before all others. Kubernetes lets clients compare them since v1.35 (KEP-5504).
 type Version string
 
 // ParseVersion reads a resourceVersion. It refuses what cannot be ordered: an empty string, letters, leading zeros.

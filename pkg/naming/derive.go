@@ -77,8 +77,7 @@ func (p proof) derive(pod Pod) (Workload, error) {
 	return w, nil
 }
 
-// deploymentName reads <name>-<pod-template-hash>-<random>. A whole hash proves that nothing before it was cut, as Kubernetes
-// cuts at the end.
+// deploymentName reads <name>-<pod-template-hash>-<random>. Kubernetes cuts at the end, so a whole hash proves a whole name.
 func deploymentName(pod Pod) (string, error) {
 	hash := pod.Labels[labelTemplateHash]
 	base, generated := cutSuffix(pod.Name)
@@ -178,5 +177,4 @@ func cutSuffix(podName string) (base string, ok bool) {
 	return podName[:at], true
 }
 
-// cutBase shortens a base as Kubernetes does.
 func cutBase(base string) string { return base[:min(len(base), generatedBaseMax)] }

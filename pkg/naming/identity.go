@@ -37,8 +37,7 @@ func RandomIdentity(name string) (Identity, error) {
 	return join(name, UUID(random)), nil
 }
 
-// Name returns the pod's name: what stands before the last "_" where a UUID follows it, and else, as other electors have other
-// forms, the whole identity.
+// Name returns the pod's name, which stands before the last "_" and a UUID; the whole of an identity that has another form.
 func (id Identity) Name() string {
 	if i := strings.LastIndexByte(string(id), '_'); i >= 0 && isUUID(string(id[i+1:])) {
 		return string(id[:i])

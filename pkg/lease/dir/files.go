@@ -36,8 +36,7 @@ func newFiles(dir, namespace, name string) files {
 // errTorn: the file is no JSON, or a part of it is missing.
 var errTorn = errors.New("not a Lease in JSON")
 
-// readLease reads the Lease; nil where there is no file. A file that is not this Lease is an error: it says nothing of who
-// leads.
+// readLease reads the Lease; nil where there is no file. A file that is not this Lease is an error: nobody knows who leads.
 func (f files) readLease(namespace, name string) (*coordinationv1.Lease, error) {
 	data, err := read(f.lease)
 	if data == nil || err != nil {
@@ -147,7 +146,7 @@ func (f files) refused(err error) error {
 
 // read reads a file that is no longer than it may be; nil where there is none.
 func read(path string) ([]byte, error) {
-	info, err := os.Lstat(path) // a pipe would hang, a link lead elsewhere
+	info, err := os.Lstat(path) // opening a pipe would hang, and a link could lead anywhere
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("read %s: not a regular file: remove it", path)
 	}

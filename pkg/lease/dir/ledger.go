@@ -42,8 +42,7 @@ func (l ledger) with(o *coordinationv1.Lease) ledger {
 	return l
 }
 
-// accountFor returns the ledger that accounts for the Lease's file (nil: there is none). Every difference is somebody's write,
-// and gets a version.
+// accountFor returns the ledger that accounts for the Lease's file (nil: none). Every difference is a write, and gets a version.
 func (l ledger) accountFor(file *coordinationv1.Lease) ledger {
 	switch {
 	case file == nil && l.Present == nil:
@@ -60,8 +59,7 @@ func (l ledger) accountFor(file *coordinationv1.Lease) ledger {
 	return l.with(l.renumbered(file))
 }
 
-// continuedBy reports whether the file is a write of ours that the ledger has missed: its process died before it wrote the
-// ledger, or the ledger was lost.
+// continuedBy reports whether the file is a write of ours that the ledger lacks, as its process died in between, or it was lost.
 func (l ledger) continuedBy(file *coordinationv1.Lease) bool {
 	version, err := lease.ParseVersion(file.ResourceVersion)
 	if err != nil || version.Compare(l.Version) <= 0 || file.UID == "" {
@@ -96,8 +94,8 @@ func (l ledger) removed() ledger {
 	return l
 }
 
-// since returns what a watch that has seen everything up to from has missed: the last deletion and the present state. One that
-// has seen nothing gets the present state alone.
+// since returns what a watch that has seen everything up to from has missed: the last deletion and the present state. Where from
+// is "" it returns the present state alone.
 func (l ledger) since(from lease.Version) ([]lease.Event, error) {
 	var events []lease.Event
 	for _, change := range []struct {

@@ -50,8 +50,7 @@ func (f files) tryLock() (*os.File, error) {
 	return file, nil
 }
 
-// take locks the open file. It fails with errBusy where the file was removed since it was opened: others then lock another
-// file of that name.
+// take locks the open file. It fails where the file was removed since it was opened: others then lock a new one.
 func (f files) take(file *os.File) error {
 	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	switch {

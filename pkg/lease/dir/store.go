@@ -93,8 +93,8 @@ func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error
 	})
 }
 
-// decide runs one read, compare and write: choose sees the state, and returns the object that is to be there. It answers once
-// that is safe on disk; others may see it a moment before.
+// decide runs one read, compare and write: choose sees the state, and returns the object to store. It answers once that is safe
+// on disk; others may see it a moment before.
 func (s *Store) decide(ctx context.Context, verb string, choose func(ledger) (*coordinationv1.Lease, error)) (lease.Record, error) {
 	var o *coordinationv1.Lease
 	var refused error
@@ -151,8 +151,7 @@ func (s *Store) read() (ledger, error) {
 	return state, nil
 }
 
-// newest returns the newer of what is written and what this process has seen: somebody may have removed the ledger, or put an
-// older one back.
+// newest returns the newer of two ledgers, as somebody may have removed the written one, or put an older one back.
 func (s *Store) newest(written ledger) ledger {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,8 +184,8 @@ func (s *Store) note(state ledger) {
 	}
 }
 
-// networked are the file systems that several machines may share: there, locks may not reach the others, and a rename is seen
-// late. The numbers are the kernel's (statfs(2)).
+// networked are the file systems that machines may share: locks may not reach the others, and renames are seen late. The numbers
+// are the kernel's (statfs(2)).
 var networked = map[int64]string{
 	unix.NFS_SUPER_MAGIC:   "NFS",
 	unix.SMB_SUPER_MAGIC:   "SMB",

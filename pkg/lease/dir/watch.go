@@ -54,8 +54,7 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 	}
 }
 
-// look reads the state, and counts what was done by hand. It looks again at a torn file before it reports that: an editor may
-// be writing it in place.
+// look reads the state. It reads a torn file again before it reports that: an editor may be writing it in place.
 func (s *Store) look(ctx context.Context) (state ledger, err error) {
 	for again := tornLooks; ; again-- {
 		err = s.locked(ctx, func(l ledger) error {

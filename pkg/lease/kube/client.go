@@ -79,8 +79,7 @@ func NewClient(config *rest.Config, log *slog.Logger) (*Client, error) {
 		config.UserAgent = "lease-sidecar"
 	}
 	if config.Dial == nil {
-		// A dialer of its own makes client-go build a new transport for each client, with the CA as it is on disk, in place
-		// of a cached one.
+		// Its own dialer makes client-go build a new transport, with the CA as it is on disk, in place of a cached one.
 		config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
 	if file := config.BearerTokenFile; file != "" {

@@ -19,9 +19,8 @@ const serviceAccountNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/n
 // ErrNoCluster is returned by [LoadConfig] where no kubeconfig, KUBECONFIG or ServiceAccount of a pod names an API server.
 var ErrNoCluster = errors.New("no Kubernetes cluster is configured")
 
-// LoadConfig finds the API server, the credentials and their namespace. In a pod it takes the ServiceAccount's, unless the
-// arguments or KUBECONFIG name a kubeconfig. Elsewhere it follows kubectl's rules: kubeconfig, else KUBECONFIG, else
-// ~/.kube/config; kubeContext "" is the current one.
+// LoadConfig finds the API server, the credentials and their namespace: in a pod the ServiceAccount's, unless the arguments or
+// KUBECONFIG name a kubeconfig; elsewhere by kubectl's rules. kubeContext "" is the current one.
 func LoadConfig(kubeconfig, kubeContext string) (*rest.Config, string, error) {
 	named := kubeconfig != "" || kubeContext != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
 	if !named && os.Getenv("KUBERNETES_SERVICE_HOST") != "" {

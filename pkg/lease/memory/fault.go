@@ -23,8 +23,7 @@ type Fate struct {
 	Err error
 	// Applied, with Err: the request is applied, and the answer is Err all the same.
 	Applied bool
-	// Again, where not 0: the request arrives a second time that long after the first, as from a transport that lost its
-	// connection. The answer is the second one's.
+	// Again, where not 0: the request arrives again that much later, as after a lost connection, and the second answer counts.
 	Again time.Duration
 	// ReplyDelay is how long the answer travels back.
 	ReplyDelay time.Duration
@@ -55,8 +54,7 @@ func (s *Store) StallWatches(on bool) { s.change(func() { s.stalled = on }) }
 // LagWatches makes every event arrive that long after the change.
 func (s *Store) LagWatches(lag time.Duration) { s.change(func() { s.lag = lag }) }
 
-// HalfOpen makes this Store's open watches deliver nothing any more, for good and without an error, as on a connection whose
-// other end is gone. Watches opened later work.
+// HalfOpen silences this Store's open watches for good, without an error, as if the other end were gone. Later watches work.
 func (s *Store) HalfOpen() { s.change(func() { s.silenced = s.opened }) }
 
 // BreakWatches ends this Store's open watches with err; nil is the orderly close by the server.

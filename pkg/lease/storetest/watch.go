@@ -90,8 +90,7 @@ func only(all, some []sight) []sight {
 	return out
 }
 
-// watchRecreated opens a watch after the Lease was deleted and made again: it must show the deletion, and not take the new
-// Lease for the old one.
+// watchRecreated opens a watch after the Lease was deleted and made again: it must show the deletion, then the new Lease.
 func watchRecreated(b *bench) {
 	old := b.update(held(b.create(lease.Record{}), "a_1", instant))
 	b.delete()

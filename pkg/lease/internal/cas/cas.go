@@ -27,9 +27,8 @@ func Create(r lease.Record, namespace, name string, version lease.Version, now t
 	return Canonical(o)
 }
 
-// Update returns the object that replaces current (nil: absent) by r at the next version. Where r changes nothing it returns
-// current itself, as the API server writes nothing then. Errors: [lease.ErrNotFound], [lease.ErrConflict], and those of
-// [Conditional].
+// Update returns the object that replaces current (nil: absent) by r at the next version; current itself where r changes nothing,
+// as the API server writes nothing then. Errors: [lease.ErrNotFound], [lease.ErrConflict], and those of [Conditional].
 func Update(current *coordinationv1.Lease, r lease.Record, next lease.Version) (*coordinationv1.Lease, error) {
 	if err := Conditional(r); err != nil {
 		return nil, err
