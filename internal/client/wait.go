@@ -17,7 +17,7 @@ var errEnough = errors.New("seen enough")
 // to askLast, as many may wait for one sidecar.
 const askAgain, askLast = 200 * time.Millisecond, time.Second
 
-// WaitUntil follows the sidecar until its leadership is wanted. Without an event stream it asks repeatedly for the document.
+// WaitUntil follows the sidecar until wanted returns true. Without an event stream it asks repeatedly for the document.
 // If ctx ends first, it returns ctx's cause, and why the sidecar could not be asked, if so. An answer of another pod's
 // sidecar ends the wait with [ErrOtherPod].
 func (s *Sidecar) WaitUntil(ctx context.Context, wanted func(leadership.Leadership) bool) error {

@@ -37,7 +37,7 @@ var _ Election = Voice{}
 // Leadership returns the election's current leadership.
 func (v Voice) Leadership() leadership.Leadership { return v.board.election.Leadership() }
 
-// SetHealthy replaces the voice's last word, and reports the result to the election: healthy with this reason, or unhealthy
+// SetHealthy replaces the voice's last call, and reports the result to the election: healthy with this reason, or unhealthy
 // with the reasons of all voices that say so.
 func (v Voice) SetHealthy(healthy bool, why string) {
 	b := v.board

@@ -3,7 +3,7 @@
 // configuration's field error finds the option that sets the field.
 //
 // It promises that an option has the flag's value, else the variable's, else the default; an empty variable counts as unset.
-// It does not check that values fit together: the configurations' Validate methods do.
+// It does not check that values suit each other: the configurations' Validate methods do.
 package options
 
 import (

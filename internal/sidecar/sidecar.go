@@ -48,8 +48,7 @@ func New(cfg Config) (*Sidecar, error) {
 // its work. Run catches no operating-system signal.
 //
 // It returns nil after a good end, else an error that holds a [*ResourceError], an [*elector.CollisionError],
-// [elector.ErrLeadershipLost] or a [CommandStatus]. Everything it started has ended by then. Calls may follow each other,
-// not overlap.
+// [elector.ErrLeadershipLost] or a [CommandStatus]. Everything it started has ended by then. Calls must not overlap.
 func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 	ctx, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
@@ -64,7 +63,7 @@ func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	// If another process had the lock, a process with the pod's own identity may exist or have just ended.
+	// Without the lock from the start, a process with the pod's own identity may exist or have just ended.
 	identity, err := s.cfg.Replica.Identity(hold != nil && !waited)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ type PresenceConfig struct {
 
 // Note is a log line.
 type Note struct {
-	// Text is the message, Reason the word to alert on.
+	// Text is the message, Reason the value to alert on.
 	Text, Reason string
 }
 

@@ -53,7 +53,7 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 		}
 		limit, until = limit.Add(w.cfg.KillMargin), until.Add(w.cfg.KillMargin)
 	}
-	if len(s.running) > 0 { // nothing below counts while it is seen running
+	if len(s.running) > 0 { // nothing below counts while it is seen to run
 		if !now.Before(limit) {
 			return verdict{outcome: elector.Abandoned, running: s.running}
 		}

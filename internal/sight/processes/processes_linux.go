@@ -2,11 +2,9 @@
 // (shareProcessNamespace). All processes in it count, except the sidecar's own and the pause process.
 //
 // It sees every living process, of any user, but not those of a container with its own pid namespace. It cannot tell whether
-// a program works or waits: only when the pod ends must all be gone.
+// a program works or waits: only when the pod ends must all be gone. The package is for Linux.
 //
 //	/proc ── processes of the pod, oldest first ──▶ wait for one's end by its pidfd ──▶ look again ──▶ none left: stopped
-//
-// The package is for Linux.
 package processes
 
 import (

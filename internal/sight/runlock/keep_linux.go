@@ -72,8 +72,7 @@ func passed() chan os.Signal {
 	return incoming
 }
 
-// follow reaps until no descendant is left, and returns the first one's exit code. Signals go to that one, later to what it
-// left.
+// follow reaps until no descendant is left, and returns the first one's exit code. Signals go to it, later to what it left.
 func follow(pid int, incoming <-chan os.Signal) (status int) {
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, syscall.SIGCHLD)

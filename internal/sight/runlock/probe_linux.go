@@ -60,7 +60,7 @@ func whole() unix.Flock_t {
 	return unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: 0, Len: math.MaxInt64}
 }
 
-// block waits in the kernel until nobody holds a lock of that kind, and releases what it was given.
+// block waits in the kernel until nobody holds a lock of that kind, and releases the lock that it got.
 func block(k kind, fd int) error {
 	if k == posixed {
 		lock := whole()

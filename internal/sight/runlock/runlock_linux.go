@@ -107,7 +107,7 @@ func (l *RunLock) Watch(ctx context.Context, changed func()) {
 	l.Presence.Watch(ctx, changed)
 }
 
-// Observe takes the newest leadership. Call it before any signal applies the leadership. It does not block.
+// Observe is [sight.Presence.Observe], and asks Run for a look.
 func (l *RunLock) Observe(newest leadership.Leadership) {
 	due := l.renewed
 	if l.Presence.Observe(newest) {

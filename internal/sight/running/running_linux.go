@@ -56,7 +56,7 @@ func New(cfg sight.PresenceConfig) *Running {
 // Name returns "running".
 func (r *Running) Name() string { return "running" }
 
-// Observe takes the newest leadership. Call it before any signal applies the leadership. It does not block.
+// Observe is [sight.Presence.Observe] without its result.
 func (r *Running) Observe(l leadership.Leadership) { r.Presence.Observe(l) }
 
 // ServeHTTP sends a line now and then until the client's connection or the listener's serving ends. Let only requests of
@@ -155,7 +155,7 @@ func (r *Running) leave(serving context.Context) {
 }
 
 // awaitGone returns once a client that has closed its sending side is gone, or conn is closed. A unix socket shows this by
-// itself. Over TCP a gone client and a half-closed one look alike until a write, which a gone client's kernel resets.
+// itself. Over TCP a gone client looks like a half-closed one until a write, which its kernel answers with a reset.
 func awaitGone(conn net.Conn) {
 	socket, ok := conn.(syscall.Conn)
 	if !ok {
