@@ -35,7 +35,7 @@ type Config struct {
 	moveTimeout time.Duration // how long a move is waited for; 0: long enough for a slow machine
 }
 
-// replicaNames are three, as many replicas as a workload that matters has.
+// replicaNames are three, the usual number for a workload that must not fail.
 var replicaNames = []string{"toy-a", "toy-b", "toy-c"}
 
 type demo struct {
@@ -107,7 +107,7 @@ func (d *demo) runSteps(ctx context.Context) error {
 	took := since.Sub(began)
 	d.screen.moved(move{"first election", "-", leader.name, took, took, "a new Lease costs one lease duration"})
 	for _, s := range steps {
-		_ = d.await(ctx, awareEvery, d.allAware) // a replica that knows no leader shows in the step
+		_ = d.await(ctx, awareEvery, d.allAware) // the step fails where it matters
 		pause(ctx, stepPause)
 		if err := d.runStep(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.how, err)

@@ -3,10 +3,10 @@
 // lock.
 package trouble
 
-// Last is how the last attempt ended; its zero value: well.
+// Last is how the last attempt ended. The zero value stands for success.
 type Last struct{ text string }
 
-// Changed notes how another attempt ended, nil for well, and reports whether that differs from the attempt before.
+// Changed notes how another attempt ended (nil: well), and reports whether that differs from the attempt before.
 func (l *Last) Changed(err error) bool {
 	before := l.text
 	l.text = ""

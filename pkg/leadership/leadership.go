@@ -20,13 +20,14 @@ type Leadership struct {
 	Lease, Namespace string
 	// Identity is this candidate's own, as it writes it into the Lease: name, "_", UUID.
 	Identity string
-	// IsLeader says that this candidate held the Lease when the value was made. Judge it with At before acting on it.
+	// IsLeader says that this candidate led when the value was made. Judge it with At before acting on it.
 	IsLeader bool
 	// Leader is the name part of the last observed holder whose term has not expired, else "".
 	Leader string
 	// LeaderUntil is when the observed holder's term expires for this observer; zero: unknown. Not in the document.
 	LeaderUntil bootclock.Instant
 	// Token is the term's fencing token, a decimal number of any length that rises strictly from term to term; "" unless leading.
+	// A changed token is a new term.
 	Token string
 	// Transitions counts the terms that the Lease has seen, as the Lease records them.
 	Transitions int64
@@ -68,7 +69,7 @@ func (l Leadership) ended() Leadership {
 	return l
 }
 
-// SameTerm reports whether l and m differ in their validity alone, as renewals do.
+// SameTerm reports whether l and m differ at most in their validity, as the renewals of one term do.
 func (l Leadership) SameTerm(m Leadership) bool {
 	return l.IsLeader == m.IsLeader && l.Token == m.Token && l.Leader == m.Leader &&
 		l.Transitions == m.Transitions && l.Lease == m.Lease && l.Namespace == m.Namespace && l.Identity == m.Identity

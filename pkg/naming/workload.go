@@ -23,7 +23,7 @@ const (
 	kindJob         = "job"
 )
 
-// spellings maps kubectl's other words for a kind to the kind. Accepting them would hash one workload to several Lease names.
+// spellings maps kubectl's other spellings to the kind. Accepting them would hash one workload to several Lease names.
 var spellings = map[string]string{
 	"deploy": kindDeployment, "deployments": kindDeployment,
 	"sts": kindStatefulSet, "statefulsets": kindStatefulSet,
