@@ -37,7 +37,7 @@ type machine struct {
 	held      *held            // the process; nil: none
 	everFound bool             // there has been one
 	kin       []procfs.Process // the process, its descendants and its namesakes, as last seen
-	work      []procfs.Process // kin at the end of the term and their later children: when all are gone, the workload has stopped
+	work      []procfs.Process // kin at the end of the term and later descendants: when all are gone, the workload has stopped
 
 	leads   bool              // the term has begun here
 	until   bootclock.Instant // the last validUntil of a leadership that leads
