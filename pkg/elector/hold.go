@@ -102,7 +102,7 @@ func decodeHold(b []byte, bootID string, key HoldKey, file fileID) (HoldState, e
 	case r.fileID != file:
 		return HoldState{}, fmt.Errorf("%w: it is a copy", errVoid)
 	case !r.whole():
-		return HoldState{}, fmt.Errorf("%w: it tells of a term without all that makes one", errVoid)
+		return HoldState{}, fmt.Errorf("%w: its term is incomplete", errVoid)
 	}
 	return r.HoldState, nil
 }

@@ -74,7 +74,7 @@ func (l *RunLock) note(held bool) {
 	if held {
 		l.cfg.Log.Log(context.Background(), severity, "the workload holds the run lock", "reason", "RunLockHeld")
 	} else {
-		l.cfg.Log.Log(context.Background(), severity, "the run lock is free: its last holder has ended, or let go", "reason", "RunLockFree")
+		l.cfg.Log.Log(context.Background(), severity, "the run lock is free: its last holder has ended, or released it", "reason", "RunLockFree")
 	}
 }
 

@@ -94,7 +94,7 @@ func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		r.leave()
-		refuse(w, http.StatusHTTPVersionNotSupported, "GET /running wants HTTP/1.1")
+		refuse(w, http.StatusHTTPVersionNotSupported, "GET /running needs HTTP/1.1")
 		return
 	}
 	defer conn.Close()

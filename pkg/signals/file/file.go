@@ -29,7 +29,7 @@ import (
 )
 
 // errLapsed stops the making of a leader file whose term ran out meanwhile.
-var errLapsed = errors.New("the term ran out while its leader file was being written")
+var errLapsed = errors.New("the term expired while its leader file was being written")
 
 // Signal writes the two files. state.json is rewritten with each leadership. leader holds the token and a newline, and its
 // modification time is validUntil, so that the file of a dead sidecar shows its age in any language.
