@@ -112,6 +112,7 @@ func (p *Process) apply(ctx context.Context) error {
 
 // Run finds the process, signals a new one, sees its end, kills at the kill deadline, and calls Crashed, until ctx ends.
 func (p *Process) Run(ctx context.Context) {
+	p.cfg.warn()
 	var crashes sync.WaitGroup
 	defer crashes.Wait()
 	crashes.Go(func() { p.passCrashes(ctx) })
