@@ -54,7 +54,7 @@ func (m *machine) judge(now moment, e health) {
 		m.info("Healthy", "the workload is healthy: this replica may lead", detail(e.why))
 		return
 	}
-	m.warn("Unhealthy", "the workload is unhealthy: this replica leaves the lead to others", detail(e.why))
+	m.warn("Unhealthy", "the workload is unhealthy: this replica leaves leadership to others", detail(e.why))
 	switch { // also with LeadUnhealthy: another replica may be healthy
 	case m.role == leading:
 		m.beginDrain(now, "unhealthy: "+e.why)
@@ -147,6 +147,6 @@ func (m *machine) abandonDrain(now moment) {
 	m.out.abandoned = true
 	waited := span("drained_for", now.boot.Sub(m.drain.began))
 	m.becomeStandby(drainAbandoned, "the handover was abandoned before the workload was seen to stop")
-	m.warn("LeaseRunsOut", "the Lease is neither released nor renewed: the workload may still run when it has run out and the next leader starts",
+	m.warn("LeaseRunsOut", "the Lease is neither released nor renewed: the workload may still run when it has expired and the next leader starts",
 		slog.String("cause", m.ending.cause), waited, span("lease_runs_out_in", m.know.notBefore.Sub(now.boot)))
 }

@@ -17,7 +17,7 @@ func (l *loop) save(h holdWrite) {
 	err := l.e.deps.Hold.Save(l.m.cfg.HoldKey(), h.HoldState)
 	if err != nil && l.holdOK {
 		l.log(note{slog.LevelWarn, "HoldNotWritten", "the hold file cannot be written: trying again; a restarted sidecar may not " +
-			"resume its term, and a handover waits until the old hold has run out", []slog.Attr{slog.Any("error", err)}})
+			"resume its term, and a handover waits until the old hold has expired", []slog.Attr{slog.Any("error", err)}})
 	}
 	l.holdOK = err == nil
 	if err != nil {

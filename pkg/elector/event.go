@@ -119,7 +119,7 @@ func (m *machine) admit(e event) (void bool, err error) {
 		return m.watches.admit(e.number)
 	case watchOpened:
 		if void, err = m.watches.admit(e.number); err == nil && !void && !m.watch.openedAt.IsZero() {
-			err = fmt.Errorf("%w: watch %d stands already", errIllegal, e.number)
+			err = fmt.Errorf("%w: watch %d is open already", errIllegal, e.number)
 		}
 		return void, err
 	case watchClosed:

@@ -42,7 +42,7 @@ func (m *machine) inheritedEnds(moment) bootclock.Instant {
 }
 
 func (m *machine) endInherited(moment) {
-	m.dropInherited("its term ran out before the Lease could be read and taken")
+	m.dropInherited("its term expired before the Lease could be read and taken")
 }
 
 // dropInherited gives up a predecessor's term, if there is one. The workload must stop by the end that the predecessor

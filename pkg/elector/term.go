@@ -87,7 +87,7 @@ func (m *machine) termEnds(moment) bootclock.Instant {
 }
 
 func (m *machine) endTerm(moment) {
-	m.becomeStandby(renewDeadlineExceeded, "the term ran out: no renewal was answered in time")
+	m.becomeStandby(renewDeadlineExceeded, "the term expired: no renewal was answered in time")
 }
 
 // renewal returns the write that keeps the term.

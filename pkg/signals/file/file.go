@@ -28,7 +28,7 @@ import (
 )
 
 // errLapsed stops the writing of a leader file whose term has meanwhile ended.
-var errLapsed = errors.New("the term ran out while its leader file was being written")
+var errLapsed = errors.New("the term expired while its leader file was being written")
 
 // Signal writes the two files. leader holds the token and a newline; its modification time is validUntil, so that readers in
 // any language see when the file of a dead sidecar is out of date.

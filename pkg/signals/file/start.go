@@ -62,7 +62,7 @@ func (f *Signal) Adopt(self leadership.Leadership) (leadership.Leadership, error
 	running := err == nil && found.IsLeader
 	ours := found.Lease == self.Lease && found.Namespace == self.Namespace && found.Identity == self.Identity
 	if running && ours && found.Token == self.Token && f.says(found.Token) {
-		f.log.Info("leading on from before the restart until the Lease says more", "reason", "TermAdopted",
+		f.log.Info("keeping the term of before the restart until the Lease has been read", "reason", "TermAdopted",
 			"lease", found.Lease, "token", found.Token, "valid_until", found.ValidUntilWall)
 		return found, swept
 	}

@@ -187,7 +187,7 @@ func fixFor(reason error) string {
 	case is(fs.ErrPermission):
 		return fmt.Sprintf("let user %d write there, for example by the pod's fsGroup", os.Getuid())
 	case is(syscall.EISDIR), is(syscall.ENOTEMPTY), is(fs.ErrExist):
-		return "something else stands in its place: remove it, and keep the directory to the sidecar"
+		return "something else is in its place: remove it, and keep the directory to the sidecar"
 	case is(syscall.ENOTDIR):
 		return "it is not a directory: name one"
 	case is(fs.ErrNotExist):

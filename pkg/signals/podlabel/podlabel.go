@@ -41,7 +41,7 @@ const (
 )
 
 // errLapsed stops the labelling of a pod whose term has meanwhile ended.
-var errLapsed = errors.New("the term ran out while its pod was being labelled")
+var errLapsed = errors.New("the term expired while its pod was being labelled")
 
 // mismatch is the error of a pod that must not be labelled. Only a new configuration can fix it.
 type mismatch struct{ error }
