@@ -20,10 +20,13 @@ import (
 // insideEnv has this program play the page of that path, in namespaces of its own.
 const insideEnv = "LEASE_SIDECAR_TEST_PAGE"
 
-// Paths that the program outside gives to the one inside.
+// What the program outside gives to the one inside.
 const (
-	rootEnv    = "LEASE_SIDECAR_TEST_ROOT"
-	sidecarEnv = "LEASE_SIDECAR_TEST_SIDECAR"
+	rootEnv       = "LEASE_SIDECAR_TEST_ROOT"
+	sidecarEnv    = "LEASE_SIDECAR_TEST_SIDECAR"
+	clusterEnv    = "LEASE_SIDECAR_TEST_CLUSTER"    // host:port of the API server
+	kubeconfigEnv = "LEASE_SIDECAR_TEST_KUBECONFIG" // its content
+	bridgeFD      = 3                               // the folder with the socket that leads to the API server
 )
 
 func TestMain(m *testing.M) {
@@ -37,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(harness.Main(m))
 }
 
-// TestPages plays the pages that need nothing but this machine, each on one of its own. It needs root, or user namespaces.
+// TestPages plays each page on a machine of its own. It needs root.
 func TestPages(t *testing.T) {
 	environment := append(os.Environ(), rootEnv+"="+harness.ModuleRoot(t), sidecarEnv+"="+harness.ShippedBinary(t))
 	for _, variable := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} { // the HOME inside is another one
@@ -48,9 +51,6 @@ func TestPages(t *testing.T) {
 		environment = append(environment, variable+"="+strings.TrimSpace(string(value)))
 	}
 	for _, p := range Pages {
-		if p.Place != Machine {
-			continue
-		}
 		t.Run(p.Path, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
@@ -58,13 +58,11 @@ func TestPages(t *testing.T) {
 			cmd.SysProcAttr = &syscall.SysProcAttr{
 				Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL,
 			}
-			if os.Getuid() != 0 {
-				cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-				cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-				cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+			if p.Place == Cluster {
+				lend(t, cmd)
 			}
 			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s", p.Path, err, out)
+				t.Errorf("%v\n%s", err, out)
 			}
 		})
 	}
@@ -74,6 +72,9 @@ func TestPages(t *testing.T) {
 func inside(path string) error {
 	root, sidecar := os.Getenv(rootEnv), os.Getenv(sidecarEnv)
 	written, err := isolate(root)
+	if err == nil && os.Getenv(clusterEnv) != "" {
+		err = borrow()
+	}
 	if err != nil {
 		return fmt.Errorf("make a machine for the page: %w", err)
 	}

@@ -137,7 +137,7 @@ func (r *reader) commands(language, mark string, block []string) {
 	empty := strings.TrimSpace(strings.Join(block, "")) == ""
 	m := terminal.FindStringSubmatch(mark)
 	switch {
-	case empty && mark == "":
+	case empty && m == nil:
 		return
 	case empty:
 		r.fault("the block is marked, and no command of it is run")

@@ -17,7 +17,7 @@ type Place string
 const (
 	// Machine is a Linux machine of its own: namespaces with nothing in /tmp and /run, no other process, and no network but loopback.
 	Machine Place = "machine"
-	// Cluster is this machine with a kubectl and a helm for an API server and nothing more: no kubelet, no controller.
+	// Cluster is such a machine with kubectl, helm, and a real API server: nothing else of a cluster, no kubelet and no controller.
 	Cluster Place = "cluster"
 )
 
@@ -46,9 +46,9 @@ type Exception struct {
 }
 
 // excepted returns which lines of a page are exceptions, and notes their use.
-func excepted(page string, used map[Exception]bool) func(line string) bool {
+func excepted(page string, elsewhere []Exception, used map[Exception]bool) func(line string) bool {
 	return func(line string) bool {
-		for _, e := range Elsewhere {
+		for _, e := range elsewhere {
 			if e.Page == page && strings.HasPrefix(strings.TrimSpace(line), e.Line) {
 				used[e] = true
 				return true
@@ -67,13 +67,13 @@ func (p Page) Steps(root string) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps, faults := Read(string(document), excepted(p.Path, map[Exception]bool{}))
+	steps, faults := Read(string(document), excepted(p.Path, Elsewhere, map[Exception]bool{}))
 	return steps, errors.Join(faults...)
 }
 
-// Faults reads the README and all pages below docs/ and examples/. It returns each command that nobody runs, each page that is not in
-// [Pages], and each entry here that no page has any more.
-func Faults(root string) (faults []error, err error) {
+// Faults reads the README and all pages below docs/ and examples/ of the folder. It returns each command that nobody runs, each page with
+// commands that is not among pages, and each entry of both lists that nothing matches.
+func Faults(root string, pages []Page, elsewhere []Exception) (faults []error, err error) {
 	paths, err := documents(root)
 	if err != nil {
 		return nil, err
@@ -84,22 +84,22 @@ func Faults(root string) (faults []error, err error) {
 		if err != nil {
 			return nil, err
 		}
-		steps, found := Read(string(document), excepted(path, used))
+		steps, found := Read(string(document), excepted(path, elsewhere, used))
 		for _, fault := range found {
 			if path != generated {
 				faults = append(faults, fmt.Errorf("%s, %w", path, fault))
 			}
 		}
-		if listed := slices.ContainsFunc(Pages, func(p Page) bool { return p.Path == path }); listed != (len(steps) > 0) {
-			faults = append(faults, fmt.Errorf("%s has %d steps to run, and is in Pages of test/workload/docs: %v", path, len(steps), listed))
+		if listed := slices.ContainsFunc(pages, func(p Page) bool { return p.Path == path }); listed != (len(steps) > 0) {
+			faults = append(faults, fmt.Errorf("%s has %d steps to run, and is among Pages of test/workload/docs: %v", path, len(steps), listed))
 		}
 	}
-	for _, p := range Pages {
+	for _, p := range pages {
 		if !slices.Contains(paths, p.Path) {
 			faults = append(faults, fmt.Errorf("there is no page %s", p.Path))
 		}
 	}
-	for _, e := range Elsewhere {
+	for _, e := range elsewhere {
 		if !used[e] {
 			faults = append(faults, fmt.Errorf("%s has no command %q: take it out of Elsewhere", e.Page, e.Line))
 		}

@@ -198,6 +198,9 @@ func (t *Terminal) shows(text string) error {
 				t.seen += at[1]
 				break
 			}
+			if t.running && prompt.MatchString(t.Shown()[t.began:]) {
+				return fmt.Errorf("it has ended, and has not shown: %s", want)
+			}
 			if time.Now().After(deadline) {
 				return fmt.Errorf("it has not shown within %v: %s", showBound, want)
 			}
