@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 // classicFlag is a flag of the classic leader-elector sidecar with its default, and the option of `run` that it stands for; nil
@@ -27,13 +28,6 @@ var classicFlags = []classicFlag{
 	{"use-cluster-credentials", "false", nil}, // without a kubeconfig we use them anyway
 }
 
-// classicDefaults are the options of `run` that suit a pod made for the classic sidecar: an ordinary container, which
-// opened one port. A variable or a flag overrides them.
-var classicDefaults = []struct {
-	*options.Option
-	value string
-}{{placementFlag.Option, "classic"}, {probeAddressFlag.Option, "off"}}
-
 // classicLine is a command line of the classic sidecar, taken apart.
 type classicLine struct {
 	given map[string]string
@@ -46,7 +40,7 @@ func fromClassic(args []string) ([]string, error) {
 	if len(args) < 2 || !slices.ContainsFunc(args[1:], isClassicFlag) || !strings.HasPrefix(args[1], "-") {
 		return args, nil
 	}
-	var list options.Faults
+	var list field.Faults
 	line := parseClassic(args[1:], &list)
 	line.check(&list)
 	if err := asFault(list.Err()); err != nil {
@@ -70,7 +64,7 @@ func splitFlag(arg string) (name, value string, assigned bool) {
 	return name, value, assigned
 }
 
-func parseClassic(args []string, list *options.Faults) classicLine {
+func parseClassic(args []string, list *field.Faults) classicLine {
 	line := classicLine{given: map[string]string{}}
 	for i := 0; i < len(args); i++ {
 		name, value, assigned := splitFlag(args[i])
@@ -93,7 +87,7 @@ func parseClassic(args []string, list *options.Faults) classicLine {
 }
 
 // check notes what `run` would find wrong under another name.
-func (l classicLine) check(list *options.Faults) {
+func (l classicLine) check(list *field.Faults) {
 	if l.given["election"] == "" {
 		list.Addf("no election: set --election=NAME, or see lease-sidecar --help for the commands of today")
 	}
@@ -117,10 +111,8 @@ func (l classicLine) options() []string {
 			all = append(all, "--"+f.stands.Name+"="+value)
 		}
 	}
-	for _, d := range classicDefaults {
-		if os.Getenv(d.Env()) == "" {
-			all = append(all, "--"+d.Name+"="+d.value)
-		}
+	if os.Getenv(probeAddressFlag.Env()) == "" {
+		all = append(all, "--"+probeAddressFlag.Name+"=off") // the classic sidecar opened one port
 	}
 	return append(all, l.rest...)
 }

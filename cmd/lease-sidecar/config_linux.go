@@ -43,7 +43,7 @@ func (a answers) config() (sidecar.Config, logChoice) {
 		ExitWithCommand:  a.Is(onChildExitFlag, "exit"),
 		HealthProvesStop: a.Toggle(healthStopFlag),
 		WatchProcesses:   a.Is(watchProcessesFlag, "all"),
-		WatchExcept:      a.watchExcept(),
+		WatchExcept:      parsed(a, watchExceptFlag, processes.ParseNames),
 		WatchPod:         a.Toggle(watchPodFlag),
 		OwnContainer:     a.Text(watchContainerFlag),
 		Label:            a.label(),
@@ -91,7 +91,7 @@ func (a answers) replica() sidecar.Replica {
 		r.Name, source = strings.ToLower(host), "the host's name; set --identity"
 	}
 	_, err := r.Identity(true)
-	for _, single := range options.Flatten(err) {
+	for _, single := range field.Flatten(err) {
 		one, ok := errors.AsType[*field.Error](single)
 		switch {
 		case ok && one.Field == "PodUID":
@@ -152,12 +152,10 @@ func (a answers) namespace(fallback string) string {
 
 // label reads which label the leader's pod has.
 func (a answers) label() *podlabel.Label {
-	text := a.Text(labelFlag)
-	if text == "" {
+	if a.Text(labelFlag) == "" {
 		return nil
 	}
-	label, err := podlabel.ParseLabel(text)
-	a.Of(labelFlag, err)
+	label := parsed(a, labelFlag, podlabel.ParseLabel)
 	return &label
 }
 
@@ -167,15 +165,11 @@ func (a answers) webhook() *webhook.Config {
 	if w.Timeout == 0 {
 		a.Refuse(webhookTimeoutFlag, "more than 0s, such as 3s")
 	}
-	var err error
-	w.Success, err = webhook.ParseStatuses(a.Text(webhookStatusesFlag))
-	a.Of(webhookStatusesFlag, err)
-	text := a.Text(webhookURLFlag)
-	if text == "" {
+	w.Success = parsed(a, webhookStatusesFlag, webhook.ParseStatuses)
+	if a.Text(webhookURLFlag) == "" {
 		return nil
 	}
-	w.URL, err = webhook.ParseURL(text)
-	a.Of(webhookURLFlag, err)
+	w.URL = parsed(a, webhookURLFlag, webhook.ParseURL)
 	return w
 }
 
@@ -190,15 +184,11 @@ func (a answers) process(election elector.Config, stopTimeout time.Duration) pro
 
 func (a answers) processSignal(o options.Text) process.Signo {
 	s, err := process.ParseSignal(a.Text(o))
-	a.Unreadable(o, err)
+	if err != nil {
+		a.Excuse(o)
+		a.Addf("--%s %q: %w", o.Name, a.Given(o), err)
+	}
 	return s
-}
-
-// watchExcept reads which programs are not watched.
-func (a answers) watchExcept() []string {
-	names, err := processes.ParseNames(a.Text(watchExceptFlag))
-	a.Of(watchExceptFlag, err)
-	return names
 }
 
 // ownStartGrace is the default grace of a workload that only starts once this replica leads.

@@ -37,11 +37,16 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		err = app.RunContext(ctx, own)
 	}
 	if message := complaint(err); message != "" {
-		say := logwriter.New(stderr, nil)
-		fmt.Fprintf(say, "lease-sidecar: %s\n", message)
-		say.Close(lastLine)
+		say(stderr, "lease-sidecar: "+message)
 	}
 	return exitCode(err)
+}
+
+// say writes a line, and is not held up for long by whoever reads it.
+func say(w io.Writer, line string) {
+	out := logwriter.New(w, nil)
+	fmt.Fprintln(out, line)
+	out.Close(lastLine)
 }
 
 // splitChild cuts the arguments at the first "--". What follows is the command to run, which the flag parser must

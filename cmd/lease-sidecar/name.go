@@ -41,8 +41,13 @@ type election struct {
 
 // election works out the Lease's name from the flags and from what the pod knows of itself, and notes what is wrong.
 func (a answers) election() election {
-	if text := a.Text(leaseNameFlag); text != "" {
-		return a.namedElection(text)
+	if a.Text(leaseNameFlag) != "" {
+		// Without --workload no workload is claimed: whoever names a Lease may want several workloads to share it.
+		e := election{lease: parsed(a, leaseNameFlag, naming.ParseLeaseName)}
+		if a.Text(workloadFlag) != "" {
+			e.workload = parsed(a, workloadFlag, naming.ParseWorkload).String()
+		}
+		return e
 	}
 	a.Excuse(leaseNameFlag) // without a name, another option is to blame, or the pod: that is noted here
 	prefix := a.Text(prefixFlag)
@@ -56,20 +61,6 @@ func (a answers) election() election {
 		return election{} // the prefix, and that is noted
 	}
 	return election{lease: name, workload: workload.String()}
-}
-
-// namedElection takes the Lease's name as given. Without --workload no workload is claimed: whoever names a Lease
-// may want several workloads to share it.
-func (a answers) namedElection(text string) election {
-	name, err := naming.ParseLeaseName(text)
-	a.Of(leaseNameFlag, err)
-	e := election{lease: name}
-	if text := a.Text(workloadFlag); text != "" {
-		workload, err := naming.ParseWorkload(text)
-		a.Of(workloadFlag, err)
-		e.workload = workload.String()
-	}
-	return e
 }
 
 // workload returns the given workload, or the one that the pod's labels prove; not ok where what is wrong has been noted.

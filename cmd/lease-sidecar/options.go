@@ -99,6 +99,13 @@ func answersOf(c *cli.Context) answers { return answers{options.Read(c, &table)}
 // err returns all faults as one error with exit code 2, or nil where there are none.
 func (a answers) err() error { return asFault(a.Err()) }
 
+// parsed returns what parse makes of an option's text, and notes its faults.
+func parsed[T any](a answers, o options.Text, parse func(string) (T, error)) T {
+	v, err := parse(a.Text(o))
+	a.Of(o, err)
+	return v
+}
+
 // flagOf returns an option for urfave. A variable that belongs to the document of the sidecar above, which runs this one as its
 // command, sets nothing.
 func flagOf(h options.Handle) cli.Flag {

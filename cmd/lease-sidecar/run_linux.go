@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,17 +32,12 @@ func runSidecar(c *cli.Context) error {
 	warnOfUnknown(log, os.Environ())
 	config.Log = log
 	s, err := sidecar.New(config)
-	if err == nil {
-		err = runUntilStopped(c.Context, s, config.Command != nil)
+	if err != nil {
+		return runError(err)
 	}
-	return runError(err)
-}
-
-// runUntilStopped runs a sidecar until one of the stop signals comes; another one ends all waiting for the workload.
-func runUntilStopped(ctx context.Context, s *sidecar.Sidecar, command bool) error {
-	ctx, again, release := catchStops(ctx, stopSignals(command))
+	ctx, again, release := catchStops(c.Context, stopSignals(config.Command != nil))
 	defer release()
-	return s.Run(ctx, again)
+	return runError(s.Run(ctx, again))
 }
 
 // runError gives a sidecar's error its exit code, and names the flag of a field.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,21 +23,12 @@ const oneStop = time.Second
 // start (nohup). With a command, package child passes SIGHUP and SIGQUIT on to it.
 func stopSignals(command bool) []os.Signal {
 	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
-	if command {
-		return ends
-	}
-	return append(ends, unlessIgnored(syscall.SIGHUP, syscall.SIGQUIT)...)
-}
-
-// unlessIgnored returns those of the signals that this process was not started with ignored.
-func unlessIgnored(all ...syscall.Signal) []os.Signal {
-	var kept []os.Signal
-	for _, s := range all {
-		if !slices.Contains(guard.Ignored(), s) {
-			kept = append(kept, s)
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
+		if !command && !slices.Contains(guard.Ignored(), s) {
+			ends = append(ends, s)
 		}
 	}
-	return kept
+	return ends
 }
 
 // stoppedBy is the cause of an end by a signal.
@@ -52,32 +44,26 @@ func catchStops(parent context.Context, ends []os.Signal) (_ context.Context, ag
 	ctx, end := context.WithCancelCause(parent)
 	incoming, later := make(chan os.Signal, 2), make(chan struct{}, 1)
 	signal.Notify(incoming, ends...)
-	done, joined := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(joined)
+	var catching sync.WaitGroup
+	catching.Go(func() {
 		var first time.Time
-		for {
-			select {
-			case s := <-incoming:
-				switch {
-				case first.IsZero():
-					first = time.Now()
-					end(stoppedBy(s.(syscall.Signal)))
-				case time.Since(first) >= oneStop:
-					select {
-					case later <- struct{}{}:
-					default: // one is there already
-					}
+		for s := range incoming {
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				end(stoppedBy(s.(syscall.Signal)))
+			case time.Since(first) >= oneStop:
+				select {
+				case later <- struct{}{}:
+				default: // one is there already
 				}
-			case <-done:
-				return
 			}
 		}
-	}()
+	})
 	return ctx, later, func() {
-		signal.Stop(incoming)
-		close(done)
-		<-joined
+		signal.Stop(incoming) // nothing is sent from here on
+		close(incoming)
+		catching.Wait()
 		end(nil)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xrash/smetrics"
+
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
@@ -38,34 +40,13 @@ func isOption(name string) bool {
 	return slices.ContainsFunc(table.All(), func(o *options.Option) bool { return slices.Contains(o.Variables(), name) })
 }
 
-// nearest returns the option's variable that is the least number of edits away from name; "" where none is near.
+// nearest returns the option's variable that is the least number of edits (Levenshtein's distance) away from name; "" where none is near.
 func nearest(name string) string {
 	best, least := "", min(mostMisspelt, (len(name)-len(options.EnvPrefix))/3)+1
 	for _, o := range table.All() {
-		if d := edits(name, o.Env()); d < least {
+		if d := smetrics.WagnerFischer(name, o.Env(), 1, 1, 1); d < least {
 			best, least = o.Env(), d
 		}
 	}
 	return best
-}
-
-// edits counts the letters to insert, drop or replace that make one name the other (Levenshtein's distance).
-func edits(one, other string) int {
-	row := make([]int, len(other)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(one) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(other) {
-			replaced := diagonal
-			if one[i] != other[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(other)]
 }

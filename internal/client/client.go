@@ -88,7 +88,10 @@ func (s *Sidecar) read(header http.Header, document []byte) (leadership.Leadersh
 	}
 	from := podid.Parse(header.Get(podid.Header))
 	if s.pod.Sent(from, l) {
-		return s.judged(l), nil
+		if s.bootID != "" && l.BootID == s.bootID { // the clock of its deadline is ours too
+			l = l.At(bootclock.System{}.Now())
+		}
+		return l, nil
 	}
 	who := l.Identity
 	if !from.IsZero() {
@@ -104,8 +107,8 @@ func (s *Sidecar) strange(err error) error {
 	return fmt.Errorf("read the sidecar's answer: %w: is something else at %s?", err, s.address)
 }
 
-// Order posts to the path, such as "/step-down". It returns nil when the sidecar has taken the order, a [*Refusal]
-// when it answered otherwise, and another error where it cannot be asked. Where the pod is known, it asks for the leadership
+// Order posts to the path, such as "/step-down". It returns nil when the sidecar has taken the order; else an error
+// with the sidecar's own explanation, or why it cannot be asked. Where the pod is known, it asks for the leadership
 // first: another pod's sidecar gets no order.
 func (s *Sidecar) Order(ctx context.Context, path string) error {
 	if !s.pod.IsZero() {
@@ -118,22 +121,9 @@ func (s *Sidecar) Order(ctx context.Context, path string) error {
 		return err
 	}
 	if status != http.StatusAccepted {
-		return &Refusal{Path: path, Status: status, Reason: reason(body)}
+		return fmt.Errorf("the sidecar refused %s (%d): %s", path, status, reason(body))
 	}
 	return nil
-}
-
-// Refusal is the answer to an order that the sidecar did not take.
-type Refusal struct {
-	// Path is the order's, Status the HTTP status, Reason the sidecar's own explanation.
-	Path   string
-	Status int
-	Reason string
-}
-
-// Error says all three.
-func (r *Refusal) Error() string {
-	return fmt.Sprintf("the sidecar refused %s (%d): %s", r.Path, r.Status, r.Reason)
 }
 
 // reason returns the explanation in a refusal: the field of the sidecar's errors, or all of the body.
@@ -145,14 +135,6 @@ func reason(body []byte) string {
 		return refusal.Error
 	}
 	return strings.TrimSpace(string(body))
-}
-
-// judged returns l as it stands now, where the clock of its deadline is ours too.
-func (s *Sidecar) judged(l leadership.Leadership) leadership.Leadership {
-	if s.bootID == "" || l.BootID != s.bootID {
-		return l
-	}
-	return l.At(bootclock.System{}.Now())
 }
 
 // do sends a request without a body and returns the status, the headers and a bounded answer.

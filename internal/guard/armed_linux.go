@@ -36,7 +36,7 @@ func (a *armed) step(now bootclock.Instant, orphaned bool) (over bool) {
 	if now.Before(a.Kill) {
 		return false
 	}
-	living, _ := signalAll(a.gather(), syscall.SIGKILL)
+	living, _ := procfs.SignalAll(a.gather(), syscall.SIGKILL)
 	a.living = living > 0 && now.Before(a.Kill.Add(endTime)) // what cannot be killed by then never can
 	return orphaned && !a.living
 }

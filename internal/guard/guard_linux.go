@@ -181,6 +181,11 @@ func (g *Guard) Kill() {
 
 func (g *Guard) kill() {
 	_ = g.command.Process.Kill() // an error means that it has ended
+	g.hangUp()
+}
+
+// hangUp ends the orders. The lock is held.
+func (g *Guard) hangUp() {
 	if !g.closed {
 		g.closed = true
 		g.orders.Close()
@@ -192,10 +197,7 @@ func (g *Guard) kill() {
 func (g *Guard) Close() error {
 	_ = g.Disarm() // an error means that it has ended
 	g.mu.Lock()
-	if !g.closed {
-		g.closed = true
-		g.orders.Close()
-	}
+	g.hangUp()
 	g.mu.Unlock()
 	timer := time.NewTimer(endTime)
 	defer timer.Stop()

@@ -23,14 +23,6 @@ var guards sync.Map
 // reapPause is the time between looks for zombies. One that is there at two looks is a zombie that nobody waits for.
 const reapPause = time.Second
 
-// Subreaper makes this process the parent of every orphan below it: of what a guard that died has left.
-func Subreaper() error {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("become the subreaper of what a guard may leave: %w", err)
-	}
-	return nil
-}
-
 // Sweep kills what guards that died have left: all descendants of this process but its guards and what is below them.
 // It returns nil once none of them lives, and why they could not be killed when ctx ends first.
 func Sweep(ctx context.Context) error {
@@ -38,7 +30,7 @@ func Sweep(ctx context.Context) error {
 		left, err := strays()
 		living := 0
 		if err == nil {
-			living, err = signalAll(left, syscall.SIGKILL)
+			living, err = procfs.SignalAll(left, syscall.SIGKILL)
 		}
 		if living == 0 && err == nil {
 			return nil
@@ -51,7 +43,7 @@ func Sweep(ctx context.Context) error {
 
 // strays returns the descendants of this process that are below no guard of it.
 func strays() ([]procfs.Process, error) {
-	all, err := descendants(os.Getpid())
+	all, err := procfs.Descendants(os.Getpid())
 	if err != nil {
 		return nil, err
 	}
@@ -61,32 +53,6 @@ func strays() ([]procfs.Process, error) {
 		kept[p.PID] = guard || kept[p.Parent]
 		return kept[p.PID]
 	}), nil
-}
-
-// descendants returns the processes below root that have not ended. A process that starts or ends meanwhile may be missed, so
-// look again. A descendant cannot leave the tree as long as root is its subreaper.
-func descendants(root int) ([]procfs.Process, error) {
-	all, err := procfs.Read()
-	if err != nil {
-		return nil, err
-	}
-	family := all.Family(root)
-	return family[min(1, len(family)):], nil
-}
-
-// signalAll sends a signal to every process, and returns how many of them had not ended.
-func signalAll(all []procfs.Process, s syscall.Signal) (living int, err error) {
-	var faults []error
-	for _, p := range all {
-		switch err := procfs.Send(p.ID, s); {
-		case errors.Is(err, procfs.ErrOver):
-			continue
-		case err != nil:
-			faults = append(faults, err)
-		}
-		living++
-	}
-	return living, errors.Join(faults...)
 }
 
 // Reap collects zombies that this process has inherited, as a subreaper or as pid 1, until ctx ends. A child that

@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -40,11 +40,7 @@ func start(argv []string, t Term) *program {
 		})
 	}
 	if err != nil {
-		status := 126
-		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
-			status = 127
-		}
-		p.pid, p.end = 0, &End{Token: t.Token, Status: status, Fault: err.Error()}
+		p.pid, p.end = 0, &End{Token: t.Token, Status: procfs.NotStarted(err), Fault: err.Error()}
 	}
 	return p
 }
@@ -99,18 +95,17 @@ func (p *program) stop(kill bootclock.Instant) {
 }
 
 // reaped notes how the program ended, and sends SIGTERM to all that it left behind, daemons of other groups too.
-func (p *program) reaped(now bootclock.Instant, status unix.WaitStatus) {
-	p.end = &End{Token: p.token, Status: status.ExitStatus(), Ordered: p.stopping}
-	if status.Signaled() {
-		p.end.Signal = status.Signal()
-		p.end.Status = 128 + int(p.end.Signal)
+func (p *program) reaped(now bootclock.Instant, how unix.WaitStatus) {
+	p.end = &End{Token: p.token, Status: procfs.ExitStatus(how), Ordered: p.stopping}
+	if how.Signaled() {
+		p.end.Signal = how.Signal()
 	}
 	if !p.stopping {
 		p.stopping = true
 		p.leftover = now.Add(leftoverGrace)
 	}
-	if left, err := descendants(os.Getpid()); err == nil {
-		_, _ = signalAll(left, syscall.SIGTERM) // what cannot be signalled is killed later
+	if left, err := procfs.Descendants(os.Getpid()); err == nil {
+		_, _ = procfs.SignalAll(left, syscall.SIGTERM) // what cannot be signalled is killed later
 	}
 }
 
@@ -119,8 +114,8 @@ func (p *program) reaped(now bootclock.Instant, status unix.WaitStatus) {
 func (p *program) killAll() {
 	p.signal(syscall.SIGKILL)
 	p.killed = true
-	if left, err := descendants(os.Getpid()); err == nil {
-		_, err = signalAll(left, syscall.SIGKILL)
+	if left, err := procfs.Descendants(os.Getpid()); err == nil {
+		_, err = procfs.SignalAll(left, syscall.SIGKILL)
 		p.killed = err == nil
 	}
 }

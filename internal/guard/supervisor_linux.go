@@ -3,7 +3,6 @@ package guard
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -48,7 +48,7 @@ func Main(argv []string) error {
 	// The kernel kills the program when the thread that started it ends (PR_SET_PDEATHSIG), so that thread must live as
 	// long as the process.
 	runtime.LockOSThread()
-	if err := Subreaper(); err != nil {
+	if err := procfs.Subreaper(); err != nil {
 		return err
 	}
 	// These signals are caught and dropped. They are not ignored, because the program would inherit that. Whoever signals
@@ -183,25 +183,14 @@ func (s *supervisor) enforce(now bootclock.Instant) {
 	}
 }
 
-// reap collects the children that have ended. It reports whether no child is left: then no descendant is, because orphans
-// become children of this process.
+// reap collects the children that have ended. It reports whether no child is left, and so no descendant.
 func (s *supervisor) reap(now bootclock.Instant) (none bool) {
-	for {
-		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return true
-		case pid == 0:
-			return false
-		}
+	return procfs.Reap(func(pid int, how unix.WaitStatus) {
 		if p := s.program; p != nil && pid == p.pid && p.end == nil {
-			p.reaped(now, status)
+			p.reaped(now, how)
 			s.ended = p.end
 		}
-	}
+	})
 }
 
 // due returns when something is to be done next by time alone; zero: never.

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -25,7 +26,7 @@ type Checker struct {
 	gate     gate
 	healthy  atomic.Bool
 	seen     atomic.Bool // the endpoint has answered once
-	trouble  string      // of the last check, "" for none
+	trouble  trouble.Last
 }
 
 // New returns a check that has not looked yet, and says to the election what holds until the first check. Call it before
@@ -80,7 +81,7 @@ func (h *Checker) check(ctx context.Context) {
 func (h *Checker) look(ctx context.Context) (presence, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
 	defer cancel()
-	seen, err := h.probe.look(ctx)
+	seen, err := h.probe(ctx)
 	if seen == there {
 		h.seen.Store(true)
 	}
@@ -89,19 +90,12 @@ func (h *Checker) look(ctx context.Context) (presence, error) {
 
 // note logs a check when its outcome has changed.
 func (h *Checker) note(err error) {
-	trouble := ""
-	if err != nil {
-		trouble = err.Error()
-	}
-	if trouble == h.trouble {
-		return
-	}
-	h.trouble = trouble
-	if err != nil {
+	switch changed := h.trouble.Changed(err); {
+	case changed && err != nil:
 		h.cfg.Log.Warn("the workload's health check failed", "reason", "HealthCheckFailed", "error", err)
-		return
+	case changed:
+		h.cfg.Log.Info("the workload's health check passed", "reason", "HealthCheckPassed")
 	}
-	h.cfg.Log.Info("the workload's health check passed", "reason", "HealthCheckPassed")
 }
 
 // report says the gate's verdict to the election.

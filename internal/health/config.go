@@ -1,12 +1,9 @@
 package health
 
 import (
-	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
-
-	"github.com/hashicorp/go-multierror"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
@@ -66,40 +63,37 @@ func (c Config) given() (n int, name, value string) {
 	return n, name, value
 }
 
-// Validate returns every fault at once, each a [*field.Error], as a *multierror.Error. A Config that checks nothing is valid
+// Validate returns every fault at once, each a [*field.Error]: see [field.Faults]. A Config that checks nothing is valid
 // where its spans are.
 func (c Config) Validate() error {
-	var faults *multierror.Error
-	fault := func(name, value, want string) {
-		faults = multierror.Append(faults, &field.Error{Field: name, Value: value, Want: want})
-	}
+	var faults field.Faults
 	if n, name, value := c.given(); n > 1 {
-		fault(name, strconv.Quote(value), fmt.Sprintf("one of a URL, a TCP address and a file, not %d of them", n))
+		faults.Add(field.Quoted(name, value, "one of a URL, a TCP address and a file, not %d of them", n))
 	}
 	if c.URL != "" {
 		_, err := newHTTPProbe(c.URL)
-		faults = multierror.Append(faults, err)
+		faults.Add(err)
 	}
 	if c.TCP != "" {
 		_, err := newTCPProbe(c.TCP)
-		faults = multierror.Append(faults, err)
+		faults.Add(err)
 	}
 	if c.FileMaxAge > 0 && c.File == "" {
-		fault("FileMaxAge", c.FileMaxAge.String(), "a file as well, whose age that bounds")
+		faults.Wrong("FileMaxAge", c.FileMaxAge.String(), "a file as well, whose age that bounds")
 	}
 	switch {
 	case c.Interval < minInterval:
-		fault("Interval", c.Interval.String(), minInterval.String()+" or more; 1s is usual")
+		faults.Wrong("Interval", c.Interval.String(), "%s or more; 1s is usual", minInterval)
 	case c.Timeout > c.Interval:
-		fault("Timeout", c.Timeout.String(), fmt.Sprintf("no more than the interval %s, so that one check ends before the next", c.Interval))
+		faults.Wrong("Timeout", c.Timeout.String(), "no more than the interval %s, so that one check ends before the next", c.Interval)
 	}
 	for _, of := range []struct {
 		name string
 		n    int
 	}{{"Threshold", c.Threshold}, {"SuccessThreshold", c.SuccessThreshold}} {
 		if of.n < 1 || of.n > MaxThreshold {
-			fault(of.name, strconv.Itoa(of.n), fmt.Sprintf("a whole number from 1 to %d", MaxThreshold))
+			faults.Wrong(of.name, strconv.Itoa(of.n), "a whole number from 1 to %d", MaxThreshold)
 		}
 	}
-	return faults.ErrorOrNil()
+	return faults.Err()
 }

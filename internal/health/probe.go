@@ -11,11 +11,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
@@ -32,11 +32,7 @@ const (
 )
 
 // probe looks at the workload once. The error says that it is unhealthy; the presence says whether its endpoint is there.
-type probe interface {
-	look(ctx context.Context) (presence, error)
-	// remains reports whether what it looks at stays when the workload dies without an orderly stop.
-	remains() bool
-}
+type probe func(ctx context.Context) (presence, error)
 
 func newProbe(cfg Config) (probe, error) {
 	switch {
@@ -45,21 +41,16 @@ func newProbe(cfg Config) (probe, error) {
 	case cfg.TCP != "":
 		return newTCPProbe(cfg.TCP)
 	}
-	return fileProbe{path: cfg.File, maxAge: cfg.FileMaxAge, wall: cfg.Clock.Wall}, nil
+	return newFileProbe(cfg.File, cfg.FileMaxAge, cfg.Clock), nil
 }
 
-// httpProbe gets a URL.
-type httpProbe struct {
-	url    string
-	client *http.Client
-}
-
-func newHTTPProbe(s string) (*httpProbe, error) {
+// newHTTPProbe returns what gets a URL.
+func newHTTPProbe(s string) (probe, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, &field.Error{Field: "URL", Value: strconv.Quote(s), Want: "http://HOST:PORT/PATH, or https"}
+		return nil, field.Quoted("URL", s, "http://HOST:PORT/PATH, or https")
 	}
-	return &httpProbe{url: s, client: &http.Client{
+	client := &http.Client{
 		Transport: &http.Transport{
 			// Each look connects anew: an old connection would outlive the listener.
 			DisableKeepAlives: true,
@@ -67,56 +58,45 @@ func newHTTPProbe(s string) (*httpProbe, error) {
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // nothing secret is sent
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	}
+	return func(ctx context.Context) (presence, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s, nil)
+		if err != nil {
+			return unclear, err
+		}
+		request.Header.Set("User-Agent", "lease-sidecar")
+		response, err := client.Do(request)
+		if err != nil {
+			return afterDial(err), err // it says the URL
+		}
+		defer func() { _ = response.Body.Close() }()
+		_, _ = io.CopyN(io.Discard, response.Body, maxBody)
+		if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusBadRequest {
+			return there, fmt.Errorf("get %s: status %d", s, response.StatusCode)
+		}
+		return there, nil
+	}, nil
 }
 
-func (p *httpProbe) look(ctx context.Context) (presence, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
-	if err != nil {
-		return unclear, err
-	}
-	request.Header.Set("User-Agent", "lease-sidecar")
-	response, err := p.client.Do(request)
-	if err != nil {
-		return afterDial(err), err // it says the URL
-	}
-	defer func() { _ = response.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, response.Body, maxBody)
-	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusBadRequest {
-		return there, fmt.Errorf("get %s: status %d", p.url, response.StatusCode)
-	}
-	return there, nil
-}
-
-func (*httpProbe) remains() bool { return false }
-
-// tcpProbe connects, and closes the connection.
-type tcpProbe struct{ network, address string }
-
-func newTCPProbe(s string) (tcpProbe, error) {
+// newTCPProbe returns what connects, and closes the connection.
+func newTCPProbe(s string) (probe, error) {
 	a, err := address.Parse(s)
-	if wrong, ok := errors.AsType[*field.Error](err); ok {
-		err = &field.Error{Field: "TCP", Value: wrong.Value, Want: wrong.Want}
-	}
 	if err != nil {
-		return tcpProbe{}, err
+		return nil, field.Named("TCP", err)
 	}
+	network, at := "tcp", net.JoinHostPort(a.Host, a.Port)
 	if a.Path != "" {
-		return tcpProbe{"unix", a.Path}, nil
+		network, at = "unix", a.Path
 	}
-	return tcpProbe{"tcp", net.JoinHostPort(a.Host, a.Port)}, nil
+	return func(ctx context.Context) (presence, error) {
+		connection, err := new(net.Dialer).DialContext(ctx, network, at)
+		if err != nil {
+			return afterDial(err), err // it says the address
+		}
+		_ = connection.Close()
+		return there, nil
+	}, nil
 }
-
-func (p tcpProbe) look(ctx context.Context) (presence, error) {
-	connection, err := new(net.Dialer).DialContext(ctx, p.network, p.address)
-	if err != nil {
-		return afterDial(err), err // it says the address
-	}
-	_ = connection.Close()
-	return there, nil
-}
-
-func (tcpProbe) remains() bool { return false }
 
 // afterDial distinguishes an endpoint that is gone from one that does not answer.
 func afterDial(err error) presence {
@@ -126,28 +106,22 @@ func afterDial(err error) presence {
 	return unclear
 }
 
-// fileProbe looks for a file, and at its age.
-type fileProbe struct {
-	path   string
-	maxAge time.Duration
-	wall   func() time.Time
-}
-
-func (p fileProbe) look(context.Context) (presence, error) {
-	info, err := os.Stat(p.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return absent, err // it says the path
-	case err != nil:
-		return unclear, err
+// newFileProbe returns what looks for a file, and at its age.
+func newFileProbe(path string, maxAge time.Duration, clock bootclock.Clock) probe {
+	return func(context.Context) (presence, error) {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return absent, err // it says the path
+		case err != nil:
+			return unclear, err
+		}
+		// The age of a file from the future is as unknown as that of an old one: somebody stepped the clock. The error names the
+		// time and not the age, which would make each check another fault in the log.
+		at := info.ModTime()
+		if maxAge > 0 && clock.Wall().Sub(at).Abs() > maxAge {
+			return there, fmt.Errorf("look at %s: last changed at %s, not within %s of now", path, at.UTC().Format(time.RFC3339), maxAge)
+		}
+		return there, nil
 	}
-	// The age of a file from the future is as unknown as that of an old one: somebody stepped the clock. The error names the
-	// time and not the age, which would make each check another fault in the log.
-	at := info.ModTime()
-	if p.maxAge > 0 && p.wall().Sub(at).Abs() > p.maxAge {
-		return there, fmt.Errorf("look at %s: last changed at %s, not within %s of now", p.path, at.UTC().Format(time.RFC3339), p.maxAge)
-	}
-	return there, nil
 }
-
-func (fileProbe) remains() bool { return true }

@@ -45,7 +45,7 @@ func (e *Endpoint) State(bool) sight.State {
 
 // Watch looks again and again until ctx ends.
 func (e *Endpoint) Watch(ctx context.Context, changed func()) {
-	if e.h.probe.remains() {
+	if e.h.cfg.File != "" { // it stays when the workload dies without an orderly stop
 		<-ctx.Done()
 		return
 	}
@@ -54,8 +54,8 @@ func (e *Endpoint) Watch(ctx context.Context, changed func()) {
 	again := time.NewTicker(lookForEnd)
 	defer again.Stop()
 	for {
-		gone := e.look(ctx)
-		if ctx.Err() == nil && e.note(0, gone) {
+		seen, _ := e.h.look(ctx)
+		if ctx.Err() == nil && e.note(0, seen == absent && e.h.seen.Load()) { // it was there before
 			changed()
 		}
 		select {
@@ -75,10 +75,4 @@ func (e *Endpoint) note(watch int, gone bool) bool {
 		e.gone = gone
 	}
 	return e.gone != before
-}
-
-// look reports whether the endpoint is gone that was there before.
-func (e *Endpoint) look(ctx context.Context) bool {
-	seen, _ := e.h.look(ctx)
-	return seen == absent && e.h.seen.Load()
 }

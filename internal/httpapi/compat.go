@@ -18,27 +18,18 @@ const (
 	CompatNais    Compat = "nais"    // nais's elector: GET / with last_update, and GET /sse; the rest as CompatOff
 )
 
-// classicName is the document of the classic sidecar.
-type classicName struct {
-	Name string `json:"name"`
+// name is the document of the classic sidecar and, with the last update, of nais's elector.
+type name struct {
+	Name       string    `json:"name"`
+	LastUpdate time.Time `json:"last_update,omitzero"`
 }
 
 // classic answers every request as the classic sidecar did, which had one handler and took no order. The headers are
 // its too, so no content type is set: the server finds the same one in the same bytes.
 func (c WorkloadConfig) classic(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.Marshal(classicName{now(c.Election, c.Clock).Leader})
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
+	body, _ := json.Marshal(name{Name: now(c.Election, c.Clock).Leader}) // any string can be printed
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) // a client that has gone needs no answer
-}
-
-// naisName is the document of nais's elector.
-type naisName struct {
-	Name       string    `json:"name"`
-	LastUpdate time.Time `json:"last_update"`
 }
 
 func (c WorkloadConfig) nais(w http.ResponseWriter, _ *http.Request) {
@@ -46,10 +37,10 @@ func (c WorkloadConfig) nais(w http.ResponseWriter, _ *http.Request) {
 }
 
 // nais returns the document of nais's elector for l: its last update is when the leader's name last changed here.
-func (f *Feed) nais(l leadership.Leadership) naisName {
+func (f *Feed) nais(l leadership.Leadership) name {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return naisName{Name: l.Leader, LastUpdate: f.renamed}
+	return name{Name: l.Leader, LastUpdate: f.renamed}
 }
 
 // naisSSE serves GET /sse: an event for the present leader, then one for each other one, and nothing before the first.

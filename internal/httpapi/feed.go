@@ -64,13 +64,6 @@ func (f *Feed) Apply(_ context.Context, l leadership.Leadership) error {
 	return nil
 }
 
-// look returns the newest leadership as it stands now, and a channel that closes at the next.
-func (f *Feed) look() (l leadership.Leadership, known bool, changed <-chan struct{}) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.newest.At(f.clock.Now()), f.known, f.changed
-}
-
 // moment returns the wall clock's time as documents carry it.
 func moment(clock bootclock.Clock) time.Time { return clock.Wall().UTC().Truncate(time.Millisecond) }
 
@@ -136,9 +129,11 @@ func (f *Feed) follow(ctx context.Context, s *stream) error {
 	}
 }
 
-// send sends the newest leadership if this client has not had it.
+// send sends the newest leadership as it stands now, if this client has not had it. The channel closes at the next.
 func (f *Feed) send(s *stream) (changed <-chan struct{}, err error) {
-	l, known, changed := f.look()
+	f.mu.Lock()
+	l, known, changed := f.newest.At(f.clock.Now()), f.known, f.changed
+	f.mu.Unlock()
 	if known {
 		err = s.event(l)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -28,23 +29,20 @@ type ProbeConfig struct {
 
 // NewProbeHandler returns the handler for the kubelet and Prometheus. It takes no orders.
 func NewProbeHandler(c ProbeConfig) http.Handler {
-	p := probes{c}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", answer(p.live))
-	mux.HandleFunc("GET /readyz", answer(p.ready))
-	mux.HandleFunc("GET /startupz", answer(p.started))
+	mux.HandleFunc("GET /livez", answer(c.live))
+	mux.HandleFunc("GET /readyz", answer(c.ready))
+	mux.HandleFunc("GET /startupz", answer(c.started))
 	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
 	mux.Handle("GET /metrics", c.Metrics)
-	return plain(mux)
+	return plain(podid.Pod{}, mux)
 }
 
-type probes struct{ ProbeConfig }
-
 // live fails when the loop is stuck, which only a restart fixes.
-func (p probes) live(ctx context.Context) error {
+func (c ProbeConfig) live(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, aliveWithin)
 	defer cancel()
-	if err := p.Election.Alive(ctx); err != nil {
+	if err := c.Election.Alive(ctx); err != nil {
 		return fmt.Errorf("the election's loop did not answer within %s: %w", aliveWithin, err)
 	}
 	return nil
@@ -52,10 +50,10 @@ func (p probes) live(ctx context.Context) error {
 
 // ready means that this replica campaigns, never that it leads: a rollout that waits for a second leader waits forever.
 // The election does not take it back, or one outage of the API would empty every Service.
-func (p probes) ready(context.Context) error { return p.Election.Ready() }
+func (c ProbeConfig) ready(context.Context) error { return c.Election.Ready() }
 
-func (p probes) started(context.Context) error {
-	if !p.Started() {
+func (c ProbeConfig) started(context.Context) error {
+	if !c.Started() {
 		return errors.New("the first state is not written, or the listeners are not bound: see the sidecar's log for the reason")
 	}
 	return nil

@@ -10,8 +10,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-const contentJSON = "application/json"
-
 // now returns the leadership judged here too: no answer depends on whether the election's loop turns.
 func now(e Election, clock bootclock.Clock) leadership.Leadership {
 	return e.Leadership().At(clock.Now())
@@ -30,22 +28,15 @@ func leader(e Election, clock bootclock.Clock) http.HandlerFunc {
 	}
 }
 
-// plain sets the headers that every answer has: no cache may keep it, and no browser may guess its type.
-func plain(h http.Handler) http.Handler {
+// plain sets the headers that every answer has: no cache may keep it, no browser may guess its type, and it names the sidecar's pod,
+// where that is known.
+func plain(pod podid.Pod, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		h.ServeHTTP(w, r)
-	})
-}
-
-// withPod names the sidecar's pod in every answer, where that is known.
-func withPod(pod podid.Pod, h http.Handler) http.Handler {
-	if pod.IsZero() {
-		return h
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(podid.Header, pod.String())
+		if !pod.IsZero() {
+			w.Header().Set(podid.Header, pod.String())
+		}
 		h.ServeHTTP(w, r)
 	})
 }
@@ -59,21 +50,18 @@ func reply(w http.ResponseWriter, status int, contentType string, body []byte) {
 }
 
 // replyExact sends a document as another sidecar prints it: status 200, and no byte more than the JSON.
-func replyExact(w http.ResponseWriter, document any) {
-	body, err := json.Marshal(document)
-	if err != nil {
-		fail(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	reply(w, http.StatusOK, contentJSON, body)
+func replyExact(w http.ResponseWriter, document any) { replyDocument(w, http.StatusOK, document, "") }
+
+func replyJSON(w http.ResponseWriter, status int, document any) {
+	replyDocument(w, status, document, "\n")
 }
 
-func replyJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
+func replyDocument(w http.ResponseWriter, status int, document any, end string) {
+	body, err := json.Marshal(document)
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"error":"print the answer"}`)
 	}
-	reply(w, status, contentJSON, append(body, '\n'))
+	reply(w, status, "application/json", append(body, end...))
 }
 
 func fail(w http.ResponseWriter, status int, message string) {

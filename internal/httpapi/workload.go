@@ -76,12 +76,12 @@ func NewWorkloadHandler(c WorkloadConfig) http.Handler {
 	mux.HandleFunc("POST /step-down", localOnly(c.stepDown))
 	mux.HandleFunc("POST /drained", localOnly(c.drained))
 	mux.HandleFunc("POST /quitquitquit", localOnly(c.quit))
-	return withPod(c.Pod, plain(mux))
+	return plain(c.Pod, mux)
 }
 
 // name answers as the classic leader-elector sidecar did, to the byte.
 func (c WorkloadConfig) name(w http.ResponseWriter, _ *http.Request) {
-	replyExact(w, classicName{now(c.Election, c.Clock).Leader})
+	replyExact(w, name{Name: now(c.Election, c.Clock).Leader})
 }
 
 // stepDown answers 202 only where the election has taken the order.

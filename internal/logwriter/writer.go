@@ -29,7 +29,6 @@ type Writer struct {
 	to   io.Writer
 	note func(lines int) []byte
 	wake chan struct{} // has room for one
-	last chan struct{} // closed: nothing more comes
 	done chan struct{} // closed: everything was written, or was lost
 
 	mu     sync.Mutex
@@ -42,7 +41,7 @@ type Writer struct {
 // New returns a Writer to the given one. note returns the line that says how many lines were lost; nil: none is
 // written.
 func New(to io.Writer, note func(lines int) []byte) *Writer {
-	w := &Writer{to: to, note: note, wake: make(chan struct{}, 1), last: make(chan struct{}), done: make(chan struct{})}
+	w := &Writer{to: to, note: note, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -57,21 +56,24 @@ func (w *Writer) Write(line []byte) (int, error) {
 		w.size += len(line)
 	}
 	w.mu.Unlock()
+	w.rouse()
+	return len(line), nil
+}
+
+// rouse has the goroutine look at what there is to do.
+func (w *Writer) rouse() {
 	select {
 	case w.wake <- struct{}{}:
 	default: // it will look anyway
 	}
-	return len(line), nil
 }
 
 // Close waits until all lines are written, for at most the given time. What is written later is lost.
 func (w *Writer) Close(wait time.Duration) {
 	w.mu.Lock()
-	if !w.closed {
-		w.closed = true
-		close(w.last)
-	}
+	w.closed = true
 	w.mu.Unlock()
+	w.rouse()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -87,23 +89,20 @@ func (w *Writer) run() {
 		line, lost, closed := w.next()
 		switch {
 		case lost > 0 && w.note != nil && w.write(w.note(lost)):
-			w.reported(lost)
+			w.addLost(-lost)
 		case lost > 0 && w.note != nil && line == nil && closed:
 			return // nobody reads
 		}
 		if line != nil {
 			if !w.write(line) {
-				w.lose()
+				w.addLost(1)
 			}
 			continue
 		}
 		if closed {
 			return
 		}
-		select {
-		case <-w.wake:
-		case <-w.last:
-		}
+		<-w.wake
 	}
 }
 
@@ -119,17 +118,11 @@ func (w *Writer) next() (line []byte, lost int, closed bool) {
 	return line, w.lost, w.closed
 }
 
-// reported notes that a line has reported so many lost ones.
-func (w *Writer) reported(lost int) {
+// addLost adds to the lines that no note has reported yet.
+func (w *Writer) addLost(lines int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.lost -= lost
-}
-
-func (w *Writer) lose() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.lost++
+	w.lost += lines
 }
 
 // write writes the whole line, and reports whether it could.

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 // Answers is what the user gave to a command's options. Its methods note what is wrong, and return the default in its place.
 type Answers struct {
-	Faults
+	field.Faults
 	// Context is the command's.
 	Context *cli.Context
 

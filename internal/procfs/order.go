@@ -1,5 +1,5 @@
-// Package procfs is all that this program does with processes that it has not started: it reads /proc (the process table, what
-// a process does with signals), holds a process by a pidfd, sends it signals, and waits for its end.
+// Package procfs is all that this program does with processes but for starting them: it reads /proc (the process table, what
+// a process does with signals), holds a process by a pidfd, sends it signals, waits for its end, and reaps children.
 //
 // It promises that a signal reaches the process that was seen, never another that has its pid by now: an [ID] is a pid with a
 // start time, and both are compared once the pidfd is open. It does not promise a complete table: a process that starts or ends

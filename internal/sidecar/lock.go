@@ -27,7 +27,7 @@ func (s *Sidecar) refuseCollision(ctx context.Context) error {
 	defer cancel()
 	reply, err := s.store.Get(ctx)
 	e := s.cfg.Election
-	other, ours := reply.Record.Workload, e.Workload
+	other, ours := reply.Workload, e.Workload
 	if err != nil || other == "" || ours == "" || other == ours {
 		return nil //nolint:nilerr // the election reads again, and says what is wrong
 	}

@@ -24,7 +24,7 @@ func (a *assembly) run(ctx context.Context, abandon <-chan struct{}, stands bool
 	defer endServing()
 	sites, serving := errgroup.WithContext(serving)
 	for _, s := range a.sites {
-		sites.Go(func() error { return s.listener.Serve(serving, s.handler) })
+		sites.Go(func() error { return s.Serve(serving) })
 	}
 	a.sites = nil // Serve closes them
 
@@ -48,7 +48,7 @@ func (a *assembly) run(ctx context.Context, abandon <-chan struct{}, stands bool
 	if late := a.fanOut.WaitApplied(last); late != nil {
 		a.log.Warn("not every signal has applied the last leadership", "reason", "SignalsLate", "error", late)
 	}
-	a.parts.finish(context.WithoutCancel(ctx))
+	a.finish(context.WithoutCancel(ctx))
 	endSignalling()
 	running.Wait()
 	err = errors.Join(err, a.parts.close())
@@ -73,7 +73,7 @@ func (a *assembly) abandonOn(ctx context.Context, abandon <-chan struct{}) {
 		select {
 		case <-abandon:
 			a.elector.Abandon()
-			a.parts.abandon()
+			a.abandon()
 		case <-ctx.Done():
 			return
 		}

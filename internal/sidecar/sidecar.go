@@ -84,20 +84,20 @@ func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 // adopt takes over what the process before has left in the signal directory, and reports whether its document is still valid. That
 // stands until the Lease has been read: the election publishes nothing before. Else a first document is published.
 func (s *Sidecar) adopt(a *assembly, hold *elector.Hold, identity naming.Identity) (stands bool) {
-	if a.parts.file == nil {
+	if a.file == nil {
 		return false
 	}
 	self := a.elector.Leadership()
 	self.Token = s.resumable(hold, identity)
-	adopted, err := a.parts.file.Adopt(self)
+	adopted, err := a.file.Adopt(self)
 	if err != nil {
 		s.log.Warn("the signal directory cannot be put right", "reason", "SignalDirUnusable", "error", err)
 	}
 	switch {
 	case !adopted.IsLeader:
 		a.outputs.Publish(a.elector.Leadership()) // a reader must find a document, also while there is a term to resume
-	case a.parts.events != nil:
-		a.parts.events.Resume(adopted)
+	case a.events != nil:
+		a.events.Resume(adopted)
 	}
 	return adopted.IsLeader
 }

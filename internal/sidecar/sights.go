@@ -4,6 +4,7 @@ package sidecar
 
 import (
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/podstatus"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/processes"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/runlock"
@@ -31,7 +32,7 @@ func addHealth(k *kit) (err error) {
 
 // addRunning adds GET /running.
 func addRunning(k *kit) error {
-	k.running = running.New(running.Config{Clock: k.clock, Ended: k.crash("running"), Log: k.log})
+	k.running = running.New(sight.PresenceConfig{Clock: k.clock, Ended: k.crash("running"), Log: k.log})
 	k.add(part{sight: k.running, observe: k.running.Observe})
 	return nil
 }

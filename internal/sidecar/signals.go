@@ -3,7 +3,6 @@
 package sidecar
 
 import (
-	"context"
 	"os"
 	"time"
 
@@ -55,8 +54,7 @@ func addProcess(k *kit) error {
 	if err != nil {
 		return err
 	}
-	run := func(ctx context.Context) { _ = p.Run(ctx) } // it returns nil
-	k.add(part{signal: p, sight: p, run: run, finish: p.Finish, abandon: p.Abandon, close: p.Close})
+	k.add(part{signal: p, sight: p, run: p.Run, finish: p.Finish, abandon: p.Abandon, close: p.Close})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package sight
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -17,22 +18,41 @@ import (
 // By definition the workload has it while it works. A program that keeps it for its whole life and lives on as a standby is
 // waited for until the stop timeout: nothing shows the difference between that and work that takes long to end.
 type Presence struct {
-	clock bootclock.Clock
-	ended func()
+	cfg        PresenceConfig
+	came, went Note
 
 	mu         sync.Mutex
 	there      bool
 	seen       bool                   // it has been there once
+	noted      map[bool]bool          // what was logged for Info: that it came, that it went
 	leadership *leadership.Leadership // the newest; nil before the first
 	watchers   map[int]func()
 	next       int
 }
 
-// NewPresence returns a presence of nothing. It calls ended when what was there goes while this replica leads: the workload
-// has crashed. ended may be nil.
-func NewPresence(clock bootclock.Clock, ended func()) *Presence {
-	return &Presence{clock: clock, ended: ended, watchers: map[int]func(){}}
+// PresenceConfig says who is notified of a [Presence]; all of it is required.
+type PresenceConfig struct {
+	// Clock judges whether this replica leads.
+	Clock bootclock.Clock
+	// Ended is called when what was there goes while this replica leads: the workload has crashed. It may block for a while.
+	Ended func()
+	// Log takes who came and went: for Info the first time, for Debug later.
+	Log *slog.Logger
 }
+
+// Note is a line of the log.
+type Note struct {
+	// Text is the message, Reason what to alert on.
+	Text, Reason string
+}
+
+// NewPresence returns a presence of nothing, which logs came and went.
+func NewPresence(cfg PresenceConfig, came, went Note) *Presence {
+	return &Presence{cfg: cfg, came: came, went: went, noted: map[bool]bool{}, watchers: map[int]func(){}}
+}
+
+// Kills reports false: nobody is killed by a lock, or a connection.
+func (p *Presence) Kills() bool { return false }
 
 // Observe notes the newest leadership, and reports whether it begins or ends a term, or is the first; a renewal does not. Call
 // it before any signal applies the leadership. It does not block.
@@ -51,19 +71,29 @@ func (p *Presence) Set(there bool) (notify func()) {
 	if there == p.there {
 		return func() {}
 	}
-	p.there = there
-	if there {
-		p.seen = true
-	}
+	p.there, p.seen = there, p.seen || there
+	p.note()
 	concerned := slices.Collect(maps.Values(p.watchers))
-	if !there && p.ended != nil && p.leadership != nil && p.leadership.At(p.clock.Now()).IsLeader {
-		concerned = append(concerned, p.ended)
+	if !there && p.leadership != nil && p.leadership.At(p.cfg.Clock.Now()).IsLeader {
+		concerned = append(concerned, p.cfg.Ended)
 	}
 	return func() {
 		for _, call := range concerned {
 			call()
 		}
 	}
+}
+
+// note logs what has changed.
+func (p *Presence) note() {
+	severity, note := slog.LevelDebug, p.went
+	if p.there {
+		note = p.came
+	}
+	if !p.noted[p.there] {
+		severity, p.noted[p.there] = slog.LevelInfo, true
+	}
+	p.cfg.Log.Log(context.Background(), severity, note.Text, "reason", note.Reason) //nolint:sloglint // the texts are the sights' constants
 }
 
 // Forget notes that what was there can be seen no more, and may go on: the state is Unknown until the next [Presence.Set].

@@ -12,18 +12,6 @@ import (
 // ErrNotDraining answers a workload that reports its end while nobody waits for it.
 var ErrNotDraining = errors.New("no handover waits for the workload now: report after this replica has lost leadership, while validUntil is set")
 
-// OtherTermError answers a report for another term than the one that drains.
-type OtherTermError struct {
-	// Named is the token that the report names, Draining that of the term that drains.
-	Named, Draining string
-}
-
-// Error names both terms.
-func (e *OtherTermError) Error() string {
-	return fmt.Sprintf("the report is for the term with token %.40q, and the one that drains now has token %s: this stop is still to be reported",
-		e.Named, e.Draining)
-}
-
 // reports is what the workload reported of its own stop.
 type reports struct {
 	until bootclock.Instant // the latest deadline of a drain in which it reported without naming a term
@@ -42,8 +30,8 @@ func (w *Waiter) Observe(l leadership.Leadership) {
 }
 
 // Drained takes the workload's report that its work of the term with that token has stopped; "" stands for the term that
-// drains now. l is the leadership at this moment. It returns [ErrNotDraining] when l is not that of a drain, and an
-// [*OtherTermError] for another term's token: a late report must not count for a later term.
+// drains now. l is the leadership at this moment. It returns [ErrNotDraining] when l is not that of a drain, and another error
+// for another term's token: a late report must not count for a later term.
 func (w *Waiter) Drained(l leadership.Leadership, token string) error {
 	if l.IsLeader || l.ValidUntil.IsZero() {
 		return ErrNotDraining
@@ -54,20 +42,14 @@ func (w *Waiter) Drained(l leadership.Leadership, token string) error {
 	case token == "":
 		w.reports.until = max(w.reports.until, l.ValidUntil)
 	case w.token != "" && token != w.token:
-		return &OtherTermError{Named: token, Draining: w.token}
+		return fmt.Errorf("the report is for the term with token %.40q, and the one that drains now has token %s: this stop is still to be reported",
+			token, w.token)
 	default:
 		w.reports.token = token
 	}
 	close(w.reported)
 	w.reported = make(chan struct{})
 	return nil
-}
-
-// nextReport returns a channel that closes at the next report.
-func (w *Waiter) nextReport() <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.reported
 }
 
 // progress returns when the signals had been applied in this drain (zero: not yet), and whether the workload has reported its

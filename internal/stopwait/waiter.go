@@ -118,7 +118,9 @@ func (w *Waiter) follow(ctx context.Context, d elector.Drain, changed <-chan str
 	timer := w.cfg.Clock.NewTimer()
 	defer timer.Stop()
 	for {
-		reported := w.nextReport()
+		w.mu.Lock()
+		reported := w.reported // before the look: a report that comes after it is heard
+		w.mu.Unlock()
 		now := w.cfg.Clock.Now()
 		v := w.judge(now, d)
 		switch v.outcome {
@@ -133,12 +135,7 @@ func (w *Waiter) follow(ctx context.Context, d elector.Drain, changed <-chan str
 		if len(w.cfg.Sights) > 0 {
 			v.next = min(v.next, now.Add(lookAgain))
 		}
-		timer.Reset(v.next)
-		select {
-		case <-timer.C():
-		case <-changed:
-		case <-reported:
-		case <-ctx.Done():
+		if bootclock.Await(ctx, timer, v.next, changed, reported) != nil {
 			return 0
 		}
 	}

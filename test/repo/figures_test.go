@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -88,5 +89,38 @@ func TestFiguresAfter(t *testing.T) {
 		if want == 0 && len(got) > 0 || want > 0 && (len(got) != 1 || got[0] != time.Duration(want)*time.Second) {
 			t.Errorf("figures of %q = %v, want %d s", text, got, want)
 		}
+	}
+}
+
+var (
+	target  = regexp.MustCompile("`make ([a-z-]+)[^`\n]*`")
+	oneTest = regexp.MustCompile("`go test \\./(\\S+) (?:\\S+ )*?-run '?([^ '`]+)'?")
+)
+
+// TestMeasuringCommandsExist: each target of make, and each test, that a document names as the way to a figure is there.
+func TestMeasuringCommandsExist(t *testing.T) {
+	makefile := read(t, filepath.Join(top, "Makefile"))
+	known := tests(t)
+	seen := 0
+	for _, path := range tree(t, ".md") {
+		document := read(t, path)
+		for _, m := range target.FindAllStringSubmatch(document, -1) {
+			seen++
+			if !strings.Contains(makefile, "\n"+m[1]+":") {
+				t.Errorf("%s: no target is called %s", path, m[1])
+			}
+		}
+		for _, m := range oneTest.FindAllStringSubmatch(document, -1) {
+			for name := range strings.SplitSeq(m[2], `\|`) {
+				name, _, _ = strings.Cut(name, "/") // what follows is a case of the test
+				seen++
+				if name != "" && !known[filepath.Base(m[1])+"."+name] {
+					t.Errorf("%s: %s has no test that is called %s", path, m[1], name)
+				}
+			}
+		}
+	}
+	if seen < 30 {
+		t.Errorf("%d commands: has the way to write them changed?", seen)
 	}
 }

@@ -14,10 +14,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
@@ -51,7 +53,7 @@ type PodStatus struct {
 
 	mu      sync.Mutex
 	known   finding
-	trouble string
+	trouble trouble.Last
 }
 
 var _ sight.Sight = (*PodStatus)(nil)
@@ -119,14 +121,9 @@ func (p *PodStatus) find(found finding) bool {
 func (p *PodStatus) report(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != "" && text != p.trouble {
+	if p.trouble.Changed(err) && err != nil {
 		p.cfg.Log.Warn("the pod's status cannot be seen", "reason", "PodStatusUnseen", "error", err)
 	}
-	p.trouble = text
 }
 
 // ask asks once.
@@ -183,22 +180,15 @@ func (p *PodStatus) read(answer []byte) (finding, error) {
 	for _, s := range append(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses...) {
 		terminated[s.Name] = s.State.Terminated != nil
 	}
+	containers := slices.DeleteFunc(pod.Spec.InitContainers, func(c container) bool { return c.RestartPolicy != "Always" })
 	own, others, left := false, 0, false
-	count := func(c container) {
+	for _, c := range append(containers, pod.Spec.Containers...) {
 		if c.Name == p.cfg.Container {
 			own = true
-			return
+			continue
 		}
 		others++
 		left = left || !terminated[c.Name]
-	}
-	for _, c := range pod.Spec.Containers {
-		count(c)
-	}
-	for _, c := range pod.Spec.InitContainers {
-		if c.RestartPolicy == "Always" {
-			count(c)
-		}
 	}
 	switch {
 	case !own:

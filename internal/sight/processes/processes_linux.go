@@ -12,17 +12,16 @@ package processes
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
@@ -49,7 +48,7 @@ type Processes struct {
 
 	mu      sync.Mutex
 	seen    bool
-	trouble string
+	trouble trouble.Last
 }
 
 var _ sight.Sight = (*Processes)(nil)
@@ -63,10 +62,7 @@ func ParseNames(s string) ([]string, error) {
 	for i, name := range names {
 		names[i] = strings.TrimSpace(name)
 		if names[i] == "" || strings.ContainsAny(names[i], "/\x00\n") {
-			return nil, &field.Error{
-				Field: "Except", Value: strconv.Quote(s),
-				Want: fmt.Sprintf("bare names of programs with commas between, such as envoy,pilot-agent, not %q", name),
-			}
+			return nil, field.Quoted("Except", s, "bare names of programs with commas between, such as envoy,pilot-agent, not %q", name)
 		}
 	}
 	return names, nil
@@ -131,7 +127,11 @@ func (p *Processes) Watch(ctx context.Context, changed func()) {
 // living returns the processes that count, the oldest first.
 func (p *Processes) living() ([]procfs.Process, error) {
 	all, err := procfs.Read()
-	p.report(err)
+	p.mu.Lock()
+	if p.trouble.Changed(err) && err != nil {
+		p.cfg.Log.Warn("the workload's processes cannot be seen", "reason", "ProcessesUnseen", "error", err)
+	}
+	p.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -174,15 +174,4 @@ func outlast(ctx context.Context, one procfs.Process) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// report logs a trouble when it changes.
-func (p *Processes) report(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	text := fmt.Sprint(err)
-	if err != nil && text != p.trouble {
-		p.cfg.Log.Warn("the workload's processes cannot be seen", "reason", "ProcessesUnseen", "error", err)
-	}
-	p.trouble = text
 }

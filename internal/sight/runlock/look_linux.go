@@ -1,9 +1,7 @@
 package runlock
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"time"
 
@@ -36,8 +34,7 @@ func (l *RunLock) lookOnce() (notify func()) {
 	l.awaited = true
 	file := l.file
 	l.joined.Go(func() { l.await(file, byFlock) })
-	l.note(true)
-	return l.presence.Set(true)
+	return l.Set(true)
 }
 
 // provide has a lock file that the name stands for.
@@ -53,7 +50,7 @@ func (l *RunLock) provide() error {
 		l.cfg.Log.Warn("the run lock's file was replaced or removed: a holder of the old one is not seen any more",
 			"reason", "RunLockReplaced", "file", fileName, "signal_dir", l.cfg.Dir)
 		_ = l.file.Close()
-		l.presence.Forget()
+		l.Forget()
 	}
 	l.file = file
 	if l.opens != nil {
@@ -65,29 +62,11 @@ func (l *RunLock) provide() error {
 	return err
 }
 
-// note logs that the lock is held, or free: as Info the first time, as Debug later.
-func (l *RunLock) note(held bool) {
-	severity := slog.LevelDebug
-	if !l.noted[held] {
-		severity, l.noted[held] = slog.LevelInfo, true
-	}
-	if held {
-		l.cfg.Log.Log(context.Background(), severity, "the workload holds the run lock", "reason", "RunLockHeld")
-	} else {
-		l.cfg.Log.Log(context.Background(), severity, "the run lock is free: its last holder has ended, or released it", "reason", "RunLockFree")
-	}
-}
-
 // report logs a trouble when it changes.
 func (l *RunLock) report(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != "" && text != l.trouble {
+	if l.trouble.Changed(err) && err != nil {
 		l.cfg.Log.Warn("the run lock cannot be seen", "reason", "RunLockUnseen", "error", err)
 	}
-	l.trouble = text
 }
 
 // await waits until nobody holds a lock of either kind, and takes note of that.
@@ -108,8 +87,7 @@ func (l *RunLock) await(file *os.File, byFlock bool) {
 	}
 	l.mu.Lock()
 	l.awaited = false
-	l.note(false)
-	notify := l.presence.Set(false)
+	notify := l.Set(false)
 	l.mu.Unlock()
 	notify()
 }

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
@@ -54,19 +55,18 @@ type Config struct {
 // RunLock sees the workload by the run lock. Make it with [New], drive it with [RunLock.Run], end it with [RunLock.Close]. Its
 // methods may be called from several goroutines at once.
 type RunLock struct {
-	cfg      Config
-	dir      dir
-	opens    *opens // nil where the kernel has none left
-	presence *sight.Presence
-	stirred  atomic.Bool   // the file may have been opened by others
-	turned   chan struct{} // a transition, or an opening: asks Run for looks
-	renewed  chan struct{} // a renewal: asks Run for one
+	*sight.Presence
+	cfg     Config
+	dir     dir
+	opens   *opens        // nil where the kernel has none left
+	stirred atomic.Bool   // the file may have been opened by others
+	turned  chan struct{} // a transition, or an opening: asks Run for looks
+	renewed chan struct{} // a renewal: asks Run for one
 
 	mu      sync.Mutex
-	file    *os.File      // nil where it could not be made
-	awaited bool          // a goroutine waits for the holder's end
-	trouble string        // the last one that was logged
-	noted   map[bool]bool // what has been logged as Info: that the lock is held, that it is free
+	file    *os.File // nil where it could not be made
+	awaited bool     // a goroutine waits for the holder's end
+	trouble trouble.Last
 	end     context.CancelFunc
 	waiting context.Context
 	joined  sync.WaitGroup
@@ -80,8 +80,10 @@ func New(cfg Config) (*RunLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open signal directory %s: %w", cfg.Dir, err)
 	}
-	l := &RunLock{cfg: cfg, dir: dir{root}, turned: make(chan struct{}, 1), renewed: make(chan struct{}, 1), noted: map[bool]bool{}}
-	l.presence = sight.NewPresence(cfg.Clock, cfg.Ended)
+	l := &RunLock{cfg: cfg, dir: dir{root}, turned: make(chan struct{}, 1), renewed: make(chan struct{}, 1)}
+	l.Presence = sight.NewPresence(sight.PresenceConfig{Clock: cfg.Clock, Ended: cfg.Ended, Log: cfg.Log},
+		sight.Note{Text: "the workload holds the run lock", Reason: "RunLockHeld"},
+		sight.Note{Text: "the run lock is free: its last holder has ended, or released it", Reason: "RunLockFree"})
 	l.waiting, l.end = context.WithCancel(context.Background())
 	if l.opens, err = newOpens(); err != nil {
 		cfg.Log.Warn("a holder of the run lock is seen late", "reason", "RunLockSeenLate", "error", err)
@@ -93,25 +95,22 @@ func New(cfg Config) (*RunLock, error) {
 // Name returns "run-lock".
 func (l *RunLock) Name() string { return "run-lock" }
 
-// Kills reports false: nobody is killed by a lock.
-func (l *RunLock) Kills() bool { return false }
-
 // State looks at the lock, and says Running while somebody holds it.
 func (l *RunLock) State(ending bool) sight.State {
 	l.look()
-	return l.presence.State(ending)
+	return l.Presence.State(ending)
 }
 
 // Watch calls changed when the last holder has let go, or a first one was seen.
 func (l *RunLock) Watch(ctx context.Context, changed func()) {
 	l.look()
-	l.presence.Watch(ctx, changed)
+	l.Presence.Watch(ctx, changed)
 }
 
 // Observe notes the newest leadership. Call it before any signal applies the leadership. It does not block.
 func (l *RunLock) Observe(newest leadership.Leadership) {
 	due := l.renewed
-	if l.presence.Observe(newest) {
+	if l.Presence.Observe(newest) {
 		due = l.turned
 	}
 	if !l.stirred.Load() {
@@ -151,7 +150,7 @@ func (l *RunLock) Run(ctx context.Context) {
 			}
 			l.look()
 			next = 0
-			if step++; step < len(lookAfter) && !l.presence.There() { // the end of what is there comes as an event
+			if step++; step < len(lookAfter) && !l.There() { // the end of what is there comes as an event
 				next = now.Add(lookAfter[step] - lookAfter[step-1])
 			}
 		case <-ctx.Done():
@@ -168,7 +167,7 @@ func (l *RunLock) Run(ctx context.Context) {
 func (l *RunLock) follow(ctx context.Context) {
 	for l.opens.next() == nil {
 		l.stirred.Store(true)
-		if !l.presence.There() {
+		if !l.There() {
 			ask(l.turned)
 		}
 		if bootclock.Sleep(ctx, l.cfg.Clock, eventPause) != nil {

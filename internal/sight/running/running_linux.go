@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -22,7 +21,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -37,50 +35,30 @@ const (
 	writeTimeout = 5 * time.Second
 )
 
-// Config says who is notified; all of it is required.
-type Config struct {
-	// Clock judges whether this replica leads.
-	Clock bootclock.Clock
-	// Ended is called when the last answer's connection has ended while this replica leads. It may block for a while.
-	Ended func()
-	// Log takes who came and went, for Debug, and the first of each for Info.
-	Log *slog.Logger
-}
-
-// Running sees the workload by the answers that are open. Its methods may be called from several goroutines at once.
+// Running sees the workload by the answers that are open: it says Running while one is. Its methods may be called from several
+// goroutines at once.
 type Running struct {
-	cfg       Config
+	*sight.Presence
 	heartbeat time.Duration
-	presence  *sight.Presence
 
-	mu    sync.Mutex
-	open  int
-	noted map[bool]bool // by whether somebody came, or went
+	mu   sync.Mutex
+	open int
 }
 
 var _ sight.Sight = (*Running)(nil)
 
 // New returns a sight of nobody.
-func New(cfg Config) *Running {
-	return &Running{
-		cfg: cfg, heartbeat: heartbeat, presence: sight.NewPresence(cfg.Clock, cfg.Ended), noted: map[bool]bool{},
-	}
+func New(cfg sight.PresenceConfig) *Running {
+	return &Running{heartbeat: heartbeat, Presence: sight.NewPresence(cfg,
+		sight.Note{Text: "the workload holds GET /running open", Reason: "RunningHeld"},
+		sight.Note{Text: "the last GET /running has ended", Reason: "RunningEnded"})}
 }
 
 // Name returns "running".
 func (r *Running) Name() string { return "running" }
 
-// Kills reports false.
-func (r *Running) Kills() bool { return false }
-
-// State says Running while an answer is open.
-func (r *Running) State(ending bool) sight.State { return r.presence.State(ending) }
-
-// Watch calls changed when the last answer's connection has ended, or a first one has come.
-func (r *Running) Watch(ctx context.Context, changed func()) { r.presence.Watch(ctx, changed) }
-
 // Observe notes the newest leadership. Call it before any signal applies the leadership. It does not block.
-func (r *Running) Observe(l leadership.Leadership) { r.presence.Observe(l) }
+func (r *Running) Observe(l leadership.Leadership) { r.Presence.Observe(l) }
 
 // ServeHTTP answers with a line, and another one now and then, until the client's connection ends or the listener's
 // serving does. Let only requests of this machine through: an open answer holds the lead.
@@ -90,26 +68,21 @@ func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d answers are open already: one for each program is enough; close some", maxOpen))
 		return
 	}
+	serving := servingOf(request)
+	defer r.leave(serving)
 	// net/http's own watch for the end of the client would end at a byte from the client, so hijack the connection.
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		r.leave()
 		refuse(w, http.StatusHTTPVersionNotSupported, "GET /running needs HTTP/1.1")
 		return
 	}
 	defer conn.Close()
-	serving := servingOf(request)
 	ended := context.AfterFunc(serving, func() { _ = conn.Close() })
 	defer ended()
 	_, _ = buffered.WriteString("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
 	if buffered.Flush() == nil {
 		r.follow(conn)
 	}
-	if serving.Err() != nil {
-		r.forget()
-		return
-	}
-	r.leave()
 }
 
 // servingOf returns the context that ends with the listener's serving. That of the request may end before, with the client's
@@ -161,48 +134,26 @@ func (r *Running) enter() bool {
 	free := r.open < maxOpen
 	if free {
 		r.open++
-		if r.open == 1 {
-			r.note(true)
-			notify = r.presence.Set(true)
-		}
+		notify = r.Set(true)
 	}
 	r.mu.Unlock()
 	notify()
 	return free
 }
 
-// leave notes that one has ended.
-func (r *Running) leave() {
+// leave notes that one has ended, or, as the sidecar's own serving has ended, that it is seen no more: the client may live then.
+func (r *Running) leave(serving context.Context) {
 	r.mu.Lock()
 	notify := func() {}
 	if r.open--; r.open == 0 {
-		r.note(false)
-		notify = r.presence.Set(false)
+		if serving.Err() != nil {
+			r.Forget()
+		} else {
+			notify = r.Set(false)
+		}
 	}
 	r.mu.Unlock()
 	notify()
-}
-
-// forget notes that one is seen no more, as the sidecar's own serving has ended: the client may live.
-func (r *Running) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.open--; r.open == 0 {
-		r.presence.Forget()
-	}
-}
-
-// note logs that somebody came, or went: as Info the first time, as Debug later.
-func (r *Running) note(came bool) {
-	severity := slog.LevelDebug
-	if !r.noted[came] {
-		severity, r.noted[came] = slog.LevelInfo, true
-	}
-	if came {
-		r.cfg.Log.Log(context.Background(), severity, "the workload holds GET /running open", "reason", "RunningHeld")
-	} else {
-		r.cfg.Log.Log(context.Background(), severity, "the last GET /running has ended", "reason", "RunningEnded")
-	}
 }
 
 // awaitGone returns once the client of a connection whose sending side has ended is gone altogether, or conn is closed. A unix
