@@ -18,6 +18,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
+func TestMain(m *testing.M) { os.Exit(harness.MainWithoutLeaks(m, "2")) }
+
 // patience bounds every wait.
 const patience = 30 * time.Second
 

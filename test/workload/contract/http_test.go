@@ -213,7 +213,6 @@ func ending(b *book) {
 func stuck(b *book) {
 	clock := bootclock.System{}
 	backend := memory.New()
-	defer backend.Close()
 	config := elector.Default()
 	config.Lease, config.Namespace, config.Identity = "acme-1", "default", "web-a_1"
 	e, err := elector.New(config, elector.Deps{Store: backend.Store("default", "acme-1"), Clock: clock})
