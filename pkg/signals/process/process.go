@@ -113,6 +113,7 @@ func (p *Process) apply(ctx context.Context) error {
 
 // Run looks for the process, signals one that has come, sees it end, kills at the kill deadline, and calls Crashed, until ctx ends.
 func (p *Process) Run(ctx context.Context) {
+	p.cfg.warn()
 	var crashes sync.WaitGroup
 	defer crashes.Wait()
 	crashes.Go(func() { p.passCrashes(ctx) })

@@ -19,6 +19,17 @@ import (
 // dismisses reports whether a process that gets the loss is not to live on.
 func (c Config) dismisses() bool { return c.OnLost.Ends() || c.Fence }
 
+// warn says at the start that the process of every standby will be ended. It is no fault: a supervisor, or the kubelet, may start the
+// process again, or it is only started on the leader. But no signal for the election brings an ended process back.
+func (c Config) warn() {
+	if !c.dismisses() {
+		return
+	}
+	c.Log.Warn("the process is ended whenever this replica does not lead, at the start too, and the sidecar does not start it again",
+		"reason", "LossEndsProcess", "target", c.Target.String(), "process_signal", c.OnLost.String(), "fence", c.Fence,
+		"detail", "start it only on the leader (lease-sidecar wait --for leader), or choose signals that leave it running, such as USR1 and USR2, or CONT and STOP")
+}
+
 // survival is how long a process has to end before it counts as one that does not act on its stop.
 func (c Config) survival() time.Duration { return max(c.StopTimeout, busyMax) }
 
