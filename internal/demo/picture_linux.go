@@ -37,7 +37,7 @@ func (s sight) mark() mark {
 	return notRunning
 }
 
-// page is a picture in the making: lines that fit into its width.
+// page is a picture in the making: lines that are not longer than its width.
 type page struct {
 	width  int
 	colour bool
@@ -45,8 +45,8 @@ type page struct {
 }
 
 func (p *page) add(style, text string) {
-	if fits := []rune(text); len(fits) > p.width {
-		text = string(fits[:max(0, p.width)])
+	if cells := []rune(text); len(cells) > p.width {
+		text = string(cells[:max(0, p.width)])
 	}
 	p.lines = append(p.lines, p.paint(style, text))
 }

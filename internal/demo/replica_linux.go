@@ -36,7 +36,6 @@ type replica struct {
 	witness
 }
 
-// process is a child process.
 type process struct {
 	*os.Process
 	done chan struct{} // closed once it has been reaped
@@ -116,7 +115,6 @@ func (r *replica) spawn(listen func(io.Reader), args ...string) (*process, error
 	return p, nil
 }
 
-// listen takes the toy's reports until its end.
 func (r *replica) listen(reports io.Reader) {
 	lines := json.NewDecoder(reports)
 	for {

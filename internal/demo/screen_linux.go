@@ -49,7 +49,6 @@ func (s *screen) announce(what string) {
 	}
 }
 
-// moved shows a move that has happened.
 func (s *screen) moved(m move) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

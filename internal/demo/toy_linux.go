@@ -30,8 +30,8 @@ type workReport struct {
 	Units   int               `json:"units"`
 }
 
-// Toy is a workload that does its work only while the signal directory says that this replica leads. It is the
-// pattern for a real one: look before each piece of work, and hold the run lock as long as there is any.
+// Toy is a workload that works only while the signal directory says that this replica leads. A real one does the same: it
+// looks before each piece of work, and holds the run lock as long as there is any.
 type Toy struct {
 	// Dir is the signal directory.
 	Dir string

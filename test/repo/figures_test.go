@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,12 +20,12 @@ var timings = []struct {
 }{
 	{
 		"from validUntil to the expiry of the Lease: the lease duration less the renew deadline",
-		regexp.MustCompile("(?i)gap between (the )?renew deadline and (the )?lease duration|gap between `?validUntil`? and the expiry"),
+		regexp.MustCompile(`(?i)gap between (the )?renew deadline and (the )?lease duration|gap between validUntil and the expiry`),
 		func(c elector.Config) time.Duration { return c.Duration - c.RenewDeadline },
 	},
 	{
 		"the kill margin: from validUntil to the death of the workload at the latest",
-		regexp.MustCompile(`(?i)kill margin (K )?(\(|is |of )`),
+		regexp.MustCompile(`(?i)kill margin( K)?,? is `),
 		func(c elector.Config) time.Duration { return c.KillMargin() },
 	},
 	{
@@ -62,7 +63,7 @@ func TestTimingsAreOne(t *testing.T) {
 
 // figuresAfter returns the first figure after each place where text names something, where there is one in that sentence.
 func figuresAfter(text string, name *regexp.Regexp) []time.Duration {
-	text = strings.Join(strings.Fields(strings.ReplaceAll(text, "\n//", "\n")), " ")
+	text = strings.Join(strings.Fields(strings.NewReplacer("\n//", "\n", "*", "", "`", "").Replace(text)), " ")
 	var found []time.Duration
 	for _, at := range name.FindAllStringIndex(text, -1) {
 		m := durationInText.FindStringSubmatch(text[at[1]:])
@@ -88,5 +89,38 @@ func TestFiguresAfter(t *testing.T) {
 		if want == 0 && len(got) > 0 || want > 0 && (len(got) != 1 || got[0] != time.Duration(want)*time.Second) {
 			t.Errorf("figures of %q = %v, want %d s", text, got, want)
 		}
+	}
+}
+
+var (
+	target  = regexp.MustCompile("`make ([a-z-]+)[^`\n]*`")
+	oneTest = regexp.MustCompile("`go test \\./(\\S+) (?:\\S+ )*?-run '?([^ '`]+)'?")
+)
+
+// TestMeasuringCommandsExist: each target of make, and each test, that a document names as the way to a figure is there.
+func TestMeasuringCommandsExist(t *testing.T) {
+	makefile := read(t, filepath.Join(top, "Makefile"))
+	known := tests(t)
+	seen := 0
+	for _, path := range tree(t, ".md") {
+		document := read(t, path)
+		for _, m := range target.FindAllStringSubmatch(document, -1) {
+			seen++
+			if !strings.Contains(makefile, "\n"+m[1]+":") {
+				t.Errorf("%s: no target is called %s", path, m[1])
+			}
+		}
+		for _, m := range oneTest.FindAllStringSubmatch(document, -1) {
+			for name := range strings.SplitSeq(m[2], `\|`) {
+				name, _, _ = strings.Cut(name, "/") // what follows is a case of the test
+				seen++
+				if name != "" && !known[filepath.Base(m[1])+"."+name] {
+					t.Errorf("%s: %s has no test that is called %s", path, m[1], name)
+				}
+			}
+		}
+	}
+	if seen < 30 {
+		t.Errorf("%d commands: has the way to write them changed?", seen)
 	}
 }

@@ -46,7 +46,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml[^\n]*\n(.*?)^```$")
 
 func manifests(document string) []string {
 	var found []string
