@@ -24,7 +24,7 @@ func runCommand() *cli.Command {
 	}
 }
 
-// runFlags are all options that have a group in the help text.
+// runFlags returns every option that has a group in the help text.
 func runFlags() []cli.Flag {
 	var all []cli.Flag
 	for _, o := range table.All() {
@@ -44,7 +44,7 @@ func installCommand() *cli.Command {
 			"replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link is followed,\n" +
 			"as cp does: the file that it leads to is replaced.",
 		Action: func(c *cli.Context) error {
-			if c.Args().First() == "" { // a variable that is not set, too
+			if c.Args().First() == "" { // also if a variable is not set
 				return faultf("install: give the file or the directory to copy to, as in: lease-sidecar install /shared")
 			}
 			return install.To(c.Args().First())
@@ -63,7 +63,7 @@ func demoCommand() *cli.Command {
 	}
 }
 
-// toyCommand is the workload that the demo puts beside each sidecar.
+// toyCommand is the workload that the demo runs beside each sidecar.
 func toyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "toy", Hidden: true, Usage: "the demo's workload",
@@ -83,7 +83,7 @@ func versionCommand() *cli.Command {
 	}
 }
 
-// versionText returns the linker's version, else the module's, else the commit that was built.
+// versionText returns the linker's version, else the module's, else the commit of the build.
 func versionText() string {
 	if version != "" {
 		return version

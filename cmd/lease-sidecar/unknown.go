@@ -12,14 +12,13 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
-// ofService matches what Kubernetes sets for a Service named lease-sidecar, after the prefix.
+// ofService matches the rest of the variables that Kubernetes sets for a Service named lease-sidecar.
 var ofService = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// mostMisspelt is how many edits away a variable's name may be from the one that was meant; of a short one, a third of its letters.
+// mostMisspelt is how many edits a variable's name may be away from an option's; for short names it is a third of the letters.
 const mostMisspelt = 3
 
-// warnOfUnknown warns about each variable of the environment that is named as an option's is, and belongs to none: it was
-// most likely meant for one. Its value is not logged.
+// warnOfUnknown warns about each variable that has the options' prefix but belongs to no option. It does not log the value.
 func warnOfUnknown(log *slog.Logger, environment []string) {
 	for _, variable := range environment {
 		name, value, _ := strings.Cut(variable, "=")
@@ -40,7 +39,7 @@ func isOption(name string) bool {
 	return slices.ContainsFunc(table.All(), func(o *options.Option) bool { return slices.Contains(o.Variables(), name) })
 }
 
-// nearest returns the option's variable that is the least number of edits (Levenshtein's distance) away from name; "" where none is near.
+// nearest returns the variable with the least edits (Levenshtein distance) from name; "" if none is near.
 func nearest(name string) string {
 	best, least := "", min(mostMisspelt, (len(name)-len(options.EnvPrefix))/3)+1
 	for _, o := range table.All() {
