@@ -174,7 +174,7 @@ func (l *loop) carryOut(out output) {
 		l.perform(out.request)
 	}
 	if l.order != nil {
-		l.order.answer(out.refused)
+		l.order.answer(out.stepDownErr)
 		l.order = nil
 	}
 }
