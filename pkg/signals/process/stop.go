@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -72,7 +73,7 @@ func (s *step) lookAgainAt() bootclock.Instant {
 	if h := s.held; h != nil && !h.dismissed.IsZero() && !s.cfg.Fence { // its end is an event
 		return h.dismissed.Add(s.cfg.survival())
 	}
-	return s.now.Add(takenPause)
+	return s.now.Add(guard.PendingPause)
 }
 
 // waiting logs once per term why no process gets the gain.
