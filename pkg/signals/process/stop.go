@@ -98,13 +98,10 @@ type drain struct {
 // untracked reports whether nothing is known of the work that must end.
 func (d drain) untracked() bool { return d.unled && !d.tracked }
 
-// drains reports whether l belongs to a drain.
-func drains(l leadership.Leadership) bool { return !l.IsLeader && !l.ValidUntil.IsZero() }
-
 // noteDrain records the begin of a drain before any look: a process that has ended by then may have left something.
 func (m *machine) noteDrain(l leadership.Leadership, now bootclock.Instant) {
 	switch d := m.drain; {
-	case !drains(l):
+	case !l.Draining():
 		m.drain.under = false
 		return
 	case d.under && d.transitions == l.Transitions:
@@ -124,7 +121,7 @@ func (m *machine) track(l leadership.Leadership, now bootclock.Instant) {
 	if !m.drain.untracked() {
 		return
 	}
-	if m.cfg.Fence && m.stop.Began.IsZero() && drains(l) { // the stop timeout starts now; prolong uses it
+	if m.cfg.Fence && m.stop.Began.IsZero() && l.Draining() { // the stop timeout starts now; prolong uses it
 		m.stop = m.rule().Next(m.stop, now, m.until, l)
 	}
 	if m.held == nil {
