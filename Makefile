@@ -160,7 +160,7 @@ check: fmt-check vet cross ## the quick part of it: formatting, vet, other platf
 
 .PHONY: fmt-check
 fmt-check:
-	@test -z "$$(gofmt -l cmd internal pkg test examples)" || { echo 'FAIL: not formatted (make fmt):' >&2; gofmt -l cmd internal pkg test examples >&2; exit 1; }
+	@test -z "$$(gofmt -l cmd internal pkg test examples docs)" || { echo 'FAIL: not formatted (make fmt):' >&2; gofmt -l cmd internal pkg test examples docs >&2; exit 1; }
 
 .PHONY: vet
 vet:
@@ -185,6 +185,10 @@ fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
 .PHONY: docs
 docs: ## write the generated reference: docs/reference/cli.md and the manual page
 	$(GO) test -count=1 ./test/repo -run TestReferenceIsTheCommandsOwn -update
+
+.PHONY: pictures
+pictures: ## draw the pictures of the documents (docs/pictures)
+	$(GO) run ./docs/pictures
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.dev, or a copy: VULNDB=file:///…)

@@ -11,10 +11,11 @@ import (
 	"syscall"
 )
 
-const usage = `usage: go run . cluster | helm
+const usage = `usage: go run . cluster | helm | s3
 
 cluster   builds etcd, kube-apiserver and kubectl
 helm      builds helm
+s3        builds versitygw, an S3 server
 
 Each prints the directory that holds the binaries. What is built already is not built again.
 `
@@ -39,6 +40,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 		recipe, err = clusterRecipe(ctx)
 	case "helm":
 		recipe = helmRecipe()
+	case "s3":
+		recipe = s3Recipe()
 	default:
 		_, _ = fmt.Fprint(progress, usage)
 		return 2

@@ -18,6 +18,10 @@ import (
 // needs other versions of the Kubernetes libraries than kube-apiserver does.
 const helmVersion = "v4.3.1"
 
+// s3Version is the S3 server that judges conditional writes. It is not a tool line of go.mod either: it shares nothing with
+// Kubernetes.
+const s3Version = "v1.8.0"
+
 // recipe says how a directory of binaries comes to be.
 type recipe struct {
 	// given is a directory that somebody supplies instead; "" for none.
@@ -97,6 +101,18 @@ func helmRecipe() recipe {
 		build: func(ctx context.Context, dir string, progress io.Writer) error {
 			return goCommand(ctx, progress, "building helm", []string{"CGO_ENABLED=0", "GOBIN=" + dir},
 				"install", "-trimpath", "helm.sh/helm/v4/cmd/helm@"+helmVersion)
+		},
+	}
+}
+
+// s3Recipe installs versitygw, an S3 server over a directory.
+func s3Recipe() recipe {
+	return recipe{
+		folder:   filepath.Join("tools", "versitygw@"+s3Version),
+		binaries: []string{"versitygw"},
+		build: func(ctx context.Context, dir string, progress io.Writer) error {
+			return goCommand(ctx, progress, "building versitygw", []string{"CGO_ENABLED=0", "GOBIN=" + dir},
+				"install", "-trimpath", "-ldflags", "-s -w", "github.com/versity/versitygw/cmd/versitygw@"+s3Version)
 		},
 	}
 }

@@ -43,6 +43,7 @@ func provide(what string) (string, error) {
 var (
 	clusterBinaries = sync.OnceValues(func() (string, error) { return provide("cluster") })
 	helmBinaries    = sync.OnceValues(func() (string, error) { return provide("helm") })
+	s3Binaries      = sync.OnceValues(func() (string, error) { return provide("s3") })
 )
 
 // buildDir is where the binaries of this working tree are kept, for all test processes and from run to run: where nothing
@@ -162,6 +163,9 @@ func ModuleRoot(t testing.TB) string { return must(t)(moduleRoot()) }
 
 // Helm returns the path of the pinned helm.
 func Helm(t testing.TB) string { return filepath.Join(must(t)(helmBinaries()), "helm") }
+
+// S3 returns the path of the pinned S3 server, versitygw.
+func S3(t testing.TB) string { return filepath.Join(must(t)(s3Binaries()), "versitygw") }
 
 // Kubectl returns the path of the cluster's own kubectl.
 func Kubectl(t testing.TB) string { return filepath.Join(must(t)(clusterBinaries()), "kubectl") }

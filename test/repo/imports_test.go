@@ -55,6 +55,7 @@ var fences = []fence{
 	{room: "internal/transcripttest", never: kubernetes},
 	{room: "internal/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
 	{room: "examples/...", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "docs/pictures", of: []string{"pkg/elector"}, never: client},
 	{room: "test/...", of: []string{"..."}},
 }
 

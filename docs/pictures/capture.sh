@@ -1,0 +1,12 @@
+#!/bin/sh
+# Runs the demo in a terminal of 80×24, and keeps what it leaves on the screen, with its colours, in demo.txt. It needs tmux.
+#
+#   make build && docs/pictures/capture.sh bin/lease-sidecar
+set -eu
+program=$(realpath "${1:?give the program: bin/lease-sidecar}")
+here=$(dirname "$(realpath "$0")")
+tmux() { command tmux -L "lease-sidecar-capture-$$" -f /dev/null "$@"; }
+trap 'tmux kill-server 2>/dev/null || true' EXIT
+tmux new-session -d -x 80 -y 24 "$program demo; tmux wait-for -S done; exec sleep 60"
+timeout 120 sh -c 'command tmux -L "$0" wait-for done' "lease-sidecar-capture-$$"
+tmux capture-pane -e -p >"$here/demo.txt"
