@@ -154,16 +154,16 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}
 }
 
-// wantExplained checks that an answer is an error in JSON, that its only text has those words, and that HEAD's length is right.
-func wantExplained(t *testing.T, w *httptest.ResponseRecorder, words ...string) {
+// wantExplained checks that an answer is an error in JSON, that its only text has those parts, and that HEAD's length is right.
+func wantExplained(t *testing.T, w *httptest.ResponseRecorder, parts ...string) {
 	t.Helper()
 	var document map[string]string
 	if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
 		t.Fatalf("%q: %v", w.Body, err)
 	}
-	for _, word := range words {
-		if !strings.Contains(document["error"], word) || len(document) != 1 {
-			t.Errorf("%s: want an error with %q", w.Body, word)
+	for _, part := range parts {
+		if !strings.Contains(document["error"], part) || len(document) != 1 {
+			t.Errorf("%s: want an error with %q", w.Body, part)
 		}
 	}
 	want := http.Header{"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(w.Body.Len())}}

@@ -7,6 +7,7 @@
 package options
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -26,8 +27,13 @@ type Option struct {
 	Default, Describe string
 	// Group is the group in the help text; "" for none.
 	Group string
-	// Usage is the help text. What stands in backquotes stands for the value.
-	Usage string
+	// Value stands for the value in the help text, in capitals. Usage is what the option does, in one line. Detail, whole sentences, is
+	// only in the manual page and the reference; "" for none.
+	Value, Usage, Detail string
+	// Suggest are values that a shell completes, besides the Choices. One that ends with a colon begins a path.
+	Suggest []string
+	// Path is what a shell completes as the value, or after a Suggest with a colon.
+	Path Path
 	// Field is the field of the configuration that the option sets, such as "Election.RenewDeadline"; "" for none.
 	Field string
 	// Needs is a field that the option needs, and that no option sets, such as "Pod", which the environment does; "" for none.
@@ -38,6 +44,16 @@ type Option struct {
 
 	toggle bool // needs no value
 }
+
+// Path is a kind of path.
+type Path string
+
+// The kinds of paths.
+const (
+	NoPath    Path = ""
+	File      Path = "file"
+	Directory Path = "directory"
+)
 
 // The kinds of options are the handles by which values are read.
 type (
@@ -102,6 +118,15 @@ func (t *Table) OfField(name string) *Option {
 	return t.all[i]
 }
 
+// OfName returns the option with that name of a flag, whichever of its names that is; nil where there is none.
+func (t *Table) OfName(name string) *Option {
+	i := slices.IndexFunc(t.all, func(o *Option) bool { return name != "" && slices.Contains([]string{o.Name, o.Alias, o.Former}, name) })
+	if i < 0 {
+		return nil
+	}
+	return t.all[i]
+}
+
 // Env returns the option's environment twin.
 func (o *Option) Env() string { return envOf(o.Name) }
 
@@ -133,17 +158,45 @@ func (r *raw) String() string     { return r.text }
 // IsBoolFlag lets the flag stand without a value.
 func (r *raw) IsBoolFlag() bool { return r.toggle }
 
+// Flag is an option as urfave takes it.
+type Flag struct {
+	*cli.GenericFlag
+	// Option is the row of the table.
+	Option *Option
+}
+
 // Flag returns the option for urfave, with the given variables. A cli.GenericFlag takes an empty variable for an unset one, as the
 // contract says; urfave's other flags do not.
-func (o *Option) Flag(variables []string) cli.Flag {
-	f := &cli.GenericFlag{
-		Name: o.Name, Usage: o.Usage, Category: o.Group, DefaultText: o.Describe,
-		EnvVars: variables, Value: &raw{text: o.Default, toggle: o.toggle},
-	}
+func (o *Option) Flag(variables []string) *Flag {
+	f := &cli.GenericFlag{Name: o.Name, Usage: o.Usage, Category: o.Group, EnvVars: variables, Value: &raw{text: o.Default, toggle: o.toggle}}
 	for _, name := range []string{o.Alias, o.Former} {
 		if name != "" {
 			f.Aliases = append(f.Aliases, name)
 		}
 	}
-	return f
+	return &Flag{f, o}
+}
+
+// Synopsis returns the flag with what stands for its value, such as "--namespace, -n NAME". A flag that needs no value has none,
+// unless it is true by default: then only a value makes sense.
+func (o *Option) Synopsis() string {
+	names := "--" + o.Name
+	if len(o.Alias) == 1 {
+		names += ", -" + o.Alias
+	}
+	switch {
+	case !o.toggle:
+		return names + " " + o.Value
+	case o.Default == "true":
+		return names + "=" + o.Value
+	}
+	return names
+}
+
+// DefaultText returns the default as a reader sees it; "" where there is none, and where the flag is false without being given.
+func (o *Option) DefaultText() string {
+	if o.toggle && o.Default == "false" {
+		return ""
+	}
+	return cmp.Or(o.Describe, o.Default)
 }

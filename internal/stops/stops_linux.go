@@ -1,4 +1,6 @@
-package main
+// Package stops catches the signals that end a sidecar. It promises that several signals within a second are one stop, and that a
+// signal that was ignored at the start ends nothing. It does not send signals, and does not pass them on.
+package stops
 
 import (
 	"context"
@@ -19,9 +21,9 @@ import (
 // grace loses much by it.
 const oneStop = time.Second
 
-// stopSignals are the signals that end a sidecar: SIGTERM, SIGINT, and SIGHUP and SIGQUIT but for those that were ignored at the
+// Signals are the signals that end a sidecar: SIGTERM, SIGINT, and SIGHUP and SIGQUIT but for those that were ignored at the
 // start (nohup). With a command, package child passes SIGHUP and SIGQUIT on to it.
-func stopSignals(command bool) []os.Signal {
+func Signals(command bool) []os.Signal {
 	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
 		if !command && !slices.Contains(guard.Ignored(), s) {
@@ -37,10 +39,10 @@ type stoppedBy syscall.Signal
 // Error returns the signal's name, such as "SIGTERM".
 func (s stoppedBy) Error() string { return unix.SignalName(syscall.Signal(s)) }
 
-// catchStops returns a context that the first of the signals ends, with a stoppedBy as its cause. What comes within oneStop of it is
+// Catch returns a context that the first of the signals ends, with a stoppedBy as its cause. What comes within oneStop of it is
 // the same stop. again gets a value, which it has room for, when another stop comes later. Call release when done: it joins what
 // was started.
-func catchStops(parent context.Context, ends []os.Signal) (_ context.Context, again <-chan struct{}, release func()) {
+func Catch(parent context.Context, ends []os.Signal) (_ context.Context, again <-chan struct{}, release func()) {
 	ctx, end := context.WithCancelCause(parent)
 	incoming, later := make(chan os.Signal, 2), make(chan struct{}, 1)
 	signal.Notify(incoming, ends...)
