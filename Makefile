@@ -30,7 +30,7 @@ DURATION ?= 1h
 WORK_SEEDS ?= 3
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
-PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench)
+PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench -e /test/workload/docs)
 RUN     ?= .
 TIMEOUT ?= 40m
 # A skipped test is a failed run: what cannot be tested here is not known to work.
@@ -80,6 +80,7 @@ unit: $(GOTESTSUM) race-note ## the tests that need no API server
 integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and kube-apiserver
 	cd test/cluster && $(GO_TEST) .
 	$(GO_TEST) ./test/harness ./test/integration ./test/histories/apiserver
+	$(GO_TEST) ./test/workload/docs
 	$(GO_TEST) ./test/chaos
 
 .PHONY: handovers

@@ -1,7 +1,7 @@
-// Package address reads the addresses that the sidecar listens at, and that its clients ask: HOST:PORT, :PORT and unix:PATH.
+// Package address reads the addresses of the sidecar and of those who ask it: HOST:PORT, :PORT and unix:PATH.
 //
-// It promises that an address which it accepts needs no name server: a host is an IP address or localhost. It does not promise that the
-// address is free, or that somebody answers there.
+// It promises that an address which it accepts needs no name server: a host is an IP address or localhost. It does not promise
+// that the address is free, or that somebody answers there.
 package address
 
 import (
@@ -27,7 +27,7 @@ type Address struct {
 	Host, Port string
 }
 
-// Parse reads an address, and binds or asks nothing. Its error is a [*field.Error] of the field "Address".
+// Parse reads an address without binding or asking anything. Its error is a [*field.Error] of the field "Address".
 func Parse(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
 		if strings.HasPrefix(path, "@") || strings.HasPrefix(path, "\x00") {

@@ -1,14 +1,12 @@
-// Package demo runs an election on this machine with no cluster: three real sidecars, each beside a toy workload, on
-// one directory store. It moves leadership in several ways, planned and by faults, and a witness with one clock watches
-// what every workload sees.
+// Package demo runs an election on this machine with no cluster: three real sidecars, each beside a toy workload, on one
+// directory store. It moves leadership in several ways, planned and by faults, and a witness with one clock watches what every
+// workload sees. The package is for Linux.
 //
-// It promises a verdict that rests on what was seen: the time during which two replicas saw "leader", or were at work, at
-// once. A look each few milliseconds can miss an overlap shorter than that; what it counts did happen. It does not promise that a
+// It promises a verdict that rests on what was seen: the time during which two replicas saw "leader", or were at work, at once.
+// A look each few milliseconds can miss a shorter overlap, but never counts one that did not happen. It does not promise that a
 // cluster behaves so: the store is a directory, and all replicas share one machine and its clock.
 //
 //	steps ──signals, step-down──▶ replica (sidecar + toy) ──files, HTTP, work──▶ witness ──▶ view, verdict
-//
-// The package is for Linux.
 package demo
 
 import (
@@ -37,19 +35,17 @@ type Config struct {
 	moveTimeout time.Duration // how long a move is waited for; 0: long enough for a slow machine
 }
 
-// replicaNames are three, as many as a workload that matters has.
+// replicaNames are three, the usual number for a workload that must not fail.
 var replicaNames = []string{"toy-a", "toy-b", "toy-c"}
 
-// demo is one run.
 type demo struct {
 	replicas    []*replica
 	screen      *screen
 	moveTimeout time.Duration
 }
 
-// Run runs all steps. It returns an error where two replicas saw that they lead, or were at work, at once, where a move did
-// not happen, and where ctx ended the run early. Every process that it started has been reaped, and its directory is gone,
-// when it returns.
+// Run runs all steps. It returns an error where two replicas led or worked at once, where a move did not happen, and where ctx
+// ended the run early. Every process that it started has been reaped, and its directory is gone, when it returns.
 func Run(ctx context.Context, cfg Config) (err error) {
 	root, err := os.MkdirTemp("", "lease-sidecar-demo-")
 	if err != nil {
@@ -111,7 +107,7 @@ func (d *demo) runSteps(ctx context.Context) error {
 	took := since.Sub(began)
 	d.screen.moved(move{"first election", "-", leader.name, took, took, "a new Lease costs one lease duration"})
 	for _, s := range steps {
-		_ = d.await(ctx, awareEvery, d.allAware) // a replica that does not know shows below
+		_ = d.await(ctx, awareEvery, d.allAware) // the step fails where it matters
 		pause(ctx, stepPause)
 		if err := d.runStep(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.how, err)
@@ -124,10 +120,9 @@ func (d *demo) runSteps(ctx context.Context) error {
 // now reads the one clock of the demo.
 func now() bootclock.Instant { return bootclock.System{}.Now() }
 
-// pause waits for so long, or until ctx ends, which the caller sees by ctx.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) { _ = bootclock.Sleep(ctx, bootclock.System{}, d) }
 
-// rounded makes a time easy to read: milliseconds below a second, hundredths above.
 func rounded(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())

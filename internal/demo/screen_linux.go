@@ -10,13 +10,12 @@ import (
 
 const (
 	redrawEvery = 50 * time.Millisecond
-	// cell is the time that one character of a timeline stands for, and cells how many there are.
+	// cell is the time that one character of a timeline stands for; cells is how many there are.
 	cell  = 250 * time.Millisecond
 	cells = 56
 )
 
-// screen shows the user what happens. In a terminal it is a live table, which draws over itself from where the cursor stood, and
-// leaves the last picture there; elsewhere, for logs and pipes, it is a line at a time.
+// screen shows the user what happens: in a terminal a live table, which draws over itself; elsewhere a line at a time.
 type screen struct {
 	Config
 	began time.Time
@@ -44,7 +43,6 @@ func (s *screen) announce(what string) {
 	}
 }
 
-// moved shows a move that has happened.
 func (s *screen) moved(m move) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +76,6 @@ func (s *screen) run(ctx context.Context, replicas []*replica) {
 	}
 }
 
-// end shows the verdict.
 func (s *screen) end(v verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

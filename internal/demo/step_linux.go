@@ -26,8 +26,8 @@ const (
 type move struct {
 	how      string
 	from, to string
-	// took is the time from the act to the first sight of the new leader; alone is for how long before that no replica saw
-	// that it leads.
+	// took is the time from the act to the first sight of the new leader; alone is the time before that sight in which no
+	// replica saw that it leads.
 	took, alone time.Duration
 	remark      string
 }
@@ -37,7 +37,7 @@ type step struct {
 	how string
 	// act does it to the leader, and returns when.
 	act func(ctx context.Context, leader *replica) (bootclock.Instant, error)
-	// after restores the replica once another leads, where it must be (nil: not); remark is what its success shows.
+	// after, where not nil, restores the replica once another leads; remark is what its success shows.
 	after  func(ctx context.Context, old *replica) error
 	remark string
 }
@@ -72,7 +72,6 @@ func restartSidecar(_ context.Context, old *replica) error {
 	return old.startSidecar()
 }
 
-// send returns an act that sends a signal to the sidecar and notes its new condition.
 func send(sig syscall.Signal, becomes condition) func(context.Context, *replica) (bootclock.Instant, error) {
 	return func(_ context.Context, leader *replica) (bootclock.Instant, error) {
 		return leader.signal(sig, becomes)
@@ -92,7 +91,6 @@ func wake(ctx context.Context, old *replica) error {
 	return nil
 }
 
-// runStep finds the leader, acts on it, waits for another one and restores the replica.
 func (d *demo) runStep(ctx context.Context, s step) error {
 	old, _, err := d.awaitLeader(ctx, nil)
 	if err != nil {

@@ -15,8 +15,7 @@ type moment struct {
 	wall time.Time
 }
 
-// event is what can happen to a candidate. Its time is the moment given to machine.step with it, read after the event was
-// received. An event with a number answers a question of the machine's: see [machine.admit].
+// event is what can happen to a candidate. One with a number answers a question: see [machine.admit].
 type event interface{ isEvent() }
 
 type (
@@ -57,8 +56,7 @@ type (
 	}
 	// terminate: the process is to end: hand over, then be done.
 	terminate struct{}
-	// abandon: wait no longer for the workload in the drain that is under way, if one is: the Lease is neither released nor
-	// renewed.
+	// abandon: wait no longer for the workload in the drain under way, if there is one.
 	abandon struct{}
 )
 
@@ -74,8 +72,7 @@ func (health) isEvent()        {}
 func (terminate) isEvent()     {}
 func (abandon) isEvent()       {}
 
-// question is what the machine last asked the loop for, of one kind: a request, a watch, a waiting, a write of the hold.
-// Its answers bear its number.
+// question is what the machine last asked of the loop, of one kind. Its answers carry its number.
 type question struct {
 	number int  // of the last one; it rises
 	open   bool // answers to it are expected
@@ -99,8 +96,7 @@ func (q *question) withdraw() {
 	q.open = false
 }
 
-// admit judges an answer. One to a question that was replaced or withdrawn is void. One to a question that was never asked,
-// or has been answered, is illegal.
+// admit judges an answer: void to a question replaced or withdrawn, illegal to one that was never asked or is answered.
 func (q *question) admit(number int) (void bool, err error) {
 	switch {
 	case 0 < number && number < q.number:
@@ -123,7 +119,7 @@ func (m *machine) admit(e event) (void bool, err error) {
 		return m.watches.admit(e.number)
 	case watchOpened:
 		if void, err = m.watches.admit(e.number); err == nil && !void && !m.watch.openedAt.IsZero() {
-			err = fmt.Errorf("%w: watch %d stands already", errIllegal, e.number)
+			err = fmt.Errorf("%w: watch %d is open already", errIllegal, e.number)
 		}
 		return void, err
 	case watchClosed:

@@ -11,8 +11,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// HoldState is what a candidate writes down for the process that comes after it in the same pod: the term it has,
-// and until when the workload may believe in it.
+// HoldState is what a candidate leaves to the next process of its pod: its term, and how long the workload may believe in it.
 type HoldState struct {
 	// UID is the Lease's, AcquireTime the term's first write: together they name the term.
 	UID         string    `json:"uid"`
@@ -52,8 +51,7 @@ type fileID struct {
 	Inode  uint64 `json:"inode"`
 }
 
-// holdSize is the hold file's length: always the same, and one page, so that writing it anew needs no more room than
-// it has.
+// holdSize is the hold file's length: always one page, so that writing it anew needs no more room than it has.
 const holdSize = 4096
 
 // holdRecord is the file's content: the state, whose it is, in which file, on which clock.
@@ -64,8 +62,7 @@ type holdRecord struct {
 	HoldState
 }
 
-// encodeHold renders a hold: a checksum, a space, JSON, spaces up to the last byte, which ends the line. A part of it
-// before a part of another does not have the checksum.
+// encodeHold renders a hold: a checksum, a space, JSON, spaces, a newline. A mix of two holds does not have the checksum.
 func encodeHold(r holdRecord) ([]byte, error) {
 	doc, err := json.Marshal(r)
 	if err != nil {
@@ -79,8 +76,8 @@ func encodeHold(r holdRecord) ([]byte, error) {
 	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE([]byte(body)), body), nil
 }
 
-// decodeHold reads what encodeHold wrote. It answers false for anything torn or too long, a term without all that makes one,
-// another boot's, whose clock means nothing in this one, and what another candidate wrote, or in another file.
+// decodeHold reads what encodeHold wrote. It answers false for what is torn, too long or incomplete, of another boot (whose
+// clock means nothing here), of another candidate, or copied from another file.
 func decodeHold(b []byte, bootID string, key HoldKey, file fileID) (HoldState, bool) {
 	line, rest, whole := strings.Cut(string(b), "\n")
 	sum, doc, ok := strings.Cut(line, " ")

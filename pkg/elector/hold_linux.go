@@ -79,14 +79,12 @@ func lockFile(path string) (*os.File, fileID, error) {
 	return f, idOf(is), nil
 }
 
-// idOf returns what the kernel calls the file.
 func idOf(st unix.Stat_t) fileID {
 	return fileID{Device: uint64(st.Dev), Inode: st.Ino} //nolint:unconvert // 32 bits wide on some machines
 }
 
-// Load returns what the process before left under that key. It answers false for a new file, a torn one, a copy, one of
-// another boot or another key, and one that promises more than any term of ours could run (longest is the renew deadline
-// from now).
+// Load returns what the process before left under that key. It answers false for a file that is new, torn, copied, or of
+// another boot or key, and for a term that ends after longest, the renew deadline from now: none of ours can.
 func (h *Hold) Load(key HoldKey, now, longest bootclock.Instant) (HoldState, bool) {
 	b, err := io.ReadAll(io.NewSectionReader(h.file, 0, holdSize+1))
 	if err != nil {
@@ -100,10 +98,9 @@ func (h *Hold) Load(key HoldKey, now, longest bootclock.Instant) (HoldState, boo
 	return s, true
 }
 
-// Save writes s down under that key. It is not synced to disk: it must outlive the process, not the machine, as another
-// boot's hold is void. After an error the file may hold what it held before, or be void; it is never a part of both that
-// could be believed. A hold that is not leading and cannot be written empties the file, which says the same: then Save
-// succeeds.
+// Save writes s under that key. It does not sync: the hold must outlive the process, not the machine. After an error the file
+// may hold what it held before, or be void, but no believable mix of both. A hold that is not leading and cannot be written
+// empties the file, which says the same: then Save succeeds.
 func (h *Hold) Save(key HoldKey, s HoldState) error {
 	b, err := encodeHold(holdRecord{BootID: h.bootID, HoldKey: key, fileID: h.self, HoldState: s})
 	if err != nil {

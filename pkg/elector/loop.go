@@ -8,9 +8,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// loop feeds the machine with what happens and carries out what it wants. It alone touches the machine; requests,
-// the watch, the waiting for the workload and the log each have a goroutine, so that nothing they wait for delays a stop
-// (I7). It sleeps until something happens, or until exactly the instant that the machine names.
+// loop feeds the machine with what happens, and carries out what it wants. It alone touches the machine. Requests, the watch,
+// the waiting for the workload and the log have goroutines of their own, so that nothing they wait for delays a stop (I7).
 type loop struct {
 	e  *Elector
 	to Outputs
@@ -43,7 +42,7 @@ func newLoop(e *Elector, to Outputs) *loop {
 	return l
 }
 
-// begin makes the machine, from what the process before left in the hold file if that is of any use.
+// begin makes the machine, from what the process before left in the hold file where that is usable.
 func (l *loop) begin() *machine {
 	d, cfg := l.e.deps, l.e.cfg
 	if d.Hold == nil {
@@ -66,7 +65,6 @@ func (l *loop) close() {
 	l.running.Wait()
 }
 
-// run turns until the machine is done.
 func (l *loop) run(ctx context.Context) error {
 	timer := l.e.deps.Clock.NewTimer()
 	defer timer.Stop()
@@ -80,8 +78,8 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
-// next waits for what the machine is to take next. Of several things that are there it takes them in a fixed order, so that
-// a simulation of the same chances runs the same way again: commands, then events, and the mere passing of time last.
+// next waits for the next event. Of several it takes them in a fixed order, so that a simulation of the same chances runs the
+// same way again: commands, then events, and the mere passing of time last.
 func (l *loop) next(ctx context.Context, timer bootclock.Timer) event {
 	for {
 		if e := l.command(ctx); e != nil {
@@ -145,8 +143,7 @@ func (l *loop) turn(e event) (output, error) {
 	return out, out.err
 }
 
-// carryOut does what a step wants, losses first: the hold before the leadership that rests on it, the leadership before
-// anything that takes time.
+// carryOut does what a step wants, losses first: the hold, then the leadership that rests on it, then what takes time.
 func (l *loop) carryOut(out output) {
 	if out.hold != nil {
 		l.save(*out.hold)

@@ -9,12 +9,11 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// output is what the machine wants done after a step, in this order: save the hold, publish, then the rest. Whatever is
-// nil or zero is not wanted.
+// output is what the machine wants done after a step: save the hold, publish, then the rest. Nil or zero: nothing.
 type output struct {
 	hold        *holdWrite
 	leadership  *leadership.Leadership // the newest, for Publish and for whoever asks
-	endStopWait bool                   // for the workload's stop
+	endStopWait bool                   // wait no longer for the workload's stop
 	stopWait    *stopWait              // wait for it, in place of any wait before
 	abandoned   bool                   // the drain is over, though the workload was not seen to stop
 	watch       *watchFrom             // open a watch, in place of the one before
@@ -66,7 +65,6 @@ type request struct {
 	timeout time.Duration
 }
 
-// perform sends the request.
 func (r *request) perform(ctx context.Context, store lease.Store) (lease.Record, error) {
 	switch r.verb {
 	case verbGet:

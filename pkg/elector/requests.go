@@ -33,7 +33,6 @@ func (m *machine) requestDue(now moment) bootclock.Instant {
 	return at
 }
 
-// sendRequest sends the request that is due.
 func (m *machine) sendRequest(now moment) {
 	v, _ := m.nextRequest(now)
 	r := &request{number: m.requests.ask(), verb: v, known: m.know.version, sent: now.boot}
@@ -53,7 +52,6 @@ func (m *machine) sendRequest(now moment) {
 	m.inflight, m.out.request = r, r
 }
 
-// reply takes the answer to the request in flight.
 func (m *machine) reply(now moment, e replied) {
 	r := m.inflight
 	m.inflight = nil
@@ -76,7 +74,6 @@ func (m *machine) reply(now moment, e replied) {
 	m.resuming = m.resuming && m.taking
 }
 
-// succeeded takes what the store says that the Lease is.
 func (m *machine) succeeded(now moment, r *request, got lease.Record) {
 	m.taking = m.taking && r.verb != verbTake
 	m.recovered(r.verb)
@@ -114,7 +111,6 @@ func (m *machine) believe(now moment, r *request, got lease.Record) bool {
 	return true
 }
 
-// notFound takes a read that found no Lease.
 func (m *machine) notFound(now moment, r *request) {
 	m.recovered(r.verb)
 	if r.known != m.know.version {
@@ -153,7 +149,7 @@ func (m *machine) failed(now moment, r *request, err error) {
 	case r.verb == verbGet: // a term is at stake: renew whether or not the read worked, as the write is conditional
 		m.getDue, m.term.renewAt = false, again
 	case late:
-		m.term.renewAt = now.boot // it has waited long enough: what is left of the term is for the next one
+		m.term.renewAt = now.boot // without a pause: what is left of the term is for the next attempt
 	default:
 		m.term.renewAt = again
 	}

@@ -14,10 +14,9 @@ const ownWrites = 256
 
 // twins looks for another live process that writes this candidate's identity (I12).
 //
-// A process that died may have left one write on its way, and no more than one: every write is conditional on the
-// version before it, and once one has been applied, or this process has written, the others fail. So of the records
-// that bear our identity, mark and duration and a renew time that we never sent, the first that is ever read is the
-// predecessor's last, the next one may be its late write, and another one after that is a twin's.
+// At most one late write of a process that died is ever applied: every write is conditional on the version before it. So of the
+// records with our identity, mark and duration and a renew time that we never sent, the first one read is the predecessor's
+// last, the next one may be its late write, and another one after that is a twin's.
 type twins struct {
 	own     [ownWrites]int64 // renew times of our writes in Unix microseconds, a ring
 	next    int
@@ -26,7 +25,6 @@ type twins struct {
 	late    int64 // of the next one like it; zero: none was seen
 }
 
-// sent notes a write of ours.
 func (w *twins) sent(renewTime time.Time) {
 	w.own[w.next%ownWrites] = renewTime.UnixMicro()
 	w.next++

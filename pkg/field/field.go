@@ -1,9 +1,9 @@
-// Package field holds the error for a configuration field whose value does not do. Packages that are configured return it from
-// Validate, all of their faults at once; a command line turns the field's name into its flag's.
+// Package field holds the error for a configuration field with a wrong value. Validate methods return all of their faults at
+// once; a command line turns the field's name into its flag's.
 //
-// It promises that an error keeps the field, the value and what would do apart, so that a caller can name its own flag. It does not
-// promise that the field is a path from the outermost configuration: a package that nests a Config puts its field's name before
-// ([Faults.Nested]).
+// It promises that an error keeps the field, the value and what is wanted apart, so that a caller can name its own flag. It
+// does not promise that the field is a path from the outermost configuration: a package that nests a Config puts its field's
+// name before ([Faults.Nested]).
 package field
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strconv"
 )
 
-// Error is one field of a configuration that has a value it must not have.
+// Error says that one field of a configuration has a wrong value.
 type Error struct {
 	// Field names it as the Config struct does, such as "RenewDeadline".
 	Field string
@@ -22,7 +22,7 @@ type Error struct {
 	Want string
 }
 
-// Error says all three.
+// Error says which field, which value and what is wanted.
 func (e *Error) Error() string {
 	if e.Value == "" {
 		return fmt.Sprintf("%s is not set: want %s", e.Field, e.Want)

@@ -18,10 +18,8 @@ const (
 )
 
 // Read returns what the sidecar's signal directory says of this replica now, judged by the boot clock. It leads only by a
-// whole document of this boot, before its deadline; by a document of another boot it does not lead. Any error (no file, an
-// unreadable, half or foreign one, no boot clock on this system) means that nothing is known: take it for "not leading".
-//
-// The Leader of a standby is as old as the document.
+// whole document of this boot, before its deadline. Any error (no file, an unreadable, half or foreign one, no boot clock on
+// this system) means that nothing is known: take it for "not leading". The Leader of a standby is as old as the document.
 func Read(dir string) (Leadership, error) {
 	bootID, err := bootclock.ID()
 	if err != nil {

@@ -2,6 +2,8 @@ package leadership
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -59,5 +61,12 @@ func TestRead(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestReadOfNoFile: a caller can distinguish a sidecar that has not started from a broken document.
+func TestReadOfNoFile(t *testing.T) {
+	if got, err := Read(t.TempDir()); got != (Leadership{}) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %+v, %v; want nothing, and %v", got, err, fs.ErrNotExist)
 	}
 }

@@ -12,8 +12,8 @@ import (
 // share one (invariant I12 of the protocol), so the UUID is the pod's own or fresh at each start.
 type Identity string
 
-// NewIdentity returns the identity of a pod: its name, a DNS-1123 subdomain, and its UID, a UUID with or without hyphens
-// (a static pod's has none). Its error has a [*field.Error] of Name and one of PodUID: see [field.Faults].
+// NewIdentity returns a pod's identity from its name, a DNS-1123 subdomain, and its UID, a UUID with or without hyphens (a
+// static pod's has none). Its error has a [*field.Error] of each fault, of Name and PodUID: see [field.Faults].
 func NewIdentity(name, podUID string) (Identity, error) {
 	var faults field.Faults
 	faults.Add(fault("Name", name, wantSubdomain(name)))
@@ -37,8 +37,7 @@ func RandomIdentity(name string) (Identity, error) {
 	return join(name, UUID(random)), nil
 }
 
-// Name returns the part that people know, the pod's name: what stands before the last "_" where a UUID follows
-// it; else the whole identity, as other electors have other forms.
+// Name returns the pod's name, which stands before the last "_" and a UUID; the whole of an identity that has another form.
 func (id Identity) Name() string {
 	if i := strings.LastIndexByte(string(id), '_'); i >= 0 && isUUID(string(id[i+1:])) {
 		return string(id[:i])

@@ -23,8 +23,7 @@ const (
 	kindJob         = "job"
 )
 
-// spellings maps what kubectl also takes for a kind to the kind itself. Accepting them would hash one workload
-// to several Lease names.
+// spellings maps kubectl's other spellings to the kind. Accepting them would hash one workload to several Lease names.
 var spellings = map[string]string{
 	"deploy": kindDeployment, "deployments": kindDeployment,
 	"sts": kindStatefulSet, "statefulsets": kindStatefulSet,
@@ -37,8 +36,8 @@ var spellings = map[string]string{
 	"rollouts": "rollout",
 }
 
-// ParseWorkload reads "kind/name". The kind's case is folded, and nothing else: plurals and kubectl's short names are
-// refused with the spelling to use. Its error has a [*field.Error] of each fault: see [field.Faults].
+// ParseWorkload reads "kind/name". It folds the kind's case, and refuses plurals and kubectl's short names with the spelling
+// to use. Its error has a [*field.Error] of each fault: see [field.Faults].
 func ParseWorkload(s string) (Workload, error) {
 	kind, name, ok := strings.Cut(s, "/")
 	if !ok {

@@ -46,7 +46,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml[^\n]*\n(.*?)^```$")
 
 func manifests(document string) []string {
 	var found []string
@@ -56,12 +56,16 @@ func manifests(document string) []string {
 	return found
 }
 
-// decode reads a whole object, or one of the pieces that the documents show: a pod's spec, the rules of a Role.
+// decode reads a whole object, or one of the pieces that the documents show: a pod's spec, its containers, one of them, the rules of a Role.
 func decode(manifest string) error {
 	var kind struct{ APIVersion, Kind string }
 	switch {
 	case strings.HasPrefix(manifest, "spec:"):
 		return yaml.UnmarshalStrict([]byte(manifest), &corev1.PodTemplateSpec{})
+	case strings.HasPrefix(manifest, "args:"), strings.HasPrefix(manifest, "env:"):
+		return yaml.UnmarshalStrict([]byte(manifest), &corev1.Container{})
+	case strings.HasPrefix(manifest, "containers:"):
+		return yaml.UnmarshalStrict([]byte(manifest), &corev1.PodSpec{})
 	case strings.HasPrefix(manifest, "- apiGroups:"):
 		return yaml.UnmarshalStrict([]byte(manifest), &[]rbacv1.PolicyRule{})
 	}

@@ -17,14 +17,15 @@ import (
 )
 
 // retired maps each word that the project has given up to the word that it uses instead. One word stands for one idea.
-var retired = readRetired()
+var retired = readWords(retiredList)
 
 //go:embed testdata/retired.txt
 var retiredList string
 
-func readRetired() map[string]string {
+// readWords reads a list: on each line a word or a phrase, a colon, and what to write instead.
+func readWords(list string) map[string]string {
 	words := map[string]string{}
-	for line := range strings.Lines(retiredList) {
+	for line := range strings.Lines(list) {
 		word, instead, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		words[word] = instead
 	}

@@ -83,7 +83,7 @@ func New(cfg Config) (*RunLock, error) {
 	l := &RunLock{cfg: cfg, dir: dir{root}, turned: make(chan struct{}, 1), renewed: make(chan struct{}, 1)}
 	l.Presence = sight.NewPresence(sight.PresenceConfig{Clock: cfg.Clock, Ended: cfg.Ended, Log: cfg.Log},
 		sight.Note{Text: "the workload holds the run lock", Reason: "RunLockHeld"},
-		sight.Note{Text: "the run lock is free: its last holder has ended, or let go", Reason: "RunLockFree"})
+		sight.Note{Text: "the run lock is free: its last holder has ended, or released it", Reason: "RunLockFree"})
 	l.waiting, l.end = context.WithCancel(context.Background())
 	if l.opens, err = newOpens(); err != nil {
 		cfg.Log.Warn("a holder of the run lock is seen late", "reason", "RunLockSeenLate", "error", err)

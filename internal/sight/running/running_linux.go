@@ -73,7 +73,7 @@ func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	// net/http's own watch for the end of the client would end at a byte from the client, so hijack the connection.
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		refuse(w, http.StatusHTTPVersionNotSupported, "GET /running wants HTTP/1.1")
+		refuse(w, http.StatusHTTPVersionNotSupported, "GET /running needs HTTP/1.1")
 		return
 	}
 	defer conn.Close()

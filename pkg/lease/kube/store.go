@@ -34,8 +34,8 @@ func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Record, error
 	return s.send(ctx, "create", func(c *rest.RESTClient) *rest.Request { return c.Post().Body(o) })
 }
 
-// Update implements [lease.Store]: a PUT with metadata.uid and metadata.resourceVersion. Without the UID it could
-// bring a deleted Lease back, as the API server creates Leases on update.
+// Update implements [lease.Store]: a PUT with metadata.uid and metadata.resourceVersion. Without the UID it could bring a
+// deleted Lease back, as the API server creates Leases on update.
 func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
 	if err := cas.Conditional(r); err != nil {
 		return lease.Record{}, err
@@ -58,8 +58,8 @@ func (s *Store) send(ctx context.Context, verb string, request func(*rest.RESTCl
 	return record, nil
 }
 
-// prepare addresses the request. It allows no retries: a 429 with Retry-After must come back at once, as the
-// election has a deadline and client-go does not know it.
+// prepare addresses the request. It allows no retries: the election has a deadline that client-go does not know, so a 429 with
+// Retry-After must come back at once.
 func (s *Store) prepare(r *rest.Request) *rest.Request {
 	return r.Namespace(s.namespace).Resource(resource).MaxRetries(0)
 }

@@ -1,9 +1,9 @@
-// Package memory keeps Leases in memory, for tests: an API server in miniature ([Backend]), and for each
-// candidate a [Store] whose connection to it can be broken in every way that a network can break it.
+// Package memory keeps Leases in memory, for tests: an API server in miniature ([Backend]), and for each candidate a [Store]
+// whose connection to it can be broken in every way that a network can break it.
 //
-// It promises the [lease.Store] contract and nothing but channels, mutexes and timers inside, so that it works in
-// a testing/synctest bubble (make the Backend inside the bubble), with whose end whatever still travels is dropped. It does
-// not promise to outlive the process.
+// It promises the [lease.Store] contract, and only channels, mutexes and timers inside, so that it works in a testing/synctest
+// bubble. Make the Backend inside the bubble; whatever still travels at its end is dropped. It does not promise to outlive the
+// process.
 //
 //	candidate a → Store ─ Fate, stall, lag ─┐
 //	candidate b → Store ─ Fate, stall, lag ─┼→ Backend ← Edit, Delete, Restore, Compact (the administrator)
@@ -22,8 +22,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
 )
 
-// Backend holds the Leases that several Stores share, one version counter for all of them, and the history of
-// their changes. Its methods may be called from several goroutines at once.
+// Backend holds the Leases that several Stores share, one version counter for all of them, and the history of their changes.
+// Its methods may be called from several goroutines at once.
 type Backend struct {
 	mu       sync.Mutex
 	state    state
@@ -56,8 +56,8 @@ func New() *Backend {
 	}
 }
 
-// Changes has notify called for every change from now on, of all Leases, in the store's order, before any watch delivers
-// it. notify must not call the Backend.
+// Changes has notify called for every change from now on, of all Leases, in the store's order, before any watch delivers it.
+// notify must not call the Backend.
 func (b *Backend) Changes(notify func(lease.Event)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -98,8 +98,7 @@ func (b *Backend) Edit(namespace, name string, edit func(*coordinationv1.Lease))
 	return true
 }
 
-// Delete removes the Lease as an administrator would, and reports whether there was one. The removal takes a
-// version, as every change does.
+// Delete removes the Lease as an administrator would, at a new version, and reports whether there was one.
 func (b *Backend) Delete(namespace, name string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -121,8 +120,7 @@ func (b *Backend) Compact() {
 	b.state.oldest = b.state.version
 }
 
-// Backup returns a function that puts everything back as it is now, versions included: a restore, which breaks
-// every open watch.
+// Backup returns a function that puts everything back as it is now, versions included, and breaks every open watch.
 func (b *Backend) Backup() (restore func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

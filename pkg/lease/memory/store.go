@@ -79,7 +79,7 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 	}
 }
 
-// send carries a request to the backend and its answer back, as the request's Fate has it.
+// send carries a request to the backend and its answer back, as its [Fate] says.
 func (s *Store) send(ctx context.Context, verb Verb, apply func() (lease.Record, error)) (lease.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return lease.Record{}, err
@@ -121,7 +121,6 @@ func (s *Store) send(ctx context.Context, verb Verb, apply func() (lease.Record,
 	}
 }
 
-// after runs do when d has passed, at once where d is 0.
 func after(d time.Duration, do func()) {
 	if d <= 0 {
 		do()

@@ -33,8 +33,7 @@ func createMany(b *bench) {
 	}
 }
 
-// updateRace lets many candidates count up by read, change and compare-and-swap: every version may have one
-// successor, and no count may be lost.
+// updateRace has many candidates count up by compare-and-swap: every version may have one successor, and no count may be lost.
 func updateRace(b *bench) {
 	const candidates, each = 6, 5
 	b.create(lease.Record{})

@@ -43,7 +43,6 @@ func (v *viewer) stop() error {
 	return <-v.ended
 }
 
-// next returns the next event.
 func (v *viewer) next() lease.Event {
 	v.b.t.Helper()
 	select {

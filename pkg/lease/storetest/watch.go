@@ -32,8 +32,7 @@ func watchEachChange(b *bench) {
 	}
 }
 
-// seed makes and removes a Lease, and returns the version of its deletion: a version of the store to watch from
-// while the Lease is absent.
+// seed makes and removes a Lease, and returns the version of its deletion, to watch from while the Lease is absent.
 func (b *bench) seed() lease.Version {
 	b.t.Helper()
 	r := b.create(lease.Record{})
@@ -55,8 +54,7 @@ func watchFromNoneAbsent(b *bench) {
 	v.wantNext(b.create(lease.Record{}))
 }
 
-// watchBurst changes the Lease faster than a watch may look: every event must be a state that was written, in
-// order, and the last one the newest.
+// watchBurst changes the Lease faster than a watch may look: every event must be a written state, in order, the newest last.
 func watchBurst(b *bench) {
 	r := b.create(lease.Record{})
 	v := b.view(b.Open(b.t, b.Name), r.Version)
@@ -92,8 +90,7 @@ func only(all, some []sight) []sight {
 	return out
 }
 
-// watchRecreated asks a watch that was away while the Lease was deleted and made again: it must learn of the
-// deletion, and not take the new Lease for the old one.
+// watchRecreated opens a watch after the Lease was deleted and made again: it must show the deletion, then the new Lease.
 func watchRecreated(b *bench) {
 	old := b.update(held(b.create(lease.Record{}), "a_1", instant))
 	b.delete()

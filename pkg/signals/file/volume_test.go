@@ -136,7 +136,7 @@ func TestErrorsSayHowToFixTheFault(t *testing.T) {
 		{syscall.EDQUOT, "raise its sizeLimit"},
 		{syscall.EACCES, "fsGroup"},
 		{syscall.EPERM, "fsGroup"},
-		{syscall.EISDIR, "something else stands in its place"},
+		{syscall.EISDIR, "something else is in its place"},
 		{syscall.ENOTDIR, "name one"},
 		{syscall.ENOENT, "restart the sidecar"},
 	} {

@@ -19,7 +19,7 @@ type metadata struct {
 	Annotations     map[string]string `json:"annotations"`
 }
 
-// path is that of a pod of the namespace, or of all of them where name is empty.
+// path returns the API path of a pod, or of all pods of the namespace if name is empty.
 func (s *Signal) path(name string) string {
 	path := "/api/v1/namespaces/" + url.PathEscape(s.cfg.Namespace) + "/pods"
 	if name != "" {
@@ -28,7 +28,6 @@ func (s *Signal) path(name string) string {
 	return path
 }
 
-// get returns our own pod.
 func (s *Signal) get(ctx context.Context) (metadata, error) {
 	var pod struct{ Metadata metadata }
 	answer, err := s.cfg.API.Send(ctx, http.MethodGet, s.path(s.cfg.Pod), nil)
@@ -41,7 +40,6 @@ func (s *Signal) get(ctx context.Context) (metadata, error) {
 	return pod.Metadata, nil
 }
 
-// list returns the pods that have the label.
 func (s *Signal) list(ctx context.Context) ([]metadata, error) {
 	var list struct{ Items []struct{ Metadata metadata } }
 	answer, err := s.cfg.API.Send(ctx, http.MethodGet, s.path("")+"?labelSelector="+url.QueryEscape(s.cfg.Label.String()), nil)
@@ -53,15 +51,15 @@ func (s *Signal) list(ctx context.Context) ([]metadata, error) {
 	}
 	found := make([]metadata, 0, len(list.Items))
 	for _, item := range list.Items {
-		if item.Metadata.Name != "" && item.Metadata.UID != "" { // a patch could not be bound to this one pod
+		if item.Metadata.Name != "" && item.Metadata.UID != "" { // without them, no patch could be bound to this pod
 			found = append(found, item.Metadata)
 		}
 	}
 	return found, nil
 }
 
-// patch sets the label and the annotation with its key, or removes them where they are nil. The UID is a precondition, so that
-// a namesake is never touched; so is the version, where it is given.
+// patch sets the label and the annotation, or removes them where nil. The UID is a precondition, so that a pod of the same
+// name is never touched; so is the version, if given.
 func (s *Signal) patch(ctx context.Context, pod metadata, label, annotation *string) error {
 	var patch struct {
 		Metadata struct {
@@ -84,7 +82,7 @@ func (s *Signal) patch(ctx context.Context, pod metadata, label, annotation *str
 	return nil
 }
 
-// gone reports whether the pod is not there any more, or is another one by now.
+// gone reports whether the pod no longer exists or was replaced.
 func gone(err error) bool {
 	switch apiserver.Status(err) {
 	case http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
@@ -93,7 +91,7 @@ func gone(err error) bool {
 	return false
 }
 
-// explain adds the missing rule to a refusal.
+// explain adds the missing RBAC rule to a refusal.
 func explain(err error) error {
 	if apiserver.Status(err) != http.StatusForbidden {
 		return err

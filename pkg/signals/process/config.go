@@ -12,20 +12,19 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// Target says which process to signal. With both fields set the pid file's process must have the name, too.
+// Target says which process to signal. If both fields are set, the pid file's process must also have the name.
 type Target struct {
-	// Name is compared with the process's comm (of which Linux keeps 15 bytes) and with the last path element of its
-	// argv[0]. Of several that match, the one whose parent does not match is meant.
+	// Name is compared with the process's comm (15 bytes on Linux) and the last path element of its argv[0]. If several
+	// match, the one whose parent does not match is meant.
 	Name string
-	// PIDFile is the absolute path of a file that holds the pid as a decimal number, as seen in the pid namespace that the
-	// sidecar shares.
+	// PIDFile is the absolute path of a file with the pid in decimal, as seen in the shared pid namespace.
 	PIDFile string
 }
 
 // Given reports whether there is anything to look for.
 func (t Target) Given() bool { return t != Target{} }
 
-// String says what is looked for, for messages.
+// String describes the target for messages.
 func (t Target) String() string {
 	switch {
 	case t.PIDFile == "":
@@ -39,27 +38,27 @@ func (t Target) String() string {
 // Config says which process to signal, and how. Only Target, Clock and Log are required.
 type Config struct {
 	Target Target
-	// OnElected is the signal that the process gets when this replica leads, OnLost the one when it does not; 0: none.
+	// OnElected is sent when this replica leads, OnLost when it does not. 0 sends nothing.
 	OnElected, OnLost Signo
-	// Fence has a process that does not end at OnLost killed at the kill deadline, with all that it started: half of
-	// KillMargin past the last validUntil of the term on the boot clock; in a handover past that of the hold, which is
-	// renewed, and no later than StopTimeout after its begin.
+	// Fence kills a process that does not end at OnLost, and all that it started, at the kill deadline: half of KillMargin
+	// past the term's last validUntil on the boot clock. In a handover it is half of KillMargin past the validUntil of the
+	// hold, which is renewed, but at most StopTimeout after the handover began.
 	Fence bool
-	// StopTimeout is how long a process gets to end in a handover before the fence kills it. Without a fence, a process that got a
-	// stop and has lived for so long after it, and for 2 s, counts as one that does not act on it, and gets a gain again.
+	// StopTimeout is how long a process has to end in a handover before the fence kills it. Without a fence, a process that
+	// is alive this long, and at least 2 s, after a stop counts as ignoring the stop, and gets gains again.
 	StopTimeout time.Duration
-	// KillMargin is the election's own ([elector.Config.KillMargin] in package elector).
+	// KillMargin is the election's ([elector.Config.KillMargin] in package elector).
 	KillMargin time.Duration
-	// Crashed is called when the process has ended while this replica leads, in a goroutine of its own. It may block until Run's
-	// context ends. May be nil.
+	// Crashed is called in a goroutine when the process ends while this replica leads, and may block until Run ends. It may
+	// be nil.
 	Crashed func()
 	// Clock judges leaderships and deadlines.
 	Clock bootclock.Clock
-	// Log takes what was signalled to which process (Info), and failures when they change (Warn).
+	// Log records which process got which signal (Info), and failures when they change (Warn).
 	Log *slog.Logger
 }
 
-// Validate reports every fault of what the user chose at once, each a [*field.Error]: see [field.Faults]. The fields are
+// Validate reports all faults of the user's choice at once, each as a [*field.Error]; see [field.Faults]. The fields are
 // Target.Name, Target.PIDFile, OnElected, OnLost and Fence.
 func (c Config) Validate() error {
 	var faults field.Faults

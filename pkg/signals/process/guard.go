@@ -9,15 +9,15 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
-// armer is another process that acts at a deadline which nobody has moved. Calls do not overlap, and return within a second.
+// armer acts in another process at a deadline, unless a new order comes first. Calls do not overlap and take at most 1 s.
 type armer interface {
-	// Arm replaces the order that it has; the zero order takes that back.
+	// Arm replaces the current order. The zero order withdraws it.
 	Arm(procfs.Order) error
 	// Close ends it.
 	Close() error
 }
 
-// restartingGuard is a guard process from the first order on. It starts another one where the guard has ended.
+// restartingGuard starts a guard process at the first order, and another one when that has ended.
 type restartingGuard struct {
 	log   *slog.Logger
 	guard *guard.Guard // nil before the first order
@@ -25,7 +25,6 @@ type restartingGuard struct {
 
 var _ armer = (*restartingGuard)(nil)
 
-// Arm gives the order to the guard process.
 func (r *restartingGuard) Arm(order procfs.Order) (err error) {
 	if order.PID == 0 {
 		if r.guard != nil {
@@ -46,7 +45,6 @@ func (r *restartingGuard) Arm(order procfs.Order) (err error) {
 	return r.guard.Arm(order)
 }
 
-// Close ends the guard process.
 func (r *restartingGuard) Close() error {
 	if r.guard == nil {
 		return nil

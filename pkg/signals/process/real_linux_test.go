@@ -76,6 +76,27 @@ func TestNginx(t *testing.T) {
 	r.lose()
 	b.says(t, "(SIGUSR1) received from")
 	b.says(t, "reopening logs")
+	if strings.Contains(r.log.String(), "LossEndsProcess") {
+		t.Errorf("two signals that nginx lives on with, and the log warns:\n%s", r.log)
+	}
+}
+
+// A stop for the loss ends the process of a standby at once, and nothing here starts it again: the log says so before it happens, and
+// the sidecar goes on, as a supervisor may start the process anew.
+func TestLossThatEndsIsWarnedOf(t *testing.T) {
+	name := unique(t)
+	a := nginx(t, name)
+	r := newRig(t, Config{Target: Target{Name: name}, OnElected: hup, OnLost: quit})
+	r.looking()
+	r.within(5*time.Second, "it warns", func() bool { return strings.Contains(r.log.String(), "reason=LossEndsProcess") })
+	if state(t, a.pid()).Over() {
+		t.Error("nginx was ended before anything was known")
+	}
+	r.lose()
+	<-a.over
+	r.lead("1", time.Minute)
+	b := nginx(t, name) // as a supervisor does
+	b.says(t, "(SIGHUP) received from")
 }
 
 // Ended on its loss, nginx counts as stopped only once its workers have ended, too.

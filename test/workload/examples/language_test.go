@@ -3,8 +3,10 @@
 package examples
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
@@ -14,7 +16,7 @@ import (
 type language struct {
 	name    string
 	program string // what runs it, on the PATH; "" for what harness.ExampleProgram builds
-	file    string // below examples/
+	file    string // below examples/; or a page, whose one code block of the language it is
 	// bootClock says that the language reads CLOCK_BOOTTIME itself. The others take /proc/uptime, and ask the
 	// leader file's time as well.
 	bootClock bool
@@ -27,6 +29,7 @@ var languages = []language{
 	{name: "java", program: "java", file: "java/Worker.java"},
 	{name: "go", bootClock: true},
 	{name: "perl", program: "perl", file: "perl/worker.pl"},
+	{name: "ruby", program: "ruby", file: "../docs/how-to/write-a-client.md", bootClock: true},
 }
 
 // golang is the language of the tests that are about the sidecar and need any worker.
@@ -39,14 +42,36 @@ func (l language) command(t *testing.T) *exec.Cmd {
 	if l.program == "" {
 		return exec.Command(harness.ExampleProgram(t))
 	}
-	return exec.Command(lookUp(t, l.program), filepath.Join(harness.ModuleRoot(t), "examples", l.file))
+	file := filepath.Join(harness.ModuleRoot(t), "examples", l.file)
+	if filepath.Ext(file) == ".md" {
+		file = l.extract(t, file)
+	}
+	return exec.Command(lookUp(t, l.program), file)
+}
+
+// extract writes the page's one code block of the language to a file of its own.
+func (l language) extract(t *testing.T, page string) (file string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```"+l.name+" \\S+$\n(.*?)^```$").FindAllSubmatch(text, -1)
+	if len(blocks) != 1 {
+		t.Fatalf("%s has %d programs in %s, want one", page, len(blocks), l.name)
+	}
+	file = filepath.Join(t.TempDir(), "worker")
+	if err := os.WriteFile(file, blocks[0][1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func lookUp(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
-		t.Fatalf("find %s, which an example needs: %v: install it (Debian: python3, nodejs, default-jdk-headless, perl, curl)", program, err)
+		t.Fatalf("find %s, which an example needs: %v: install it (Debian: python3, nodejs, default-jdk-headless, perl, ruby, curl)", program, err)
 	}
 	return path
 }

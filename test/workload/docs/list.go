@@ -1,0 +1,41 @@
+package docs
+
+// Pages are the pages with commands that run.
+var Pages = []Page{
+	{Path: "README.md", Place: Cluster, Tree: true},
+	{Path: "docs/how-to/add-to-a-pod.md", Place: Cluster},
+	{Path: "docs/how-to/migrate-from-classic.md", Place: Cluster, Before: "kubectl create deployment web --image registry.example.com/elector"},
+	{Path: "docs/how-to/read-from-shell.md", Place: Machine, Before: sidecar, Programs: map[string]string{
+		"do-the-work": `echo "works ${2-}"`, "my-daemon": "echo my-daemon runs; exec sleep 60",
+	}},
+	{Path: "docs/how-to/route-to-the-leader.md", Place: Cluster, Tree: true},
+	{Path: "docs/how-to/run-a-command.md", Place: Machine},
+	{Path: "docs/how-to/show-that-it-runs.md", Place: Machine, Before: sidecar, Programs: map[string]string{
+		"my-app": "echo my-app runs; exec sleep 60", "my-daemon": "echo my-daemon runs; exec sleep 60",
+	}},
+	{Path: "docs/how-to/signal-a-process.md", Place: Machine},
+	{Path: "docs/how-to/use-with-helm.md", Place: Cluster, Tree: true},
+	{Path: "docs/how-to/write-a-client.md", Place: Machine},
+	{Path: "docs/reference/lease.md", Place: Machine},
+	{Path: "docs/tutorial/first-election.md", Place: Machine, Tree: true, Built: true},
+	{Path: "examples/README.md", Place: Machine, Tree: true},
+	{Path: "examples/helm/leader-web/README.md", Place: Cluster, Tree: true},
+}
+
+// sidecar starts a replica that leads, with its files and its port at the defaults of the pages.
+const sidecar = `mkdir -p /var/run/lease-sidecar
+lease-sidecar run --store dir:$HOME/store --workload deployment/web --lease-duration 3s \
+  --signal-dir /var/run/lease-sidecar --probe-address off 2>$HOME/log &
+until lease-sidecar wait --for leader; do sleep 0.1; done`
+
+// Elsewhere are the commands that another test runs, or that nothing here can run.
+var Elsewhere = []Exception{
+	{"README.md", "docker build ", "needs docker and kind"},
+	{"README.md", "end=$(stat ", "examples.TestReadmeAsks runs it, before, in and after a term"},
+	{"README.md", `[ "$end" `, "the same"},
+	{"README.md", "curl --fail ", "the same"},
+	{"docs/how-to/add-to-a-pod.md", "kubectl delete pod ", "needs a kubelet: no pod holds the Lease here"},
+	{"docs/how-to/add-to-a-pod.md", "kubectl get lease acme-752b7817f6 # the next", "the same"},
+	{"docs/how-to/fencing.md", "", "the tests of test/workload/fencing run each block, and check that they do"},
+	{"docs/how-to/write-a-client.md", "curl --silent --max-time 1 --header", "a handover waits for it only in the middle of one: test/workload/contract sends it there"},
+}
