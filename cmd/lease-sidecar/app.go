@@ -30,16 +30,16 @@ EXIT STATUS:
   3  the Lease belongs to another workload
   4  leadership was lost, with --on-loss exit`
 
-// metaChild is where newApp keeps what followed "--".
+// metaChild is the key under which newApp keeps the arguments after "--".
 const metaChild = "child"
 
-// command returns what followed "--"; nil without one.
+// command returns the arguments after "--", or nil.
 func (a answers) command() []string {
 	command, _ := a.Context.App.Metadata[metaChild].([]string)
 	return command
 }
 
-// newApp builds the command line. child is what followed "--", nil without one.
+// newApp builds the command line. child holds the arguments after "--", or is nil.
 func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:        "lease-sidecar",
@@ -70,7 +70,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 		},
 	}
 	for _, command := range app.Commands {
-		command.HideHelpCommand = true // else `run -- help` prints help instead of running it
+		command.HideHelpCommand = true // otherwise `run -- help` would print help
 		command.OnUsageError = usageError
 		takesChild := command.Name == "run" || command.Name == withRunLock
 		command.Action = onlyOwnArguments(command.Action, child, takesChild)
@@ -79,7 +79,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 	return app
 }
 
-// rootAction runs where no command was named.
+// rootAction runs if no command was named.
 func rootAction(c *cli.Context) error {
 	switch {
 	case c.Bool("version"):
@@ -118,8 +118,8 @@ func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cl
 	}
 }
 
-// toggleBefore returns the flag that a stray "true" or "false" was most likely meant for: one that needs no value, and was
-// given without; "" where there is none. Only the first stray argument can be: parsing ends there.
+// toggleBefore returns the flag that a stray "true" or "false" was most likely meant for: one that takes no value and was
+// given; "" if there is none. Only the first stray argument can be one, as parsing ends there.
 func toggleBefore(c *cli.Context, stray string) string {
 	if _, err := strconv.ParseBool(stray); err != nil && stray != "yes" && stray != "no" {
 		return ""

@@ -34,7 +34,7 @@ EXAMPLES:
 	}
 }
 
-// runFlags are all options that have a group in the help text.
+// runFlags returns every option that has a group in the help text.
 func runFlags() []cli.Flag {
 	var all []cli.Flag
 	for _, o := range table.All() {
@@ -58,7 +58,7 @@ new one. A symbolic link is followed, as cp does: the file that it leads to is r
 EXAMPLES:
   lease-sidecar install /shared`,
 		Action: func(c *cli.Context) error {
-			if c.Args().First() == "" { // a variable that is not set, too
+			if c.Args().First() == "" { // also if a variable is not set
 				return faultf("install: give the file or the directory to copy to, as in: lease-sidecar install /shared")
 			}
 			return install.To(c.Args().First())
@@ -77,7 +77,7 @@ is a live table, elsewhere plain lines. Exit status 1 if two led at once, or if 
 	}
 }
 
-// toyCommand is the workload that the demo puts beside each sidecar.
+// toyCommand is the workload that the demo runs beside each sidecar.
 func toyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "toy", Hidden: true, Usage: "the demo's workload",

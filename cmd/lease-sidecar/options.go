@@ -12,7 +12,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
-// Groups of options in the help text of run, which are in the order of use there.
+// Groups of options in the help text of run, in the order of use.
 const (
 	ofFirst   = "Basic flags"
 	ofHTTP    = "HTTP"
@@ -26,14 +26,14 @@ const (
 	ofLog     = "Log and others"
 )
 
-// table is all options, in the order of the help text. It is the only source of the help texts, the manual page, the reference and the
-// shells' completion.
+// table holds all options, in the order of the help text. The help texts, the manual page, the reference and the completion
+// come from it.
 var table options.Table
 
-// option is a row of it.
+// option is a row of the table.
 type option = options.Option
 
-// What a shell completes.
+// Values that a shell completes.
 var (
 	someSignals = []string{"HUP", "USR1", "USR2", "TERM", "INT", "QUIT", "STOP", "CONT"}
 	someKinds   = []string{"deployment/", "statefulset/", "daemonset/", "job/", "cronjob/"}
@@ -184,13 +184,13 @@ var (
 	timeoutFlag = table.Duration(option{Name: "timeout", Default: "0s", Describe: "0s, never", Value: "TIME", Usage: "time after which to give up"})
 )
 
-// answers is what the user gave to a command's options.
+// answers holds what the user gave to a command's options.
 type answers struct{ *options.Answers }
 
 func answersOf(c *cli.Context) answers { return answers{options.Read(c, &table)} }
 
-// err returns all faults as one error with exit code 2, or nil where there are none. With a fault it also names variables that belong
-// to no option, as a misspelt one may be its cause.
+// err returns all faults as one error with exit code 2, or nil. With a fault it also names the variables that belong to no
+// option, as a misspelt one may be the cause.
 func (a answers) err() error {
 	var all field.Faults
 	all.Add(a.Err())
@@ -203,7 +203,7 @@ func (a answers) err() error {
 	return asFault(all.Err())
 }
 
-// parsed returns what parse makes of an option's text, and notes its faults.
+// parsed parses an option's text, and records its faults.
 func parsed[T any](a answers, o options.Text, parse func(string) (T, error)) T {
 	v, err := parse(a.Text(o))
 	a.Of(o, err)

@@ -60,8 +60,7 @@ request. Exit status 1 if the replica leads and --allow-step-down is false.`,
 	}
 }
 
-// order posts to the sidecar that --http-address names. It fails as a fault where another pod's sidecar answers, which gets no
-// order.
+// order posts to the sidecar at --http-address. If another pod's sidecar answers, that is a fault, and it gets no order.
 func (a answers) order(path string) error {
 	sidecar := a.local()
 	if err := a.err(); err != nil {
@@ -74,7 +73,7 @@ func (a answers) order(path string) error {
 	return err
 }
 
-// local returns the sidecar that --http-address names. Only that of this pod is believed, where the pod is known.
+// local returns the sidecar at --http-address. If the pod is known, only its own sidecar is accepted.
 func (a answers) local() *client.Sidecar {
 	address := a.Address(httpAddressFlag)
 	if address == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
-// unknownVariables returns those of the environment that belong to no option, nor to the document of a sidecar above.
+// unknownVariables returns the variables that belong to no option, nor to the document of a sidecar above.
 func unknownVariables(environment []string) []options.UnknownVariable {
 	return table.Unknown(environment, child.FromDocument)
 }
@@ -26,7 +26,7 @@ func warnOfUnknown(log *slog.Logger, environment []string) {
 	}
 }
 
-// unknownCommand is the fault for a command that there is not.
+// unknownCommand is the fault for a command that does not exist.
 func unknownCommand(c *cli.Context, name string) error {
 	var all []string
 	for _, command := range c.App.VisibleCommands() {
@@ -35,7 +35,7 @@ func unknownCommand(c *cli.Context, name string) error {
 	return faultf("no command %q: %ssee lease-sidecar --help", name, didYouMean("", options.Nearest(name, all)))
 }
 
-// usageError turns what Go's package flag says, which is a text, into a configuration fault.
+// usageError turns an error about a flag, of which urfave gives only the text, into a configuration fault.
 func usageError(c *cli.Context, err error, _ bool) error {
 	of := c.Command.HelpName
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {

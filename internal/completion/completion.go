@@ -1,10 +1,10 @@
-// Package completion completes the command line in bash, zsh and fish. A script for each shell asks the program itself, by the hidden
-// command [Command], and the answer comes from urfave's commands and the table of options.
+// Package completion completes the command line in bash, zsh and fish. A script for each shell asks the program itself, by the
+// hidden command [Command]. The answer comes from urfave's commands and the table of options.
 //
 // The answer is a line for each candidate: the whole argument, and after a tab what it means. A candidate that ends with =, : or / is
-// continued without a space. Instead of candidates there may be one line that has the shell complete by itself:
+// completed without a space after it. Instead of candidates, one line may let the shell complete by itself:
 //
-//	@file TAB PREFIX       a path, which follows that prefix in the argument
+//	@file TAB PREFIX       a path, after that prefix in the argument
 //	@directory TAB PREFIX  the same, of a directory
 //	@command               the command after --
 package completion
@@ -100,7 +100,7 @@ func (a *answer) argument(before []string, current string) {
 	}
 }
 
-// optionOf returns the command's option that an argument is the flag of, with its dashes; nil where it is none.
+// optionOf returns the command's option with that flag, dashes included, or nil.
 func optionOf(command *cli.Command, arg string) *options.Option {
 	name, dashed := strings.CutPrefix(arg, "-")
 	if !dashed {
@@ -121,7 +121,7 @@ func (a *answer) commands() {
 	}
 }
 
-// plain completes the argument that is no flag, by what stands for it: PATH, [COMMAND], or the values with | between.
+// plain completes an argument that is no flag, by its name in the usage: PATH, [COMMAND], or the values with | between.
 func (a *answer) plain(command *cli.Command) {
 	switch usage := command.ArgsUsage; usage {
 	case "":
@@ -155,7 +155,7 @@ func (a *answer) flags(flags []cli.Flag, before []string) {
 	}
 }
 
-// value completes the value of an option, which follows a prefix in the argument.
+// value completes the value of an option, after a prefix in the argument.
 func (a *answer) value(o *options.Option, prefix string) {
 	values := append(append([]string{}, o.Choices...), o.Suggest...)
 	if o.IsToggle() {

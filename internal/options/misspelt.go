@@ -8,18 +8,17 @@ import (
 	"github.com/xrash/smetrics"
 )
 
-// ofService matches what Kubernetes sets for a Service named lease-sidecar, after the prefix.
+// ofService matches the rest of the variables that Kubernetes sets for a Service named lease-sidecar.
 var ofService = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// mostMisspelt is how many edits away a name may be from the one that was meant; of a short one, a third of its letters.
+// mostMisspelt is how many edits a name may be away from a known one; for short names it is a third of the letters.
 const mostMisspelt = 3
 
-// UnknownVariable is a variable that is named as an option's is, and belongs to none: it was most likely meant for one. Its value is
-// not shown.
+// UnknownVariable is a variable that has the options' prefix but belongs to no option. Its value is not shown.
 type UnknownVariable struct {
 	// Name is the variable's.
 	Name string
-	// Near is the variable that was meant; "" where none is near.
+	// Near is the variable that was most likely meant; "" if none is near.
 	Near string
 }
 
@@ -50,11 +49,11 @@ func (t *Table) Unknown(environment []string, others func(name string) bool) []U
 	return unknown
 }
 
-// Nearest returns the name that is the least number of edits (Levenshtein's distance) away from what was given, else the first that
-// begins with it; "" where none does.
+// Nearest returns the name with the least edits (Levenshtein distance) from the given one, else the first that begins with
+// it; "" if none does.
 func Nearest(given string, names []string) string { return nearest(given, 0, names) }
 
-// nearest is Nearest of names of which so many letters at the begin are the same for all.
+// nearest is Nearest of names that share so many letters at the start.
 func nearest(given string, same int, names []string) string {
 	best, least := "", min(mostMisspelt, (len(given)-same)/3)+1
 	for _, name := range names {
@@ -71,7 +70,7 @@ func nearest(given string, same int, names []string) string {
 	return ""
 }
 
-// WithoutValue returns a flag that has taken the flag after it for its value, and that one; "" where none has.
+// WithoutValue returns a flag that took the next flag for its value, and that next one; "" if there is none.
 func (a *Answers) WithoutValue() (flag, next string) {
 	for _, o := range a.table.all {
 		name, dashed := strings.CutPrefix(a.Given(o), "--")

@@ -1,8 +1,8 @@
-// Package usage is what the command line says of itself: the help texts, the manual page and the reference page. All three are templates
-// over the same pages, which come from urfave's commands and the table of options.
+// Package usage writes the help texts, the manual page and the reference page. All three are templates over the same data, which
+// comes from urfave's commands and the table of options.
 //
-// It promises that each option and each visible command is in all three, that a help text has no line of more than 100 columns where
-// the texts that it is made of are short enough (the tests of cmd see to that), and that the manual page is valid roff.
+// It promises that each option and each visible command is in all three, and that the manual page is valid roff. It does not
+// wrap lines: the commands' own texts keep a help text within 100 columns.
 package usage
 
 import (
@@ -42,7 +42,7 @@ func Manual(app *cli.App) error { return write(app.Writer, "manual.tmpl", pageOf
 // Reference writes the reference page, in Markdown.
 func Reference(app *cli.App) error { return write(app.Writer, "reference.tmpl", pageOfAll(app)) }
 
-// page is what is said of a command, or of all.
+// page is the data about one command, or about all.
 type page struct {
 	Name, Usage string
 	Synopsis    []string // the command lines that it takes
@@ -67,7 +67,7 @@ type group struct {
 	Rows  []row
 }
 
-// row is one option. Other is its other names, with dashes; Variable is its environment twin.
+// row is one option. Other is its other names, with dashes.
 type row struct {
 	Synopsis, Usage, Default, Detail, Variable string
 	Other                                      []string
@@ -80,7 +80,7 @@ func pageOfAll(app *cli.App) page {
 	}
 	for _, command := range app.VisibleCommands() {
 		one := pageOf(command)
-		one.Name = app.HelpName + " " + command.Name // urfave names only the one that runs
+		one.Name = app.HelpName + " " + command.Name // urfave sets it only for the command that runs
 		p.Commands = append(p.Commands, one)
 	}
 	return p
@@ -97,8 +97,8 @@ func pageOf(command *cli.Command) page {
 // lines returns the lines of a text.
 func lines(text string) []string { return slices.Collect(strings.SplitSeq(text, "\n")) }
 
-// sections takes a description apart: a blank line and a line in capitals that ends with a colon begin the next. One whose lines
-// all are indented is literal.
+// sections splits a description: a blank line, and a line in capitals with a colon, begin the next section. An indented
+// section is literal.
 func sections(description string) []section {
 	if description == "" {
 		return nil
@@ -117,7 +117,7 @@ func sections(description string) []section {
 	return all
 }
 
-// groups returns the options in their order. Those without a group come with the last one.
+// groups returns the options in their order. Options without a group join the last one.
 func groups(flags []cli.Flag) []group {
 	var all []group
 	for _, flag := range flags {
@@ -163,7 +163,7 @@ func dashed(name string) string {
 // Short returns the name of the command without the program's.
 func (p page) Short() string { return p.Name[strings.LastIndex(p.Name, " ")+1:] }
 
-// Wide returns how wide the column of commands, and that of options, has to be.
+// Wide returns the width of the left column.
 func (p page) Wide() int {
 	wide := 0
 	for _, g := range p.Groups {
@@ -177,7 +177,7 @@ func (p page) Wide() int {
 	return wide
 }
 
-// Column returns the left column of a line of a help text.
+// Column returns a text as the left column of a help text.
 func (p page) Column(text string) string { return fmt.Sprintf("%-*s", p.Wide(), text) }
 
 func write(w io.Writer, name string, p page) error {
@@ -190,11 +190,11 @@ func write(w io.Writer, name string, p page) error {
 // indent indents each line.
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
 
-// roff returns text as roff shows it: no character means anything there.
+// roff escapes text for roff.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "~", `\(ti`, "^", `\(ha`).Replace(text)
 	return strings.ReplaceAll("\n"+text, "\n.", "\n\\&.")[1:]
 }
 
-// cell returns text for a cell of a table in Markdown.
+// cell escapes text for a cell of a table in Markdown.
 func cell(text string) string { return strings.NewReplacer("|", `\|`, "*", `\*`).Replace(text) }
