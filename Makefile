@@ -176,7 +176,7 @@ cross:
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null ./cmd/lease-sidecar
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## golangci-lint, with the import fences
+lint: $(GOLANGCI_LINT) ## golangci-lint
 	$(GOLANGCI_LINT) run
 
 .PHONY: fmt

@@ -15,21 +15,21 @@ it leads: by files in a shared directory, and over HTTP. Every flag has an envir
 capitals (LEASE_SIDECAR_SIGNAL_DIR for --signal-dir); an empty variable counts as unset. Exit codes: 0 well, 1 a
 negative answer or a failure, 2 a configuration fault, 3 the Lease belongs to another workload, 4 leadership lost (--on-loss exit).`
 
-// manual is the manual page. `make docs` writes it: with the library that does, the binary would be 0.3 MB larger.
+// manual is the manual page. `make docs` writes it: the library that does so would make the binary 0.3 MB larger.
 //
 //go:embed lease-sidecar.1
 var manual string
 
-// metaChild is where newApp keeps what followed "--".
+// metaChild is the key under which newApp keeps the arguments after "--".
 const metaChild = "child"
 
-// command returns what followed "--"; nil without one.
+// command returns the arguments after "--", or nil.
 func (a answers) command() []string {
 	command, _ := a.Context.App.Metadata[metaChild].([]string)
 	return command
 }
 
-// newApp builds the command line. child is what followed "--", nil without one.
+// newApp builds the command line. child holds the arguments after "--", or is nil.
 func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:        "lease-sidecar",
@@ -44,7 +44,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 
 		EnableBashCompletion: true,
 		Metadata:             map[string]any{metaChild: child},
-		// urfave would call os.Exit on its own; main does that.
+		// urfave would call os.Exit itself; main does that.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Flags: []cli.Flag{
@@ -59,7 +59,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 	}
 	app.Commands = append(app.Commands, referenceCommands()...)
 	for _, command := range app.Commands {
-		command.HideHelpCommand = true // else `run -- help` prints help instead of running it
+		command.HideHelpCommand = true // otherwise `run -- help` would print help
 		command.OnUsageError = usageError
 		takesChild := command.Name == "run" || command.Name == withRunLock
 		command.Action = onlyOwnArguments(command.Action, child, takesChild)
@@ -67,7 +67,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 	return app
 }
 
-// rootAction runs where no command was named.
+// rootAction runs if no command was named.
 func rootAction(c *cli.Context) error {
 	switch {
 	case c.Bool("man"):
@@ -80,16 +80,16 @@ func rootAction(c *cli.Context) error {
 
 func unknownCommand(c *cli.Context) error {
 	name := c.Args().First()
-	near := cli.SuggestCommand(c.App.VisibleCommands(), name) // a whole question, or nothing
+	near := cli.SuggestCommand(c.App.VisibleCommands(), name) // a whole question, or ""
 	return faultf("no command %q: %s", name, cmp.Or(near, "see lease-sidecar --help"))
 }
 
-// usageError turns what urfave says of a flag into a configuration fault.
+// usageError turns urfave's error on a flag into a configuration fault.
 func usageError(c *cli.Context, err error, _ bool) error {
 	return faultf("%w: see %s --help", err, c.Command.HelpName)
 }
 
-// onlyOwnArguments refuses arguments that a command has no use for, rather than do something else than was meant.
+// onlyOwnArguments refuses arguments that the command does not use, rather than ignore them.
 func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if child != nil && !takesChild {
@@ -112,8 +112,8 @@ func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cl
 	}
 }
 
-// toggleBefore returns the flag that a stray "true" or "false" was most likely meant for: one that needs no value, and was
-// given without; "" where there is none. Only the first stray argument can be: parsing ends there.
+// toggleBefore returns the flag that a stray "true" or "false" was most likely meant for: one that takes no value and was
+// given; "" if there is none. Only the first stray argument can be one, as parsing ends there.
 func toggleBefore(c *cli.Context, stray string) string {
 	if _, err := strconv.ParseBool(stray); err != nil && stray != "yes" && stray != "no" {
 		return ""
@@ -126,7 +126,7 @@ func toggleBefore(c *cli.Context, stray string) string {
 	return ""
 }
 
-// printText prints what the library makes of the command line.
+// printText prints a text that the library makes of the command line.
 func printText(c *cli.Context, text func() (string, error)) error {
 	s, err := text()
 	if err != nil {

@@ -44,7 +44,7 @@ func wait(c *cli.Context) error {
 	})
 	switch {
 	case errors.Is(err, client.ErrOtherPod):
-		return asFault(fmt.Errorf("wait for %s: cannot tell: %w", what, err))
+		return faultf("wait for %s: cannot tell: %w", what, err)
 	case err != nil:
 		return fmt.Errorf("wait for %s: %w", what, err)
 	}
@@ -64,26 +64,22 @@ func isLeaderCommand() *cli.Command {
 
 func isLeader(c *cli.Context) error {
 	a := answersOf(c)
-	l, err := a.leadership()
-	if faults := a.err(); faults != nil {
-		return faults
+	var l leadership.Leadership
+	var err error
+	if dir := a.Text(signalDirFlag); dir != "" {
+		l, err = leadership.Read(dir)
+	} else {
+		sidecar := a.local()
+		if faults := a.err(); faults != nil {
+			return faults
+		}
+		l, err = sidecar.Leadership(c.Context)
 	}
 	switch {
 	case err != nil:
-		return asFault(fmt.Errorf("cannot tell: %w", err))
+		return faultf("cannot tell: %w", err)
 	case !l.IsLeader:
 		return errNo
 	}
 	return nil
-}
-
-func (a answers) leadership() (leadership.Leadership, error) {
-	if dir := a.Text(signalDirFlag); dir != "" {
-		return leadership.Read(dir)
-	}
-	sidecar := a.local()
-	if a.err() != nil {
-		return leadership.Leadership{}, nil
-	}
-	return sidecar.Leadership(a.Context.Context)
 }

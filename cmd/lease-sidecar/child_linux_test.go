@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -30,50 +30,13 @@ while ! [ -s $DIR/daemon ]; do sleep 0.02; done; echo $$ >$DIR/main-$LEASE_SIDEC
 
 // living reports whether a process runs: a zombie does not.
 func living(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	return err == nil && !bytes.Contains(stat, []byte(") Z "))
+	p, err := procfs.ReadProcess(pid)
+	return err == nil && !p.Over()
 }
 
 func boot() bootclock.Instant { return bootclock.System{}.Now() }
 
 const killMargin = 600 * time.Millisecond // at 3 s of lease duration
-
-func TestChildDiesWithTheSidecar(t *testing.T) {
-	t.Parallel()
-	p := raise(t, filepath.Join(t.TempDir(), "store"), stubborn)
-	main, daemon := p.runs(), p.pid("daemon")
-	p.send(syscall.SIGKILL)
-	killed := time.Now()
-	soon(t, time.Second, "the child and its daemon are gone", func() bool { return !living(main) && !living(daemon) })
-	t.Logf("gone %s after the sidecar's SIGKILL", time.Since(killed))
-}
-
-// The sidecar is frozen: its guard stops the child when the term ends.
-func TestFrozenSidecarDoesNotKeepItsChild(t *testing.T) {
-	t.Parallel()
-	p := raise(t, filepath.Join(t.TempDir(), "store"), obedient)
-	main := p.runs()
-	p.send(syscall.SIGSTOP)
-	until := p.validUntil()
-	soon(t, 20*time.Second, "the child is stopped", func() bool { return !living(main) })
-	late := boot().Sub(until)
-	if late < 0 || late >= killMargin {
-		t.Errorf("stopped %s after validUntil; want at once", late)
-	}
-	t.Logf("gone %s after validUntil", late)
-	if log, err := os.ReadFile(filepath.Join(p.dir, "log")); err != nil || string(log) != "stopped\n" {
-		t.Errorf("it had no chance to stop well: %q, %v", log, err)
-	}
-	p.send(syscall.SIGCONT)
-	soon(t, 30*time.Second, "it rejoins and runs it again", func() bool {
-		found, _ := filepath.Glob(filepath.Join(p.dir, "main-*"))
-		return len(found) == 2
-	})
-	p.send(syscall.SIGTERM)
-	if status := p.status(); status != exitWell {
-		t.Errorf("got status %d", status)
-	}
-}
 
 // A child that heeds no SIGTERM is killed, with its daemon, before anyone may take the Lease; the next leader's child
 // starts later. The sidecar is frozen, hence of no help.
@@ -97,87 +60,30 @@ func TestStubbornChildIsGoneBeforeTheLeaseExpires(t *testing.T) {
 	next.runs()
 }
 
-// A handover waits for a stubborn child, too, while the sidecar lives: it is killed, and the Lease released then.
-func TestHandoverKillsAStubbornChild(t *testing.T) {
-	t.Parallel()
-	store := filepath.Join(t.TempDir(), "store")
-	p := raise(t, store, stubborn, "--identity", "a", "--stop-timeout", "4s")
-	main, daemon := p.runs(), p.pid("daemon")
-	next := raise(t, store, obedient, "--identity", "b")
-	p.send(syscall.SIGTERM)
-	next.runs()
-	if living(main) || living(daemon) {
-		t.Error("the next leader's child runs beside it")
-	}
-	if status := p.status(); status != exitWell {
-		t.Errorf("got status %d", status)
-	}
-	if !strings.Contains(p.log.String(), "it was seen to stop (child)") {
-		t.Error("the handover went on for another reason than its end")
-	}
-}
-
-// A slow child is waited for, and the Lease is released the moment it has ended.
-func TestHandoverWaitsForTheChild(t *testing.T) {
-	t.Parallel()
-	store := filepath.Join(t.TempDir(), "store")
-	const slow = `trap 'sleep 0.4; cut -d" " -f1 /proc/uptime >$DIR/stopped; exit 0' TERM
-cut -d" " -f1 /proc/uptime >$DIR/started; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
-	p := raise(t, store, slow, "--identity", "a")
-	p.runs()
-	next := raise(t, store, slow, "--identity", "b")
-	soon(t, 20*time.Second, "the next one knows of the leader", func() bool {
-		l, err := leadership.Read(next.signalDir())
-		return err == nil && l.Leader == "a"
-	})
-	p.send(syscall.SIGTERM)
-	next.runs()
-	var at [2]float64
-	for i, name := range []string{filepath.Join(p.dir, "stopped"), filepath.Join(next.dir, "started")} {
-		b, err := os.ReadFile(name)
-		if err == nil {
-			at[i], err = strconv.ParseFloat(strings.TrimSpace(string(b)), 64)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if at[1] < at[0] || at[1] > at[0]+1.5 {
-		t.Errorf("stopped at %.2f s, the next one started at %.2f s", at[0], at[1])
-	}
-}
-
 // As pid 1, with a child whose orphans end: no zombie stays, not even one that comes to the sidecar itself.
 func TestNoZombiesAsPid1(t *testing.T) {
 	t.Parallel()
-	p := launch(t, []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}, nil, filepath.Join(t.TempDir(), "store"), "--", "sh", "-c",
+	p := launch(t, []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}, nil, "", "--", "sh", "-c",
 		`for i in 1 2 3 4 5; do sh -c 'sleep 0.05 & exec sleep 0' & done; wait; sleep 0.3
 trap 'exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
 	p.runs()
-	init := childrenOf(t, p.cmd.Process.Pid)
-	if len(init) != 1 {
-		t.Fatalf("got %v below unshare", init)
-	}
+	init := below(t, p.cmd.Process.Pid)[1].PID // as the child of unshare
 	// A process that somebody put into the container, whose parent ends first.
-	enter := exec.Command("nsenter", "-t", strconv.Itoa(init[0]), "-p", "-m", "setsid", "sh", "-c", "sleep 0.1 >/dev/null 2>&1 & exit 0")
+	enter := exec.Command("nsenter", "-t", strconv.Itoa(init), "-p", "-m", "setsid", "sh", "-c", "sleep 0.1 >/dev/null 2>&1 & exit 0")
 	if out, err := enter.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	time.Sleep(200 * time.Millisecond)
 	soon(t, 10*time.Second, "no zombies", func() bool {
-		for _, pid := range childrenOf(t, init[0]) {
-			if !living(pid) {
-				return false
-			}
-			for _, below := range childrenOf(t, pid) {
-				if !living(below) {
-					return false
-				}
+		family, children := below(t, init), 0
+		for _, one := range family {
+			if one.Parent == init {
+				children++
 			}
 		}
-		return len(childrenOf(t, init[0])) == 1 // the guard
+		return children == 1 && !slices.ContainsFunc(family, procfs.Process.Over) // the guard
 	})
-	if err := syscall.Kill(init[0], syscall.SIGTERM); err != nil {
+	if err := syscall.Kill(init, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if status := p.status(); status != exitWell {
@@ -185,21 +91,14 @@ trap 'exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0
 	}
 }
 
-func childrenOf(t *testing.T, parent int) (pids []int) {
+// below returns a process and all its descendants.
+func below(t *testing.T, root int) []procfs.Process {
 	t.Helper()
-	out, err := exec.Command("ps", "-o", "pid=", "--ppid", strconv.Itoa(parent)).Output()
-	var none *exec.ExitError
-	if err != nil && !errors.As(err, &none) {
+	all, err := procfs.Read()
+	if err != nil {
 		t.Fatal(err)
 	}
-	for field := range strings.FieldsSeq(string(out)) {
-		pid, err := strconv.Atoi(field)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pids = append(pids, pid)
-	}
-	return pids
+	return all.Family(root)
 }
 
 // releasedStore returns a store whose Lease the last holder has released: a candidate takes it at once, however long its lease
@@ -275,7 +174,7 @@ func TestCrashingChildStandsBack(t *testing.T) {
 // Process signals reach the child's group, and the child knows its term.
 func TestChildHearsAndKnows(t *testing.T) {
 	t.Parallel()
-	p := raise(t, filepath.Join(t.TempDir(), "store"), `for s in HUP USR1 USR2 WINCH; do trap "echo $s >>\$DIR/heard" $s; done
+	p := raise(t, "", `for s in HUP USR1 USR2 WINCH; do trap "echo $s >>\$DIR/heard" $s; done
 env >$DIR/env; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
 	pid := p.runs()
 	for i, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH} {

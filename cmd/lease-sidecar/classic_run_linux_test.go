@@ -44,7 +44,7 @@ func TestClassicCommandLine(t *testing.T) {
 // nais's documents, by the flag.
 func TestNaisAnswers(t *testing.T) {
 	r := campaign(t, "--store", "dir:"+filepath.Join(t.TempDir(), "store"), "--compat", "nais")
-	r.within(30*time.Second, "it leads", func() bool { code, _ := r.get("http-address", "/leader"); return code == http.StatusOK })
+	r.answers("http-address", "/leader")
 	if body := r.want("http-address", "/", http.StatusOK); !strings.HasPrefix(body, `{"name":"web-a","last_update":"`) || !strings.HasSuffix(body, `Z"}`) {
 		t.Errorf("GET /: got %s", body)
 	}

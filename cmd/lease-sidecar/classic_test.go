@@ -14,19 +14,19 @@ func TestFromClassic(t *testing.T) {
 		{"help", "--help", "--help"},
 		{"nothing", "", ""},
 		{"an argument that looks classic after a command", "run --http x", "run --http x"},
-		{"the name alone", "--election=web", today + "--http-address=off --lease-duration=10s --placement=classic --probe-address=off"},
+		{"the name alone", "--election=web", today + "--http-address=off --lease-duration=10s --probe-address=off"},
 		{
 			"all of it", "--election=web --election-namespace=apps --id=web-0 --http=0.0.0.0:4040 --ttl=15s --use-cluster-credentials=true",
-			"run --compat=classic --lease-name=web --namespace=apps --identity=web-0 --http-address=0.0.0.0:4040 --lease-duration=15s --placement=classic --probe-address=off",
+			"run --compat=classic --lease-name=web --namespace=apps --identity=web-0 --http-address=0.0.0.0:4040 --lease-duration=15s --probe-address=off",
 		},
 		{
 			"a single dash, values apart", "-use-cluster-credentials -election web -id web-0 -http localhost:4040 -ttl 1m",
-			"run --compat=classic --lease-name=web --namespace=default --identity=web-0 --http-address=localhost:4040 --lease-duration=1m --placement=classic --probe-address=off",
+			"run --compat=classic --lease-name=web --namespace=default --identity=web-0 --http-address=localhost:4040 --lease-duration=1m --probe-address=off",
 		},
-		{"the last of two", "--election=a --election=web", today + "--http-address=off --lease-duration=10s --placement=classic --probe-address=off"},
+		{"the last of two", "--election=a --election=web", today + "--http-address=off --lease-duration=10s --probe-address=off"},
 		{
 			"with flags of today, which win", "--election=web --probe-address=:4041 --log-format text --placement native",
-			today + "--http-address=off --lease-duration=10s --placement=classic --probe-address=off --probe-address=:4041 --log-format text --placement native",
+			today + "--http-address=off --lease-duration=10s --probe-address=off --probe-address=:4041 --log-format text --placement native",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -42,9 +42,9 @@ func TestFromClassic(t *testing.T) {
 }
 
 func TestFromClassicLeavesVariablesAlone(t *testing.T) {
-	t.Setenv("LEASE_SIDECAR_PLACEMENT", "native")
+	t.Setenv("LEASE_SIDECAR_PROBE_ADDRESS", ":4041")
 	got, err := fromClassic([]string{"lease-sidecar", "--election=web"})
-	if err != nil || strings.Contains(strings.Join(got, " "), "placement") {
+	if err != nil || strings.Contains(strings.Join(got, " "), "probe-address") {
 		t.Errorf("got %q, %v: a variable must win over a default", got, err)
 	}
 }

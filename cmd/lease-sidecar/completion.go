@@ -7,7 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The scripts ask the program itself for what may follow, as urfave answers --generate-bash-completion.
+// The scripts ask the program itself for completions, by urfave's --generate-bash-completion.
 var (
 	//go:embed completion.bash
 	bashScript string

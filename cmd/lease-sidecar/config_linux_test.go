@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 )
 
@@ -76,7 +76,7 @@ func TestRemoteFaults(t *testing.T) {
 						t.Errorf("got %v; want it to name %q", err, want)
 					}
 				}
-				if got := len(options.Flatten(errors.Unwrap(err))); got != len(tc.want) {
+				if got := len(field.Flatten(errors.Unwrap(err))); got != len(tc.want) {
 					t.Errorf("%d faults, want %d: %v", got, len(tc.want), err)
 				}
 			}, tc.args...)

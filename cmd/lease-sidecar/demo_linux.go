@@ -14,7 +14,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/demo"
 )
 
-// isTerminal reports whether w is a terminal, which a live table can be drawn on.
+// isTerminal reports whether a live table can be drawn on w.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok {

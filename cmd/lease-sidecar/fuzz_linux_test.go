@@ -12,8 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
-	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
@@ -111,7 +111,7 @@ func checkFault(t *testing.T, err error) {
 	if exitCode(err) != exitFault {
 		t.Fatalf("exit code %d: %v", exitCode(err), err)
 	}
-	for _, single := range options.Flatten(err) {
+	for _, single := range field.Flatten(err) {
 		text := complaint(single)
 		if !regexp.MustCompile(`-[a-zA-Z-]+|POD_|run `).MatchString(text) {
 			t.Fatalf("a fault that names nothing: %q", text)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"os/exec"
@@ -37,26 +38,16 @@ func raise(t *testing.T, store, script string, flags ...string) *replica {
 	return launch(t, nil, nil, store, append(flags, "--", "sh", "-c", script)...)
 }
 
-// startReplica starts a replica by the program before it (nohup), on a store of its own, with errors to the given file. Renewals are
-// logged.
-func startReplica(t *testing.T, before []string, stderr *os.File, after ...string) *replica {
-	t.Helper()
-	var to io.Writer
-	if stderr != nil {
-		to = stderr
-	}
-	return launch(t, before, to, filepath.Join(t.TempDir(), "store"), append([]string{"--log-level", "debug"}, after...)...)
-}
-
-// launch starts a replica by the program before it. Nil stderr: its log is printed where the test fails.
+// launch starts a replica by the program before it (nohup), on a store of its own where store is "". Nil stderr: its log is printed
+// where the test fails.
 func launch(t *testing.T, before []string, stderr io.Writer, store string, after ...string) *replica {
 	t.Helper()
-	r := &replica{t: t, dir: t.TempDir(), store: store, done: make(chan struct{})}
+	r := &replica{t: t, dir: t.TempDir(), store: cmp.Or(store, filepath.Join(t.TempDir(), "store")), done: make(chan struct{})}
 	if err := os.Mkdir(r.signalDir(), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	args := slices.Concat(before, []string{
-		"lease-sidecar", "run", "--store", "dir:" + store, "--workload", "deployment/web", "--lease-duration", "3s",
+		"lease-sidecar", "run", "--store", "dir:" + r.store, "--workload", "deployment/web", "--lease-duration", "3s",
 		"--signal-dir", r.signalDir(), "--http-address", "unix:" + filepath.Join(r.dir, "http"), "--probe-address", "off",
 	}, after)
 	// What a shell in the background may have ignored is caught here, and so not inherited.
@@ -105,10 +96,7 @@ func (r *replica) status() int {
 // runs waits until the script runs, and returns its pid.
 func (r *replica) runs() int {
 	r.t.Helper()
-	soon(r.t, 30*time.Second, "it leads", func() bool { // the command may start before the files say so
-		l, err := leadership.Read(r.signalDir())
-		return err == nil && l.IsLeader
-	})
+	r.leads() // the command may start before the files say so
 	return r.pid("main-*")
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io"
 	"maps"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
@@ -79,22 +77,24 @@ func asked(t *testing.T, check func(answers), args ...string) {
 	}
 }
 
+// wantGiven runs an app with the arguments, and checks what it was given for an option.
+func wantGiven(t *testing.T, o options.Handle, want string, args ...string) {
+	t.Helper()
+	asked(t, func(a answers) {
+		if got := a.Given(o); got != want {
+			t.Errorf("%q: got %q; want %q", args, got, want)
+		}
+	}, args...)
+}
+
 func TestFlagBeatsVariableBeatsDefault(t *testing.T) {
-	want := func(want string, args ...string) {
-		t.Helper()
-		asked(t, func(a answers) {
-			if got := a.Given(leaseDurationFlag); got != want {
-				t.Errorf("got %q; want %q", got, want)
-			}
-		}, args...)
-	}
-	want("15s")
+	wantGiven(t, leaseDurationFlag, "15s")
 	t.Setenv("LEASE_SIDECAR_LEASE_DURATION", "")
-	want("15s")
+	wantGiven(t, leaseDurationFlag, "15s")
 	t.Setenv("LEASE_SIDECAR_LEASE_DURATION", "20s")
-	want("20s")
-	want("30s", "--lease-duration", "30s")
-	want("30s", "--lease-duration=30s")
+	wantGiven(t, leaseDurationFlag, "20s")
+	wantGiven(t, leaseDurationFlag, "30s", "--lease-duration", "30s")
+	wantGiven(t, leaseDurationFlag, "30s", "--lease-duration=30s")
 }
 
 func TestToggleNeedsNoValue(t *testing.T) {
@@ -107,23 +107,16 @@ func TestToggleNeedsNoValue(t *testing.T) {
 	}
 }
 
-// TestFormerName: the name until this release still works, as a flag and as a variable.
-func TestFormerName(t *testing.T) {
-	want := func(lead bool, args ...string) {
-		t.Helper()
-		asked(t, func(a answers) {
-			if got := a.Is(allUnhealthyFlag, "lead"); got != lead || a.err() != nil {
-				t.Errorf("%q: got %v, %v; want %v", args, got, a.err(), lead)
-			}
-		}, args...)
-	}
-	want(false)
-	want(true, "--when-all-unfit", "lead")
-	want(true, "--when-all-unhealthy", "lead")
+// TestOtherNames: the name until this release still works, as a flag and as a variable, and so does an alias.
+func TestOtherNames(t *testing.T) {
+	wantGiven(t, renewIntervalFlag, "2s", "--retry-period", "2s")
+	wantGiven(t, allUnhealthyFlag, "wait")
+	wantGiven(t, allUnhealthyFlag, "lead", "--when-all-unfit", "lead")
+	wantGiven(t, allUnhealthyFlag, "lead", "--when-all-unhealthy", "lead")
 	t.Setenv("LEASE_SIDECAR_WHEN_ALL_UNFIT", "lead")
-	want(true)
+	wantGiven(t, allUnhealthyFlag, "lead")
 	t.Setenv("LEASE_SIDECAR_WHEN_ALL_UNHEALTHY", "wait")
-	want(false)
+	wantGiven(t, allUnhealthyFlag, "wait")
 }
 
 // TestEveryFieldIsOne: a row names a field of the configuration that is there, so that a fault of it finds its flag.
@@ -176,7 +169,7 @@ func TestEveryFaultHasAFlag(t *testing.T) {
 	} {
 		c := validConfig()
 		wrong(&c)
-		for _, single := range options.Flatten(c.Validate()) {
+		for _, single := range field.Flatten(c.Validate()) {
 			one, ok := errors.AsType[*field.Error](single)
 			if !ok {
 				t.Errorf("%v is no fault of a field", single)
@@ -198,14 +191,6 @@ func TestEveryFaultHasAFlag(t *testing.T) {
 			t.Errorf("no flag sets or needs %s", name)
 		}
 	}
-}
-
-func TestAliasOfRenewInterval(t *testing.T) {
-	asked(t, func(a answers) {
-		if got := a.Given(renewIntervalFlag); got != "2s" {
-			t.Errorf("got %q; want 2s", got)
-		}
-	}, "--retry-period", "2s")
 }
 
 // validConfig is a configuration without faults.
@@ -236,12 +221,12 @@ func TestOnlyGivenTimingsAreBlamed(t *testing.T) {
 				c := validConfig()
 				c.Election = a.electorConfig("default")
 				a.Fields(c.Validate())
-				var list *multierror.Error
-				if !errors.As(a.err(), &list) || len(list.Errors) != len(tc.want) {
-					t.Fatalf("got %v; want %d faults", a.err(), len(tc.want))
+				faults := field.Flatten(a.Err())
+				if len(faults) != len(tc.want) {
+					t.Fatalf("got %v; want %d faults", a.Err(), len(tc.want))
 				}
 				for i, want := range tc.want {
-					if got := list.Errors[i].Error(); !strings.HasPrefix(got, want+":") {
+					if got := faults[i].Error(); !strings.HasPrefix(got, want+":") {
 						t.Errorf("got %q; want %q", got, want)
 					}
 				}
@@ -263,13 +248,6 @@ func TestSplitChild(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
-	}
-}
-
-// The exit codes are what scripts and probes rely on.
-func TestExitCodeOfNothingToDo(t *testing.T) {
-	if code := run(context.Background(), []string{"lease-sidecar", "no-such"}, nil, io.Discard, io.Discard); code != exitFault {
-		t.Errorf("got %d; want %d", code, exitFault)
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 	ofLogging  = "LOGGING"
 )
 
-// table is all options, in the order of the help text.
+// table holds all options, in the order of the help text.
 var table options.Table
 
 // The rows of the table.
@@ -91,16 +91,22 @@ var (
 	timeoutFlag = table.Duration(options.Option{Name: "timeout", Default: "0s", Usage: "`TIME` after which to give up; 0s: never"})
 )
 
-// answers is what the user gave to a command's options.
+// answers holds what the user gave to a command's options.
 type answers struct{ *options.Answers }
 
 func answersOf(c *cli.Context) answers { return answers{options.Read(c, &table)} }
 
-// err returns all faults as one error with exit code 2, or nil where there are none.
+// err returns all faults as one error with exit code 2, or nil.
 func (a answers) err() error { return asFault(a.Err()) }
 
-// flagOf returns an option for urfave. A variable that belongs to the document of the sidecar above, which runs this one as its
-// command, sets nothing.
+// parsed parses an option's text, and records its faults.
+func parsed[T any](a answers, o options.Text, parse func(string) (T, error)) T {
+	v, err := parse(a.Text(o))
+	a.Of(o, err)
+	return v
+}
+
+// flagOf returns an option for urfave. It ignores variables of the document that a sidecar above gives to its command.
 func flagOf(h options.Handle) cli.Flag {
 	o := h.Spec()
 	if child.FromDocument(o.Env()) {
@@ -109,7 +115,6 @@ func flagOf(h options.Handle) cli.Flag {
 	return o.Flag(o.Variables())
 }
 
-// flags returns the flags of some options.
 func flags(handles ...options.Handle) []cli.Flag {
 	var all []cli.Flag
 	for _, h := range handles {

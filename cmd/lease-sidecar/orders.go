@@ -54,8 +54,7 @@ func quitCommand() *cli.Command {
 	}
 }
 
-// order posts to the sidecar that --http-address names. It fails as a fault where another pod's sidecar answers, which gets no
-// order.
+// order posts to the sidecar at --http-address. If another pod's sidecar answers, that is a fault, and it gets no order.
 func (a answers) order(path string) error {
 	sidecar := a.local()
 	if err := a.err(); err != nil {
@@ -68,7 +67,7 @@ func (a answers) order(path string) error {
 	return err
 }
 
-// local returns the sidecar that --http-address names. Only that of this pod is believed, where the pod is known.
+// local returns the sidecar at --http-address. If the pod is known, only its own sidecar is accepted.
 func (a answers) local() *client.Sidecar {
 	address := a.Address(httpAddressFlag)
 	if address == "" {

@@ -21,7 +21,7 @@ func TestTheReaderOfTheLogDies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := startReplica(t, nil, write, after...)
+			r := launch(t, nil, write, "", append([]string{"--log-level", "debug"}, after...)...) // renewals are logged
 			write.Close()
 			drained := make(chan struct{})
 			go func() { // until the test closes it
@@ -70,7 +70,7 @@ func TestAFullLogHoldsUpNothing(t *testing.T) {
 	if err != nil || set != nil {
 		t.Fatal(err, set)
 	}
-	r := startReplica(t, nil, write)
+	r := launch(t, nil, write, "", "--log-level", "debug")
 	r.leadsOn(r.leads())
 	r.send(syscall.SIGTERM)
 	r.endsWell()

@@ -4,8 +4,7 @@ package main
 
 import "github.com/urfave/cli/v2"
 
-// referenceCommands print the reference of the command line, from which `make docs` writes the files that are kept.
-// Builds that ship leave them out.
+// referenceCommands print the reference of the command line for `make docs`. Release builds leave them out.
 func referenceCommands() []*cli.Command {
 	return []*cli.Command{
 		{

@@ -4,5 +4,5 @@ package main
 
 import "github.com/urfave/cli/v2"
 
-// referenceCommands are not in builds that ship.
+// referenceCommands are not in release builds.
 func referenceCommands() []*cli.Command { return nil }

@@ -88,6 +88,29 @@ func (r *candidateRun) log() []string {
 	return slices.Clone(r.lines)
 }
 
+// logs waits until a line of the log has all that.
+func (r *candidateRun) logs(all ...string) {
+	r.t.Helper()
+	r.within(10*time.Second, fmt.Sprintf("it logs %q", all), func() bool {
+		return slices.ContainsFunc(r.log(), func(line string) bool {
+			return !slices.ContainsFunc(all, func(want string) bool { return !strings.Contains(line, want) })
+		})
+	})
+}
+
+// ends waits for the end, and checks the exit code.
+func (r *candidateRun) ends(want int) {
+	r.t.Helper()
+	select {
+	case code := <-r.code:
+		if code != want {
+			r.t.Errorf("got exit code %d; want %d\n%s", code, want, strings.Join(r.log(), "\n"))
+		}
+	case <-time.After(20 * time.Second):
+		r.t.Fatal("it did not end")
+	}
+}
+
 // address returns what was bound for a flag, as the log says.
 func (r *candidateRun) address(flag string) (address string) {
 	r.t.Helper()
@@ -131,6 +154,12 @@ func (r *candidateRun) send(method, flag, path string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
+// answers waits until the answer is 200.
+func (r *candidateRun) answers(flag, path string) {
+	r.t.Helper()
+	r.within(30*time.Second, path+" answers 200", func() bool { code, _ := r.get(flag, path); return code == http.StatusOK })
+}
+
 func (r *candidateRun) want(flag, path string, status int) string {
 	r.t.Helper()
 	got, body := r.get(flag, path)
@@ -143,7 +172,7 @@ func (r *candidateRun) want(flag, path string, status int) string {
 // From the first moment to the last: what the workload, the kubelet and Prometheus get.
 func TestRunFromStartToEnd(t *testing.T) {
 	r := campaign(t, "--store", "dir:"+filepath.Join(t.TempDir(), "store"))
-	r.within(10*time.Second, "started", func() bool { code, _ := r.get("probe-address", "/startupz"); return code == http.StatusOK })
+	r.answers("probe-address", "/startupz")
 	if _, err := os.Stat(filepath.Join(r.dir, leadership.StateFile)); err != nil {
 		t.Errorf("started without a state: %v", err)
 	}
@@ -156,7 +185,7 @@ func TestRunFromStartToEnd(t *testing.T) {
 		t.Errorf("before any leader: got %s", body)
 	}
 
-	r.within(30*time.Second, "leads", func() bool { code, _ := r.get("http-address", "/leader"); return code == http.StatusOK })
+	r.answers("http-address", "/leader")
 	r.want("probe-address", "/leader", http.StatusOK)
 	r.want("probe-address", "/readyz", http.StatusOK)
 	if body := r.want("http-address", "/", http.StatusOK); body != `{"name":"web-a"}` {
@@ -172,14 +201,7 @@ func TestRunFromStartToEnd(t *testing.T) {
 	if status, body := r.send(http.MethodPost, "http-address", "/quitquitquit"); status != http.StatusAccepted {
 		t.Fatalf("POST /quitquitquit: got %d %s", status, body)
 	}
-	select {
-	case code := <-r.code:
-		if code != exitWell {
-			t.Errorf("got exit code %d\n%s", code, strings.Join(r.log(), "\n"))
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("it did not end")
-	}
+	r.ends(exitWell)
 	if l, err := leadership.Read(r.dir); err != nil || l.IsLeader {
 		t.Errorf("in the end the directory says %+v, %v", l, err)
 	}
@@ -203,24 +225,15 @@ func TestRunOutlastsAnUnreachableAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := campaign(t, "--kubeconfig", kubeconfig)
-	r.within(10*time.Second, "started", func() bool { code, _ := r.get("probe-address", "/startupz"); return code == http.StatusOK })
-	r.within(10*time.Second, "the trouble is logged", func() bool {
-		return slices.ContainsFunc(r.log(), func(line string) bool { return strings.Contains(line, "WARN") && strings.Contains(line, address) })
-	})
+	r.answers("probe-address", "/startupz")
+	r.logs("WARN", address)
 	if body := r.want("http-address", "/leader", http.StatusServiceUnavailable); !strings.Contains(body, `"namespace":"apps"`) {
 		t.Errorf("the kubeconfig's namespace is not used: %s", body)
 	}
 	r.want("probe-address", "/readyz", http.StatusServiceUnavailable)
 	r.want("probe-address", "/livez", http.StatusOK)
 	r.stop()
-	select {
-	case code := <-r.code:
-		if code != exitWell {
-			t.Errorf("got exit code %d", code)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("it did not end")
-	}
+	r.ends(exitWell)
 }
 
 // An address that is taken ends it with an error that names the flag, and nothing of it stays.
@@ -231,17 +244,8 @@ func TestRunRefusesATakenAddress(t *testing.T) {
 	}
 	defer taken.Close()
 	r := campaign(t, "--store", "dir:"+filepath.Join(t.TempDir(), "store"), "--probe-address", taken.Addr().String())
-	select {
-	case code := <-r.code:
-		if code != exitNo {
-			t.Errorf("got exit code %d; want %d", code, exitNo)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("it did not end")
-	}
-	r.within(5*time.Second, "it says so", func() bool {
-		return slices.ContainsFunc(r.log(), func(line string) bool { return strings.Contains(line, "--probe-address: listen on") })
-	})
+	r.ends(exitNo)
+	r.logs("--probe-address: listen on")
 	if _, err := os.Stat(filepath.Join(r.dir, leadership.StateFile)); err == nil {
 		t.Error("it wrote a state")
 	}

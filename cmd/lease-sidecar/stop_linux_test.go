@@ -1,15 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 // `timeout`, npm and supervisors send one stop as two signals: the command keeps its grace. Another signal later does not.
@@ -26,7 +26,7 @@ func TestOneStopAsTwoSignals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startReplica(t, nil, nil, "--lease-duration", "6s", "--", "sh", "-c", slow)
+			r := launch(t, nil, nil, "", "--lease-duration", "6s", "--", "sh", "-c", slow)
 			soon(t, 30*time.Second, "the command runs", func() bool { _, err := os.Stat(filepath.Join(r.dir, "pid")); return err == nil })
 			for _, s := range tc.signals {
 				r.send(s)
@@ -47,7 +47,7 @@ func TestHangupAndQuitHandOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startReplica(t, nil, nil)
+			r := launch(t, nil, nil, "")
 			r.leads()
 			for _, s := range signals {
 				r.send(s)
@@ -68,7 +68,7 @@ func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startReplica(t, tc.before, nil)
+			r := launch(t, tc.before, nil, "")
 			token := r.leads()
 			r.send(tc.signal)
 			r.leadsOn(token)
@@ -91,12 +91,16 @@ func TestDispositionsOfTheCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startReplica(t, tc.before, nil, "--", "sleep", "1000")
+			r := launch(t, tc.before, nil, "", "--", "sleep", "1000")
 			token := r.leads()
 			pid := commandOf(t, r.cmd.Process.Pid, "sleep")
+			signals, err := procfs.ReadSignals(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
 			var got []syscall.Signal
 			for _, s := range watched {
-				if ignores(t, pid, s) {
+				if signals.Ignored.Has(s) {
 					got = append(got, s)
 				}
 			}
@@ -120,40 +124,12 @@ func TestDispositionsOfTheCommand(t *testing.T) {
 func commandOf(t *testing.T, root int, name string) (pid int) {
 	t.Helper()
 	soon(t, 20*time.Second, name+" runs", func() bool {
-		below := []int{root}
-		for len(below) > 0 {
-			p := below[0]
-			below = below[1:]
-			if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", p)); string(bytes.TrimSpace(comm)) == name {
-				pid = p
-				return true
-			}
-			tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p))
-			for _, task := range tasks {
-				children, _ := os.ReadFile(task)
-				for child := range strings.FieldsSeq(string(children)) {
-					n, _ := strconv.Atoi(child)
-					below = append(below, n)
-				}
-			}
+		family := below(t, root)
+		i := slices.IndexFunc(family, func(p procfs.Process) bool { return p.Comm == name })
+		if i >= 0 {
+			pid = family[i].PID
 		}
-		return false
+		return i >= 0
 	})
 	return pid
-}
-
-// ignores reports whether a process ignores a signal, as the kernel says.
-func ignores(t *testing.T, pid int, s syscall.Signal) bool {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(status), "SigIgn:\t")
-	digits, _, _ := strings.Cut(rest, "\n")
-	mask, err := strconv.ParseUint(digits, 16, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mask&(1<<(s-1)) != 0
 }

@@ -16,7 +16,7 @@ import (
 func TestNestedSidecar(t *testing.T) {
 	t.Parallel()
 	inner := filepath.Join(t.TempDir(), "inner")
-	p := raise(t, filepath.Join(t.TempDir(), "store"), `mkdir $DIR/below; lease-sidecar run --store dir:`+inner+` --workload deployment/inner \
+	p := raise(t, "", `mkdir $DIR/below; lease-sidecar run --store dir:`+inner+` --workload deployment/inner \
 --lease-duration 3s --signal-dir $DIR/below --http-address off --probe-address off -- sh -c 'env >$DIR/env; echo $$ >$DIR/main-inner; exec sleep 100'`,
 		"--namespace", "outer", "--identity", "above")
 	p.pid("main-inner")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -13,30 +14,20 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 )
 
-// oneStop is the time within which several signals are one stop: `timeout`, npm, supervisors and `tini -g` signal the
-// process and its group, and a terminal that closes sends SIGHUP before another SIGTERM comes. Nobody who wants to skip the
-// grace loses much by it.
+// oneStop is the time within which several signals count as one stop: `timeout`, npm, supervisors and `tini -g` signal both
+// the process and its group, and a closing terminal sends SIGHUP before SIGTERM.
 const oneStop = time.Second
 
-// stopSignals are the signals that end a sidecar: SIGTERM, SIGINT, and SIGHUP and SIGQUIT but for those that were ignored at the
-// start (nohup). With a command, package child passes SIGHUP and SIGQUIT on to it.
+// stopSignals are the signals that end a sidecar: SIGTERM, SIGINT, and, unless ignored at the start (nohup), SIGHUP and
+// SIGQUIT. With a command, package child forwards those two instead.
 func stopSignals(command bool) []os.Signal {
 	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
-	if command {
-		return ends
-	}
-	return append(ends, unlessIgnored(syscall.SIGHUP, syscall.SIGQUIT)...)
-}
-
-// unlessIgnored returns those of the signals that this process was not started with ignored.
-func unlessIgnored(all ...syscall.Signal) []os.Signal {
-	var kept []os.Signal
-	for _, s := range all {
-		if !slices.Contains(guard.Ignored(), s) {
-			kept = append(kept, s)
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
+		if !command && !slices.Contains(guard.Ignored(), s) {
+			ends = append(ends, s)
 		}
 	}
-	return kept
+	return ends
 }
 
 // stoppedBy is the cause of an end by a signal.
@@ -45,39 +36,32 @@ type stoppedBy syscall.Signal
 // Error returns the signal's name, such as "SIGTERM".
 func (s stoppedBy) Error() string { return unix.SignalName(syscall.Signal(s)) }
 
-// catchStops returns a context that the first of the signals ends, with a stoppedBy as its cause. What comes within oneStop of it is
-// the same stop. again gets a value, which it has room for, when another stop comes later. Call release when done: it joins what
-// was started.
+// catchStops returns a context that the first signal ends, with a stoppedBy as its cause. Signals within oneStop belong to
+// the same stop; again, which is buffered, gets a value at a later one. Call release when done: it waits for the goroutine.
 func catchStops(parent context.Context, ends []os.Signal) (_ context.Context, again <-chan struct{}, release func()) {
 	ctx, end := context.WithCancelCause(parent)
 	incoming, later := make(chan os.Signal, 2), make(chan struct{}, 1)
 	signal.Notify(incoming, ends...)
-	done, joined := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(joined)
+	var catching sync.WaitGroup
+	catching.Go(func() {
 		var first time.Time
-		for {
-			select {
-			case s := <-incoming:
-				switch {
-				case first.IsZero():
-					first = time.Now()
-					end(stoppedBy(s.(syscall.Signal)))
-				case time.Since(first) >= oneStop:
-					select {
-					case later <- struct{}{}:
-					default: // one is there already
-					}
+		for s := range incoming {
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				end(stoppedBy(s.(syscall.Signal)))
+			case time.Since(first) >= oneStop:
+				select {
+				case later <- struct{}{}:
+				default: // a value is there already
 				}
-			case <-done:
-				return
 			}
 		}
-	}()
+	})
 	return ctx, later, func() {
-		signal.Stop(incoming)
-		close(done)
-		<-joined
+		signal.Stop(incoming) // no signal is sent from here on
+		close(incoming)
+		catching.Wait()
 		end(nil)
 	}
 }

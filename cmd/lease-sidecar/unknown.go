@@ -6,18 +6,19 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xrash/smetrics"
+
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
-// ofService matches what Kubernetes sets for a Service named lease-sidecar, after the prefix.
+// ofService matches the rest of the variables that Kubernetes sets for a Service named lease-sidecar.
 var ofService = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// mostMisspelt is how many edits away a variable's name may be from the one that was meant; of a short one, a third of its letters.
+// mostMisspelt is how many edits a variable's name may be away from an option's; for short names it is a third of the letters.
 const mostMisspelt = 3
 
-// warnOfUnknown warns about each variable of the environment that is named as an option's is, and belongs to none: it was
-// most likely meant for one. Its value is not logged.
+// warnOfUnknown warns about each variable that has the options' prefix but belongs to no option. It does not log the value.
 func warnOfUnknown(log *slog.Logger, environment []string) {
 	for _, variable := range environment {
 		name, value, _ := strings.Cut(variable, "=")
@@ -38,34 +39,13 @@ func isOption(name string) bool {
 	return slices.ContainsFunc(table.All(), func(o *options.Option) bool { return slices.Contains(o.Variables(), name) })
 }
 
-// nearest returns the option's variable that is the least number of edits away from name; "" where none is near.
+// nearest returns the variable with the least edits (Levenshtein distance) from name; "" if none is near.
 func nearest(name string) string {
 	best, least := "", min(mostMisspelt, (len(name)-len(options.EnvPrefix))/3)+1
 	for _, o := range table.All() {
-		if d := edits(name, o.Env()); d < least {
+		if d := smetrics.WagnerFischer(name, o.Env(), 1, 1, 1); d < least {
 			best, least = o.Env(), d
 		}
 	}
 	return best
-}
-
-// edits counts the letters to insert, drop or replace that make one name the other (Levenshtein's distance).
-func edits(one, other string) int {
-	row := make([]int, len(other)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(one) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(other) {
-			replaced := diagonal
-			if one[i] != other[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(other)]
 }

@@ -2,7 +2,6 @@ package main
 
 import "github.com/urfave/cli/v2"
 
-// withRunLock is the command's name.
 const withRunLock = "with-run-lock"
 
 func withRunLockCommand() *cli.Command {

@@ -6,12 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
 // lockHeld reports whether somebody holds a lock on the file.
@@ -33,32 +34,16 @@ func TestRunLockOutlastsTheCommand(t *testing.T) {
 		"its parent is asked to end": func(parent *os.Process, _ int) error { return parent.Signal(syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			lock := filepath.Join(dir, "run.lock")
-			if err := os.WriteFile(lock, nil, 0o644); err != nil {
-				t.Fatal(err)
-			}
 			// A shell's & and setsid: the sleep's parent is gone, and so are all descriptors above 2.
-			c := exec.Command("lease-sidecar", "with-run-lock", "--signal-dir", dir, "--", "sh", "-c",
-				`setsid sh -c 'exec 3>&- 4>&- 5>&-; echo $$; exec >/dev/null; sleep 60 & wait' & sleep 0.1; exit 3`)
-			out, err := c.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Stderr = os.Stderr
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = c.Process.Kill() })
+			c, lock, out := locked(t, `setsid sh -c 'exec 3>&- 4>&- 5>&-; echo $$; exec >/dev/null; sleep 60 & wait' & sleep 0.1; exit 3`)
 			var daemon int
-			line, _ := bufio.NewReader(out).ReadString('\n')
+			line, _ := out.ReadString('\n')
 			if _, err := fmt.Sscan(line, &daemon); err != nil {
 				t.Fatalf("got %q: %v", line, err)
 			}
-			command := children(t, c.Process.Pid)
-			soon(t, 20*time.Second, "the command has ended", func() bool {
-				now := children(t, c.Process.Pid)
-				return len(now) > 0 && !strings.Contains(now, command)
+			soon(t, 20*time.Second, "the command has ended, and left the daemon to its parent", func() bool {
+				p, err := procfs.ReadProcess(daemon)
+				return err == nil && p.Parent == c.Process.Pid
 			})
 			time.Sleep(500 * time.Millisecond) // a process that ends with the command would have ended by now
 			if !lockHeld(t, lock) {
@@ -80,21 +65,7 @@ func TestRunLockOutlastsTheCommand(t *testing.T) {
 
 // A signal that is not ignored reaches the command.
 func TestRunLockPassesSignalsOn(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "run.lock"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command("lease-sidecar", "with-run-lock", "--signal-dir", dir, "--", "sh", "-c",
-		`trap 'echo usr1' USR1; trap 'echo term; exit 9' TERM; echo ready; while :; do sleep 0.02; done`)
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Process.Kill() })
-	lines := bufio.NewReader(out)
+	c, _, lines := locked(t, `trap 'echo usr1' USR1; trap 'echo term; exit 9' TERM; echo ready; while :; do sleep 0.02; done`)
 	for _, step := range []struct {
 		want string
 		next syscall.Signal
@@ -111,12 +82,23 @@ func TestRunLockPassesSignalsOn(t *testing.T) {
 	}
 }
 
-// children returns the pids of a process's children, with spaces around each.
-func children(t *testing.T, pid int) string {
+// locked starts a script under a run lock, and returns what it prints beside the lock's path.
+func locked(t *testing.T, script string) (c *exec.Cmd, lock string, out *bufio.Reader) {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		return ""
+	dir := t.TempDir()
+	lock = filepath.Join(dir, "run.lock")
+	if err := os.WriteFile(lock, nil, 0o644); err != nil {
+		t.Fatal(err)
 	}
-	return " " + strings.TrimSpace(string(b)) + " "
+	c = exec.Command("lease-sidecar", "with-run-lock", "--signal-dir", dir, "--", "sh", "-c", script)
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stderr = os.Stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill() })
+	return c, lock, bufio.NewReader(pipe)
 }

@@ -1,11 +1,10 @@
-// Package address reads the addresses that the sidecar listens at, and that its clients ask: HOST:PORT, :PORT and unix:PATH.
+// Package address reads the addresses of the sidecar and of those who ask it: HOST:PORT, :PORT and unix:PATH.
 //
-// It promises that an address which it accepts needs no name server: a host is an IP address or localhost. It does not promise that the
-// address is free, or that somebody answers there.
+// It promises that an address which it accepts needs no name server: a host is an IP address or localhost. It does not promise
+// that the address is free, or that somebody answers there.
 package address
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -28,34 +27,30 @@ type Address struct {
 	Host, Port string
 }
 
-// Parse reads an address, and binds or asks nothing. Its error is a [*field.Error] of the field "Address".
+// Parse reads an address without binding or asking anything. Its error is a [*field.Error] of the field "Address".
 func Parse(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
-		if abstract(path) {
-			return Address{}, fault(s, "unix:PATH with the path of a file: an abstract socket (@) has no permissions, and any process of the network namespace can reach it")
+		if strings.HasPrefix(path, "@") || strings.HasPrefix(path, "\x00") {
+			return Address{}, field.Quoted("Address", s, "unix:PATH with the path of a file: an abstract socket (@) has no permissions, and any process of the network namespace can reach it")
 		}
 		if path == "" || len(path) > socketPathMax {
-			return Address{}, fault(s, "unix:PATH with a path of 1 to %d bytes", socketPathMax)
+			return Address{}, field.Quoted("Address", s, "unix:PATH with a path of 1 to %d bytes", socketPathMax)
 		}
 		return Address{Path: path}, nil
 	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		return Address{}, fault(s, "HOST:PORT, :PORT or unix:PATH")
+		return Address{}, field.Quoted("Address", s, "HOST:PORT, :PORT or unix:PATH")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return Address{}, fault(s, "a port from 0 to 65535, not %q", port)
+		return Address{}, field.Quoted("Address", s, "a port from 0 to 65535, not %q", port)
 	} else if port = strconv.FormatUint(n, 10); host == "localhost" {
 		host = "127.0.0.1"
 	}
 	if _, err := netip.ParseAddr(host); err != nil && host != "" {
-		return Address{}, fault(s, "an IP address or localhost, not %q", host)
+		return Address{}, field.Quoted("Address", s, "an IP address or localhost, not %q", host)
 	}
 	return Address{Host: host, Port: port}, nil
-}
-
-func fault(value, want string, args ...any) error {
-	return &field.Error{Field: "Address", Value: strconv.Quote(value), Want: fmt.Sprintf(want, args...)}
 }
 
 // Loopback reports whether only this machine can reach the address.
@@ -65,10 +60,4 @@ func (a Address) Loopback() bool {
 	}
 	ip, err := netip.ParseAddr(a.Host)
 	return err == nil && ip.IsLoopback()
-}
-
-// abstract reports whether a unix socket's path is a name in the network namespace rather than a file: any process there
-// could take it, or connect to it.
-func abstract(path string) bool {
-	return strings.HasPrefix(path, "@") || strings.HasPrefix(path, "\x00")
 }

@@ -1,14 +1,12 @@
-// Package demo runs an election on this machine with no cluster: three real sidecars, each beside a toy workload, on
-// one directory store. It moves leadership in several ways, planned and by faults, and a witness with one clock watches
-// what every workload sees.
+// Package demo runs an election on this machine with no cluster: three real sidecars, each beside a toy workload, on one
+// directory store. It moves leadership in several ways, planned and by faults, and a witness with one clock watches what every
+// workload sees. The package is for Linux.
 //
-// It promises a verdict that rests on what was seen: the time during which two replicas saw "leader", or were at work, at
-// once. A look each few milliseconds can miss an overlap shorter than that; what it counts did happen. It does not promise that a
+// It promises a verdict that rests on what was seen: the time during which two replicas saw "leader", or were at work, at once.
+// A look each few milliseconds can miss a shorter overlap, but never counts one that did not happen. It does not promise that a
 // cluster behaves so: the store is a directory, and all replicas share one machine and its clock.
 //
 //	steps ──signals, step-down──▶ replica (sidecar + toy) ──files, HTTP, work──▶ witness ──▶ view, verdict
-//
-// The package is for Linux.
 package demo
 
 import (
@@ -37,59 +35,24 @@ type Config struct {
 	moveTimeout time.Duration // how long a move is waited for; 0: long enough for a slow machine
 }
 
-// replicaNames are three, as many as a workload that matters has.
+// replicaNames are three, the usual number for a workload that must not fail.
 var replicaNames = []string{"toy-a", "toy-b", "toy-c"}
 
-// demo is one run.
 type demo struct {
 	replicas    []*replica
-	view        view
-	moves       []move
+	screen      *screen
 	moveTimeout time.Duration
 }
 
-// view shows the user what happens.
-type view interface {
-	// announce says what is about to be done, to whom.
-	announce(how, whom string)
-	// moved shows a move that has happened.
-	moved(move)
-	// run keeps the view up to date until ctx ends; it may do nothing.
-	run(ctx context.Context, replicas []*replica)
-	// end closes the view with the verdict.
-	end(verdict)
-}
-
-// lines is the view for logs and pipes: a line at a time.
-type lines struct{ out io.Writer }
-
-func (v lines) announce(how, whom string) { fmt.Fprintf(v.out, "now: %s (%s)\n", how, whom) }
-
-func (v lines) moved(m move) {
-	fmt.Fprintf(v.out, "  %s -> %s in %s; no leader for %s", m.from, m.to, rounded(m.took), rounded(m.alone))
-	if m.remark != "" {
-		fmt.Fprintf(v.out, "; %s", m.remark)
-	}
-	fmt.Fprintln(v.out)
-}
-
-func (v lines) run(context.Context, []*replica) {}
-
-func (v lines) end(result verdict) { fmt.Fprintln(v.out, result) }
-
-// Run runs all steps. It returns an error where two replicas saw that they lead, or were at work, at once, where a move did
-// not happen, and where ctx ended the run early. Every process that it started has been reaped, and its directory is gone,
-// when it returns.
+// Run runs all steps. It returns an error where two replicas led or worked at once, where a move did not happen, and where ctx
+// ended the run early. Every process that it started has been reaped, and its directory is gone, when it returns.
 func Run(ctx context.Context, cfg Config) (err error) {
 	root, err := os.MkdirTemp("", "lease-sidecar-demo-")
 	if err != nil {
 		return fmt.Errorf("make the demo's directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
-	d := &demo{view: lines{cfg.Out}, moveTimeout: cmp.Or(cfg.moveTimeout, moveTime)}
-	if cfg.Live {
-		d.view = newScreen(cfg.Out, cfg.Colour)
-	}
+	d := &demo{screen: newScreen(cfg), moveTimeout: cmp.Or(cfg.moveTimeout, moveTime)}
 	defer func() {
 		failed := err != nil && ctx.Err() == nil
 		for _, r := range d.replicas {
@@ -109,20 +72,20 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	return d.run(ctx)
 }
 
-// run runs the steps beside the witness and the view, and joins both.
+// run runs the steps beside the witness and the screen, and joins both.
 func (d *demo) run(ctx context.Context) error {
 	watching, done := context.WithCancel(ctx)
 	var others sync.WaitGroup
 	for _, r := range d.replicas {
 		others.Go(func() { r.watch(watching) })
 	}
-	others.Go(func() { d.view.run(watching, d.replicas) })
+	others.Go(func() { d.screen.run(watching, d.replicas) })
 	err := d.runSteps(ctx)
 	done()
 	others.Wait()
 
-	v := judge(d.replicas, len(d.moves))
-	d.view.end(v)
+	v := judge(d.replicas, len(d.screen.moves))
+	d.screen.end(v)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -136,15 +99,15 @@ func (d *demo) runSteps(ctx context.Context) error {
 			return err
 		}
 	}
-	d.view.announce("three replicas start", "all")
+	d.screen.announce("three replicas start")
 	leader, since, err := d.awaitLeader(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("first election: %w", err)
 	}
 	took := since.Sub(began)
-	d.moved(move{"first election", "-", leader.name, took, took, "a new Lease costs one lease duration"})
+	d.screen.moved(move{"first election", "-", leader.name, took, took, "a new Lease costs one lease duration"})
 	for _, s := range steps {
-		_ = d.await(ctx, awareEvery, d.allAware) // a replica that does not know shows below
+		_ = d.await(ctx, awareEvery, d.allAware) // the step fails where it matters
 		pause(ctx, stepPause)
 		if err := d.runStep(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.how, err)
@@ -154,18 +117,12 @@ func (d *demo) runSteps(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (d *demo) moved(m move) {
-	d.moves = append(d.moves, m)
-	d.view.moved(m)
-}
-
 // now reads the one clock of the demo.
 func now() bootclock.Instant { return bootclock.System{}.Now() }
 
-// pause waits for so long, or until ctx ends, which the caller sees by ctx.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) { _ = bootclock.Sleep(ctx, bootclock.System{}, d) }
 
-// rounded makes a time easy to read: milliseconds below a second, hundredths above.
 func rounded(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())

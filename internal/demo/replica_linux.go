@@ -27,7 +27,7 @@ type replica struct {
 	name    string
 	dir     string   // the signal directory
 	self    string   // the program to run
-	options []string // of the sidecar and of the toy: where they meet
+	options []string // of both processes: the directory and the address that they share
 	store   string
 	log     *os.File
 	client  *client.Sidecar
@@ -36,7 +36,6 @@ type replica struct {
 	witness
 }
 
-// process is a child process.
 type process struct {
 	*os.Process
 	done chan struct{} // closed once it has been reaped
@@ -117,7 +116,6 @@ func (r *replica) spawn(listen func(io.Reader), args ...string) (*process, error
 	return p, nil
 }
 
-// listen takes the toy's reports until its end.
 func (r *replica) listen(reports io.Reader) {
 	lines := json.NewDecoder(reports)
 	for {

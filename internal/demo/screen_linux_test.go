@@ -12,7 +12,7 @@ import (
 
 func threeSights(colour bool) (*screen, *bytes.Buffer) {
 	var out bytes.Buffer
-	s := newScreen(&out, colour)
+	s := newScreen(Config{Out: &out, Live: true, Colour: colour})
 	s.sights = []sight{
 		{leads: true, token: "7", left: 1700 * time.Millisecond, work: workReport{Working: true, Units: 12}, condition: running},
 		{condition: frozen},
@@ -21,8 +21,13 @@ func threeSights(colour bool) (*screen, *bytes.Buffer) {
 	return s, &out
 }
 
+// A row says what is seen of a replica, in colour only where that is wanted.
 func TestRows(t *testing.T) {
-	s, _ := threeSights(false)
+	s, _ := threeSights(true)
+	if row := s.row("toy-a", s.sights[0]); !strings.HasPrefix(row, "\x1b["+green+"m") {
+		t.Errorf("the leader's row is %q", row)
+	}
+	s.Colour = false
 	var got []string
 	for i, name := range replicaNames {
 		got = append(got, strings.Join(strings.Fields(s.row(name, s.sights[i])), " "))
@@ -59,7 +64,7 @@ func TestTimeline(t *testing.T) {
 	s.sights[0].leads, s.sights[1].leads = false, true
 	s.advance(false)
 	s.advance(true)
-	got := []string{s.timeline(s.timelines[0]), s.timeline(s.timelines[1]), s.timeline(s.timelines[2])}
+	got := []string{s.timeline(0), s.timeline(1), s.timeline(2)}
 	if diff := cmp.Diff([]string{"█─", "██", "  "}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -68,15 +73,6 @@ func TestTimeline(t *testing.T) {
 	}
 	if got := len(s.timelines[0]); got != cells {
 		t.Errorf("%d cells; want %d", got, cells)
-	}
-}
-
-func TestColourOnlyWhereWanted(t *testing.T) {
-	for _, colour := range []bool{true, false} {
-		s, _ := threeSights(colour)
-		if got := strings.Contains(s.row("toy-a", s.sights[0]), string(green)); got != colour {
-			t.Errorf("colour %v: painted %v", colour, got)
-		}
 	}
 }
 

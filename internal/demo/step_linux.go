@@ -26,8 +26,8 @@ const (
 type move struct {
 	how      string
 	from, to string
-	// took is the time from the act to the first sight of the new leader; alone is for how long before that no replica saw
-	// that it leads.
+	// took is the time from the act to the first sight of the new leader; alone is the time before that sight in which no
+	// replica saw that it leads.
 	took, alone time.Duration
 	remark      string
 }
@@ -37,13 +37,13 @@ type step struct {
 	how string
 	// act does it to the leader, and returns when.
 	act func(ctx context.Context, leader *replica) (bootclock.Instant, error)
-	// after restores the replica once another leads; remark is what its success shows.
+	// after, where not nil, restores the replica once another leads; remark is what its success shows.
 	after  func(ctx context.Context, old *replica) error
 	remark string
 }
 
 var steps = []step{
-	{"step down, when asked", stepDown, nothing, ""},
+	{"step down, when asked", stepDown, nil, ""},
 	{"SIGTERM, as a rollout does", terminate, restart, ""},
 	// The toy is alone with the files of a dead sidecar: it has to stop by the deadline in them.
 	{"SIGKILL of the sidecar", send(syscall.SIGKILL, killed), restartSidecar, "its workload stopped by the deadline in the file"},
@@ -54,8 +54,6 @@ func stepDown(ctx context.Context, leader *replica) (bootclock.Instant, error) {
 	at := now()
 	return at, leader.client.Order(ctx, "/step-down")
 }
-
-func nothing(context.Context, *replica) error { return nil }
 
 // terminate ends a pod as Kubernetes does with a native sidecar: the workload first, then the sidecar.
 func terminate(_ context.Context, leader *replica) (bootclock.Instant, error) {
@@ -74,7 +72,6 @@ func restartSidecar(_ context.Context, old *replica) error {
 	return old.startSidecar()
 }
 
-// send returns an act that sends a signal to the sidecar and notes its new condition.
 func send(sig syscall.Signal, becomes condition) func(context.Context, *replica) (bootclock.Instant, error) {
 	return func(_ context.Context, leader *replica) (bootclock.Instant, error) {
 		return leader.signal(sig, becomes)
@@ -94,13 +91,12 @@ func wake(ctx context.Context, old *replica) error {
 	return nil
 }
 
-// runStep finds the leader, acts on it, waits for another one and restores the replica.
 func (d *demo) runStep(ctx context.Context, s step) error {
 	old, _, err := d.awaitLeader(ctx, nil)
 	if err != nil {
 		return err
 	}
-	d.view.announce(s.how, old.name)
+	d.screen.announce(s.how + ": " + old.name)
 	at, err := s.act(ctx, old)
 	if err != nil {
 		return err
@@ -110,10 +106,12 @@ func (d *demo) runStep(ctx context.Context, s step) error {
 		return err
 	}
 	m := move{s.how, old.name, leader.name, since.Sub(at), since.Sub(old.lastLed()), s.remark}
-	if err := s.after(ctx, old); err != nil {
-		return err
+	if s.after != nil {
+		if err := s.after(ctx, old); err != nil {
+			return err
+		}
 	}
-	d.moved(m)
+	d.screen.moved(m)
 	return nil
 }
 

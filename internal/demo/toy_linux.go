@@ -28,8 +28,8 @@ type workReport struct {
 	Units   int               `json:"units"`
 }
 
-// Toy is a workload that does its work only while the signal directory says that this replica leads. It is the
-// pattern for a real one: look before each piece of work, and say when you have stopped.
+// Toy is a workload that works only while the signal directory says that this replica leads. A real one does the same: it
+// looks before each piece of work, and says when it has stopped.
 type Toy struct {
 	// Dir is the signal directory.
 	Dir string
@@ -59,7 +59,7 @@ func (t Toy) Run(ctx context.Context) (err error) {
 	return t.rest(context.WithoutCancel(ctx), &r)
 }
 
-// rest stops the work, if there is any, and then reports it: in this order, because the sidecar may release at once.
+// rest stops the work, if there is any, and only then reports it, because the sidecar may release at once.
 func (t Toy) rest(ctx context.Context, r *workReport) error {
 	if !r.Working {
 		return nil

@@ -33,8 +33,8 @@ type sight struct {
 	condition
 }
 
-// witness looks at what the workload of one replica sees, by its file and over HTTP, as a reader that honours the deadline,
-// and notes when it works. All witnesses have one clock.
+// witness notes what the workload of one replica sees, by its file and over HTTP, as a reader that honours the deadline, and
+// when the workload works. All witnesses share one clock.
 type witness struct {
 	mu         sync.Mutex
 	file, http reader
@@ -79,7 +79,6 @@ func (w *witness) follow(ctx context.Context, by *reader, ask func() (leadership
 	}
 }
 
-// reported notes what the toy says of its work.
 func (w *witness) reported(r workReport) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -90,7 +89,6 @@ func (w *witness) reported(r workReport) {
 	w.report = r
 }
 
-// ended notes that the toy has ended.
 func (w *witness) ended() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,7 +129,7 @@ func (w *witness) lastLed() bootclock.Instant {
 // verdict is what the witnesses have found in the end.
 type verdict struct {
 	moves, looks int
-	// led and work are for how long two replicas at once saw "leader", and were at work.
+	// led and work are for how long two replicas saw "leader" at once, and worked at once.
 	led, work time.Duration
 }
 
@@ -175,8 +173,8 @@ type track struct {
 	open  bool // the newest look said "leader"
 }
 
-// look notes an answer that was true at some instant from asked to answered. Only what lies surely between two
-// equal answers is counted, so that slow looks never make up an overlap.
+// look notes an answer that was true at some instant from asked to answered. It counts only the time between two equal
+// answers, so that slow looks never make up an overlap.
 func (t *track) look(asked, answered bootclock.Instant, leads bool, token string) {
 	switch {
 	case !leads:
@@ -198,8 +196,8 @@ func (t *track) last() span {
 	return t.spans[len(t.spans)-1]
 }
 
-// overlap returns for how long two replicas believed at once, where spans[i] are those of all readers of replica i. Pairs of
-// readers are summed, which can only make it longer.
+// overlap returns for how long two replicas believed at once; spans[i] are those of replica i. It sums pairs of readers, which can
+// only make it longer.
 func overlap(spans [][]span) (sum time.Duration) {
 	for i := range spans {
 		others := slices.Concat(spans[:i]...)

@@ -1,10 +1,10 @@
 //go:build linux
 
-// Package footprint keeps the process small: it gives memory back to the system that only the start, a change of leadership or a
-// scrape needed.
+// Package footprint keeps the process small: it gives back to the system memory that only the start, a change of leadership or
+// a scrape needed.
 //
-// It promises that giving memory back changes nothing that the program does, and that trims which only scrapes ask for are a minute
-// apart. It does not promise a size: what is used again is read in again, and a system may not allow it at all.
+// It promises that this changes nothing that the program does, and that trims which only scrapes ask for are a minute apart. It
+// does not promise a size: what is used again is read in again, and a system may not allow it at all.
 package footprint
 
 import (
@@ -19,17 +19,16 @@ import (
 )
 
 const (
-	// startPause is the time after the start at which memory is given back once more: caches are filled and connections are made by
-	// then.
+	// startPause is the time from the start to a second trim: by then caches are filled and connections are made.
 	startPause = time.Minute
-	// changePause is the same after a change of leadership, and after a scrape.
+	// changePause is the time to a trim after a change of leadership, and after a scrape.
 	changePause = 10 * time.Second
-	// scrapePause is the least time between two trims that only scrapes ask for. A trim costs some 6 ms of a processor with what is
-	// read in again, so this is 0.01 % of one; Prometheus scrapes every few seconds, for ever.
+	// scrapePause is the least time between two trims that only scrapes ask for: Prometheus scrapes every few seconds, for
+	// ever. A trim costs some 6 ms of a processor with what is read in again, so this is 0.01 % of one.
 	scrapePause = time.Minute
-	// idlePause is the longest time between two trims. The runtime collects garbage by itself two minutes after the last time, and
-	// reads the binary's tables in again for that. A trim is a collection too, and comes before that. Measured: 15.1 MiB of RSS after
-	// four idle minutes, 17 without it.
+	// idlePause is the longest time between two trims. A trim is a garbage collection too, and comes before the runtime's own
+	// (two minutes after the last), which reads the binary's tables in again. Measured: 15.1 MiB of RSS after four idle
+	// minutes, 17 without it.
 	idlePause = 110 * time.Second
 )
 
@@ -43,8 +42,8 @@ const (
 	reasons // how many there are
 )
 
-// Trimmer gives memory back that only the start, a change of leadership or a scrape needed, some time after it; and now and then, so
-// that the runtime does not collect by itself. Make it with [New]. Its methods may be called from several goroutines at once.
+// Trimmer gives memory back some time after the start, a change of leadership or a scrape, and now and then, so that the
+// runtime does not collect by itself. Its methods may be called from several goroutines at once.
 type Trimmer struct {
 	clock bootclock.Clock
 	trim  func() error
@@ -73,7 +72,6 @@ func (t *Trimmer) Changed() {
 	t.set(afterChange, t.clock.Now().Add(changePause))
 }
 
-// scraped notes that the metrics were asked for.
 func (t *Trimmer) scraped() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -91,7 +89,7 @@ func (t *Trimmer) set(why reason, at bootclock.Instant) {
 	}
 }
 
-// next returns whether something is due now, which counts as done then, and else when the next thing is; zero: nothing.
+// next reports whether something is due, which counts as done then, and else when the next thing is (zero: nothing).
 func (t *Trimmer) next() (due bool, at bootclock.Instant) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,25 +118,16 @@ func (t *Trimmer) Run(ctx context.Context, log *slog.Logger) {
 	t.last = t.clock.Now()
 	t.set(whileIdle, t.last.Add(startPause))
 	t.mu.Unlock()
-	for due := true; ; {
-		if due {
-			if err := t.trim(); err != nil {
-				log.Debug("memory cannot be given back", "error", err)
+	for {
+		if err := t.trim(); err != nil {
+			log.Debug("memory cannot be given back", "error", err)
+			return
+		}
+		for due, at := t.next(); !due; due, at = t.next() {
+			if bootclock.Await(ctx, timer, at, t.moved, nil) != nil {
 				return
 			}
 		}
-		var at bootclock.Instant
-		if due, at = t.next(); due {
-			continue
-		}
-		timer.Reset(at)
-		select {
-		case <-timer.C():
-		case <-t.moved:
-		case <-ctx.Done():
-			return
-		}
-		due, _ = t.next()
 	}
 }
 

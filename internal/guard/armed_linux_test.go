@@ -6,8 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -31,6 +29,14 @@ func victim(t *testing.T, script string) (cmd *exec.Cmd, o procfs.Order) {
 	return cmd, procfs.Order{ID: p.ID, Signal: syscall.SIGTERM, Deadline: now().Add(time.Minute)}
 }
 
+// arm has the guard keep the deadline.
+func (g *guarded) arm(o procfs.Order) {
+	g.t.Helper()
+	if err := g.Arm(o); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
 func endOf(t *testing.T, cmd *exec.Cmd) syscall.Signal {
 	t.Helper()
 	err := cmd.Wait()
@@ -42,12 +48,6 @@ func endOf(t *testing.T, cmd *exec.Cmd) syscall.Signal {
 }
 
 func TestArmed(t *testing.T) {
-	arm := func(t *testing.T, g *guarded, o procfs.Order) {
-		t.Helper()
-		if err := g.Arm(o); err != nil {
-			t.Fatal(err)
-		}
-	}
 	t.Run("fires at the deadline, and kills later", func(t *testing.T) {
 		g := guardCommand(t)
 		dir := t.TempDir()
@@ -55,7 +55,7 @@ func TestArmed(t *testing.T) {
 		guardtest.Within(t, "it is ready", func() bool { _, err := os.Stat(dir + "/ready"); return err == nil })
 		o.Deadline = now().Add(300 * time.Millisecond)
 		o.Kill = o.Deadline.Add(300 * time.Millisecond)
-		arm(t, g, o)
+		g.arm(o)
 		if got := endOf(t, cmd); got != syscall.SIGKILL || now().Before(o.Kill) {
 			t.Errorf("got %s %s after the kill deadline", got, now().Sub(o.Kill))
 		}
@@ -67,15 +67,15 @@ func TestArmed(t *testing.T) {
 		g := guardCommand(t)
 		cmd, o := victim(t, `exec sleep 100`)
 		o.Deadline = now().Add(200 * time.Millisecond)
-		arm(t, g, o)
+		g.arm(o)
 		o.Deadline = now().Add(time.Minute)
-		arm(t, g, o)
+		g.arm(o)
 		time.Sleep(500 * time.Millisecond)
 		if !guardtest.Lives(cmd.Process.Pid) {
 			t.Error("a moved deadline fired")
 		}
 		o.Deadline = now().Add(200 * time.Millisecond)
-		arm(t, g, o)
+		g.arm(o)
 		if err := g.Disarm(); err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestArmed(t *testing.T) {
 	t.Run("fires when the sidecar dies", func(t *testing.T) {
 		g := guardCommand(t)
 		cmd, o := victim(t, `exec sleep 100`)
-		arm(t, g, o)
+		g.arm(o)
 		g.orders.Close()
 		if got := endOf(t, cmd); got != syscall.SIGTERM {
 			t.Errorf("got %s", got)
@@ -97,7 +97,7 @@ func TestArmed(t *testing.T) {
 	t.Run("leaves it alone when closed in good order", func(t *testing.T) {
 		g := guardCommand(t)
 		cmd, o := victim(t, `exec sleep 100`)
-		arm(t, g, o)
+		g.arm(o)
 		if err := g.Close(); err != nil {
 			t.Error(err)
 		}
@@ -109,7 +109,7 @@ func TestArmed(t *testing.T) {
 		g := guardCommand(t)
 		cmd, o := victim(t, `exec sleep 100`)
 		o.Deadline, o.Start = now(), o.Start+1
-		arm(t, g, o)
+		g.arm(o)
 		time.Sleep(300 * time.Millisecond)
 		if !guardtest.Lives(cmd.Process.Pid) {
 			t.Error("it was signalled")
@@ -123,11 +123,7 @@ func family(t *testing.T) (master *exec.Cmd, worker int, o procfs.Order) {
 	dir := t.TempDir()
 	master, o = victim(t, `setsid sh -c 'trap "" TERM; echo $$ >`+dir+`/worker; while :; do sleep 0.02; done' &
 trap 'exit 0' TERM; while :; do sleep 0.02; done`)
-	guardtest.Within(t, "the worker works", func() bool {
-		b, _ := os.ReadFile(filepath.Join(dir, "worker"))
-		worker, _ = strconv.Atoi(strings.TrimSpace(string(b)))
-		return worker != 0
-	})
+	worker = guardtest.PID(t, filepath.Join(dir, "worker"))
 	t.Cleanup(func() { _ = syscall.Kill(worker, syscall.SIGKILL) })
 	return master, worker, o
 }
@@ -139,9 +135,7 @@ func TestArmedKillsTheFamily(t *testing.T) {
 		master, worker, o := family(t)
 		o.Deadline = now().Add(200 * time.Millisecond)
 		o.Kill = o.Deadline.Add(500 * time.Millisecond)
-		if err := g.Arm(o); err != nil {
-			t.Fatal(err)
-		}
+		g.arm(o)
 		_ = master.Wait()
 		if !guardtest.Lives(worker) || !now().Before(o.Kill) {
 			t.Fatalf("the worker lives: %t", guardtest.Lives(worker))
@@ -162,18 +156,14 @@ func TestArmedKillsTheFamily(t *testing.T) {
 		_ = master.Wait()
 		o.Deadline = now().Add(200 * time.Millisecond)
 		o.Kill, o.Kin = o.Deadline, []procfs.ID{p.ID}
-		if err := g.Arm(o); err != nil {
-			t.Fatal(err)
-		}
+		g.arm(o)
 		guardtest.Within(t, "the worker is killed", func() bool { return !guardtest.Lives(worker) })
 	})
 	t.Run("the sidecar dies", func(t *testing.T) {
 		g := guardCommand(t)
 		_, worker, o := family(t)
 		o.Kill = now().Add(700 * time.Millisecond)
-		if err := g.Arm(o); err != nil {
-			t.Fatal(err)
-		}
+		g.arm(o)
 		g.orders.Close()
 		guardtest.Within(t, "the worker is killed", func() bool { return !guardtest.Lives(worker) })
 		if now().Before(o.Kill) {
@@ -245,9 +235,7 @@ func TestArmedLossComesLast(t *testing.T) {
 			if !dies {
 				o.Deadline = now()
 			}
-			if err := g.Arm(o); err != nil {
-				t.Fatal(err)
-			}
+			g.arm(o)
 			if dies {
 				g.orders.Close()
 			}
@@ -268,9 +256,7 @@ func TestArmedLossIsSentOnce(t *testing.T) {
 	g := guardCommand(t)
 	_, handled, o := signalLog(t)
 	o.Deadline = now()
-	if err := g.Arm(o); err != nil {
-		t.Fatal(err)
-	}
+	g.arm(o)
 	wants(t, handled, "1")
 	select {
 	case again := <-handled:

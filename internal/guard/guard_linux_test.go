@@ -231,7 +231,7 @@ func TestZombiesAreReaped(t *testing.T) {
 	g.term("7", time.Minute, time.Minute)
 	g.pid("main")
 	guardtest.Within(t, "only the program is left", func() bool {
-		all, err := descendants(g.PID())
+		all, err := procfs.Descendants(g.PID())
 		zombies, err2 := procfs.Zombies(g.PID())
 		return err == nil && err2 == nil && len(all) == 1 && len(zombies) == 0
 	})

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	if err := Subreaper(); err != nil {
+	if err := procfs.Subreaper(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -17,28 +17,20 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// guards holds the pids of this process's guards, which [Sweep] spares with all that is below them.
+// guards holds the pids of this process's guards. [Sweep] spares them and their descendants.
 var guards sync.Map
 
-// reapPause is the time between looks for zombies. One that is there at two looks is a zombie that nobody waits for.
+// reapPause is the time between looks for zombies. Nobody waits for a zombie that is seen twice.
 const reapPause = time.Second
 
-// Subreaper makes this process the parent of every orphan below it: of what a guard that died has left.
-func Subreaper() error {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("become the subreaper of what a guard may leave: %w", err)
-	}
-	return nil
-}
-
-// Sweep kills what guards that died have left: all descendants of this process but its guards and what is below them.
-// It returns nil once none of them lives, and why they could not be killed when ctx ends first.
+// Sweep kills what dead guards left: all descendants of this process except guards and their descendants. It returns nil
+// once none is alive; if ctx ends first, it returns why they could not be killed.
 func Sweep(ctx context.Context) error {
 	for {
 		left, err := strays()
 		living := 0
 		if err == nil {
-			living, err = signalAll(left, syscall.SIGKILL)
+			living, err = procfs.SignalAll(left, syscall.SIGKILL)
 		}
 		if living == 0 && err == nil {
 			return nil
@@ -49,9 +41,9 @@ func Sweep(ctx context.Context) error {
 	}
 }
 
-// strays returns the descendants of this process that are below no guard of it.
+// strays returns the descendants of this process that are not below a guard.
 func strays() ([]procfs.Process, error) {
-	all, err := descendants(os.Getpid())
+	all, err := procfs.Descendants(os.Getpid())
 	if err != nil {
 		return nil, err
 	}
@@ -63,34 +55,8 @@ func strays() ([]procfs.Process, error) {
 	}), nil
 }
 
-// descendants returns the processes below root that have not ended. A process that starts or ends meanwhile may be missed, so
-// look again. A descendant cannot leave the tree as long as root is its subreaper.
-func descendants(root int) ([]procfs.Process, error) {
-	all, err := procfs.Read()
-	if err != nil {
-		return nil, err
-	}
-	family := all.Family(root)
-	return family[min(1, len(family)):], nil
-}
-
-// signalAll sends a signal to every process, and returns how many of them had not ended.
-func signalAll(all []procfs.Process, s syscall.Signal) (living int, err error) {
-	var faults []error
-	for _, p := range all {
-		switch err := procfs.Send(p.ID, s); {
-		case errors.Is(err, procfs.ErrOver):
-			continue
-		case err != nil:
-			faults = append(faults, err)
-		}
-		living++
-	}
-	return living, errors.Join(faults...)
-}
-
-// Reap collects zombies that this process has inherited, as a subreaper or as pid 1, until ctx ends. A child that
-// somebody here waits for is collected by them at once; so a zombie that is still there at a second look is an orphan.
+// Reap collects zombies that this process has inherited, as a subreaper or pid 1, until ctx ends. A child that somebody
+// waits for is collected at once, so a zombie that is still there at a second look is an orphan.
 func Reap(ctx context.Context) {
 	deaths := make(chan os.Signal, 1)
 	signal.Notify(deaths, syscall.SIGCHLD)
@@ -121,7 +87,7 @@ func Reap(ctx context.Context) {
 	}
 }
 
-// reap collects the zombies among this process's children that were suspects before, and returns the new suspects.
+// reap collects the zombie children that were suspects before, and returns the new suspects.
 func reap(before map[procfs.ID]bool) map[procfs.ID]bool {
 	zombies, err := procfs.Zombies(os.Getpid())
 	if err != nil {
@@ -132,7 +98,7 @@ func reap(before map[procfs.ID]bool) map[procfs.ID]bool {
 		switch _, guard := guards.Load(zombie.PID); {
 		case guard:
 		case before[zombie]:
-			_, _ = unix.Wait4(zombie.PID, nil, unix.WNOHANG, nil) // an error means that it has been collected
+			_, _ = unix.Wait4(zombie.PID, nil, unix.WNOHANG, nil) // an error means that it was collected
 		default:
 			suspects[zombie] = true
 		}

@@ -11,32 +11,28 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// maxBody bounds what is read of an answer, in bytes: its status says all.
+// maxBody bounds the bytes read of an answer, of which only the status counts.
 const maxBody = 10 << 10
 
-// presence is what a look shows of the endpoint itself, healthy or not.
+// presence says whether the endpoint exists, healthy or not.
 type presence int
 
 const (
 	unclear presence = iota // no answer in time, or one that decides nothing
 	there                   // something answers
-	absent                  // nothing is there: the connection is refused, the file is not there
+	absent                  // connection refused, or no such file
 )
 
-// probe looks at the workload once. The error says that it is unhealthy; the presence says whether its endpoint is there.
-type probe interface {
-	look(ctx context.Context) (presence, error)
-	// remains reports whether what it looks at stays when the workload dies without an orderly stop.
-	remains() bool
-}
+// probe looks at the workload once. The error says that it is unhealthy.
+type probe func(ctx context.Context) (presence, error)
 
 func newProbe(cfg Config) (probe, error) {
 	switch {
@@ -45,80 +41,64 @@ func newProbe(cfg Config) (probe, error) {
 	case cfg.TCP != "":
 		return newTCPProbe(cfg.TCP)
 	}
-	return fileProbe{path: cfg.File, maxAge: cfg.FileMaxAge, wall: cfg.Clock.Wall}, nil
+	return newFileProbe(cfg.File, cfg.FileMaxAge, cfg.Clock), nil
 }
 
-// httpProbe gets a URL.
-type httpProbe struct {
-	url    string
-	client *http.Client
-}
-
-func newHTTPProbe(s string) (*httpProbe, error) {
+// newHTTPProbe returns a probe that gets a URL.
+func newHTTPProbe(s string) (probe, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, &field.Error{Field: "URL", Value: strconv.Quote(s), Want: "http://HOST:PORT/PATH, or https"}
+		return nil, field.Quoted("URL", s, "http://HOST:PORT/PATH, or https")
 	}
-	return &httpProbe{url: s, client: &http.Client{
+	client := &http.Client{
 		Transport: &http.Transport{
-			// Each look connects anew: an old connection would outlive the listener.
+			// Connect anew each time: an old connection would outlive the listener.
 			DisableKeepAlives: true,
-			// The certificate is for the workload's name, and this asks it by its address, as the kubelet does.
+			// Like the kubelet, this connects to an address, while the certificate is for the workload's name.
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // nothing secret is sent
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	}
+	return func(ctx context.Context) (presence, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s, nil)
+		if err != nil {
+			return unclear, err
+		}
+		request.Header.Set("User-Agent", "lease-sidecar")
+		response, err := client.Do(request)
+		if err != nil {
+			return afterDial(err), err // it names the URL
+		}
+		defer func() { _ = response.Body.Close() }()
+		_, _ = io.CopyN(io.Discard, response.Body, maxBody)
+		if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusBadRequest {
+			return there, fmt.Errorf("get %s: status %d", s, response.StatusCode)
+		}
+		return there, nil
+	}, nil
 }
 
-func (p *httpProbe) look(ctx context.Context) (presence, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
-	if err != nil {
-		return unclear, err
-	}
-	request.Header.Set("User-Agent", "lease-sidecar")
-	response, err := p.client.Do(request)
-	if err != nil {
-		return afterDial(err), err // it says the URL
-	}
-	defer func() { _ = response.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, response.Body, maxBody)
-	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusBadRequest {
-		return there, fmt.Errorf("get %s: status %d", p.url, response.StatusCode)
-	}
-	return there, nil
-}
-
-func (*httpProbe) remains() bool { return false }
-
-// tcpProbe connects, and closes the connection.
-type tcpProbe struct{ network, address string }
-
-func newTCPProbe(s string) (tcpProbe, error) {
+// newTCPProbe returns a probe that connects and closes the connection.
+func newTCPProbe(s string) (probe, error) {
 	a, err := address.Parse(s)
-	if wrong, ok := errors.AsType[*field.Error](err); ok {
-		err = &field.Error{Field: "TCP", Value: wrong.Value, Want: wrong.Want}
-	}
 	if err != nil {
-		return tcpProbe{}, err
+		return nil, field.Named("TCP", err)
 	}
+	network, at := "tcp", net.JoinHostPort(a.Host, a.Port)
 	if a.Path != "" {
-		return tcpProbe{"unix", a.Path}, nil
+		network, at = "unix", a.Path
 	}
-	return tcpProbe{"tcp", net.JoinHostPort(a.Host, a.Port)}, nil
+	return func(ctx context.Context) (presence, error) {
+		connection, err := new(net.Dialer).DialContext(ctx, network, at)
+		if err != nil {
+			return afterDial(err), err // it names the address
+		}
+		_ = connection.Close()
+		return there, nil
+	}, nil
 }
 
-func (p tcpProbe) look(ctx context.Context) (presence, error) {
-	connection, err := new(net.Dialer).DialContext(ctx, p.network, p.address)
-	if err != nil {
-		return afterDial(err), err // it says the address
-	}
-	_ = connection.Close()
-	return there, nil
-}
-
-func (tcpProbe) remains() bool { return false }
-
-// afterDial distinguishes an endpoint that is gone from one that does not answer.
+// afterDial tells an endpoint that is gone from one that does not answer.
 func afterDial(err error) presence {
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
 		return absent
@@ -126,28 +106,22 @@ func afterDial(err error) presence {
 	return unclear
 }
 
-// fileProbe looks for a file, and at its age.
-type fileProbe struct {
-	path   string
-	maxAge time.Duration
-	wall   func() time.Time
-}
-
-func (p fileProbe) look(context.Context) (presence, error) {
-	info, err := os.Stat(p.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return absent, err // it says the path
-	case err != nil:
-		return unclear, err
+// newFileProbe returns a probe of a file's existence and age.
+func newFileProbe(path string, maxAge time.Duration, clock bootclock.Clock) probe {
+	return func(context.Context) (presence, error) {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return absent, err // it names the path
+		case err != nil:
+			return unclear, err
+		}
+		// A file from the future fails too, as somebody stepped the clock. The error names the time and not the age, which
+		// would log each check as a new fault.
+		at := info.ModTime()
+		if maxAge > 0 && clock.Wall().Sub(at).Abs() > maxAge {
+			return there, fmt.Errorf("look at %s: last changed at %s, not within %s of now", path, at.UTC().Format(time.RFC3339), maxAge)
+		}
+		return there, nil
 	}
-	// The age of a file from the future is as unknown as that of an old one: somebody stepped the clock. The error names the
-	// time and not the age, which would make each check another fault in the log.
-	at := info.ModTime()
-	if p.maxAge > 0 && p.wall().Sub(at).Abs() > p.maxAge {
-		return there, fmt.Errorf("look at %s: last changed at %s, not within %s of now", p.path, at.UTC().Format(time.RFC3339), p.maxAge)
-	}
-	return there, nil
 }
-
-func (fileProbe) remains() bool { return true }

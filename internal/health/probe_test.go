@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/go-multierror"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
@@ -92,7 +91,7 @@ func TestLook(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
-			got, err := p.look(ctx)
+			got, err := p(ctx)
 			if got != c.want || (err == nil) != (c.errs == "") || err != nil && !strings.Contains(err.Error(), c.errs) {
 				t.Errorf("look: %v, %v, want %v, %q", got, err, c.want, c.errs)
 			}
@@ -122,13 +121,11 @@ func TestConfigFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			if all, ok := errors.AsType[*multierror.Error](quickConfig(c.change).Validate()); ok {
-				for _, err := range all.Errors {
-					if _, ok := errors.AsType[*field.Error](err); !ok {
-						t.Errorf("%v is no field error", err)
-					}
-					got = append(got, err.Error())
+			for _, err := range field.Flatten(quickConfig(c.change).Validate()) {
+				if _, ok := errors.AsType[*field.Error](err); !ok {
+					t.Errorf("%v is no field error", err)
 				}
+				got = append(got, err.Error())
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/sighttest"
 )
 
 // stopSeen reports whether a watch of the endpoint comes to see the workload's stop within d, and joins it.
@@ -18,15 +19,10 @@ func stopSeen(t *testing.T, e *Endpoint, d time.Duration) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	changed, left := make(chan struct{}, 1), make(chan struct{})
+	events, left := sighttest.NewEvents(), make(chan struct{})
 	go func() {
 		defer close(left)
-		e.Watch(ctx, func() {
-			select {
-			case changed <- struct{}{}:
-			default:
-			}
-		})
+		e.Watch(ctx, events.Changed)
 	}()
 	defer func() {
 		cancel()
@@ -37,7 +33,7 @@ func stopSeen(t *testing.T, e *Endpoint, d time.Duration) bool {
 	}()
 	for e.State(false) != sight.Stopped {
 		select {
-		case <-changed:
+		case <-events.Changes:
 		case <-left:
 			return false
 		}

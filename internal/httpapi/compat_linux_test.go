@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -38,14 +36,8 @@ func served(t *testing.T, h http.Handler) string {
 // exchange sends a request as it is, and returns the answer as it is, but for the date.
 func exchange(t *testing.T, address, request string) string {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := sending(t, address, request)
 	defer c.Close()
-	if _, err := io.WriteString(c, request); err != nil {
-		t.Fatal(err)
-	}
 	answer, err := io.ReadAll(c)
 	if err != nil {
 		t.Fatal(err)
@@ -97,19 +89,12 @@ func TestNais(t *testing.T) {
 		e.mu.Lock()
 		e.now = l
 		e.mu.Unlock()
-		if err := feed.Apply(t.Context(), l); err != nil {
-			t.Fatal(err)
-		}
+		apply(t, feed, l)
 	}
 	app := NewWorkloadHandler(WorkloadConfig{Election: e, Clock: clock, Feed: feed, Compat: CompatNais})
-	ask := func(path string) *httptest.ResponseRecorder {
-		w := httptest.NewRecorder()
-		app.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		return w
-	}
 	want := func(document string) {
 		t.Helper()
-		if got := ask("/"); got.Code != 200 || got.Body.String() != document {
+		if got := ask(t, app, "GET", "/"); got.Code != 200 || got.Body.String() != document {
 			t.Errorf("GET /: %d %s, want 200 %s", got.Code, got.Body, document)
 		}
 	}
@@ -120,7 +105,7 @@ func TestNais(t *testing.T) {
 	clock.Advance(time.Second)
 	publish(leadershiptest.Leading(clock, "5")) // renewed
 	want(`{"name":"web-5d9","last_update":"2026-11-22T10:00:01.5Z"}`)
-	if got := ask("/leader"); got.Code != 200 || !strings.Contains(got.Body.String(), `"token":"5"`) {
+	if got := ask(t, app, "GET", "/leader"); got.Code != 200 || !strings.Contains(got.Body.String(), `"token":"5"`) {
 		t.Errorf("GET /leader: %d %s", got.Code, got.Body)
 	}
 
@@ -153,11 +138,5 @@ func TestNais(t *testing.T) {
 		if err1 != nil || err2 != nil || first+second != "data: "+step.want+"\n\n" {
 			t.Errorf("got %q, %v, %v, want %q", first+second, err1, err2, "data: "+step.want+"\n\n")
 		}
-	}
-}
-
-func TestSSEIsOnlyNais(t *testing.T) {
-	if w := newFixture(true).ask(t, "GET", "/sse"); w.Code != 404 {
-		t.Errorf("GET /sse: %d, want 404", w.Code)
 	}
 }

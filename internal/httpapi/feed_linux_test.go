@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
@@ -104,31 +105,32 @@ func startStreaming(t *testing.T, change func(*Feed)) *streaming {
 	l := listen(t, "127.0.0.1:0")
 	mux := http.NewServeMux()
 	mux.Handle("GET /events", feed)
-	return &streaming{feed: feed, clock: clock, addr: l.Addrs()[0], end: serve(t, l, plain(mux))}
+	return &streaming{feed: feed, clock: clock, addr: l.Addrs()[0], end: serve(t, l, plain(podid.Pod{}, mux))}
 }
 
-func (s *streaming) apply(t *testing.T, l leadership.Leadership) {
+// apply hands a feed a leadership.
+func apply(t *testing.T, f *Feed, l leadership.Leadership) {
 	t.Helper()
-	if err := s.feed.Apply(t.Context(), l); err != nil {
+	if err := f.Apply(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestStreamShowsTheCurrentLeadershipThenTransitions(t *testing.T) {
 	s := startStreaming(t, nil)
-	s.apply(t, leadershiptest.Standby("web-x"))
+	apply(t, s.feed, leadershiptest.Standby("web-x"))
 	f := follow(t, client(t, s.addr))
 	got := []string{f.event()}
 	for _, l := range []leadership.Leadership{
 		leadershiptest.Leading(s.clock, "5"), leadershiptest.Leading(s.clock, "6"), leadershiptest.Draining(s.clock), leadershiptest.Standby(""), leadershiptest.Standby("web-y"),
 	} {
-		s.apply(t, l)
+		apply(t, s.feed, l)
 		got = append(got, f.event())
 		s.clock.Advance(time.Second)
 		if l.IsLeader {
 			l = leadershiptest.Leading(s.clock, l.Token)
 		}
-		s.apply(t, l) // a renewal is no event: the next one read is the next transition
+		apply(t, s.feed, l) // a renewal is no event: the next one read is the next transition
 	}
 	want := []string{"web-x", "web-5d9 5", "web-5d9 6", "web-5d9", "", "web-y"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -144,7 +146,7 @@ func TestStreamIsSilentUntilTheFirstLeadership(t *testing.T) {
 			t.Fatalf("%q before there was any leadership", m)
 		}
 	}
-	s.apply(t, leadershiptest.Leading(s.clock, "5"))
+	apply(t, s.feed, leadershiptest.Leading(s.clock, "5"))
 	if got := f.event(); got != "web-5d9 5" {
 		t.Errorf("first event %q, want the first leadership", got)
 	}
@@ -153,7 +155,7 @@ func TestStreamIsSilentUntilTheFirstLeadership(t *testing.T) {
 // TestStreamEndsATermByTheClock: nobody says that it is over, and the heartbeat looks.
 func TestStreamEndsATermByTheClock(t *testing.T) {
 	s := startStreaming(t, func(f *Feed) { f.heartbeat = 20 * time.Millisecond })
-	s.apply(t, leadershiptest.Leading(s.clock, "5"))
+	apply(t, s.feed, leadershiptest.Leading(s.clock, "5"))
 	f := follow(t, client(t, s.addr))
 	if got := f.event(); got != "web-5d9 5" {
 		t.Fatalf("first event %q", got)
@@ -170,7 +172,7 @@ func TestStreamEndsATermByTheClock(t *testing.T) {
 // TestStreamOutlivesTheListenersTimeouts: those are for requests, 150 ms here.
 func TestStreamOutlivesTheListenersTimeouts(t *testing.T) {
 	s := startStreaming(t, func(f *Feed) { f.heartbeat = 50 * time.Millisecond })
-	s.apply(t, leadershiptest.Standby("web-x"))
+	apply(t, s.feed, leadershiptest.Standby("web-x"))
 	f := follow(t, client(t, s.addr))
 	for range 10 { // 500 ms of heartbeats at least
 		if m := f.next(); m == "end" {
@@ -181,10 +183,10 @@ func TestStreamOutlivesTheListenersTimeouts(t *testing.T) {
 
 func TestLastTransitionIsSentAtTheEnd(t *testing.T) {
 	s := startStreaming(t, nil)
-	s.apply(t, leadershiptest.Leading(s.clock, "5"))
+	apply(t, s.feed, leadershiptest.Leading(s.clock, "5"))
 	f := follow(t, client(t, s.addr))
 	f.event()
-	s.apply(t, leadershiptest.Standby(""))
+	apply(t, s.feed, leadershiptest.Standby(""))
 	s.end()
 	if got := f.event(); got != "" {
 		t.Errorf("last event %q, want nobody", got)
@@ -212,14 +214,9 @@ func TestEndAndTransitionAtOnce(t *testing.T) {
 	for range 20 { // either may be seen first
 		clock := clocktest.NewHand()
 		feed := NewFeed(clock)
-		apply := func(l leadership.Leadership) {
-			if err := feed.Apply(t.Context(), l); err != nil {
-				t.Fatal(err)
-			}
-		}
-		apply(leadershiptest.Leading(clock, "5"))
+		apply(t, feed, leadershiptest.Leading(clock, "5"))
 		ctx, cancel := context.WithCancel(t.Context())
-		w := &hinge{recorded: recorded{httptest.NewRecorder()}, onEvent: func() { apply(leadershiptest.Standby("web-x")); cancel() }}
+		w := &hinge{recorded: recorded{httptest.NewRecorder()}, onEvent: func() { apply(t, feed, leadershiptest.Standby("web-x")); cancel() }}
 		feed.ServeHTTP(w, httptest.NewRequest("GET", "/events", nil).WithContext(ctx))
 		if !strings.Contains(w.Body.String(), `"leader":"web-x"`) {
 			t.Fatalf("the last transition was not sent:\n%s", w.Body)
@@ -227,9 +224,19 @@ func TestEndAndTransitionAtOnce(t *testing.T) {
 	}
 }
 
+// wantStreams waits until so many streams are open.
+func wantStreams(t *testing.T, f *Feed, want int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); len(f.places) != want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d streams are open, want %d", len(f.places), want)
+		}
+	}
+}
+
 func TestStreamsAreBounded(t *testing.T) {
 	s := startStreaming(t, nil)
-	s.apply(t, leadershiptest.Standby("web-x"))
+	apply(t, s.feed, leadershiptest.Standby("web-x"))
 	var open []*following
 	for range maxStreams {
 		f := follow(t, client(t, s.addr))
@@ -240,13 +247,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Errorf("one stream too many: %d, want 503", got)
 	}
 	open[0].body.Close()
-	deadline := time.Now().Add(10 * time.Second)
-	for len(s.feed.places) == maxStreams {
-		if time.Now().After(deadline) {
-			t.Fatal("the place of a client that left is not free again")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	wantStreams(t, s.feed, maxStreams-1)
 	if got := follow(t, client(t, s.addr)).event(); got != "web-x" {
 		t.Errorf("event %q, want web-x", got)
 	}
@@ -268,8 +269,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 	feed := NewFeed(clock)
 	feed.timeout = 50 * time.Millisecond
 	p := newMemoryListener() // of pipes, which hold nothing back: a client that does not read blocks the first write
-	l := &Listener{sockets: []net.Listener{p}, log: quiet, timeouts: defaultTimeouts()}
-	serve(t, l, feed)
+	serve(t, newListener(nil, quiet, false, p), feed)
 	dial := func() (net.Conn, *bufio.Reader) {
 		here, there := net.Pipe()
 		p.conns <- there
@@ -290,12 +290,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 			}
 		}
 	}
-	apply := func(l leadership.Leadership) {
-		if err := feed.Apply(context.Background(), l); err != nil {
-			t.Fatal(err)
-		}
-	}
-	apply(leadershiptest.Standby("web-0"))
+	apply(t, feed, leadershiptest.Standby("web-0"))
 	_, slow := dial()
 	_, quick := dial()
 	for _, r := range []*bufio.Reader{slow, quick} {
@@ -304,18 +299,12 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"web-1", "web-2", "web-3"} {
-		apply(leadershiptest.Standby(name))
+		apply(t, feed, leadershiptest.Standby(name))
 		if err := readUntil(quick, name); err != nil {
 			t.Fatalf("the quick client waits for %s: %v", name, err)
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for len(feed.places) != 1 {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d streams are open, want the quick client's alone", len(feed.places))
-		}
-		time.Sleep(time.Millisecond)
-	}
+	wantStreams(t, feed, 1) // the quick client's
 	if err := readUntil(slow, "web-3"); err == nil {
 		t.Error("the slow client got web-3; it should have been dropped before")
 	}

@@ -87,16 +87,7 @@ func (h *panics) Handle(_ context.Context, r slog.Record) error {
 func (s *surface) open(f *testing.F, h http.Handler, loopback bool) *surface {
 	s.conns = newMemoryListener()
 	s.panics = &panics{Handler: slog.DiscardHandler}
-	l := &Listener{sockets: []net.Listener{s.conns}, loopback: loopback, log: slog.New(s.panics), timeouts: defaultTimeouts()}
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- l.Serve(ctx, h) }()
-	f.Cleanup(func() {
-		cancel()
-		if err := <-served; err != nil {
-			f.Error(err)
-		}
-	})
+	serve(f, newListener(nil, slog.New(s.panics), loopback, s.conns), h)
 	return s
 }
 

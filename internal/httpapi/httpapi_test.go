@@ -99,8 +99,13 @@ func (f *fixture) drained(l leadership.Leadership, token string) error {
 	return nil
 }
 
-// ask sends a request as if over a loopback-bound listener.
 func (f *fixture) ask(t *testing.T, method, path string, change ...func(*http.Request)) *httptest.ResponseRecorder {
+	t.Helper()
+	return ask(t, f.handler, method, path, change...)
+}
+
+// ask sends a request to a handler as if over a loopback-bound listener.
+func ask(t *testing.T, h http.Handler, method, path string, change ...func(*http.Request)) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(method, "http://localhost:4040"+path, nil)
 	r = r.WithContext(withLoopback(t.Context(), true))
@@ -108,7 +113,7 @@ func (f *fixture) ask(t *testing.T, method, path string, change ...func(*http.Re
 		c(r)
 	}
 	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w
 }
 

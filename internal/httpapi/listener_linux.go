@@ -14,33 +14,34 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
 )
 
-// maxHeader bounds the headers of a request, in bytes; net/http adds some slack.
+// maxHeader bounds a request's headers in bytes; net/http adds some slack.
 const maxHeader = 8 << 10
-
-// timeouts bound what a slow client can hold.
-type timeouts struct {
-	header, read, write, idle time.Duration
-	shutdown                  time.Duration // for the requests under way when the serving ends
-}
-
-func defaultTimeouts() timeouts {
-	return timeouts{
-		header: 2 * time.Second, read: 5 * time.Second, write: 10 * time.Second, idle: time.Minute,
-		shutdown: 2 * time.Second,
-	}
-}
 
 // Listener is one bound address: a TCP port, 127.0.0.1 and ::1 together, or a unix socket.
 type Listener struct {
 	sockets  []net.Listener
 	loopback bool
-	log      *slog.Logger
-	timeouts timeouts
+	server   *http.Server
+	shutdown time.Duration // how long requests in progress may take at the end
 }
 
-// Listen binds "HOST:PORT" (127.0.0.1 and localhost come with ::1, port 0 is any free one), ":PORT" or "unix:PATH".
-// An error says what to do, where that is known.
-func Listen(s string, log *slog.Logger) (*Listener, error) {
+// newListener returns a listener that limits what a slow client can occupy.
+func newListener(h http.Handler, log *slog.Logger, loopback bool, sockets ...net.Listener) *Listener {
+	return &Listener{sockets: sockets, loopback: loopback, shutdown: 2 * time.Second, server: &http.Server{
+		Handler:                      h,
+		DisableGeneralOptionsHandler: true,
+		ReadHeaderTimeout:            2 * time.Second,
+		ReadTimeout:                  5 * time.Second,
+		WriteTimeout:                 10 * time.Second,
+		IdleTimeout:                  time.Minute,
+		MaxHeaderBytes:               maxHeader,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}}
+}
+
+// Listen binds "HOST:PORT" (127.0.0.1 and localhost include ::1; port 0 is any free one), ":PORT" or "unix:PATH". An error
+// says how to fix it, if that is known.
+func Listen(s string, h http.Handler, log *slog.Logger) (*Listener, error) {
 	a, err := address.Parse(s)
 	if err != nil {
 		return nil, err
@@ -49,10 +50,10 @@ func Listen(s string, log *slog.Logger) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w%s", s, err, bindHint(a, err))
 	}
-	return &Listener{sockets: sockets, loopback: a.Loopback(), log: log, timeouts: defaultTimeouts()}, nil
+	return newListener(h, log, a.Loopback(), sockets...), nil
 }
 
-// Addrs returns what was bound, "HOST:PORT" or "unix:PATH".
+// Addrs returns the bound addresses, "HOST:PORT" or "unix:PATH".
 func (l *Listener) Addrs() []string {
 	var addrs []string
 	for _, s := range l.sockets {
@@ -65,7 +66,7 @@ func (l *Listener) Addrs() []string {
 	return addrs
 }
 
-// Close frees the address without having served. [Listener.Serve] does it at its end.
+// Close frees the address if [Listener.Serve], which does so at its end, was not called.
 func (l *Listener) Close() error {
 	var faults []error
 	for _, s := range l.sockets {
@@ -74,24 +75,14 @@ func (l *Listener) Close() error {
 	return errors.Join(faults...)
 }
 
-// Serve answers with h until ctx ends, which ends event streams too. Requests that are under way then have two seconds.
-// Serve returns nil, or an error where a socket fails.
-func (l *Listener) Serve(ctx context.Context, h http.Handler) error {
-	server := &http.Server{
-		Handler:                      h,
-		DisableGeneralOptionsHandler: true,
-		ReadHeaderTimeout:            l.timeouts.header,
-		ReadTimeout:                  l.timeouts.read,
-		WriteTimeout:                 l.timeouts.write,
-		IdleTimeout:                  l.timeouts.idle,
-		MaxHeaderBytes:               maxHeader,
-		ErrorLog:                     slog.NewLogLogger(l.log.Handler(), slog.LevelDebug),
-	}
+// Serve serves until ctx ends, which also ends event streams. Requests in progress then have 2 s. It returns nil, or an
+// error if a socket fails. Call it once.
+func (l *Listener) Serve(ctx context.Context) error {
 	group, serving := errgroup.WithContext(ctx)
-	server.BaseContext = func(net.Listener) context.Context { return withLoopback(serving, l.loopback) }
+	l.server.BaseContext = func(net.Listener) context.Context { return withLoopback(serving, l.loopback) }
 	for _, s := range l.sockets {
 		group.Go(func() error {
-			if err := server.Serve(s); !errors.Is(err, http.ErrServerClosed) {
+			if err := l.server.Serve(s); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve HTTP on %s: %w", s.Addr(), err)
 			}
 			return nil
@@ -99,10 +90,10 @@ func (l *Listener) Serve(ctx context.Context, h http.Handler) error {
 	}
 	group.Go(func() error {
 		<-serving.Done()
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeouts.shutdown)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.shutdown)
 		defer cancel()
-		if err := server.Shutdown(last); err != nil {
-			return server.Close() // it cuts off requests that stall
+		if err := l.server.Shutdown(last); err != nil {
+			return l.server.Close() // it cuts off stalled requests
 		}
 		return nil
 	})

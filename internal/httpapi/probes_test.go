@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,21 +42,13 @@ func TestProbes(t *testing.T) {
 				})
 				clock.Advance(c.after)
 				defer clock.Advance(-c.after)
-				w := probe(t, probes, "GET", c.path)
+				w := ask(t, probes, "GET", c.path)
 				if w.Code != c.want || !strings.Contains(w.Body.String(), c.says) {
 					t.Errorf("GET %s: %d %s, want %d and %q", c.path, w.Code, w.Body, c.want, c.says)
 				}
 			})
 		})
 	}
-}
-
-func probe(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRecorder {
-	t.Helper()
-	w := httptest.NewRecorder()
-	r := httptest.NewRequest(method, "http://10.0.0.7:4041"+path, nil)
-	h.ServeHTTP(w, r.WithContext(withLoopback(t.Context(), true)))
-	return w
 }
 
 func TestProbesTakeNoOrders(t *testing.T) {
@@ -67,12 +58,12 @@ func TestProbesTakeNoOrders(t *testing.T) {
 		Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
 	})
 	for _, path := range []string{"/step-down", "/drained", "/quitquitquit", "/events", "/"} {
-		if w := probe(t, probes, "POST", path); w.Code != 404 {
+		if w := ask(t, probes, "POST", path); w.Code != 404 {
 			t.Errorf("POST %s: %d, want 404", path, w.Code)
 		}
 	}
 	for _, path := range []string{"/leader", "/livez", "/metrics"} {
-		if w := probe(t, probes, "POST", path); w.Code != 405 {
+		if w := ask(t, probes, "POST", path); w.Code != 405 {
 			t.Errorf("POST %s: %d, want 405", path, w.Code)
 		}
 	}

@@ -10,15 +10,12 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-const contentJSON = "application/json"
-
-// now returns the leadership judged here too: no answer depends on whether the election's loop turns.
+// now judges the leadership again, so that no answer depends on the election's loop.
 func now(e Election, clock bootclock.Clock) leadership.Leadership {
 	return e.Leadership().At(clock.Now())
 }
 
-// leader answers GET /leader: 200 while this replica leads and 503 while not, with the document, as the clock has it at
-// this request.
+// leader answers GET /leader with the document as of this request: 200 if this replica leads, else 503.
 func leader(e Election, clock bootclock.Clock) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		l := now(e, clock)
@@ -30,50 +27,39 @@ func leader(e Election, clock bootclock.Clock) http.HandlerFunc {
 	}
 }
 
-// plain sets the headers that every answer has: no cache may keep it, and no browser may guess its type.
-func plain(h http.Handler) http.Handler {
+// plain sets the headers of every answer: no caching, no guessing of the type by browsers, and the sidecar's pod, if known.
+func plain(pod podid.Pod, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if !pod.IsZero() {
+			w.Header().Set(podid.Header, pod.String())
+		}
 		h.ServeHTTP(w, r)
 	})
 }
 
-// withPod names the sidecar's pod in every answer, where that is known.
-func withPod(pod podid.Pod, h http.Handler) http.Handler {
-	if pod.IsZero() {
-		return h
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(podid.Header, pod.String())
-		h.ServeHTTP(w, r)
-	})
-}
-
-// reply sends a body with its length, so that HEAD has the headers of GET.
+// reply sends a body with its length, so that HEAD has the same headers as GET.
 func reply(w http.ResponseWriter, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone needs no answer
+	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-// replyExact sends a document as another sidecar prints it: status 200, and no byte more than the JSON.
-func replyExact(w http.ResponseWriter, document any) {
+// replyExact sends a document as another sidecar prints it: status 200, and the JSON without a newline.
+func replyExact(w http.ResponseWriter, document any) { replyDocument(w, http.StatusOK, document, "") }
+
+func replyJSON(w http.ResponseWriter, status int, document any) {
+	replyDocument(w, status, document, "\n")
+}
+
+func replyDocument(w http.ResponseWriter, status int, document any, end string) {
 	body, err := json.Marshal(document)
-	if err != nil {
-		fail(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	reply(w, http.StatusOK, contentJSON, body)
-}
-
-func replyJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"error":"print the answer"}`)
 	}
-	reply(w, status, contentJSON, append(body, '\n'))
+	reply(w, status, "application/json", append(body, end...))
 }
 
 func fail(w http.ResponseWriter, status int, message string) {

@@ -142,6 +142,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"HEAD", "/drained", 405, "POST"},
 		{"PUT", "/quitquitquit", 405, "POST"},
 		{"GET", "/metrics", 404, ""},
+		{"GET", "/sse", 404, ""}, // it is nais's
 	} {
 		w := f.ask(t, c.method, c.path)
 		if w.Code != c.want || w.Header().Get("Allow") != c.allow {

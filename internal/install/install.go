@@ -1,8 +1,8 @@
 // Package install copies the running program to a file, for an image that has no cp.
 //
-// It promises that a file is replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link
-// is followed. It refuses to replace what is no regular file. It does not promise to leave nothing behind where it is killed: a part of
-// the copy may stay beside the file, under a hidden name.
+// It promises to replace a file in one step: whoever runs the old one goes on, and nobody runs half of the new one. It follows
+// a symbolic link, and refuses to replace what is no regular file. It does not promise to leave nothing behind when it is
+// killed: a part of the copy may stay beside the file, under a hidden name.
 package install
 
 import (
@@ -16,8 +16,7 @@ import (
 	"syscall"
 )
 
-// To copies the running program to path; into it, under its own name, where path is a directory. Its errors say how to fix what is
-// wrong.
+// To copies the running program to path, or into it where that is a directory. Its errors say how to fix what is wrong.
 func To(path string) error {
 	to, err := target(path)
 	if err != nil {
@@ -38,8 +37,8 @@ func To(path string) error {
 	return nil
 }
 
-// target returns the file to replace for path: in the directory, where that is one, and behind symbolic links. It refuses
-// whatever is no regular file: a device or a pipe would be lost to whoever uses it.
+// target returns the file to replace for path: in a directory, and behind symbolic links. It refuses what is no regular file:
+// a device or a pipe would be lost to whoever uses it.
 func target(path string) (string, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "lease-sidecar")
@@ -47,7 +46,7 @@ func target(path string) (string, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return path, nil // a directory that is not there either shows when it is written to
+		return path, nil // a missing directory shows when it is written to
 	case err != nil:
 		return "", installFix(err)
 	case info.Mode()&fs.ModeSymlink != 0:
@@ -66,7 +65,6 @@ func target(path string) (string, error) {
 	return path, nil
 }
 
-// kindOf names what is no regular file.
 func kindOf(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
@@ -81,7 +79,7 @@ func kindOf(mode fs.FileMode) string {
 	return "special file"
 }
 
-// installFix adds what to do about a fault of the file system.
+// installFix adds how to fix a fault of the file system.
 func installFix(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -109,7 +107,7 @@ func replaceFile(path string, content io.Reader, mode fs.FileMode) (err error) {
 		}
 	}()
 	_, err = io.Copy(file, content)
-	// The mode again, as the umask took its part.
+	// Chmod, as the umask has taken bits from the mode.
 	if err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
 		return err
 	}

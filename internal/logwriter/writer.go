@@ -1,8 +1,7 @@
-// Package logwriter keeps a log that nobody reads from stopping the program that writes it.
+// Package logwriter keeps an unread log from blocking the program that writes it.
 //
-// It promises that [Writer.Write] never waits and never fails, whatever becomes of the reader: a full pipe, a closed one, a
-// full disk. It does not promise that every line is read: lines are lost where too many wait, and a line says how
-// many.
+// It promises that [Writer.Write] never waits and never fails, even if the pipe is full or closed, or the disk is full. It
+// does not promise that every line is written: when too many wait, lines are lost, and a later line says how many.
 //
 //	slog ──Write──▶ queue (bounded) ──one goroutine──▶ standard error
 package logwriter
@@ -16,38 +15,34 @@ import (
 )
 
 const (
-	// most bounds what waits for a slow reader, in bytes.
+	// most bounds the waiting lines, in bytes.
 	most = 256 << 10
-	// firstTry and lastTry are the pauses between attempts at a descriptor that would block (EAGAIN), as one is that
-	// another process has made non-blocking.
+	// firstTry and lastTry bound the pause between writes to a descriptor that another process made non-blocking (EAGAIN).
 	firstTry, lastTry = 10 * time.Millisecond, time.Second
 )
 
-// Writer hands lines to another writer, in order, from a goroutine of its own. Its methods may be called from several
-// goroutines at once. Close it when done.
+// Writer passes lines to another writer, in order, in its own goroutine. It is safe for concurrent use. Close it when done.
 type Writer struct {
 	to   io.Writer
 	note func(lines int) []byte
-	wake chan struct{} // has room for one
-	last chan struct{} // closed: nothing more comes
-	done chan struct{} // closed: everything was written, or was lost
+	wake chan struct{} // buffered, one slot
+	done chan struct{} // closed once everything is written or lost
 
 	mu     sync.Mutex
 	lines  [][]byte
 	size   int // of lines, in bytes
-	lost   int // lines that no note has reported yet
+	lost   int // lines not yet reported by a note
 	closed bool
 }
 
-// New returns a Writer to the given one. note returns the line that says how many lines were lost; nil: none is
-// written.
+// New returns a Writer to the given one. note returns the line that reports a number of lost lines; nil: none is written.
 func New(to io.Writer, note func(lines int) []byte) *Writer {
-	w := &Writer{to: to, note: note, wake: make(chan struct{}, 1), last: make(chan struct{}), done: make(chan struct{})}
+	w := &Writer{to: to, note: note, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go w.run()
 	return w
 }
 
-// Write takes one line, or loses it where too many wait. It returns at once, and no error.
+// Write takes one line, or loses it if too many wait. It returns at once, without an error.
 func (w *Writer) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	if w.closed || w.size+len(line) > most {
@@ -57,57 +52,56 @@ func (w *Writer) Write(line []byte) (int, error) {
 		w.size += len(line)
 	}
 	w.mu.Unlock()
-	select {
-	case w.wake <- struct{}{}:
-	default: // it will look anyway
-	}
+	w.rouse()
 	return len(line), nil
 }
 
-// Close waits until all lines are written, for at most the given time. What is written later is lost.
+// rouse wakes the goroutine.
+func (w *Writer) rouse() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// Close waits until all lines are written, at most the given time. Later lines are lost.
 func (w *Writer) Close(wait time.Duration) {
 	w.mu.Lock()
-	if !w.closed {
-		w.closed = true
-		close(w.last)
-	}
+	w.closed = true
 	w.mu.Unlock()
+	w.rouse()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-w.done:
-	case <-timer.C: // the goroutine is left behind in a write that may never return
+	case <-timer.C: // the goroutine stays in a write that may never return
 	}
 }
 
-// run writes lines until there are no more.
 func (w *Writer) run() {
 	defer close(w.done)
 	for {
 		line, lost, closed := w.next()
 		switch {
 		case lost > 0 && w.note != nil && w.write(w.note(lost)):
-			w.reported(lost)
+			w.addLost(-lost)
 		case lost > 0 && w.note != nil && line == nil && closed:
 			return // nobody reads
 		}
 		if line != nil {
 			if !w.write(line) {
-				w.lose()
+				w.addLost(1)
 			}
 			continue
 		}
 		if closed {
 			return
 		}
-		select {
-		case <-w.wake:
-		case <-w.last:
-		}
+		<-w.wake
 	}
 }
 
-// next takes the oldest line, nil where none waits. lost is the number of lines to report before it.
+// next takes the oldest line, or nil. lost is the number of lines to report before it.
 func (w *Writer) next() (line []byte, lost int, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -119,20 +113,13 @@ func (w *Writer) next() (line []byte, lost int, closed bool) {
 	return line, w.lost, w.closed
 }
 
-// reported notes that a line has reported so many lost ones.
-func (w *Writer) reported(lost int) {
+func (w *Writer) addLost(lines int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.lost -= lost
+	w.lost += lines
 }
 
-func (w *Writer) lose() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.lost++
-}
-
-// write writes the whole line, and reports whether it could.
+// write writes the whole line, and reports success.
 func (w *Writer) write(line []byte) bool {
 	for pause := firstTry; ; pause = min(2*pause, lastTry) {
 		n, err := w.to.Write(line)

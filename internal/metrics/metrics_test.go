@@ -103,28 +103,41 @@ func TestNamesKeepPrometheusConventions(t *testing.T) {
 	}
 }
 
-func TestStatusIsComputedAtTheScrape(t *testing.T) {
-	clock := clocktest.NewHand()
-	now := leadershiptest.Leading(clock, "5")
-	m := of(clock, &now)
+// Health and leading though unhealthy have their former names, too, for one release.
+func TestStateIsReadAtTheScrape(t *testing.T) {
+	clock, healthy, now := clocktest.NewHand(), false, leadership.Leadership{}
+	m := New(Config{
+		Lease: "acme", Clock: clock, Healthy: func() bool { return healthy }, Leadership: func() leadership.Leadership { return now },
+	})
+	standby, leading, draining := leadershiptest.Standby("web-x"), leadershiptest.Leading(clock, "5"), leadershiptest.Draining(clock)
 	for _, c := range []struct {
-		after time.Duration
-		want  []string
+		name                                   string
+		now                                    leadership.Leadership
+		after                                  time.Duration
+		healthy                                bool
+		leads, left, isHealthy, leadsUnhealthy string
 	}{
-		{0, []string{`leader_election_master_status{name="acme-752b7817f6"} 1`, "lease_sidecar_validity_left_seconds 10"}},
-		{9 * time.Second, []string{`leader_election_master_status{name="acme-752b7817f6"} 1`, "lease_sidecar_validity_left_seconds 1"}},
-		{10 * time.Second, []string{`leader_election_master_status{name="acme-752b7817f6"} 0`, "lease_sidecar_validity_left_seconds 0"}},
+		{"leading", leading, 0, true, "1", "10", "1", "0"},
+		{"leading, not renewed since", leading, 9 * time.Second, true, "1", "1", "1", "0"},
+		{"the term has run out", leading, 10 * time.Second, true, "0", "0", "1", "0"},
+		{"draining", draining, 0, true, "0", "0", "1", "0"},
+		{"standing by, unhealthy", standby, 0, false, "0", "0", "0", "0"},
+		{"leading, unhealthy", leading, 0, false, "1", "10", "0", "1"},
+		{"draining, unhealthy", draining, 0, false, "0", "0", "0", "0"},
 	} {
+		healthy, now = c.healthy, c.now
 		clock.Advance(c.after)
-		got := samples(scrape(t, m), "leader_election_master_status", "lease_sidecar_validity_left")
+		got := samples(scrape(t, m), "leader_election_", "lease_sidecar_fit", "lease_sidecar_healthy", "lease_sidecar_leads_", "lease_sidecar_validity_")
 		clock.Advance(-c.after)
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("after %s (-want +got):\n%s", c.after, diff)
+		want := []string{
+			`leader_election_master_status{name="acme"} ` + c.leads,
+			"lease_sidecar_fit " + c.isHealthy, "lease_sidecar_healthy " + c.isHealthy,
+			"lease_sidecar_leads_unfit " + c.leadsUnhealthy, "lease_sidecar_leads_unhealthy " + c.leadsUnhealthy,
+			"lease_sidecar_validity_left_seconds " + c.left,
 		}
-	}
-	now = leadershiptest.Draining(clock)
-	if got := samples(scrape(t, m), "lease_sidecar_validity_left"); got[0] != "lease_sidecar_validity_left_seconds 0" {
-		t.Errorf("draining: %s, want 0: it does not lead", got[0])
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
 	}
 }
 
@@ -164,33 +177,5 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	m.Requested("update", time.Millisecond, nil)
 	if got := samples(scrape(t, m), "lease_sidecar_last_renewal")[0]; got != "lease_sidecar_last_renewal_timestamp_seconds 1.795341601e+09" {
 		t.Errorf("%s: taking the Lease is a renewal at its own time", got)
-	}
-}
-
-// Each of the two has its former name, too, for one release.
-func TestHealthIsReadAtTheScrape(t *testing.T) {
-	clock, healthy, now := clocktest.NewHand(), false, leadership.Leadership{}
-	m := New(Config{
-		Clock: clock, Healthy: func() bool { return healthy }, Leadership: func() leadership.Leadership { return now },
-	})
-	for _, c := range []struct {
-		healthy              bool
-		now                  leadership.Leadership
-		want, leadsUnhealthy string
-	}{
-		{false, leadershiptest.Standby("web-x"), "0", "0"},
-		{false, leadershiptest.Leading(clock, "5"), "0", "1"},
-		{false, leadershiptest.Draining(clock), "0", "0"},
-		{true, leadershiptest.Leading(clock, "5"), "1", "0"},
-	} {
-		healthy, now = c.healthy, c.now
-		want := []string{
-			"lease_sidecar_fit " + c.want, "lease_sidecar_healthy " + c.want,
-			"lease_sidecar_leads_unfit " + c.leadsUnhealthy, "lease_sidecar_leads_unhealthy " + c.leadsUnhealthy,
-		}
-		got := samples(scrape(t, m), "lease_sidecar_fit", "lease_sidecar_healthy", "lease_sidecar_leads_")
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("healthy %v, leading %v (-want +got):\n%s", c.healthy, c.now.IsLeader, diff)
-		}
 	}
 }

@@ -12,8 +12,8 @@ func FromEnvironment() Pod {
 	return Pod{Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID")}
 }
 
-// Labels returns this pod's labels as the downward API gives them: those of the file, and over them those of variables
-// ([naming.LabelEnv]). Where the file cannot be read, it returns those of the variables beside the error.
+// Labels returns this pod's labels: those of the downward API's file, and over them those of variables ([naming.LabelEnv]).
+// Where the file cannot be read, it returns those of the variables beside the error.
 func Labels(path string) (map[string]string, error) {
 	labels, err := readLabels(path)
 	if labels == nil {

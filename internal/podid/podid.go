@@ -1,8 +1,8 @@
 // Package podid says whose sidecar answers: with hostNetwork the pods of a node share their ports, so a client may reach the
 // sidecar of another pod. The sidecar names its pod in a header of each answer, and the client compares.
 //
-// It promises that an answer of another pod is never taken for one of this pod, as far as either side knows its pod. Of a pod
-// of which nothing is known, every answer is accepted.
+// It promises that an answer of another pod is never taken for one of this pod, as far as either side knows its pod. Where a
+// client knows nothing of its pod, it accepts every answer.
 package podid
 
 import (
@@ -23,7 +23,7 @@ type Pod struct {
 	Namespace, Name, UID string
 }
 
-// Parse reads what [Pod.String] prints. Anything else is a pod of which nothing is known.
+// Parse reads what [Pod.String] prints. Anything else is the zero Pod.
 func Parse(s string) Pod {
 	parts := strings.Split(s, "/")
 	if len(parts) != 3 {
@@ -38,15 +38,15 @@ func (p Pod) String() string { return p.Namespace + "/" + p.Name + "/" + p.UID }
 // IsZero reports whether nothing is known of the pod.
 func (p Pod) IsZero() bool { return p == Pod{} }
 
-// Describe names the pod to a person: what is not known of it is left out.
+// Describe names the pod to a person, without what is unknown.
 func (p Pod) Describe() string {
 	known := slices.DeleteFunc([]string{p.Namespace, p.Name, p.UID}, func(part string) bool { return part == "" })
 	return strings.Join(known, "/")
 }
 
-// Sent reports whether an answer is of this pod's sidecar. From is what the answer's header says, and l the leadership in it.
-// The UID decides where both sides know it; then the name with the namespace. A sidecar that knows nothing of its pod has an
-// identity all the same, and its Lease a namespace.
+// Sent reports whether an answer is of this pod's sidecar. From is what the answer's header says, and l the leadership in it:
+// the identity and the namespace stand in for what the header does not say. The UID decides where both sides know it; else the
+// name with the namespace does.
 func (p Pod) Sent(from Pod, l leadership.Leadership) bool {
 	identity := naming.Identity(l.Identity)
 	switch uid := strings.TrimPrefix(l.Identity, identity.Name()+"_"); {

@@ -5,9 +5,9 @@ package sidecar
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
@@ -22,27 +22,21 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
-// assembly is what one run of a sidecar consists of. Whatever it is built from exists before it: first the elector, then the parts
-// that command it, then the fan-out, the metrics and the waiter, which the elector gets as its outputs when it runs.
+// assembly is one run of a sidecar. Each piece is built from earlier ones: first the elector, then the parts that command
+// it, then the fan-out, the metrics and the waiter, which are the elector's outputs.
 type assembly struct {
-	log     *slog.Logger
-	elector *elector.Elector
-	outputs elector.Outputs
-	parts   *parts
+	*kit
 	fanOut  *signals.FanOut
+	counts  *metrics.Metrics
+	waiter  *stopwait.Waiter
+	outputs elector.Outputs
 	trimmer *footprint.Trimmer
-	sites   []site
+	sites   []*httpapi.Listener
 	first   chan struct{} // closed at the first publication
-	started *atomic.Bool  // the first state is written
+	started atomic.Bool   // the first state is written
 }
 
-// site is a bound address and what is served there.
-type site struct {
-	listener *httpapi.Listener
-	handler  http.Handler
-}
-
-// build builds an assembly, and binds the addresses. quit ends the sidecar in good order. The hold may be nil.
+// build builds an assembly and binds its addresses. quit ends the sidecar in good order. The hold may be nil.
 func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(error)) (*assembly, error) {
 	clock, election := bootclock.System{}, s.cfg.Election
 	election.Identity = identity
@@ -58,100 +52,91 @@ func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(
 	if err := k.build(); err != nil {
 		return nil, err
 	}
-	a := &assembly{log: s.log, elector: e, parts: &k.parts, trimmer: footprint.New(clock), first: make(chan struct{}), started: &atomic.Bool{}}
-	counts, waiter := a.addOutputs(k)
-	if err := a.bind(k, counts, waiter); err != nil {
+	a := &assembly{kit: k, trimmer: footprint.New(clock), first: make(chan struct{})}
+	a.addOutputs()
+	if err := a.bind(); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
 }
 
-// addOutputs builds what the elector gets as its outputs: the fan-out over the signals, the metrics and the waiter.
-func (a *assembly) addOutputs(k *kit) (*metrics.Metrics, *stopwait.Waiter) {
-	election, outputs := k.cfg.Election, a.parts.outputs()
-	counts := metrics.New(metrics.Config{
-		Lease: election.Lease, Version: k.cfg.Version, Clock: k.clock, Signals: namesOf(outputs), Leadership: a.elector.Leadership,
-		Healthy: a.parts.healthy,
+// addOutputs builds the elector's outputs: the fan-out over the signals, the metrics and the waiter.
+func (a *assembly) addOutputs() {
+	election, outputs := a.cfg.Election, a.parts.outputs()
+	var names []string
+	for _, output := range outputs {
+		names = append(names, output.Signal.Name())
+	}
+	a.counts = metrics.New(metrics.Config{
+		Lease: election.Lease, Version: a.cfg.Version, Clock: a.clock, Signals: names, Leadership: a.elector.Leadership,
+		Healthy: a.healthy,
 	})
-	a.fanOut = signals.NewFanOut(a.log, k.clock, counts, outputs...)
-	waiter := stopwait.New(stopwait.Config{
-		Clock: k.clock, Applied: a.fanOut.WaitApplied, StopTimeout: k.cfg.StopTimeout, DrainTimeout: k.cfg.DrainTimeout,
-		KillMargin: election.KillMargin(), Sights: a.parts.sights(), Abandoned: a.abandoned, Log: a.log,
+	a.fanOut = signals.NewFanOut(a.log, a.clock, a.counts, outputs...)
+	a.waiter = stopwait.New(stopwait.Config{
+		Clock: a.clock, Applied: a.fanOut.WaitApplied, StopTimeout: a.cfg.StopTimeout, DrainTimeout: a.cfg.DrainTimeout,
+		KillMargin: election.KillMargin(), Sights: a.sights(), Abandoned: a.abandoned, Log: a.log,
 	})
-	a.outputs = elector.Outputs{Publish: a.publisher(counts, waiter), StopWait: waiter.Wait, Observer: counts}
-	return counts, waiter
+	a.outputs = elector.Outputs{Publish: a.publisher(), StopWait: a.waiter.Wait, Observer: a.counts}
 }
 
-// bind binds the addresses for the workload and for the kubelet.
-func (a *assembly) bind(k *kit, counts *metrics.Metrics, waiter *stopwait.Waiter) error {
+func (a *assembly) bind() error {
 	workload := httpapi.NewWorkloadHandler(httpapi.WorkloadConfig{
-		Election: a.elector, Clock: k.clock, Feed: k.feed, Running: k.running, Drained: waiter.Drained, Quit: func() { k.quit(errQuit) },
-		AllowStepDown: k.cfg.AllowStepDown, Compat: k.cfg.Compat, Pod: k.cfg.Pod,
+		Election: a.elector, Clock: a.clock, Feed: a.feed, Running: a.running, Drained: a.waiter.Drained, Quit: func() { a.quit(errQuit) },
+		AllowStepDown: a.cfg.AllowStepDown, Compat: a.cfg.Compat, Pod: a.cfg.Pod,
 	})
-	probes := httpapi.NewProbeHandler(httpapi.ProbeConfig{Election: a.elector, Clock: k.clock, Started: a.started.Load, Metrics: counts})
+	probes := httpapi.NewProbeHandler(httpapi.ProbeConfig{Election: a.elector, Clock: a.clock, Started: a.started.Load, Metrics: a.counts})
 	return errors.Join(
-		a.listen("HTTPAddress", "http-address", k.cfg.HTTPAddress, workload),
-		a.listen("ProbeAddress", "probe-address", k.cfg.ProbeAddress, a.trimmer.Watching(probes)))
+		a.listen("HTTPAddress", "http-address", a.cfg.HTTPAddress, workload),
+		a.listen("ProbeAddress", "probe-address", a.cfg.ProbeAddress, a.trimmer.Watching(probes)))
 }
 
-// publisher returns what takes each leadership that the elector publishes. Calls do not overlap.
-func (a *assembly) publisher(counts *metrics.Metrics, waiter *stopwait.Waiter) func(leadership.Leadership) {
+// publisher returns the function that takes each published leadership. Calls do not overlap.
+func (a *assembly) publisher() func(leadership.Leadership) {
 	var last leadership.Leadership
-	published := false
+	published := sync.OnceFunc(func() { close(a.first) })
 	return func(l leadership.Leadership) {
 		if !l.SameTerm(last) {
 			a.trimmer.Changed()
 		}
 		last = l
-		waiter.Observe(l)
-		a.parts.observe(l)
+		a.waiter.Observe(l)
+		a.observe(l)
 		a.fanOut.Publish(l)
-		counts.Published(l)
-		if !published {
-			published = true
-			close(a.first)
-		}
+		a.counts.Published(l)
+		published()
 	}
 }
 
-// abandoned records a drain that was given up while the workload was seen to run.
+// abandoned records a drain that was given up while the workload was seen running.
 func (a *assembly) abandoned(d elector.Drain, running []string) {
-	if a.parts.events == nil {
+	if a.events == nil {
 		return
 	}
 	l := a.elector.Leadership()
-	a.parts.events.Warn(l, "DrainAbandoned", fmt.Sprintf("%s gave up its handover (token %s): the workload still runs (%s), and its work may overlap with the next leader's",
+	a.events.Warn(l, "DrainAbandoned", fmt.Sprintf("%s gave up its handover (token %s): the workload still runs (%s), and its work may overlap with the next leader's",
 		l.Identity, d.Token, strings.Join(running, ", ")))
 }
 
-// listen binds an address; "" is none.
+// listen binds an address, unless it is "".
 func (a *assembly) listen(field, purpose, address string, handler http.Handler) error {
 	if address == "" {
 		return nil
 	}
-	listener, err := httpapi.Listen(address, a.log)
+	listener, err := httpapi.Listen(address, handler, a.log)
 	if err != nil {
 		return &ResourceError{Field: field, err: err}
 	}
 	a.log.Info("listening", "reason", "Listening", "for", purpose, "addresses", listener.Addrs())
-	a.sites = append(a.sites, site{listener, handler})
+	a.sites = append(a.sites, listener)
 	return nil
 }
 
-// close closes what build opened, where run has not.
+// close closes what build opened, if run has not.
 func (a *assembly) close() error {
 	var faults []error
 	for _, s := range a.sites {
-		faults = append(faults, s.listener.Close())
+		faults = append(faults, s.Close())
 	}
 	a.sites = nil
 	return errors.Join(append(faults, a.parts.close())...)
-}
-
-func namesOf(outputs []signals.Output) []string {
-	var names []string
-	for _, output := range outputs {
-		names = append(names, output.Signal.Name())
-	}
-	return names
 }

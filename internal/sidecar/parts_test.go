@@ -36,14 +36,9 @@ func TestEndpointIsNoSightBesideAProcess(t *testing.T) {
 		"beside a process": {process.Target{Name: "nobody-is-called-so"}, []string{"process", "running"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k := kit{log: slog.New(slog.DiscardHandler), clock: bootclock.System{}, board: health.NewBoard(bystander{})}
-			k.cfg = Config{Process: process.Config{Target: c.process}, HealthProvesStop: true, Health: health.Config{
+			k := built(t, Config{Process: process.Config{Target: c.process}, HealthProvesStop: true, Health: health.Config{
 				TCP: "127.0.0.1:1", Interval: time.Second, Timeout: time.Second, Threshold: 1, SuccessThreshold: 1,
-			}}
-			if err := k.build(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = k.close() }()
+			}})
 			var got []string
 			for _, one := range k.sights() {
 				got = append(got, one.Name())
@@ -61,6 +56,17 @@ type silent struct{}
 func (silent) Send(ctx context.Context, _, _ string, _ []byte) ([]byte, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
+}
+
+// built returns the parts of a configuration, and closes them in the end.
+func built(t *testing.T, cfg Config) *kit {
+	t.Helper()
+	k := &kit{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: bootclock.System{}, board: health.NewBoard(bystander{}), api: silent{}}
+	if err := k.build(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.close() })
+	return k
 }
 
 // TestOutputs is the table of ADR 0009: how far a handover waits for each signal, and whether it uses the network.
@@ -94,11 +100,7 @@ func TestOutputs(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k := kit{cfg: c.cfg, log: slog.New(slog.DiscardHandler), clock: bootclock.System{}, board: health.NewBoard(bystander{}), api: silent{}}
-			if err := k.build(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = k.close() }()
+			k := built(t, c.cfg)
 			got := map[string]output{}
 			for _, one := range k.outputs() {
 				got[one.Signal.Name()] = output{one.Wait, one.Remote}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,9 +15,13 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,17 +61,6 @@ func testConfig(t *testing.T) (Config, *journal) {
 	}, log
 }
 
-// within waits until something is so.
-func within(t *testing.T, d time.Duration, what string, so func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if so() {
-			return
-		}
-	}
-	t.Fatalf("not within %s: %s", d, what)
-}
-
 // TestRunsInProcess: a sidecar leads, hands over when its context ends, and leaves nothing behind; the same value runs again after
 // that, and so does another one. All in one process.
 func TestRunsInProcess(t *testing.T) {
@@ -88,7 +80,7 @@ func TestRunsInProcess(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx, nil) }()
 		var l leadership.Leadership
-		within(t, 30*time.Second, "it leads", func() bool {
+		guardtest.Within(t, "it leads", func() bool {
 			l, err = leadership.Read(cfg.SignalDir)
 			return err == nil && l.IsLeader
 		})
@@ -137,35 +129,13 @@ func TestTwoOfOneDirectory(t *testing.T) {
 				t.Errorf("it ended with %v", err)
 			}
 		})
-		within(t, 10*time.Second, "one campaigns", func() bool { return strings.Contains(log.String(), "msg=campaigning") })
+		guardtest.Within(t, "one campaigns", func() bool { return strings.Contains(log.String(), "msg=campaigning") })
 	}
-	within(t, 10*time.Second, "the other waits", func() bool { return strings.Contains(log.String(), "reason=SignalDirHeld") })
+	guardtest.Within(t, "the other waits", func() bool { return strings.Contains(log.String(), "reason=SignalDirHeld") })
 	cancel()
 	running.Wait()
 	if got := strings.Count(log.String(), "msg=campaigning"); got != 1 {
 		t.Errorf("%d campaigned, want 1:\n%s", got, log)
-	}
-}
-
-// TestWhatFailsLeavesNothing: an address that is taken ends the run with the field's name, and nothing of it goes on.
-func TestWhatFailsLeavesNothing(t *testing.T) {
-	cfg, _ := testConfig(t)
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	cfg.ProbeAddress = taken.Addr().String()
-	s, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	others := goleak.IgnoreCurrent()
-	if resource, ok := errors.AsType[*ResourceError](s.Run(t.Context(), nil)); !ok || resource.Field != "ProbeAddress" {
-		t.Errorf("got %v, want that ProbeAddress cannot be used", resource)
-	}
-	if err := goleak.Find(others); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -185,5 +155,27 @@ func TestNewRefuses(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it to name %s", err, want)
 		}
+	}
+}
+
+// TestStartedWhileADocumentStands: the process before has left a document whose term runs, and the Lease cannot be read.
+// The election publishes nothing then, and the workload may start all the same: the state is written.
+func TestStartedWhileADocumentStands(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	for _, stands := range []bool{true, false} {
+		a := &assembly{
+			kit: &kit{log: log}, first: make(chan struct{}),
+			fanOut: signals.NewFanOut(log, bootclock.System{}, nil), trimmer: footprint.New(bootclock.System{}),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { a.awaitStart(ctx, stands) })
+		if stands {
+			guardtest.Within(t, "the workload may start", a.started.Load)
+		} else if time.Sleep(50 * time.Millisecond); a.started.Load() {
+			t.Error("the workload may start without a document")
+		}
+		cancel()
+		running.Wait()
 	}
 }

@@ -2,6 +2,7 @@ package sight
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -10,32 +11,50 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Presence is the state of a sight that sees something of the workload come and go: a lock that the workload holds, a
-// connection that it keeps open. It says Running while that is there, Stopped once it has been there and is gone, and Unknown
-// before.
+// Presence is the state of a sight of something that comes and goes with the workload, such as a lock or an open connection.
+// It is Running while that is there, Stopped once it was there and is gone, and Unknown before.
 //
-// By definition the workload has it while it works. A program that keeps it for its whole life and lives on as a standby is
-// waited for until the stop timeout: nothing shows the difference between that and work that takes long to end.
+// The workload must have it only while it works. A program that also keeps it as a standby is waited for until the stop
+// timeout, as it looks like one whose work takes long to end.
 type Presence struct {
-	clock bootclock.Clock
-	ended func()
+	cfg        PresenceConfig
+	came, went Note
 
 	mu         sync.Mutex
 	there      bool
-	seen       bool                   // it has been there once
+	seen       bool                   // it was there at least once
+	noted      map[bool]bool          // what was logged as Info: that it came, that it went
 	leadership *leadership.Leadership // the newest; nil before the first
 	watchers   map[int]func()
 	next       int
 }
 
-// NewPresence returns a presence of nothing. It calls ended when what was there goes while this replica leads: the workload
-// has crashed. ended may be nil.
-func NewPresence(clock bootclock.Clock, ended func()) *Presence {
-	return &Presence{clock: clock, ended: ended, watchers: map[int]func(){}}
+// PresenceConfig says who is notified of a [Presence]. Every field is required.
+type PresenceConfig struct {
+	// Clock judges whether this replica leads.
+	Clock bootclock.Clock
+	// Ended is called when it goes while this replica leads: the workload has crashed. It may block for a while.
+	Ended func()
+	// Log records when it comes and goes: as Info the first time, as Debug later.
+	Log *slog.Logger
 }
 
-// Observe notes the newest leadership, and reports whether it begins or ends a term, or is the first; a renewal does not. Call
-// it before any signal applies the leadership. It does not block.
+// Note is a log line.
+type Note struct {
+	// Text is the message, Reason the value to alert on.
+	Text, Reason string
+}
+
+// NewPresence returns a presence of nothing, which logs came and went.
+func NewPresence(cfg PresenceConfig, came, went Note) *Presence {
+	return &Presence{cfg: cfg, came: came, went: went, noted: map[bool]bool{}, watchers: map[int]func(){}}
+}
+
+// Kills returns false: a lock or a connection kills nobody.
+func (p *Presence) Kills() bool { return false }
+
+// Observe takes the newest leadership, and reports whether it is the first or of another term. Call it before any signal
+// applies the leadership. It does not block.
 func (p *Presence) Observe(l leadership.Leadership) (transition bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -44,20 +63,18 @@ func (p *Presence) Observe(l leadership.Leadership) (transition bool) {
 	return transition
 }
 
-// Set notes whether it is there now. The caller must call notify, which is never nil, once it holds no lock of its own.
+// Set records whether it is there. The caller must call notify, which is never nil, once it holds no lock of its own.
 func (p *Presence) Set(there bool) (notify func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if there == p.there {
 		return func() {}
 	}
-	p.there = there
-	if there {
-		p.seen = true
-	}
+	p.there, p.seen = there, p.seen || there
+	p.note()
 	concerned := slices.Collect(maps.Values(p.watchers))
-	if !there && p.ended != nil && p.leadership != nil && p.leadership.At(p.clock.Now()).IsLeader {
-		concerned = append(concerned, p.ended)
+	if !there && p.leadership != nil && p.leadership.At(p.cfg.Clock.Now()).IsLeader {
+		concerned = append(concerned, p.cfg.Ended)
 	}
 	return func() {
 		for _, call := range concerned {
@@ -66,7 +83,18 @@ func (p *Presence) Set(there bool) (notify func()) {
 	}
 }
 
-// Forget notes that what was there can be seen no more, and may go on: the state is Unknown until the next [Presence.Set].
+func (p *Presence) note() {
+	severity, note := slog.LevelDebug, p.went
+	if p.there {
+		note = p.came
+	}
+	if !p.noted[p.there] {
+		severity, p.noted[p.there] = slog.LevelInfo, true
+	}
+	p.cfg.Log.Log(context.Background(), severity, note.Text, "reason", note.Reason) //nolint:sloglint // the texts are the sights' constants
+}
+
+// Forget records that it can no longer be seen but may be there: the state is Unknown until the next [Presence.Set].
 func (p *Presence) Forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +121,7 @@ func (p *Presence) State(bool) State {
 	return Unknown
 }
 
-// Watch calls changed at first, as a change just before it has been missed, and after each change, until ctx ends.
+// Watch calls changed at once, as an earlier change may have been missed, and after each change, until ctx ends.
 func (p *Presence) Watch(ctx context.Context, changed func()) {
 	p.mu.Lock()
 	mine := p.next

@@ -12,26 +12,13 @@ import (
 // ErrNotDraining answers a workload that reports its end while nobody waits for it.
 var ErrNotDraining = errors.New("no handover waits for the workload now: report after this replica has lost leadership, while validUntil is set")
 
-// OtherTermError answers a report for another term than the one that drains.
-type OtherTermError struct {
-	// Named is the token that the report names, Draining that of the term that drains.
-	Named, Draining string
-}
-
-// Error names both terms.
-func (e *OtherTermError) Error() string {
-	return fmt.Sprintf("the report is for the term with token %.40q, and the one that drains now has token %s: this stop is still to be reported",
-		e.Named, e.Draining)
-}
-
-// reports is what the workload reported of its own stop.
+// reports holds the workload's reports of its own stop.
 type reports struct {
 	until bootclock.Instant // the latest deadline of a drain in which it reported without naming a term
-	token string            // the term that it named last; "" for none
+	token string            // the last term named; "" for none
 }
 
-// Observe takes every leadership that is published, in order. A report may come before [Waiter.Wait] is called, and may name the
-// term that was led last.
+// Observe takes every published leadership, in order: a report may come before [Waiter.Wait], and may name the last term led.
 func (w *Waiter) Observe(l leadership.Leadership) {
 	if !l.IsLeader {
 		return
@@ -41,9 +28,9 @@ func (w *Waiter) Observe(l leadership.Leadership) {
 	w.token, w.fenced = l.Token, false
 }
 
-// Drained takes the workload's report that its work of the term with that token has stopped; "" stands for the term that
-// drains now. l is the leadership at this moment. It returns [ErrNotDraining] when l is not that of a drain, and an
-// [*OtherTermError] for another term's token: a late report must not count for a later term.
+// Drained takes the workload's report that its work of the term with that token has stopped; "" means the draining term. l
+// is the current leadership. It returns [ErrNotDraining] if l is not a drain's, and another error for the token of another
+// term: a late report must not count for a later term.
 func (w *Waiter) Drained(l leadership.Leadership, token string) error {
 	if l.IsLeader || l.ValidUntil.IsZero() {
 		return ErrNotDraining
@@ -54,7 +41,8 @@ func (w *Waiter) Drained(l leadership.Leadership, token string) error {
 	case token == "":
 		w.reports.until = max(w.reports.until, l.ValidUntil)
 	case w.token != "" && token != w.token:
-		return &OtherTermError{Named: token, Draining: w.token}
+		return fmt.Errorf("the report is for the term with token %.40q, and the one that drains now has token %s: this stop is still to be reported",
+			token, w.token)
 	default:
 		w.reports.token = token
 	}
@@ -63,23 +51,15 @@ func (w *Waiter) Drained(l leadership.Leadership, token string) error {
 	return nil
 }
 
-// nextReport returns a channel that closes at the next report.
-func (w *Waiter) nextReport() <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.reported
-}
-
-// progress returns when the signals had been applied in this drain (zero: not yet), and whether the workload has reported its
-// stop.
+// progress returns when the signals were applied in this drain (zero: not yet), and whether the workload has reported its stop.
 func (w *Waiter) progress(d elector.Drain) (applied bootclock.Instant, reported bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.applied.token == d.Token {
 		applied = w.applied.at
 	}
-	// The deadlines of one candidate rise from term to term, and a drain's are never before the last of its term: a report
-	// without a token, with this drain's deadline or a later one, was made in this drain.
+	// One candidate's deadlines rise from term to term, and a drain's is never before the last of its term. So a report
+	// without a token, with this deadline or a later one, was made in this drain.
 	unnamed := !d.Until.IsZero() && !w.reports.until.Before(d.Until)
 	return applied, unnamed || d.Token != "" && w.reports.token == d.Token
 }

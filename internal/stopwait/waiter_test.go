@@ -2,6 +2,7 @@ package stopwait
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -72,13 +73,13 @@ const (
 // TestRule: the waits of one drain that begins at 0, whose last published validUntil lies at 10 s. The stop timeout is
 // 30 s, the kill margin 3 s. Times are between the steps of lookAgain where only an event can be so quick.
 func TestRule(t *testing.T) {
-	const never = time.Duration(-1)
+	const never, failed = time.Duration(-1), time.Duration(-2)
 	after := func(d time.Duration, s sight.State) []step { return []step{{0, running}, {d, s}} }
 	blind := []step{{0, unknown}}
 	for _, c := range []struct {
 		name         string
 		sights       []*eye
-		applied      time.Duration // when the signals are; never: only when the wait ends
+		applied      time.Duration // when the signals are; never: the fan-out has an error when the wait ends; failed: at once
 		reported     time.Duration // when the workload reports; 0: it does not
 		drainTimeout time.Duration
 		terminating  bool
@@ -109,6 +110,7 @@ func TestRule(t *testing.T) {
 		{name: "running beside what kills", sights: []*eye{{name: "lock", script: []step{{0, running}}}, {name: "child", script: []step{{0, stopped}}, kills: true}}, want: 33 * time.Second, outcome: elector.Abandoned},
 		{name: "seen to stop before the signals are applied", sights: []*eye{{name: "child", script: []step{{0, stopped}}}}, applied: 2050 * time.Millisecond, want: 2050 * time.Millisecond, because: "(child)"},
 		{name: "stopped, but the signals are never applied", sights: []*eye{{name: "child", script: []step{{0, stopped}}}}, applied: never, reported: time.Second, drainTimeout: time.Second, want: 10 * time.Second, because: "validUntil"},
+		{name: "stopped, but the signals fail", sights: []*eye{{name: "child", script: []step{{0, stopped}}}}, applied: failed, drainTimeout: time.Second, want: 10 * time.Second, because: "validUntil"},
 		{name: "running, and the signals are never applied", sights: []*eye{{name: "child", script: []step{{0, running}}}}, applied: never, want: 30 * time.Second, outcome: elector.Abandoned},
 		{name: "reported", reported: 1050 * time.Millisecond, want: 1050 * time.Millisecond, because: "reported"},
 		{name: "reported before the signals are applied", applied: 2 * time.Second, reported: time.Second, want: 2 * time.Second, because: "reported"},
@@ -140,9 +142,12 @@ func TestRule(t *testing.T) {
 					Sights: sights, Log: slog.New(slog.NewTextHandler(&log, nil)),
 					Abandoned: func(_ elector.Drain, running []string) { abandoned = append(abandoned, running) },
 					Applied: func(ctx context.Context) error {
-						if c.applied == never {
+						switch c.applied {
+						case never:
 							<-ctx.Done()
 							return ctx.Err()
+						case failed:
+							return errors.New("the fan-out has ended") // some reader may still see "leader"
 						}
 						select {
 						case <-time.After(c.applied):
@@ -160,13 +165,9 @@ func TestRule(t *testing.T) {
 						}
 					})
 				}
-				got := w.Wait(t.Context(), elector.Drain{
-					Cause: "test", Terminating: c.terminating, Began: clocktest.Bubble{}.Now(), Until: l.ValidUntil, Token: "7",
-				})
-				want := c.outcome
-				if want == 0 {
-					want = elector.WorkloadStopped
-				}
+				d := drain("7")
+				d.Terminating = c.terminating
+				got, want := w.Wait(t.Context(), d), cmp.Or(c.outcome, elector.WorkloadStopped)
 				if took := time.Since(begin).Truncate(time.Millisecond); got != want || took != c.want {
 					t.Errorf("outcome %d after %s, want %d after %s", got, took, want, c.want)
 				}
@@ -182,6 +183,19 @@ func TestRule(t *testing.T) {
 }
 
 func applyAtOnce(context.Context) error { return nil }
+
+// waiter returns a waiter of a bubble whose signals are applied at once.
+func waiter(sights ...sight.Sight) *Waiter {
+	return New(Config{
+		Clock: clocktest.Bubble{}, Applied: applyAtOnce, StopTimeout: 30 * time.Second, KillMargin: 3 * time.Second, Sights: sights, Log: quiet,
+	})
+}
+
+// drain returns the drain of a term that begins now, and whose last published validUntil lies 10 s ahead.
+func drain(token string) elector.Drain {
+	now := clocktest.Bubble{}.Now()
+	return elector.Drain{Cause: "test", Began: now, Until: now.Add(10 * time.Second), Token: token}
+}
 
 // TestWaitIsAskedAnew: when the process is to terminate, another wait takes the place of the first. The time of the drain's
 // begin stands, and so do the report and the time of the signals.
@@ -205,11 +219,8 @@ func TestWaitIsAskedAnew(t *testing.T) {
 				if c.running {
 					e.script[0].sees = running
 				}
-				w := New(Config{
-					Clock: clocktest.Bubble{}, StopTimeout: 30 * time.Second, DrainTimeout: c.drainTimeout, Applied: applyAtOnce,
-					Sights: []sight.Sight{e}, Log: quiet,
-				})
-				d := elector.Drain{Began: clocktest.Bubble{}.Now(), Until: clocktest.Bubble{}.Now().Add(10 * time.Second), Token: "7"}
+				w, d := waiter(e), drain("7")
+				w.cfg.DrainTimeout = c.drainTimeout
 				first, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				defer cancel()
 				if c.reported {
@@ -238,22 +249,6 @@ func TestWaitSeesAJumpOfTheClock(t *testing.T) {
 	}
 }
 
-// TestSignalsThatFailAreNotApplied: some reader may still see "leader".
-func TestSignalsThatFailAreNotApplied(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		begin := time.Now()
-		w := New(Config{
-			Clock: clocktest.Bubble{}, StopTimeout: 30 * time.Second, Log: quiet, DrainTimeout: time.Second,
-			Sights:  []sight.Sight{&eye{name: "child", begin: begin, script: []step{{0, stopped}}}},
-			Applied: func(context.Context) error { return errors.New("the fan-out has ended") },
-		})
-		w.Wait(t.Context(), elector.Drain{Began: clocktest.Bubble{}.Now(), Until: clocktest.Bubble{}.Now().Add(10 * time.Second)})
-		if took := time.Since(begin); took != 10*time.Second {
-			t.Errorf("waited %s, want 10s, to the last validUntil", took)
-		}
-	})
-}
-
 // lingering is a sight whose Watch takes its time to leave.
 type lingering struct {
 	eye
@@ -270,8 +265,7 @@ func (l *lingering) Watch(ctx context.Context, changed func()) {
 func TestWaitJoinsItsSights(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &lingering{eye: eye{name: "slow", begin: time.Now(), script: []step{{0, stopped}}}}
-		w := New(Config{Clock: clocktest.Bubble{}, Applied: applyAtOnce, Sights: []sight.Sight{slow}, Log: quiet})
-		w.Wait(t.Context(), elector.Drain{Began: clocktest.Bubble{}.Now(), Until: clocktest.Bubble{}.Now().Add(time.Minute)})
+		waiter(slow).Wait(t.Context(), drain("7"))
 		if !slow.left {
 			t.Error("the wait has returned, and a sight still looks")
 		}
@@ -291,24 +285,16 @@ func TestBlindInTheDrainThatFollows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &eye{name: "process", script: []step{{0, running}, {2 * time.Second, unknown}}, kills: true, begin: time.Now()}
-				w := New(Config{
-					Clock: clocktest.Bubble{}, Applied: applyAtOnce, StopTimeout: 30 * time.Second, KillMargin: 3 * time.Second,
-					Sights: []sight.Sight{s}, Log: quiet,
-				})
-				l := leadershiptest.Draining(clocktest.Bubble{})
+				w := waiter(s)
 				first, end := context.WithTimeout(t.Context(), time.Second)
 				defer end()
-				w.Wait(first, elector.Drain{Began: clocktest.Bubble{}.Now(), Until: l.ValidUntil, Token: "7"})
+				w.Wait(first, drain("7"))
 				time.Sleep(2 * time.Second)
 				if c.led {
-					led := l
-					led.IsLeader, led.Token = true, "8"
-					w.Observe(led)
+					w.Observe(leadershiptest.Leading(clocktest.Bubble{}, "8"))
 				}
 				begin := time.Now()
-				w.Wait(t.Context(), elector.Drain{
-					Began: clocktest.Bubble{}.Now(), Until: clocktest.Bubble{}.Now().Add(10 * time.Second), Token: "8",
-				})
+				w.Wait(t.Context(), drain("8"))
 				if took := time.Since(begin).Truncate(time.Millisecond); took != c.want {
 					t.Errorf("waited %s, want %s", took, c.want)
 				}

@@ -1,9 +1,9 @@
-// Package apiserver is the way to the Kubernetes API server for what is no Lease: pods and Events. Who asks depends on this
-// package alone; package kube answers, and has the client's code.
+// Package apiserver is the interface to the Kubernetes API server for what is no Lease: pods and Events. It imports the
+// standard library alone; package kube implements it.
 //
-// It promises that a [Client] makes one attempt for each call, that the call returns soon after its context ends, and that an error
-// which the server answered keeps its HTTP status. It does not promise that a request without an answer was not carried out, nor
-// that a pod's credentials allow it. It imports the standard library alone.
+// It promises that a [Client] makes one attempt for each call, that the call returns soon after its context ends, and that an
+// error which the server answered keeps its HTTP status. It does not promise that a request without an answer was not carried
+// out, nor that a pod's credentials allow it.
 package apiserver
 
 import (
@@ -14,12 +14,12 @@ import (
 // Client sends requests to the API server. Its methods may be called from several goroutines at once.
 type Client interface {
 	// Send makes one attempt, and returns the answer's body. The method is GET, POST or PATCH (a JSON merge patch); the path
-	// is the resource's with its query, such as "/api/v1/namespaces/default/pods?labelSelector=a%3Db". Where the server
-	// answered with an error, the error wraps a [*StatusError]. Send returns soon after ctx ends.
+	// is the resource's with its query, such as "/api/v1/namespaces/default/pods?labelSelector=a%3Db". An error that the
+	// server answered wraps a [*StatusError]. Send returns soon after ctx ends.
 	Send(ctx context.Context, method, path string, body []byte) ([]byte, error)
 }
 
-// StatusError is the error of a request that the API server answered with an error.
+// StatusError is an error that the API server answered.
 type StatusError struct {
 	// Status is the HTTP status, such as 403.
 	Status int

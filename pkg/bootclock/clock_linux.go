@@ -10,8 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Now returns the machine's boot clock. Linux has had CLOCK_BOOTTIME since 2.6.39, so a failure is a broken
-// machine, on which no deadline could be kept: it panics.
+// Now returns the machine's boot clock (Linux has it since 2.6.39). It panics where that fails: no deadline could be kept.
 func (System) Now() Instant {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
@@ -20,9 +19,8 @@ func (System) Now() Instant {
 	return Instant(ts.Nano())
 }
 
-// ID returns the name of this boot's clock: the kernel's random name for the boot (a UUID), and, in a time namespace whose
-// boot clock is moved, "+" and by how much, such as "…+10m0s" or "…+-3.000000005s". Instants of different names are not
-// comparable: two processes of one boot read different clocks when their time namespaces differ.
+// ID names the clock of this boot: the kernel's random boot ID (a UUID), and, in a time namespace that moves the boot clock,
+// "+" and the offset, such as "…+10m0s" or "…+-3.000000005s". Instants of different names are not comparable.
 func ID() (string, error) {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -43,7 +41,7 @@ func ID() (string, error) {
 	return id + "+" + offset.String(), nil
 }
 
-// bootOffset finds by how much a time namespace moves the boot clock: the line "boottime SECONDS NANOSECONDS".
+// bootOffset finds by how much a time namespace moves the boot clock, in the line "boottime SECONDS NANOSECONDS".
 func bootOffset(offsets string) (time.Duration, error) {
 	for line := range strings.Lines(offsets) {
 		var seconds, nanoseconds int64
@@ -54,8 +52,7 @@ func bootOffset(offsets string) (time.Duration, error) {
 	return 0, fmt.Errorf("read the time namespace's offsets: no line for the boot clock in %q", offsets)
 }
 
-// kernelTimer is a timerfd on CLOCK_BOOTTIME, in the runtime's poller: it counts the time that the machine is suspended,
-// and costs nothing while it waits.
+// kernelTimer is a timerfd on CLOCK_BOOTTIME: it also counts the time in suspend, and costs nothing while it waits.
 type kernelTimer struct {
 	file  *os.File
 	fired chan struct{}

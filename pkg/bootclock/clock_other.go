@@ -6,8 +6,7 @@ import "time"
 
 var started = time.Now()
 
-// Now returns the time since this process started: good for measuring, useless for sharing a deadline.
-// [ID] fails here, and with it everything that shares deadlines.
+// Now returns the time since this process started: good for measuring, useless for sharing a deadline, as [ID] fails here.
 func (System) Now() Instant { return Instant(time.Since(started)) + 1 }
 
 // ID returns [ErrUnsupported].

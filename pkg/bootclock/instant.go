@@ -46,8 +46,7 @@ func Parse(s string) (Instant, error) {
 	return Instant(n), nil
 }
 
-// Clock reads the boot clock and the wall clock. The election reads time through it alone, so that tests can
-// supply their own.
+// Clock reads the boot clock and the wall clock. The election reads time through it alone, so that tests can supply their own.
 type Clock interface {
 	// Now returns the boot clock's reading.
 	Now() Instant

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Timer wakes its owner at an instant of a boot clock. It may also wake it early, once: look at the clock, and Reset it
-// where the time has not come. One goroutine at a time may use it.
+// Timer wakes its owner at an instant of a boot clock. It may also fire once too early: look at the clock, and Reset it where
+// the time has not come. One goroutine at a time may use it.
 type Timer interface {
 	// C receives a value when the instant has come. It has room for one and is never closed.
 	C() <-chan struct{}
@@ -19,8 +19,7 @@ type Timer interface {
 // polledMost bounds one sleep of a polled timer: Go's timers stop while the machine is suspended.
 const polledMost = 200 * time.Millisecond
 
-// polled is a timer made of Go's own, which looks at the clock again and again. It serves clocks that no kernel timer
-// follows: those of tests, and other operating systems.
+// polled is a timer for clocks that no kernel timer follows: it looks at the clock again and again.
 type polled struct {
 	now   func() Instant
 	most  time.Duration
@@ -29,8 +28,7 @@ type polled struct {
 	ended chan struct{}
 }
 
-// NewPolledTimer returns a timer for the clock that now reads. It looks at the clock at least every most; zero stands for
-// 200 ms.
+// NewPolledTimer returns a timer that reads its clock with now, at least every most (zero: 200 ms).
 func NewPolledTimer(now func() Instant, most time.Duration) Timer {
 	if most == 0 {
 		most = polledMost
@@ -84,9 +82,9 @@ func (t *polled) Stop() {
 	}
 }
 
-// Await waits until the timer fires at the instant at (zero: never), a channel has news (a value, or its close; a nil channel
-// never has any), or ctx ends. It returns ctx's cause when ctx has ended, and else nil: then look at the clock and at what the
-// channels stand for, as the timer may fire early.
+// Await waits until timer fires at the instant at (zero: never), a channel has a value or is closed (nil: never), or ctx ends.
+// It returns ctx's cause when ctx has ended, and else nil: the timer may fire early, so look at the clock and at what the
+// channels stand for.
 func Await(ctx context.Context, timer Timer, at Instant, news, more <-chan struct{}) error {
 	timer.Reset(at)
 	select {

@@ -13,7 +13,7 @@ import (
 // cooldown keeps a candidate that has released the Lease from winning the same release back at once.
 type cooldown struct {
 	release time.Time         // the renew time of our last release
-	until   bootclock.Instant // that one is not taken before then
+	until   bootclock.Instant // when we may take that release
 }
 
 // drawTurn draws this candidate's turn for the version just seen.
@@ -27,7 +27,7 @@ func (m *machine) drawTurn(now moment) {
 		if p := k.record.PreferredHolder; p != "" && p != string(m.cfg.Identity) {
 			k.readyAt = k.readyAt.Add(preferenceGrace)
 		}
-		if k.record.RenewTime.Equal(m.cooldown.release) { // our own release: another one's is free to us at once
+		if k.record.RenewTime.Equal(m.cooldown.release) { // the cooldown is for our own release alone
 			k.readyAt = max(k.readyAt, m.cooldown.until)
 		}
 	default:
@@ -78,7 +78,6 @@ func (m *machine) takeover(now moment) lease.Record {
 	return r
 }
 
-// whyNow says on what ground the Lease is taken.
 func (m *machine) whyNow() string {
 	switch {
 	case m.resumable():
@@ -109,7 +108,6 @@ func (m *machine) explain(now moment) {
 	m.info("StandingBy", "standing by", attrs...)
 }
 
-// describe says what the Lease looks like to a standby.
 func (m *machine) describe() string {
 	r := m.know.record
 	switch {

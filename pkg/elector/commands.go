@@ -36,34 +36,30 @@ func (c *commands) ring() {
 
 // mailbox holds one order until the loop takes it. An order that comes meanwhile takes its place, and both get its answer.
 type mailbox struct {
-	mu     sync.Mutex
-	number int    // of the last order
-	held   *order // nil: none
+	mu   sync.Mutex
+	held *order // nil: none
 }
 
 // order is a command that is answered. Several callers may wait for one answer.
 type order struct {
-	number  int
 	cause   string
 	callers int
 	done    chan struct{} // closed once err is the answer
 	err     error
 }
 
-// put places an order.
+// put places an order, or joins the one that waits.
 func (b *mailbox) put(cause string) *order {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.held == nil {
-		b.number++
-		b.held = &order{number: b.number, done: make(chan struct{})}
+		b.held = &order{done: make(chan struct{})}
 	}
 	b.held.cause = cause
 	b.held.callers++
 	return b.held
 }
 
-// take returns the order that is there, and empties the mailbox.
 func (b *mailbox) take() *order {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -81,13 +77,11 @@ func (b *mailbox) giveUp(o *order) {
 	}
 }
 
-// answer ends the order.
 func (o *order) answer(err error) {
 	o.err = err
 	close(o.done)
 }
 
-// ask places an order and returns its answer.
 func (c *commands) ask(ctx context.Context, b *mailbox, cause string) error {
 	o := b.put(cause)
 	c.ring()
@@ -109,13 +103,11 @@ func (c *commands) ask(ctx context.Context, b *mailbox, cause string) error {
 	return ErrNotRunning
 }
 
-// StepDown asks for a handover, and returns once the election has taken the order or refused it; the handover itself goes
-// on after that. It returns nil on a candidate that leads, or that resumes the term of the process before in its pod: that
-// term does not lead on. It returns [ErrNotLeading] on any other, [ErrDraining] where a handover is under way already, and
-// [ErrNotRunning] when the election has ended, or does not answer within 5 s. Of several orders that come before the
-// election takes one, the newest cause counts, and all get one answer. It takes no context: the loop answers within
-// milliseconds unless it is stuck, so a caller has nothing to cut short, and a caller without a deadline of its own must not
-// hang on a stuck loop. Do not call it from Publish.
+// StepDown asks for a handover. It returns once the election has taken or refused the order, not once it has handed over:
+// nil where the candidate leads, or resumes the term of the process before; [ErrDraining] where a handover is under way;
+// [ErrNotLeading] on any other candidate; [ErrNotRunning] when the election has ended or does not answer within 5 s.
+// Orders that wait together get one answer, and the newest cause counts. Do not call it from Publish.
+// It takes no context: the loop answers within milliseconds, and no caller may hang on one that is stuck.
 func (e *Elector) StepDown(cause string) error {
 	select {
 	case <-e.commands.begun:
@@ -127,9 +119,8 @@ func (e *Elector) StepDown(cause string) error {
 	return e.commands.ask(ctx, &e.commands.stepDown, cause)
 }
 
-// Alive returns nil once the election's loop has turned after the call, also when the election has ended in good order. It
-// waits for one that has not begun. It returns an error when ctx ends first: give it a few seconds, and a candidate that
-// needs longer is stuck.
+// Alive returns nil once the election's loop has turned after the call, or the election has ended. It waits for one that has
+// not begun. It returns an error when ctx ends first: a loop that needs longer than a few seconds is stuck.
 func (e *Elector) Alive(ctx context.Context) error {
 	err := e.commands.ask(ctx, &e.commands.alive, "")
 	select {
@@ -140,8 +131,8 @@ func (e *Elector) Alive(ctx context.Context) error {
 	}
 }
 
-// Abandon ends the waiting of a handover, if one is under way: a workload that has not been seen to stop leaves the Lease
-// neither released nor renewed, to run out by itself. It returns at once.
+// Abandon ends the waiting of a handover, if one is under way. Unless the workload was seen to stop, the Lease is neither
+// released nor renewed: it runs out. Abandon returns at once.
 func (e *Elector) Abandon() {
 	e.commands.abandon.Store(true)
 	e.commands.ring()

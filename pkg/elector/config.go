@@ -1,11 +1,8 @@
 package elector
 
 import (
-	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/hashicorp/go-multierror"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
@@ -14,28 +11,27 @@ import (
 // Limits and fixed spans of the protocol.
 const (
 	minDuration      = 3 * time.Second         // below it the margins drown in scheduling noise
-	maxDuration      = 8760 * time.Hour        // a year: more is a slip of the unit, and the sums of some would overflow
+	maxDuration      = 8760 * time.Hour        // a year: more is a mistaken unit, and sums could overflow
 	minRenewInterval = time.Second             // other electors compare renew times by the second
 	maxAttempt       = 2500 * time.Millisecond // one request to the store, until it has shown to be slower
 	maxKillMargin    = 3 * time.Second
 	releaseSpread    = 10 * time.Millisecond
-	releaseCooldown  = 5 * time.Second // who let go does not win the same Lease back at once
-	preferenceGrace  = time.Second     // a head start for the holder that somebody asked for
+	releaseCooldown  = 5 * time.Second // before a candidate takes its own release back
+	preferenceGrace  = time.Second     // the head start of spec.preferredHolder
 	priorityStep     = 50 * time.Millisecond
 )
 
 // MaxPriority is the priority of a candidate that is first in line.
 const MaxPriority = 10
 
-// Config says what to campaign for, as whom, and on which timings. Use [Config.WithDefaults] to fill in the
-// timings left at zero.
+// Config says what to campaign for, as whom, and on which timings: [Config.WithDefaults] fills in those left at zero.
 type Config struct {
 	// Lease and Namespace name the Lease, for documents and messages; the Store knows where it is.
 	Lease, Namespace string
 	// Workload is written to the Lease and compared with what stands there ("deployment/web"); "" for no check.
 	Workload string
-	// Store says where the Lease lies, such as the API server's host or a directory's path. A [Hold] names it: what it
-	// says of a Lease in one store must not be believed of a Lease of that name in another. "" is a name like any other.
+	// Store says where the Lease lies, such as the API server's host or a directory's path: a [Hold] of a Lease in one store
+	// must not be believed of a Lease of that name in another. "" is a name like any other.
 	Store string
 	// Identity is unique to this process's run of the candidate, or kept over restarts under the [Hold]'s lock.
 	Identity naming.Identity
@@ -48,8 +44,8 @@ type Config struct {
 	// ForeignGrace is added to the wait after a holder that does not follow this protocol: its retry period + 3
 	// times its renew deadline − its lease duration + 1 s. Default 18 s, which suits client-go's defaults.
 	ForeignGrace time.Duration
-	// Priority is 10 for the first in line; each step below, down to 0, leaves a Lease that has become free to the
-	// others for 50 ms longer. It decides who goes first, never who may.
+	// Priority is 10 for the first in line. Each step below, down to 0, waits 50 ms longer before it takes a free Lease.
+	// It decides who goes first, never who may.
 	Priority int
 	// LeadUnhealthy lets an unhealthy candidate (see [Elector.SetHealthy]) take a Lease that no healthy one has taken for a whole
 	// lease duration after it became free. Without it, no leader is better than an unhealthy one.
@@ -92,41 +88,38 @@ func (c Config) HoldKey() HoldKey {
 // attempt returns how long one request may take at first: min(2.5 s, RenewDeadline/4).
 func (c Config) attempt() time.Duration { return min(maxAttempt, c.RenewDeadline/4) }
 
-// Validate reports every fault at once, as a *multierror.Error of [*field.Error]s.
+// Validate reports every fault at once, each a [*field.Error]: see [field.Faults].
 func (c Config) Validate() error {
-	var faults *multierror.Error
-	fault := func(name, value, want string, args ...any) {
-		faults = multierror.Append(faults, &field.Error{Field: name, Value: value, Want: fmt.Sprintf(want, args...)})
-	}
+	var faults field.Faults
 	if c.Lease == "" {
-		fault("Lease", "", "the Lease's name")
+		faults.Wrong("Lease", "", "the Lease's name")
 	}
 	if c.Identity == "" {
-		fault("Identity", "", "a name that no other candidate has")
+		faults.Wrong("Identity", "", "a name that no other candidate has")
 	}
 	if c.Duration < minDuration || c.Duration%time.Second != 0 {
-		fault("Duration", c.Duration.String(), "whole seconds, at least %s (the Lease keeps no fractions)", minDuration)
+		faults.Wrong("Duration", c.Duration.String(), "whole seconds, at least %s (the Lease keeps no fractions)", minDuration)
 	}
 	if c.Duration > maxDuration {
-		fault("Duration", c.Duration.String(), "at most %s", maxDuration)
+		faults.Wrong("Duration", c.Duration.String(), "at most %s", maxDuration)
 	}
 	if c.RenewDeadline <= 0 || c.RenewDeadline >= c.Duration {
-		fault("RenewDeadline", c.RenewDeadline.String(), "more than 0 and less than the lease duration %s; %s is usual",
+		faults.Wrong("RenewDeadline", c.RenewDeadline.String(), "more than 0 and less than the lease duration %s; %s is usual",
 			c.Duration, c.Duration*2/3)
 	} else if c.RenewDeadline+c.KillMargin() > c.Duration*9/10 {
-		fault("RenewDeadline", c.RenewDeadline.String(),
+		faults.Wrong("RenewDeadline", c.RenewDeadline.String(),
 			"%s or less: with the kill margin %s it must not pass 90%% of the lease duration %s, or clocks that differ by 1%% could overlap",
 			c.Duration*2/3, c.KillMargin(), c.Duration)
 	}
 	if c.RenewInterval < minRenewInterval || c.RenewInterval > c.RenewDeadline/2 {
-		fault("RenewInterval", c.RenewInterval.String(), "at least %s and at most half of the renew deadline %s",
+		faults.Wrong("RenewInterval", c.RenewInterval.String(), "at least %s and at most half of the renew deadline %s",
 			minRenewInterval, c.RenewDeadline)
 	}
 	if c.ForeignGrace < 0 || c.ForeignGrace > maxDuration {
-		fault("ForeignGrace", c.ForeignGrace.String(), "0s to %s; 18s suits client-go at its defaults", maxDuration)
+		faults.Wrong("ForeignGrace", c.ForeignGrace.String(), "0s to %s; 18s suits client-go at its defaults", maxDuration)
 	}
 	if c.Priority < 0 || c.Priority > MaxPriority {
-		fault("Priority", strconv.Itoa(c.Priority), "0 to %d, which is first in line", MaxPriority)
+		faults.Wrong("Priority", strconv.Itoa(c.Priority), "0 to %d, which is first in line", MaxPriority)
 	}
-	return faults.ErrorOrNil()
+	return faults.Err()
 }

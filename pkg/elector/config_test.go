@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/go-multierror"
 	"pgregory.net/rapid"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
@@ -62,14 +61,7 @@ func TestValidateReportsEveryFault(t *testing.T) {
 			c := Default()
 			c.Lease, c.Identity = "acme-1", "web-0_x"
 			tt.change(&c)
-			var faults *multierror.Error
-			if err := c.Validate(); err != nil && !errors.As(err, &faults) {
-				t.Fatalf("got %T, want a *multierror.Error", err)
-			}
-			var got []error
-			if faults != nil {
-				got = faults.Errors
-			}
+			got := field.Flatten(c.Validate())
 			if len(got) != len(tt.want) {
 				t.Fatalf("got %d faults, want %d: %v", len(got), len(tt.want), got)
 			}

@@ -13,7 +13,7 @@
 //	StepDown, SetHealthy, Abandon, ctx ───▶      │
 //	StopWait ── the workload has stopped ─▶      │
 //
-// An answer bears the number of its question: one that comes too late is void, and one that cannot be is an error.
+// Each answer carries the number of its question: a late answer is void, and an answer to no question is an error.
 //
 // [machine] lists the files of the state machine. Those around it:
 //

@@ -14,16 +14,15 @@ type drain struct {
 	stoppedAt       bootclock.Instant
 }
 
-// ending is how a term was asked to end. It outlives the term: one that was asked to end does not lead again, whatever is
-// answered late. A new take of ours ends it, but for that of a predecessor's term.
+// ending is how a term was asked to end. It outlives the term, which then does not lead again, whatever is answered late. It
+// ends with a new take of ours, but not with one that resumes a predecessor's term.
 type ending struct {
-	cause     string // "": it was not
-	abandoned bool   // its drain was: the term is neither released nor renewed, and never begins again
+	cause     string // "": nobody asked
+	abandoned bool   // its drain was abandoned: it is neither released nor renewed, and never begins again
 }
 
-// workload is what the workload may still act on: the last validUntil that was published while leading, by this process or
-// the one before, and that term's token, since the workload was last seen to have stopped. Zero: nothing was. It outlives
-// every other end of a term.
+// workload is what the workload may still act on: the last validUntil published while leading, by this process or the one
+// before, and that term's token. It ends only when the workload is seen to have stopped. Zero: nothing was published since.
 type workload struct {
 	until bootclock.Instant
 	token string
@@ -45,8 +44,7 @@ func (m *machine) stepDown(now moment, cause string) error {
 	return nil
 }
 
-// judge takes what the workload's health says. An unhealthy leader hands over; an unhealthy standby leaves the Lease to
-// others.
+// judge takes the workload's health. An unhealthy leader hands over; an unhealthy standby leaves the Lease to others.
 func (m *machine) judge(now moment, e health) {
 	if m.unhealthy == !e.healthy {
 		return
@@ -57,7 +55,7 @@ func (m *machine) judge(now moment, e health) {
 		return
 	}
 	m.warn("Unhealthy", "the workload is unhealthy: this replica leaves leadership to others", detail(e.why))
-	switch { // even where an unhealthy one may lead: perhaps a healthy one is there
+	switch { // also with LeadUnhealthy: another replica may be healthy
 	case m.role == leading:
 		m.beginDrain(now, "unhealthy: "+e.why)
 	case m.inherited != nil || m.resuming: // it is resumed only to be handed over
@@ -65,9 +63,8 @@ func (m *machine) judge(now moment, e health) {
 	}
 }
 
-// beginDrain begins a handover: the workload is to stop, and the Lease is kept until it has. A candidate that drains does
-// not lead again (I10). Where nothing has been published of the term, nor of the one that it follows, since the workload
-// was last seen to have stopped, nothing has to stop.
+// beginDrain begins a handover. A candidate that drains does not lead again (I10). Where no leadership has been published
+// since the workload was last seen to have stopped, there is nothing to wait for.
 func (m *machine) beginDrain(now moment, cause string) {
 	m.role = draining
 	m.ending.cause = cause
@@ -88,7 +85,6 @@ func (m *machine) askStopWait() {
 	}}
 }
 
-// stopWaitEnded takes the end of the waiting.
 func (m *machine) stopWaitEnded(now moment, o Outcome) {
 	m.waits.answered()
 	if o != WorkloadStopped { // what does not say so is no stop
@@ -98,23 +94,20 @@ func (m *machine) stopWaitEnded(now moment, o Outcome) {
 	m.noteWorkloadStopped(now)
 }
 
-// noteWorkloadStopped notes that the workload has stopped. What follows is a read, as only a record that was just read may
-// be released (I5).
+// noteWorkloadStopped has the Lease read next: only a record that was just read may be released (I5).
 func (m *machine) noteWorkloadStopped(now moment) {
 	m.drain.workloadStopped, m.drain.stoppedAt = true, now.boot
 	m.workload = workload{}
 	m.getDue, m.effort.nextTry = true, 0
 }
 
-// endStopWait ends the waiting for the workload's stop, where one is under way.
 func (m *machine) endStopWait() {
 	m.out.endStopWait = m.waits.open
 	m.waits.withdraw()
 }
 
-// release returns the write that clears the holder. It comes after a read that showed the record as ours, of the very
-// version that it replaces: any other holder would have ended the drain. Release last: a standby may start the instant the
-// holder clears (I5).
+// release returns the write that clears the holder, on the very version that the read before it showed as ours. Release last:
+// a standby may start the instant the holder clears (I5).
 func (m *machine) release(now moment) lease.Record {
 	clear(m.sent) // a renewal still on its way must not count after the release
 	t := m.fresh(now)
@@ -131,17 +124,15 @@ func (m *machine) terminate(now moment) {
 		return
 	}
 	m.terminating = true
-	switch {
+	switch { // a term that was inherited is handed over once it has been resumed
 	case m.role == leading:
 		m.beginDrain(now, "terminating")
 	case m.role == draining && !m.drain.workloadStopped:
 		m.askStopWait() // again, as a process that ends may be waited for in another way
-	case m.inherited != nil: // it is resumed only to be handed over
-		m.ending.cause = "terminating"
 	}
 }
 
-// terminated reports whether a process that is to end may do so: nothing is held, and nothing under way could make it so.
+// terminated reports whether a process that is to end may do so: nothing is held, and no request under way could change that.
 func (m *machine) terminated() bool {
 	return m.terminating && m.role == standby && !m.taking && m.inherited == nil
 }

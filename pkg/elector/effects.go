@@ -9,7 +9,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// save writes the hold, and remembers a failure for the machine: no release is sent while an old hold could be believed.
+// save writes the hold, and remembers a failure for the machine's next step.
 func (l *loop) save(h holdWrite) {
 	if l.e.deps.Hold == nil {
 		return
@@ -25,7 +25,6 @@ func (l *loop) save(h holdWrite) {
 	}
 }
 
-// perform performs a request in a goroutine of its own.
 func (l *loop) perform(r *request) {
 	l.running.Go(func() {
 		ctx, cancel := context.WithTimeout(l.life, r.timeout)
@@ -37,7 +36,6 @@ func (l *loop) perform(r *request) {
 	})
 }
 
-// openWatch replaces the watch by a new one.
 func (l *loop) openWatch(w watchFrom) {
 	if l.endWatch != nil {
 		l.endWatch()
@@ -70,7 +68,7 @@ func (l *loop) startStopWait(w stopWait) {
 	})
 }
 
-// deliver hands an event to the loop, unless its sender is to end: then never, or chance would decide whether the loop turns.
+// deliver hands an event to the loop, unless ctx has ended. It checks that first: select alone would leave it to chance.
 func (l *loop) deliver(ctx context.Context, e event) {
 	if ctx.Err() != nil {
 		return
@@ -81,7 +79,7 @@ func (l *loop) deliver(ctx context.Context, e event) {
 	}
 }
 
-// log hands a note to the log's goroutine. A log that takes nothing must not hold up the election: the note is lost.
+// log hands a note to the log's goroutine. A log that is stuck must not hold up the election: it loses the note.
 func (l *loop) log(n note) {
 	select {
 	case l.logged <- func() {
@@ -91,11 +89,10 @@ func (l *loop) log(n note) {
 	}
 }
 
-// logPatience bounds how long a waiting for the workload's stop waits for the log first.
+// logPatience bounds how long a stop wait waits for the log first.
 const logPatience = 100 * time.Millisecond
 
-// afterLog returns a function that waits until all notes so far are logged, so that what a stop-waiter logs comes after
-// them. A log that is stuck holds it up for a moment only.
+// afterLog returns a function that waits, for logPatience at most, until the notes so far are logged: StopWait logs after them.
 func (l *loop) afterLog() func(context.Context) {
 	done := make(chan struct{})
 	select {

@@ -1,7 +1,6 @@
 package elector
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -10,10 +9,9 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// How often a candidate tries again that has no term at stake. For the first minute it tries as if the trouble ended any
-// moment; then less and less often, so that an election which cannot have a leader costs next to nothing: at most 0.05
-// requests a second. The price: after an outage of minutes, an answer comes up to 45 s late, and rights that were granted
-// late show after up to 80 s.
+// A candidate without a term at stake tries again quickly for a minute, then less and less often: an election that cannot have
+// a leader costs at most 0.05 requests a second. The price: after an outage of minutes an answer comes up to 45 s late, and
+// rights that were granted late show after up to 80 s.
 const (
 	quickFor    = time.Minute      // how long failures are taken for a short trouble
 	mostPause   = 45 * time.Second // between attempts after that
@@ -28,7 +26,6 @@ type effort struct {
 	troubles      map[verb]string   // the last failure of each kind of request, as last logged
 }
 
-// streak is some failures in a row.
 type streak struct {
 	count int
 	since bootclock.Instant
@@ -43,7 +40,6 @@ const (
 	refused               // the store does not allow it
 )
 
-// classify returns what an error of the store says.
 func classify(err error) class {
 	switch {
 	case errors.Is(err, lease.ErrConflict), errors.Is(err, lease.ErrExists):
@@ -54,7 +50,7 @@ func classify(err error) class {
 	return unknown
 }
 
-// count counts a failure of that kind of request. After a lost race the store works.
+// count counts a failure of that kind of request. A lost race shows that the store works, and ends the streak.
 func (f *effort) count(now moment, v verb, c class) {
 	if c == lostRace {
 		delete(f.failures, v)
@@ -85,11 +81,10 @@ func (m *machine) timeout(now moment, v verb) time.Duration {
 	return d
 }
 
-// learn adjusts how long requests may take. A write that got no answer in time gets twice as long the next time, at
-// most a renew deadline: an admission webhook that is out, or a slow disk under etcd, delays every write, and a limit that
-// stays below that delay would end the term. A read is not delayed by webhooks, and gets at most twice the usual time. An
-// answer takes half of what was learned back, but never below twice what it took itself, so that a store as slow as
-// before is not given up again.
+// learn adjusts how long requests may take. A write that got no answer gets twice as long the next time, at most a renew
+// deadline: an admission webhook that is out, or a slow disk under etcd, delays every write, and a limit below that delay
+// would end the term. Reads, which no webhook delays, get at most twice the usual time. An answer takes back half of what was
+// learned, but never below twice what it took itself, so that a slow store is not given up again.
 func (m *machine) learn(v verb, took time.Duration, answered bool) {
 	limit, most := &m.effort.writes, m.cfg.RenewDeadline
 	if v == verbGet {
@@ -101,16 +96,6 @@ func (m *machine) learn(v verb, took time.Duration, answered bool) {
 		return
 	}
 	*limit = min(2*now, most)
-}
-
-// timedOut reports whether a request ended because it took too long.
-func timedOut(now moment, r *request, err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || now.boot.Sub(r.sent) >= r.timeout
-}
-
-// storeWorks reports whether err is nil, or an answer that a working store gives.
-func storeWorks(err error) bool {
-	return err == nil || errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists) || errors.Is(err, lease.ErrNotFound)
 }
 
 // pause returns how long to leave the store alone after a failure of that kind: short while a term is at stake, ours or
@@ -147,8 +132,7 @@ func (m *machine) complain(v verb, c class, err error) {
 	}
 }
 
-// recovered notes that a request of that kind went well. It says nothing of the others: a store may answer every read
-// and refuse every write.
+// recovered notes that a request of that kind went well. Others may still fail: a store may answer reads and refuse writes.
 func (m *machine) recovered(v verb) {
 	delete(m.effort.failures, v)
 	m.effort.nextTry = 0

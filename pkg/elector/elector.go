@@ -27,8 +27,8 @@ var (
 	ErrHeld = errors.New("another lease-sidecar holds this signal directory: give each sidecar a signal directory of its own")
 )
 
-// CollisionError ends an election whose Lease is annotated for another workload: two workloads derived or were
-// given one Lease name, and sharing it would leave one of them without any active replica.
+// CollisionError ends an election whose Lease is annotated for another workload. Two workloads that share one Lease name
+// would leave one of them without any active replica.
 type CollisionError struct {
 	// Lease and Namespace name the Lease; Workload is ours, Other the one annotated.
 	Lease, Namespace, Workload, Other string
@@ -59,10 +59,10 @@ type Deps struct {
 type Outputs struct {
 	// Publish takes every new leadership. It must not block: the newest value replaces the ones before it.
 	Publish func(leadership.Leadership)
-	// StopWait returns once the workload has stopped, or is not to be waited for any more, or when ctx ends. It is called
-	// in its own goroutine at the start of each drain, and again, in place of the call before, when the drain changes (the
-	// process is to end). It is not called where nothing was published of the term, nor of the one before it, since the
-	// workload was last seen to have stopped. Nil: the workload counts as stopped at once.
+	// StopWait returns once the workload has stopped or is abandoned, or when ctx ends. It is called in its own goroutine at
+	// the start of each drain, and again, in place of the call before, when the drain changes (the process is to end). It is
+	// not called when no term has been published since the workload was last seen to have stopped.
+	// Nil: the workload counts as stopped at once.
 	StopWait func(ctx context.Context, d Drain) Outcome
 	// Observer counts requests and abandoned drains. Nil: nobody does.
 	Observer Observer
@@ -76,29 +76,28 @@ type Drain struct {
 	Terminating bool
 	// Began is when the drain did.
 	Began bootclock.Instant
-	// Until is the last validUntil that was published while leading, in this term or in the one that it follows: no
-	// reader that honours it believes in the term after it.
+	// Until is the last validUntil published while leading, in this term or the one it follows. No reader that honours it
+	// believes in the term after it.
 	Until bootclock.Instant
-	// Token is that of the last term that was published while leading, which is the drained one's unless that began too
-	// late: a workload that reports its stop may name the term that it speaks of.
+	// Token is that of the last term published while leading: the drained term's, unless that one began too late to be
+	// published. A workload that reports its stop may name it.
 	Token string
 }
 
 // Outcome is how the waiting for a workload's stop ended.
 type Outcome int
 
-// How it can end. Any other Outcome is that of a wait whose context ended, which is not looked at; else it counts as [Abandoned].
+// The outcomes of [Outputs.StopWait]. Any other value counts as [Abandoned], except after ctx has ended: then it is ignored.
 const (
-	// WorkloadStopped: nothing of it works any more, so the Lease may be released.
+	// WorkloadStopped: nothing of the workload works any more, so the Lease may be released.
 	WorkloadStopped Outcome = iota + 1
-	// Abandoned: it still runs, and is not waited for any longer. The Lease is neither released nor renewed: it runs out.
+	// Abandoned: the workload is not waited for any longer. The Lease is neither released nor renewed: it runs out.
 	Abandoned
 )
 
 // Observer counts for metrics. It is called from several goroutines and must not block.
 type Observer interface {
-	// Requested counts a request that has ended: its verb (get, create, update for a take, renew, release), how long it
-	// took, and its error or nil.
+	// Requested counts a request that has ended. The verb is get, create, update (a take), renew or release; err may be nil.
 	Requested(verb string, latency time.Duration, err error)
 	// DrainAbandoned counts a handover that ended though the workload was not seen to stop.
 	DrainAbandoned()
@@ -147,9 +146,9 @@ func New(cfg Config, deps Deps) (*Elector, error) {
 	return e, nil
 }
 
-// Run campaigns until ctx ends; then it hands over, if it leads, and returns nil once the Lease is released, or has
-// run out. It returns a [*CollisionError] when the Lease is another workload's, and [ErrLeadershipLost] as
-// [Config.ExitOnLoss] says. Everything that it started has ended when it returns. Run it once.
+// Run campaigns until ctx ends. Then it hands over if it leads, and returns nil once the Lease is released or has run out.
+// It returns a [*CollisionError] when the Lease is another workload's, and [ErrLeadershipLost] as [Config.ExitOnLoss]
+// says. Everything that it started has ended when it returns. Run it once.
 func (e *Elector) Run(ctx context.Context, to Outputs) error {
 	if to.Publish == nil {
 		return errors.New("elector: Outputs.Publish is required")
@@ -170,8 +169,8 @@ func (e *Elector) Leadership() leadership.Leadership {
 	return e.snapshot.Load().At(e.deps.Clock.Now())
 }
 
-// Ready returns nil when the Lease has been read once, and nothing is known that would keep this candidate from ever
-// leading (rights, or a missing Lease that it may not create); else why not. An outage does not take it back.
+// Ready returns nil once the Lease has been read, and else why not. It also returns what would keep this candidate from
+// ever leading: missing rights, or a missing Lease that it may not create. An outage does not take readiness back.
 func (e *Elector) Ready() error {
 	if why := *e.unready.Load(); why != "" {
 		return errors.New(why)

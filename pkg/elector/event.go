@@ -15,8 +15,7 @@ type moment struct {
 	wall time.Time
 }
 
-// event is what can happen to a candidate. Its time is the moment given to machine.step with it, read after the event was
-// received. An event with a number answers a question of the machine's, or is an order: see [machine.admit].
+// event is what can happen to a candidate. One with a number answers a question: see [machine.admit].
 type event interface{ isEvent() }
 
 type (
@@ -25,7 +24,7 @@ type (
 	// replied: the request with that number ended, well or not.
 	replied struct {
 		number int
-		reply  lease.Reply
+		reply  lease.Record
 		err    error
 	}
 	// changed: the watch with that number delivered a change.
@@ -48,11 +47,8 @@ type (
 	// holdFailed: the hold with that number could not be written, or not to its end.
 	holdFailed struct{ number int }
 
-	// stepDown: somebody asks for a handover. The numbers of orders rise.
-	stepDown struct {
-		number int
-		cause  string
-	}
+	// stepDown: somebody asks for a handover.
+	stepDown struct{ cause string }
 	// health: the workload's health says whether this candidate should lead.
 	health struct {
 		healthy bool
@@ -60,8 +56,7 @@ type (
 	}
 	// terminate: the process is to end: hand over, then be done.
 	terminate struct{}
-	// abandon: wait no longer for the workload in the drain that is under way, if one is: the Lease is neither released nor
-	// renewed.
+	// abandon: wait no longer for the workload in the drain under way, if there is one.
 	abandon struct{}
 )
 
@@ -77,8 +72,7 @@ func (health) isEvent()        {}
 func (terminate) isEvent()     {}
 func (abandon) isEvent()       {}
 
-// question is what the machine last asked the loop for, of one kind: a request, a watch, a waiting, a write of the hold.
-// Its answers bear its number.
+// question is what the machine last asked of the loop, of one kind. Its answers carry its number.
 type question struct {
 	number int  // of the last one; it rises
 	open   bool // answers to it are expected
@@ -102,8 +96,7 @@ func (q *question) withdraw() {
 	q.open = false
 }
 
-// admit judges an answer. One to a question that was replaced or withdrawn is void. One to a question that was never asked,
-// or has been answered, is illegal.
+// admit judges an answer: void to a question replaced or withdrawn, illegal to one that was never asked or is answered.
 func (q *question) admit(number int) (void bool, err error) {
 	switch {
 	case 0 < number && number < q.number:
@@ -135,11 +128,6 @@ func (m *machine) admit(e event) (void bool, err error) {
 		return m.waits.admit(e.number)
 	case holdFailed:
 		return m.saves.admit(e.number)
-	case stepDown:
-		if e.number <= m.orders {
-			err = fmt.Errorf("%w: order %d after order %d", errIllegal, e.number, m.orders)
-		}
-		return false, err
 	case nil:
 		return false, fmt.Errorf("%w: none", errIllegal)
 	}

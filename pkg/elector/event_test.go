@@ -94,32 +94,6 @@ func candidateThatIs(t *testing.T, state string) *lone {
 	return l
 }
 
-// TestOrdersAreTakenOnce: the number of an order rises.
-func TestOrdersAreTakenOnce(t *testing.T) {
-	l := newLone(t, 0.5)
-	l.lead()
-	l.step(time.Second, stepDown{})
-	if a := l.out.orderResult; a == nil || *a != (orderResult{number: 1}) {
-		t.Errorf("answered %+v, want nil for order 1", a)
-	}
-	if _, err := l.m.step(moment{boot: l.at(2 * time.Second), wall: l.wall(2 * time.Second)}, stepDown{number: 1}); !errors.Is(err, errIllegal) {
-		t.Errorf("the same order again: %v, want errIllegal", err)
-	}
-}
-
-// TestStopThatComesTooLate: the workload's stop is reported when its term has just run out. It counts no more: what was
-// published to the workload stands until a drain sees it stop.
-func TestStopThatComesTooLate(t *testing.T) {
-	l := newLone(t, 0.5)
-	l.lead()
-	until := l.m.workload.until
-	l.step(time.Second, stepDown{})
-	l.step(until.Sub(l.at(0)), stopWaitEnded{outcome: WorkloadStopped})
-	if l.m.role != standby || l.m.workload.until != until {
-		t.Errorf("%v, and the workload may act until %v; want standby, and %v", l.m.role, since(l.m.workload.until), since(until))
-	}
-}
-
 // TestOnlyAStopIsAStop: a wait that ends without saying that the workload has stopped releases nothing.
 func TestOnlyAStopIsAStop(t *testing.T) {
 	for _, outcome := range []Outcome{0, Abandoned, Abandoned + 1} {
@@ -130,29 +104,6 @@ func TestOnlyAStopIsAStop(t *testing.T) {
 		if l.m.role != standby || !l.out.abandoned || l.out.request != nil {
 			t.Errorf("outcome %d: %v, abandoned: %v, request %v; want a standby that has abandoned its drain and releases nothing",
 				outcome, l.m.role, l.out.abandoned, l.out.request)
-		}
-	}
-}
-
-// TestQuestion: of the answers to three questions in a row, only that to the newest counts, and only once.
-func TestQuestion(t *testing.T) {
-	var q question
-	q.ask()
-	q.ask()
-	q.withdraw()
-	newest := q.ask()
-	for number := range newest {
-		if void, err := q.admit(number); number > 0 && (!void || err != nil) || number == 0 && err == nil {
-			t.Errorf("answer %d: void %v, %v; want it void, and 0 an error", number, void, err)
-		}
-	}
-	if void, err := q.admit(newest); void || err != nil {
-		t.Errorf("the newest answer: void %v, %v; want it to count", void, err)
-	}
-	q.answered()
-	for _, number := range []int{newest, newest + 1} {
-		if _, err := q.admit(number); err == nil {
-			t.Errorf("answer %d of %d, which is answered: want an error", number, newest)
 		}
 	}
 }

@@ -15,7 +15,6 @@ import (
 // stopped, and releases the Lease last.
 func Example() {
 	store := memory.New()
-	defer store.Close()
 
 	config := elector.Config{
 		Lease: "acme-1", Namespace: "default", Identity: "web-0_4f5c", Duration: 3 * time.Second,

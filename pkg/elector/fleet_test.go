@@ -34,7 +34,7 @@ type member struct {
 func newFleet(t *testing.T, n int, wait func(context.Context, Drain) Outcome) *fleet {
 	f := &fleet{t: t, backend: memory.New()}
 	for i := range n {
-		f.members = append(f.members, f.add(naming.Identity([]string{"web-0_a", "web-1_b", "web-2_c"}[i]), wait))
+		f.add(naming.Identity([]string{"web-0_a", "web-1_b", "web-2_c"}[i]), wait)
 	}
 	t.Cleanup(func() {
 		for _, m := range f.members {
@@ -42,7 +42,6 @@ func newFleet(t *testing.T, n int, wait func(context.Context, Drain) Outcome) *f
 			m.Abandon()
 			<-m.ended
 		}
-		f.backend.Close()
 	})
 	return f
 }
@@ -57,11 +56,10 @@ type parts struct {
 	Outputs
 }
 
-// join runs a candidate that is as change has it.
+// join runs one more member, which is as change has it.
 func (f *fleet) join(id naming.Identity, change func(*Config, *parts)) *member {
 	m := &member{store: f.backend.Store("default", "acme-1"), ended: make(chan error, 1)}
-	cfg := Default()
-	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", id
+	cfg := configured(id)
 	p := parts{
 		Deps: Deps{Store: m.store, Clock: f.clock, BootID: "boot"},
 		Outputs: Outputs{Publish: func(l leadership.Leadership) {
@@ -79,6 +77,7 @@ func (f *fleet) join(id naming.Identity, change func(*Config, *parts)) *member {
 	var ctx context.Context
 	ctx, m.cancel = context.WithCancel(context.Background())
 	go func() { m.ended <- m.Run(ctx, p.Outputs); close(m.ended) }()
+	f.members = append(f.members, m)
 	return m
 }
 

@@ -81,7 +81,7 @@ func (a *account) hear(now moment, e event, inflight *request) {
 	case replied:
 		a.inflight = nil
 		if e.err == nil {
-			a.see(now, e.reply.Record)
+			a.see(now, e.reply)
 			if inflight.verb == verbGet && a.stopped && inflight.sent >= a.stoppedAt {
 				a.read = true
 			}

@@ -32,20 +32,20 @@ func FuzzHold(f *testing.F) {
 		if seal { // no fuzzer guesses a checksum
 			b = fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(b), b)
 		}
-		h, err := decodeHold(b, "boot", someKey, someFile)
-		if err != nil {
+		h, ok := decodeHold(b, "boot", someKey, someFile)
+		if !ok {
 			if h != (HoldState{}) {
 				t.Fatalf("a refusal came with %+v", h)
 			}
 			return
 		}
-		if _, err := decodeHold(b, "another boot", someKey, someFile); err == nil {
+		if _, ok := decodeHold(b, "another boot", someKey, someFile); ok {
 			t.Fatalf("%q is of two boots", b)
 		}
-		if _, err := decodeHold(b, "boot", HoldKey{}, someFile); err == nil {
+		if _, ok := decodeHold(b, "boot", HoldKey{}, someFile); ok {
 			t.Fatalf("%q is of two candidates", b)
 		}
-		if _, err := decodeHold(b, "boot", someKey, fileID{}); err == nil {
+		if _, ok := decodeHold(b, "boot", someKey, fileID{}); ok {
 			t.Fatalf("%q is of two files", b)
 		}
 		resume(t, h)
@@ -54,8 +54,7 @@ func FuzzHold(f *testing.F) {
 
 // resume starts a candidate from the hold, and judges what it tells before it has read the Lease, and at the hold's end.
 func resume(t *testing.T, h HoldState) {
-	cfg := Config{Lease: "acme-1", Namespace: "default", Identity: "web-0_pod", Priority: MaxPriority}.WithDefaults()
-	m := newMachine(cfg, "boot", &h, func() float64 { return 0.5 })
+	m := newMachine(configured("web-0_pod"), "boot", &h, func() float64 { return 0.5 })
 	for _, now := range []bootclock.Instant{bootclock.Instant(transcriptBoot), h.ValidUntil} {
 		if now <= 0 {
 			continue

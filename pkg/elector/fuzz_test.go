@@ -55,10 +55,8 @@ var spans = [...]time.Duration{
 func newOrdeal(t *testing.T, program []byte) *ordeal {
 	o := &ordeal{t: t, program: program, now: moment{boot: bootclock.Instant(transcriptBoot), wall: transcriptEpoch}}
 	kind := o.byte()
-	cfg := Config{
-		Lease: "acme-1", Namespace: "default", Workload: "deployment/web", Identity: "web-0_pod", Priority: MaxPriority,
-		ForeignGrace: 18 * time.Second, LeadUnhealthy: kind&4 != 0,
-	}.WithDefaults()
+	cfg := configured("web-0_pod")
+	cfg.LeadUnhealthy = kind&4 != 0
 	o.store.version = 100
 	var hold *HoldState
 	if kind&3 == 1 {
@@ -112,18 +110,18 @@ func (o *ordeal) deed() {
 	case 2:
 		o.answer(o.store.perform)
 	case 3:
-		o.answer(func(r *request) (lease.Reply, error) { _, _ = o.store.perform(r); return lease.Reply{}, errTimeout })
+		o.answer(func(r *request) (lease.Record, error) { _, _ = o.store.perform(r); return lease.Record{}, errTimeout })
 	case 4:
-		o.answer(func(*request) (lease.Reply, error) { return lease.Reply{}, errTimeout })
+		o.answer(func(*request) (lease.Record, error) { return lease.Record{}, errTimeout })
 	case 5:
 		err := []error{lease.ErrConflict, lease.ErrNotFound, lease.ErrForbidden, lease.ErrExists, errors.New("500")}[o.byte()%5]
-		o.answer(func(*request) (lease.Reply, error) { return lease.Reply{}, err })
+		o.answer(func(*request) (lease.Record, error) { return lease.Record{}, err })
 	case 6:
-		forged := lease.Reply{Record: o.forge()}
+		forged := o.forge()
 		_ = o.byte()
-		o.answer(func(*request) (lease.Reply, error) { return forged, nil })
+		o.answer(func(*request) (lease.Record, error) { return forged, nil })
 	case 7:
-		o.answer(func(r *request) (lease.Reply, error) { o.kept = append(o.kept, r); return lease.Reply{}, errTimeout })
+		o.answer(func(r *request) (lease.Record, error) { o.kept = append(o.kept, r); return lease.Record{}, errTimeout })
 	case 8:
 		if len(o.kept) > 0 {
 			_, _ = o.store.perform(o.kept[0])
@@ -170,7 +168,7 @@ func (o *ordeal) pass(d time.Duration) {
 }
 
 // answer ends the request in flight, if there is one.
-func (o *ordeal) answer(by func(*request) (lease.Reply, error)) {
+func (o *ordeal) answer(by func(*request) (lease.Record, error)) {
 	if r := o.m.inflight; r != nil {
 		reply, err := by(r)
 		o.take(replied{reply: reply, err: err})
@@ -210,7 +208,7 @@ func (o *ordeal) take(e event) {
 		o.drain = out.stopWait.number
 	}
 	o.wake = out.wake
-	if a := out.orderResult; a != nil && a.err == nil {
+	if _, order := e.(stepDown); order && out.refused == nil {
 		o.account.ordered = true
 	}
 	if out.hold != nil && !o.full {

@@ -2,7 +2,6 @@ package elector
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -12,8 +11,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// HoldState is what a candidate writes down for the process that comes after it in the same pod: the term it has,
-// and until when the workload may believe in it.
+// HoldState is what a candidate leaves to the next process of its pod: its term, and how long the workload may believe in it.
 type HoldState struct {
 	// UID is the Lease's, AcquireTime the term's first write: together they name the term.
 	UID         string    `json:"uid"`
@@ -53,11 +51,8 @@ type fileID struct {
 	Inode  uint64 `json:"inode"`
 }
 
-// holdSize is the hold file's length: always the same, and one page, so that writing it anew needs no more room than
-// it has.
+// holdSize is the hold file's length: always one page, so that writing it anew needs no more room than it has.
 const holdSize = 4096
-
-var errVoid = errors.New("the hold file is torn, or not ours")
 
 // holdRecord is the file's content: the state, whose it is, in which file, on which clock.
 type holdRecord struct {
@@ -67,8 +62,7 @@ type holdRecord struct {
 	HoldState
 }
 
-// encodeHold renders a hold: a checksum, a space, JSON, spaces up to the last byte, which ends the line. A part of it
-// before a part of another does not have the checksum.
+// encodeHold renders a hold: a checksum, a space, JSON, spaces, a newline. A mix of two holds does not have the checksum.
 func encodeHold(r holdRecord) ([]byte, error) {
 	doc, err := json.Marshal(r)
 	if err != nil {
@@ -82,29 +76,25 @@ func encodeHold(r holdRecord) ([]byte, error) {
 	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE([]byte(body)), body), nil
 }
 
-// decodeHold reads what encodeHold wrote. It fails on anything torn or too long, on a term without all that makes one,
-// on another boot's, whose clock means nothing in this one, and on what another candidate wrote, or in another file.
-func decodeHold(b []byte, bootID string, key HoldKey, file fileID) (HoldState, error) {
+// decodeHold reads what encodeHold wrote. It answers false for what is torn, too long or incomplete, of another boot (whose
+// clock means nothing here), of another candidate, or copied from another file.
+func decodeHold(b []byte, bootID string, key HoldKey, file fileID) (HoldState, bool) {
 	line, rest, whole := strings.Cut(string(b), "\n")
 	sum, doc, ok := strings.Cut(line, " ")
 	if !whole || rest != "" || !ok || sum != fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(doc))) {
-		return HoldState{}, errVoid
+		return HoldState{}, false
 	}
 	var r holdRecord
-	if err := json.Unmarshal([]byte(doc), &r); err != nil {
-		return HoldState{}, fmt.Errorf("%w: %w", errVoid, err)
-	}
-	switch {
+	switch err := json.Unmarshal([]byte(doc), &r); {
+	case err != nil:
 	case bootID == "" || r.BootID != bootID:
-		return HoldState{}, fmt.Errorf("%w: it is from another boot, or another clock", errVoid)
 	case r.HoldKey != key:
-		return HoldState{}, fmt.Errorf("%w: it is of another candidate: %+v", errVoid, r.HoldKey)
-	case r.fileID != file:
-		return HoldState{}, fmt.Errorf("%w: it is a copy", errVoid)
+	case r.fileID != file: // a copy
 	case !r.whole():
-		return HoldState{}, fmt.Errorf("%w: its term is incomplete", errVoid)
+	default:
+		return r.HoldState, true
 	}
-	return r.HoldState, nil
+	return HoldState{}, false
 }
 
 // whole reports whether a term that may be resumed has all that makes one.

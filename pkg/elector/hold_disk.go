@@ -6,8 +6,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// holdPause is the pause before a hold that could not be written is written again, holdPauseLeading that while leading,
-// when the next renewal writes it anyway.
+// A failed write of the hold is tried again after holdPause; while leading after holdPauseLeading, as the next renewal writes
+// the hold anyway.
 const (
 	holdPause        = 250 * time.Millisecond
 	holdPauseLeading = time.Second
@@ -21,8 +21,7 @@ type holdOnDisk struct {
 	retryAt    bootclock.Instant // when to write it again; zero: the last write went well
 }
 
-// replace has a hold that is of no use here written over at the next step: another process, with another identity, might
-// still believe it, until longest at most.
+// replace has a useless hold written over at the next step: another process might still believe it, until longest at most.
 func (h *holdOnDisk) replace(longest bootclock.Instant) { h.believable, h.retryAt = longest, 1 }
 
 // failed notes that the last write failed: the file may hold what it held before, or what was to be written.
@@ -35,23 +34,19 @@ func (h *holdOnDisk) failed(now moment, r role) {
 	h.retryAt = now.boot.Add(pause)
 }
 
-// clear reports whether the file can make nobody believe any more.
+// clear reports whether nobody could believe the file any more.
 func (h *holdOnDisk) clear(now moment) bool { return !now.boot.Before(h.believable) }
 
-// retryDue returns when the hold is to be written again: only while somebody could believe the old one.
-func (h *holdOnDisk) retryDue(now moment) bootclock.Instant {
-	if h.retryAt.IsZero() || h.clear(now) || !h.retryAt.Before(h.believable) {
+// holdDue returns when to write the hold: when it changes, and after a failure as long as the old one could be believed.
+func (m *machine) holdDue(now moment) bootclock.Instant {
+	h := &m.onDisk
+	switch {
+	case m.holdState() != m.saved:
+		return now.boot
+	case h.retryAt.IsZero() || h.clear(now) || !h.retryAt.Before(h.believable):
 		return never
 	}
 	return h.retryAt
-}
-
-// holdDue returns when the hold is to be written.
-func (m *machine) holdDue(now moment) bootclock.Instant {
-	if m.holdState() != m.saved {
-		return now.boot
-	}
-	return m.onDisk.retryDue(now)
 }
 
 // writeHold has the hold written. It counts as written unless [holdFailed] follows.

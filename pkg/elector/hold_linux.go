@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -38,19 +37,16 @@ func OpenHold(dir, lease string) (*Hold, error) {
 	}
 	path := filepath.Join(dir, "."+naming.FileName(lease)+".hold")
 	for range 10 { // once more only when the file was replaced between opening and locking
-		f, err := lockFile(path)
+		f, self, err := lockFile(path)
 		if err != nil {
 			return nil, err
 		}
-		if same, err := isStill(f, path); err != nil || same {
-			if err != nil {
-				return nil, errors.Join(err, f.Close())
-			}
-			self, err := fileOf(f)
-			if err != nil {
-				return nil, errors.Join(err, f.Close())
-			}
+		var there unix.Stat_t
+		switch err := unix.Lstat(path, &there); {
+		case err == nil && idOf(there) == self:
 			return &Hold{file: f, bootID: bootID, self: self}, nil
+		case err != nil && !errors.Is(err, os.ErrNotExist):
+			return nil, errors.Join(fmt.Errorf("look at the hold file: %w", err), f.Close())
 		}
 		if err := f.Close(); err != nil {
 			return nil, fmt.Errorf("close the replaced hold file: %w", err)
@@ -60,77 +56,51 @@ func OpenHold(dir, lease string) (*Hold, error) {
 }
 
 // lockFile opens path without following links or waiting on a pipe, and locks it.
-func lockFile(path string) (*os.File, error) {
+func lockFile(path string) (*os.File, fileID, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the hold file %s: %w", path, err)
+		return nil, fileID{}, fmt.Errorf("open the hold file %s: %w", path, err)
 	}
 	f := os.NewFile(uintptr(fd), path)
-	info, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("look at the hold file: %w", err), f.Close())
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("open the hold file %s: not a regular file: remove it", path), f.Close())
-	}
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	var is unix.Stat_t
+	if err = unix.Fstat(fd, &is); err != nil {
+		err = fmt.Errorf("look at the hold file: %w", err)
+	} else if is.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = fmt.Errorf("open the hold file %s: not a regular file: remove it", path)
+	} else if err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			err = ErrHeld
 		}
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
-	}
-	return f, nil
-}
-
-// isStill reports whether path still names the file that f has open.
-func isStill(f *os.File, path string) (bool, error) {
-	mine, err := f.Stat()
-	if err != nil {
-		return false, fmt.Errorf("look at the hold file: %w", err)
-	}
-	there, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		err = fmt.Errorf("lock %s: %w", path, err)
 	}
 	if err != nil {
-		return false, fmt.Errorf("look at the hold file: %w", err)
+		return nil, fileID{}, errors.Join(err, f.Close())
 	}
-	return os.SameFile(mine, there), nil
+	return f, idOf(is), nil
 }
 
-// fileOf returns what the kernel calls the file.
-func fileOf(f *os.File) (fileID, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return fileID{}, fmt.Errorf("look at the hold file: %w", err)
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return fileID{}, fmt.Errorf("look at the hold file: it has no inode but a %T", info.Sys())
-	}
-	return fileID{Device: uint64(st.Dev), Inode: st.Ino}, nil //nolint:unconvert // 32 bits wide on some machines
+func idOf(st unix.Stat_t) fileID {
+	return fileID{Device: uint64(st.Dev), Inode: st.Ino} //nolint:unconvert // 32 bits wide on some machines
 }
 
-// Load returns what the process before left under that key. It answers false for a new file, a torn one, a copy, one of
-// another boot or another key, and one that promises more than any term of ours could run (longest is the renew deadline
-// from now).
+// Load returns what the process before left under that key. It answers false for a file that is new, torn, copied, or of
+// another boot or key, and for a term that ends after longest, the renew deadline from now: none of ours can.
 func (h *Hold) Load(key HoldKey, now, longest bootclock.Instant) (HoldState, bool) {
 	b, err := io.ReadAll(io.NewSectionReader(h.file, 0, holdSize+1))
 	if err != nil {
 		return HoldState{}, false
 	}
-	s, err := decodeHold(b, h.bootID, key, h.self)
-	if err != nil || longest.Before(s.ValidUntil) {
+	s, ok := decodeHold(b, h.bootID, key, h.self)
+	if !ok || longest.Before(s.ValidUntil) {
 		return HoldState{}, false
 	}
 	s.Leading = s.Leading && now.Before(s.ValidUntil)
 	return s, true
 }
 
-// Save writes s down under that key. It is not synced to disk: it must outlive the process, not the machine, as another
-// boot's hold is void. After an error the file may hold what it held before, or be void; it is never a part of both that
-// could be believed. A hold that is not leading and cannot be written empties the file, which says the same: then Save
-// succeeds.
+// Save writes s under that key. It does not sync: the hold must outlive the process, not the machine. After an error the file
+// may hold what it held before, or be void, but no believable mix of both. A hold that is not leading and cannot be written
+// empties the file, which says the same: then Save succeeds.
 func (h *Hold) Save(key HoldKey, s HoldState) error {
 	b, err := encodeHold(holdRecord{BootID: h.bootID, HoldKey: key, fileID: h.self, HoldState: s})
 	if err != nil {

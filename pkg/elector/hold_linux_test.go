@@ -126,19 +126,6 @@ func TestHoldNotToBeResumed(t *testing.T) {
 	}
 }
 
-func TestHoldOfAnotherBootIsVoid(t *testing.T) {
-	b, err := encodeHold(holdRecord{BootID: "this-boot", HoldKey: someKey, fileID: someFile, HoldState: someHold})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := decodeHold(b, "that-boot", someKey, someFile); !errors.Is(err, errVoid) {
-		t.Errorf("got %v, want errVoid", err)
-	}
-	if _, err := decodeHold(b, "this-boot", someKey, someFile); err != nil {
-		t.Errorf("its own boot's is refused: %v", err)
-	}
-}
-
 // TestHoldOfAnotherIsVoid is I14: what a hold says is believed only by the candidate that wrote it, in the file that it
 // wrote it to.
 func TestHoldOfAnotherIsVoid(t *testing.T) {

@@ -11,8 +11,7 @@ type inherited struct {
 	version lease.Version // of the first record seen: another one decides against resuming
 }
 
-// inherit decides, by the first record, whether a predecessor's term in this pod goes on: only if the Lease still
-// is as that predecessor held it.
+// inherit decides by the first record whether a predecessor's term goes on: only if the Lease is still as it held it.
 func (m *machine) inherit(r lease.Record) {
 	h := m.inherited
 	if h == nil {
@@ -34,7 +33,7 @@ func (m *machine) inherit(r lease.Record) {
 // resumable reports whether the Lease is a predecessor's of this very pod, still valid: it may be taken at once.
 func (m *machine) resumable() bool { return m.inherited != nil && m.know.present }
 
-// inheritedEnds returns when a predecessor's term runs out that has not been resumed.
+// inheritedEnds returns when a predecessor's term that was not resumed runs out.
 func (m *machine) inheritedEnds(moment) bootclock.Instant {
 	if m.inherited == nil {
 		return never
@@ -46,8 +45,8 @@ func (m *machine) endInherited(moment) {
 	m.dropInherited("its term expired before the Lease could be read and taken")
 }
 
-// dropInherited gives up a predecessor's term, if there is one. Its workload must have stopped by the end that the predecessor
-// published; what is published from now on says so.
+// dropInherited gives up a predecessor's term, if there is one. The workload must stop by the end that the predecessor
+// published, and what is published from now on says so.
 func (m *machine) dropInherited(why string) {
 	if m.inherited == nil {
 		return

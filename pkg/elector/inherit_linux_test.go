@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
@@ -29,7 +28,6 @@ func restart(t *testing.T, f *fleet, dir string) (*Hold, bootclock.Instant) {
 	hold := openHold(t, dir)
 	hold.bootID = "boot"
 	old := f.join("web-0_a", func(_ *Config, d *parts) { d.Hold, d.StopWait = hold, hangs })
-	f.members = append(f.members, old)
 	until := f.leader(20 * time.Second).Leadership().ValidUntil
 	left, ok := hold.Load(old.cfg.HoldKey(), f.clock.Now(), until)
 	if !ok || !left.Leading {
@@ -52,7 +50,6 @@ func TestNothingInheritedIsPublishedBeforeARead(t *testing.T) {
 			d.Hold = hold
 			d.Store.(*memory.Store).Blackhole(true)
 		})
-		f.members = append(f.members, m)
 		for f.clock.Now().Before(until - 1) {
 			if published := m.published(); len(published) > 0 || m.Leadership().IsLeader {
 				t.Fatalf("%v before the end of the inherited term it publishes %+v, and answers %+v", until.Sub(f.clock.Now()), published, m.Leadership())
@@ -67,20 +64,6 @@ func TestNothingInheritedIsPublishedBeforeARead(t *testing.T) {
 	})
 }
 
-// TestRestartLeadsOn: a new token, and no "not leading" between.
-func TestRestartLeadsOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, 0, nil)
-		hold, _ := restart(t, f, t.TempDir())
-		m := f.join("web-0_a", func(_ *Config, d *parts) { d.Hold = hold })
-		f.members = append(f.members, m)
-		f.leader(100 * time.Millisecond)
-		if published := m.published(); !published[0].IsLeader {
-			t.Errorf("first it publishes %+v", published[0])
-		}
-	})
-}
-
 // TestHoldOfNoUseIsWrittenOver: a process that goes by another identity says "not leading"; the next one, of the old
 // identity, must not lead on as if that had not been said.
 func TestHoldOfNoUseIsWrittenOver(t *testing.T) {
@@ -89,7 +72,6 @@ func TestHoldOfNoUseIsWrittenOver(t *testing.T) {
 		dir := t.TempDir()
 		hold, until := restart(t, f, dir)
 		m := f.join("web-0_fresh", func(_ *Config, d *parts) { d.Hold = hold })
-		f.members = append(f.members, m)
 		synctest.Wait()
 		if published := m.published(); len(published) == 0 || published[0].IsLeader {
 			t.Fatalf("it publishes %+v, want that it does not lead", published)
@@ -110,9 +92,8 @@ func TestNoReleaseBeforeTheHold(t *testing.T) {
 		hold := openHold(t, t.TempDir())
 		hold.bootID = "boot"
 		old := f.join("web-0_a", func(_ *Config, d *parts) { d.Hold = hold })
-		f.members = append(f.members, old)
 		f.leader(20 * time.Second)
-		f.members = append(f.members, f.add("web-1_b", nil))
+		f.add("web-1_b", nil)
 		time.Sleep(5 * time.Second)
 		until := old.Leadership().ValidUntil
 		if err := hold.Close(); err != nil { // every write fails from now on
@@ -129,38 +110,6 @@ func TestNoReleaseBeforeTheHold(t *testing.T) {
 		}
 		if next := f.leader(time.Second); next == old {
 			t.Error("it leads again")
-		}
-	})
-}
-
-// TestTwinsSeparate is I12: two processes that write one identity both stop, and go on under identities of their own.
-func TestTwinsSeparate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, 0, nil)
-		for range 2 {
-			f.members = append(f.members, f.join("web-0_a", func(*Config, *parts) {}))
-		}
-		names := func() (all []string) {
-			for _, m := range f.members {
-				all = append(all, m.Leadership().Identity)
-			}
-			return all
-		}
-		time.Sleep(40 * time.Second)
-		f.leader(20 * time.Second)
-		if n := names(); n[0] == n[1] {
-			t.Errorf("both go by %s", n[0])
-		}
-		var published []leadership.Leadership
-		for _, m := range f.members {
-			published = append(published, m.published()...)
-		}
-		tokens := map[string]string{}
-		for _, l := range published {
-			if l.IsLeader && tokens[l.Token] != "" && tokens[l.Token] != l.Identity {
-				t.Errorf("token %s is led by as %s and as %s", l.Token, l.Identity, tokens[l.Token])
-			}
-			tokens[l.Token] = l.Identity
 		}
 	})
 }

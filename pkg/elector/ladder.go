@@ -9,11 +9,9 @@ import (
 
 const never = bootclock.Instant(math.MaxInt64)
 
-// rung is one thing that becomes due: at says when, and do does it. An instant that has passed, also zero, is now; [never]
-// means that neither time nor what has just happened calls for it.
-//
-// Both the step and its timer ask the same at, so that the loop sleeps until exactly the next thing that a step would do.
-// A rung that was done must not be due at the same instant again.
+// rung is one thing that becomes due: at returns when, and do does it. An instant that has passed, also zero, is now; [never]
+// means that nothing calls for it. Both the step and its timer ask at, so that the loop sleeps until exactly the next thing to
+// do. A rung that was done must not be due at the same instant again.
 type rung struct {
 	at func(*machine, moment) bootclock.Instant
 	do func(*machine, moment)
@@ -57,30 +55,22 @@ func (m *machine) wake(now moment) bootclock.Instant {
 	return max(at, now.boot+1)
 }
 
-// driftTolerance is how far the wall clock may move against the boot clock before the boot clock is suspected of having
-// stood still.
+// driftTolerance is how far the two clocks may move apart before the boot clock is suspected of having stood still.
 const driftTolerance = 2 * time.Second
 
-// drift watches for pauses that the boot clock does not show (a virtual machine stopped with all its clocks): after one
-// the wall clock is set. The clocks are compared at every step, and a leader steps at least once in a renew interval. A
-// renewal that succeeds proves that nobody has taken the Lease; the store's own date proves nothing, as the servers behind
-// one address may differ.
+// drift watches for pauses that the boot clock does not show, as when a virtual machine stops with all its clocks: the wall
+// clock is set after one. Every step compares the clocks, and a leader steps at least once in a renew interval. A renewal that
+// succeeds proves that nobody has taken the Lease. The store's own date proves nothing: servers behind one address may differ.
 type drift struct {
 	set    bool
 	offset time.Duration // wall clock − boot clock
 }
 
-// moved notes the two clocks and reports whether they have moved against each other since the last look.
-func (d *drift) moved(now moment) bool {
-	offset := time.Duration(now.wall.UnixNano()) - time.Duration(now.boot)
-	moved := d.set && (offset-d.offset).Abs() > driftTolerance
-	d.offset, d.set = offset, true
-	return moved
-}
-
-// checkClocks has a term renewed at once when the clocks have moved apart.
+// checkClocks has a term renewed at once when the clocks have moved apart since the last look.
 func (m *machine) checkClocks(now moment) {
-	if m.drift.moved(now) && m.role != standby {
+	last := m.drift
+	m.drift = drift{set: true, offset: time.Duration(now.wall.UnixNano()) - time.Duration(now.boot)}
+	if last.set && (m.drift.offset-last.offset).Abs() > driftTolerance && m.role != standby {
 		m.term.renewAt = now.boot
 		m.warn("ClocksMovedApart", "wall clock and boot clock moved apart: renewing to see whether this machine was paused")
 	}

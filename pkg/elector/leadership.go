@@ -59,7 +59,6 @@ func (m *machine) leadershipDue(now moment) bootclock.Instant {
 	return at
 }
 
-// publish hands out the leadership as it stands.
 func (m *machine) publish(now moment) {
 	l := m.leadership(now)
 	l.Observed = now.boot

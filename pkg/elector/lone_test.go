@@ -9,9 +9,10 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// newest gives an event the number of the newest question that it can answer, or the next order's.
+// newest gives an event the number of the newest question that it can answer.
 func newest(m *machine, e event) event { return answering(m, e, 0) }
 
 // answering gives an event a number; 0: that of newest.
@@ -33,9 +34,6 @@ func answering(m *machine, e event, number int) event {
 		return e
 	case holdFailed:
 		return holdFailed{cmp.Or(number, m.saves.number)}
-	case stepDown:
-		e.number = cmp.Or(number, m.orders+1)
-		return e
 	}
 	return e
 }
@@ -50,12 +48,17 @@ type lone struct {
 	out   output // of the last step
 }
 
-func newLone(t *testing.T, chance float64) *lone {
+// configured returns the configuration of the tests' candidates, with the defaults.
+func configured(id naming.Identity) Config {
 	cfg := Default()
-	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", "web-0_pod"
+	cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", id
+	return cfg
+}
+
+func newLone(t *testing.T, chance float64) *lone {
 	l := &lone{t: t, wall: transcriptEpoch.Add}
 	l.store.version = 100
-	l.m = newMachine(cfg, "boot", nil, func() float64 { return chance })
+	l.m = newMachine(configured("web-0_pod"), "boot", nil, func() float64 { return chance })
 	return l
 }
 
@@ -153,21 +156,21 @@ func (s *simStore) delete() {
 }
 
 // perform answers a request as an API server does.
-func (s *simStore) perform(r *request) (lease.Reply, error) {
+func (s *simStore) perform(r *request) (lease.Record, error) {
 	switch {
 	case r.verb == verbCreate && s.record != nil:
-		return lease.Reply{}, lease.ErrExists
+		return lease.Record{}, lease.ErrExists
 	case r.verb == verbCreate:
 		s.uid++
 		rec := r.record
 		rec.UID = strconv.Itoa(s.uid)
-		return lease.Reply{Record: s.put(rec)}, nil
+		return s.put(rec), nil
 	case s.record == nil:
-		return lease.Reply{}, lease.ErrNotFound
+		return lease.Record{}, lease.ErrNotFound
 	case r.verb == verbGet:
-		return lease.Reply{Record: *s.record}, nil
+		return *s.record, nil
 	case r.record.UID != s.record.UID || r.record.Version != s.record.Version:
-		return lease.Reply{}, lease.ErrConflict
+		return lease.Record{}, lease.ErrConflict
 	}
-	return lease.Reply{Record: s.put(r.record)}, nil
+	return s.put(r.record), nil
 }

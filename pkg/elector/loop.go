@@ -8,9 +8,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// loop feeds the machine with what happens and carries out what it wants. It alone touches the machine; requests,
-// the watch, the waiting for the workload and the log each have a goroutine, so that nothing they wait for delays a stop
-// (I7). It sleeps until something happens, or until exactly the instant that the machine names.
+// loop feeds the machine with what happens, and carries out what it wants. It alone touches the machine. Requests, the watch,
+// the waiting for the workload and the log have goroutines of their own, so that nothing they wait for delays a stop (I7).
 type loop struct {
 	e  *Elector
 	to Outputs
@@ -24,7 +23,7 @@ type loop struct {
 	endWatch    context.CancelFunc // of the present watch
 	endStopWait context.CancelFunc // of the present waiting for the workload's stop
 	logged      chan func()        // what the log's goroutine is to do
-	order       *order             // the step-down that the machine has been given, and has not answered
+	order       *order             // the step-down that the machine takes in this turn
 	health      *health            // the last one that the machine has been given
 	terminated  bool               // the machine knows that the process is to end
 	holdFailed  int                // the number of the hold that could not be written, until the machine knows; 0: none
@@ -43,21 +42,20 @@ func newLoop(e *Elector, to Outputs) *loop {
 	return l
 }
 
-// begin makes the machine, from what the process before left in the hold file if that is of any use.
+// begin makes the machine, from what the process before left in the hold file where that is usable.
 func (l *loop) begin() *machine {
-	d := l.e.deps
+	d, cfg := l.e.deps, l.e.cfg
 	if d.Hold == nil {
-		return newMachine(l.e.cfg, d.BootID, nil, d.Rand)
+		return newMachine(cfg, d.BootID, nil, d.Rand)
 	}
 	now := d.Clock.Now()
-	longest := now.Add(l.e.cfg.RenewDeadline)
-	h, ok := d.Hold.Load(l.e.cfg.HoldKey(), now, longest)
-	if !ok {
-		m := newMachine(l.e.cfg, d.BootID, nil, d.Rand)
-		m.onDisk.replace(longest)
-		return m
+	longest := now.Add(cfg.RenewDeadline)
+	if left, ok := d.Hold.Load(cfg.HoldKey(), now, longest); ok {
+		return newMachine(cfg, d.BootID, &left, d.Rand)
 	}
-	return newMachine(l.e.cfg, d.BootID, &h, d.Rand)
+	m := newMachine(cfg, d.BootID, nil, d.Rand)
+	m.onDisk.replace(longest)
+	return m
 }
 
 // close ends and joins everything that the loop has started.
@@ -67,7 +65,6 @@ func (l *loop) close() {
 	l.running.Wait()
 }
 
-// run turns until the machine is done.
 func (l *loop) run(ctx context.Context) error {
 	timer := l.e.deps.Clock.NewTimer()
 	defer timer.Stop()
@@ -81,8 +78,8 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
-// next waits for what the machine is to take next. Of several things that are there it takes them in a fixed order, so that
-// a simulation of the same chances runs the same way again: commands, then events, and the mere passing of time last.
+// next waits for the next event. Of several it takes them in a fixed order, so that a simulation of the same chances runs the
+// same way again: commands, then events, and the mere passing of time last.
 func (l *loop) next(ctx context.Context, timer bootclock.Timer) event {
 	for {
 		if e := l.command(ctx); e != nil {
@@ -130,7 +127,7 @@ func (l *loop) command(ctx context.Context) event {
 		return abandon{}
 	}
 	if l.order = c.stepDown.take(); l.order != nil {
-		return stepDown{l.order.number, l.order.cause}
+		return stepDown{l.order.cause}
 	}
 	return nil
 }
@@ -146,8 +143,7 @@ func (l *loop) turn(e event) (output, error) {
 	return out, out.err
 }
 
-// carryOut does what a step wants, losses first: the hold before the leadership that rests on it, the leadership before
-// anything that takes time.
+// carryOut does what a step wants, losses first: the hold, then the leadership that rests on it, then what takes time.
 func (l *loop) carryOut(out output) {
 	if out.hold != nil {
 		l.save(*out.hold)
@@ -177,8 +173,8 @@ func (l *loop) carryOut(out output) {
 	if out.request != nil {
 		l.perform(out.request)
 	}
-	if a := out.orderResult; a != nil && l.order != nil && a.number == l.order.number {
-		l.order.answer(a.err)
+	if l.order != nil {
+		l.order.answer(out.refused)
 		l.order = nil
 	}
 }

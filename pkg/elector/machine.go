@@ -21,8 +21,8 @@ const (
 // String names the role as logs and transcripts do.
 func (r role) String() string { return [...]string{"standby", "leading", "draining"}[r] }
 
-// machine is the election for one candidate: a pure state machine. It has no clock, no goroutine and no log; chance
-// comes from rand. [machine.step] takes one [event] and returns one [output]. Its files:
+// machine is the election for one candidate, a pure state machine: [machine.step] takes one [event] and returns one [output],
+// and chance comes from rand. Its files:
 //
 //	event.go       what can happen, and which answers count
 //	output.go      what the machine wants done
@@ -69,7 +69,7 @@ type machine struct {
 	sent      map[int64]bootclock.Instant // renew time in Unix microseconds → when that write left
 	lastRenew time.Time                   // the last renew time that was written, for fresh
 	taking    bool                        // a take has left and its outcome is not known
-	resuming  bool                        // and it is of a predecessor's term
+	resuming  bool                        // and that take resumes a predecessor's term
 
 	unhealthy   bool // the workload's health speaks against leading
 	terminating bool
@@ -77,7 +77,6 @@ type machine struct {
 	overErr     error
 
 	requests, watches, waits, saves question
-	orders                          int // the number of the last order
 	inflight                        *request
 	getDue                          bool // a read is wanted as soon as nothing is in flight
 	older                           bool // the last read was older than what was known: the next one decides
@@ -145,8 +144,7 @@ func (m *machine) take(now moment, e event) {
 		m.saves.answered()
 		m.onDisk.failed(now, m.role)
 	case stepDown:
-		m.orders = e.number
-		m.out.orderResult = &orderResult{e.number, m.stepDown(now, e.cause)}
+		m.out.refused = m.stepDown(now, e.cause)
 	case health:
 		m.judge(now, e)
 	case terminate:

@@ -37,7 +37,6 @@ const (
 	drainAbandoned        reason = "DrainAbandoned"
 )
 
-// note adds a line for the log.
 func (m *machine) note(severity slog.Level, r reason, text string, attrs ...slog.Attr) {
 	m.out.notes = append(m.out.notes, note{severity, r, text, attrs})
 }
@@ -57,7 +56,6 @@ func (m *machine) debug(text string, attrs ...slog.Attr) {
 // detail is what a log record says in prose.
 func detail(text string) slog.Attr { return slog.String("detail", text) }
 
-// span is a duration for the log.
 func span(key string, d time.Duration) slog.Attr {
 	return slog.String(key, d.Round(time.Millisecond).String())
 }

@@ -21,14 +21,13 @@ type knowledge struct {
 	situation string            // why it waits as it does, as last logged
 }
 
-// change takes a change that the watch delivered.
 func (m *machine) change(now moment, e lease.Event) {
 	newer := e.Record.Version.Compare(m.know.version)
 	if newer >= 0 {
 		m.watch.heardAt, m.watch.newsAt = now.boot, now.boot // also the echo of a write whose reply came first
 	}
 	if newer <= 0 {
-		return // overtaken by a reply, or from a store that went back in time: then silence will show it
+		return // overtaken by a reply; or the store went back in time, which the silence after it will show
 	}
 	if !e.Deleted {
 		m.renewed(now, e.Record)
@@ -39,15 +38,14 @@ func (m *machine) change(now moment, e lease.Event) {
 	m.absent(now)
 }
 
-// observe takes a state of the Lease, from a reply or the watch. Old ones are dropped: the store's versions order
-// them, whichever way they came.
+// observe takes a state of the Lease from a reply or the watch, and drops it unless its version is newer.
 func (m *machine) observe(now moment, r lease.Record) {
 	if r.Version.Compare(m.know.version) <= 0 {
 		return
 	}
 	k := &m.know
 	if !k.present || m.rights.seePeer(string(m.cfg.Identity), r) {
-		k.tryAt = 0 // what was refused, or failed, was another request, or is allowed by now
+		k.tryAt = 0 // what failed was another request, or is allowed by now
 	}
 	k.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot
 	m.forbid(now, r)
@@ -71,9 +69,8 @@ func (m *machine) observe(now moment, r lease.Record) {
 	}
 }
 
-// forbid raises notBefore for a new version: whoever wrote it, or held the Lease by it, may believe in it for the
-// longer of our duration and its own, and a holder that does not follow the protocol for the grace on top (I3).
-// Every new version restarts the wait, whatever changed in it.
+// forbid raises notBefore for every new version, whatever changed in it (I3): its writer or holder may believe in it for the
+// longer of our duration and its own. A holder that does not follow the protocol gets the grace on top.
 func (m *machine) forbid(now moment, r lease.Record) {
 	wait := max(m.cfg.Duration, r.Validity())
 	if r.Foreign() {
@@ -82,14 +79,11 @@ func (m *machine) forbid(now moment, r lease.Record) {
 	m.know.notBefore = max(m.know.notBefore, now.boot.Add(wait))
 }
 
-// lost takes a record that another holds, or nobody: whatever we had is over.
+// lost ends our term by a record that has another holder or none.
 func (m *machine) lost(r lease.Record) {
-	if m.role == standby {
-		return
-	}
 	switch {
 	case r.Holder != "" && m.inflight != nil && m.inflight.verb == verbRelease:
-		m.becomeStandby(released, "released, and taken by "+r.Holder+" before the answer came") // nothing else lets it in so early
+		m.becomeStandby(released, "released, and taken by "+r.Holder+" before the answer came") // only a release lets another holder in so early
 	case r.Holder != "":
 		m.becomeStandby(holderChanged, "the Lease has another holder: "+r.Holder)
 	case m.role == draining && r.Released():
@@ -99,9 +93,8 @@ func (m *machine) lost(r lease.Record) {
 	}
 }
 
-// credit counts a record of ours: validity from before the write was sent, and only for writes of this process (I2,
-// I8). A record that was tampered with is put right by a renewal at once. A term whose drain was abandoned never begins
-// again: its Lease runs out.
+// credit counts a record of ours: validity from before the write was sent, and only for writes of this process (I2, I8). An
+// edited record is renewed at once. A term whose drain was abandoned does not begin again: its Lease runs out.
 func (m *machine) credit(now moment, r lease.Record) {
 	if sentAt, ours := m.sent[r.RenewTime.UnixMicro()]; ours {
 		until := sentAt.Add(m.cfg.RenewDeadline)
@@ -119,14 +112,11 @@ func (m *machine) credit(now moment, r lease.Record) {
 	}
 }
 
-// absent takes the news that the Lease does not exist.
 func (m *machine) absent(now moment) {
 	first := !m.know.read || m.know.present
 	m.know.read, m.know.present, m.know.record = true, false, lease.Record{}
 	m.dropInherited("the Lease does not exist")
-	if m.role != standby {
-		m.becomeStandby(leaseDeleted, "the Lease was deleted")
-	}
+	m.becomeStandby(leaseDeleted, "the Lease was deleted")
 	if first {
 		m.know.seenAt = now.boot
 		m.drawTurn(now)
@@ -144,9 +134,7 @@ func (m *machine) restored(now moment, r lease.Record) {
 		"until its versions have passed those already seen (restore etcd with --bump-revision and then write the Lease once, "+
 		"as kubectl annotate does; or restart all replicas once no workload runs)",
 		slog.String("version", string(r.Version)), slog.String("seen", string(m.know.floor)))
-	if m.role != standby {
-		m.becomeStandby(storeRestored, "the store was restored to an older state")
-	}
+	m.becomeStandby(storeRestored, "the store was restored to an older state")
 	m.dropInherited("the store was restored to an older state")
 	clear(m.sent)
 	m.twins = twins{}
@@ -154,12 +142,9 @@ func (m *machine) restored(now moment, r lease.Record) {
 	m.observe(now, r)
 }
 
-// collide ends the election: the Lease is another workload's.
 func (m *machine) collide(r lease.Record) {
 	m.dropInherited("the Lease is another workload's")
-	if m.role != standby {
-		m.becomeStandby(workloadCollision, "the Lease was annotated for another workload")
-	}
+	m.becomeStandby(workloadCollision, "the Lease was annotated for another workload")
 	m.over = true
 	m.overErr = &CollisionError{Lease: m.cfg.Lease, Namespace: m.cfg.Namespace, Workload: m.cfg.Workload, Other: r.Workload}
 }

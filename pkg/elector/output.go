@@ -9,17 +9,16 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// output is what the machine wants done after a step, in this order: save the hold, publish, then the rest. Whatever is
-// nil or zero is not wanted.
+// output is what the machine wants done after a step: save the hold, publish, then the rest. Nil or zero: nothing.
 type output struct {
 	hold        *holdWrite
 	leadership  *leadership.Leadership // the newest, for Publish and for whoever asks
-	endStopWait bool                   // for the workload's stop
+	endStopWait bool                   // wait no longer for the workload's stop
 	stopWait    *stopWait              // wait for it, in place of any wait before
 	abandoned   bool                   // the drain is over, though the workload was not seen to stop
 	watch       *watchFrom             // open a watch, in place of the one before
 	request     *request
-	orderResult *orderResult
+	refused     error  // why the order of this step was not taken
 	unready     string // why this candidate could not lead; "" where it could
 	notes       []note
 	wake        bootclock.Instant // tick then; zero: time alone changes nothing
@@ -45,12 +44,6 @@ type watchFrom struct {
 	version lease.Version
 }
 
-// orderResult is what became of the order with that number: nil where it was taken.
-type orderResult struct {
-	number int
-	err    error
-}
-
 // verb is a kind of request to the store.
 type verb string
 
@@ -72,8 +65,7 @@ type request struct {
 	timeout time.Duration
 }
 
-// perform sends the request.
-func (r *request) perform(ctx context.Context, store lease.Store) (lease.Reply, error) {
+func (r *request) perform(ctx context.Context, store lease.Store) (lease.Record, error) {
 	switch r.verb {
 	case verbGet:
 		return store.Get(ctx)

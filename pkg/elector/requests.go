@@ -1,6 +1,7 @@
 package elector
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 
@@ -32,7 +33,6 @@ func (m *machine) requestDue(now moment) bootclock.Instant {
 	return at
 }
 
-// sendRequest sends the request that is due.
 func (m *machine) sendRequest(now moment) {
 	v, _ := m.nextRequest(now)
 	r := &request{number: m.requests.ask(), verb: v, known: m.know.version, sent: now.boot}
@@ -52,7 +52,6 @@ func (m *machine) sendRequest(now moment) {
 	m.inflight, m.out.request = r, r
 }
 
-// reply takes the answer to the request in flight.
 func (m *machine) reply(now moment, e replied) {
 	r := m.inflight
 	m.inflight = nil
@@ -60,21 +59,21 @@ func (m *machine) reply(now moment, e replied) {
 	if r.verb == verbGet {
 		m.getDue, m.taking, m.resuming = false, false, false
 	}
-	if storeWorks(e.err) {
+	absent := errors.Is(e.err, lease.ErrNotFound)
+	if e.err == nil || absent || classify(e.err) == lostRace { // a store that works
 		m.learn(r.verb, now.boot.Sub(r.sent), true)
 	}
 	switch {
-	case r.verb == verbGet && errors.Is(e.err, lease.ErrNotFound):
+	case r.verb == verbGet && absent:
 		m.notFound(now, r)
 	case e.err != nil:
 		m.failed(now, r, e.err)
 	default:
-		m.succeeded(now, r, e.reply.Record)
+		m.succeeded(now, r, e.reply)
 	}
 	m.resuming = m.resuming && m.taking
 }
 
-// succeeded takes what the store says that the Lease is.
 func (m *machine) succeeded(now moment, r *request, got lease.Record) {
 	m.taking = m.taking && r.verb != verbTake
 	m.recovered(r.verb)
@@ -112,7 +111,6 @@ func (m *machine) believe(now moment, r *request, got lease.Record) bool {
 	return true
 }
 
-// notFound takes a read that found no Lease.
 func (m *machine) notFound(now moment, r *request) {
 	m.recovered(r.verb)
 	if r.known != m.know.version {
@@ -126,7 +124,7 @@ func (m *machine) notFound(now moment, r *request) {
 // failed takes a request that went wrong. The next read shows what became of it.
 func (m *machine) failed(now moment, r *request, err error) {
 	c := classify(err)
-	late := timedOut(now, r, err)
+	late := errors.Is(err, context.DeadlineExceeded) || now.boot.Sub(r.sent) >= r.timeout
 	if late {
 		m.learn(r.verb, 0, false)
 	}
@@ -151,7 +149,7 @@ func (m *machine) failed(now moment, r *request, err error) {
 	case r.verb == verbGet: // a term is at stake: renew whether or not the read worked, as the write is conditional
 		m.getDue, m.term.renewAt = false, again
 	case late:
-		m.term.renewAt = now.boot // it has waited long enough: what is left of the term is for the next one
+		m.term.renewAt = now.boot // without a pause: what is left of the term is for the next attempt
 	default:
 		m.term.renewAt = again
 	}

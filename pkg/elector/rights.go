@@ -2,7 +2,9 @@ package elector
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -28,10 +30,8 @@ func (v verb) right() verb {
 	return v
 }
 
-// refuse notes that the store does not allow the verb.
 func (g *rights) refuse(v verb, err error) { g.denied[v.right()] = err.Error() }
 
-// grant notes that the store allows the verb.
 func (g *rights) grant(v verb) {
 	delete(g.denied, v.right())
 	if len(g.denied) == 0 {
@@ -39,8 +39,8 @@ func (g *rights) grant(v verb) {
 	}
 }
 
-// seePeer takes the news that another candidate has written the Lease since: whoever grants rights grants them to all
-// replicas, so an old refusal of ours is not held against this one any more. It reports whether there was one.
+// seePeer takes the news that another candidate has written the Lease. Rights are granted to all replicas alike, so our
+// refusal no longer stands. It reports whether there was one.
 func (g *rights) seePeer(me string, r lease.Record) bool {
 	if _, refused := g.denied[verbTake]; !refused || r.Holder == me || r.Holder == "" || r.Foreign() {
 		return false
@@ -51,18 +51,11 @@ func (g *rights) seePeer(me string, r lease.Record) bool {
 
 // refused returns what is refused, in order, and the store's texts about it.
 func (g *rights) refused() (names, texts string) {
-	var all []string
-	for v := range g.denied {
-		all = append(all, string(v))
+	var verbs, why []string
+	for _, v := range slices.Sorted(maps.Keys(g.denied)) {
+		verbs, why = append(verbs, string(v)), append(why, g.denied[v])
 	}
-	slices.Sort(all)
-	for i, v := range all {
-		if i > 0 {
-			names, texts = names+", ", texts+"; "
-		}
-		names, texts = names+v, texts+g.denied[verb(v)]
-	}
-	return names, texts
+	return strings.Join(verbs, ", "), strings.Join(why, "; ")
 }
 
 // unready returns why this candidate could not lead; "" where it could. An outage takes nothing back. The right to watch is
@@ -84,8 +77,7 @@ func (m *machine) unready() string {
 	return ""
 }
 
-// reminderDue returns when the log is to say that this candidate cannot lead: at once where something else is refused than
-// before, and every few minutes.
+// reminderDue returns when to log that this candidate cannot lead: at once when the refusals change, then every few minutes.
 func (m *machine) reminderDue(now moment) bootclock.Instant {
 	switch names, _ := m.rights.refused(); names {
 	case "":

@@ -2,52 +2,10 @@ package elector
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
-
-// TestLateReplyDoesNotExtendTheTerm is I2: what counts is when the renewal was sent.
-func TestLateReplyDoesNotExtendTheTerm(t *testing.T) {
-	l := newLone(t, 0.5)
-	l.lead()
-	l.step(4*time.Second, tick{})
-	answer := l.answer(l.sends(verbRenew))
-	l.step(6*time.Second, answer)
-	if got, want := l.out.leadership.ValidUntil, l.at(14*time.Second); got != want {
-		t.Errorf("the term runs until %v, want %v: 10 s from the sending", since(got), since(want))
-	}
-}
-
-// TestDeadlineIsNotHeldUp is I1 and I7: the end of a term waits for no answer, and no answer brings the term back.
-func TestDeadlineIsNotHeldUp(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		before func(l *lone) // between the last renewal's sending and its late answer
-	}{
-		{"a tick comes first", func(l *lone) {
-			l.step(10*time.Second+100*time.Millisecond, tick{})
-			if l.out.leadership == nil || l.out.leadership.IsLeader || l.out.hold == nil || l.out.hold.Leading {
-				l.t.Errorf("past its end: leadership %+v, hold %+v; want both to say that nobody leads", l.out.leadership, l.out.hold)
-			}
-		}},
-		{"the answer comes first", func(*lone) {}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			l := newLone(t, 0.5)
-			l.lead()
-			old := l.m.term.token
-			l.step(6900*time.Millisecond, tick{})
-			answer := l.answer(l.sends(verbRenew))
-			c.before(l)
-			l.step(10*time.Second+200*time.Millisecond, answer)
-			if got := l.m.published; got.Token == string(old) || !got.IsLeader {
-				t.Errorf("leads %v with token %q after a late answer; want a new term: %q is over", got.IsLeader, got.Token, old)
-			}
-		})
-	}
-}
 
 // TestClocksMovedApart: when the wall clock is set, this machine may have been paused with all its clocks: a leader renews at
 // once, and leads on when that succeeds.
@@ -168,68 +126,6 @@ func TestOldNewsIsDropped(t *testing.T) {
 		t.Errorf("leads %v, and knows %q as the holder; want the newest: web-1_pod",
 			l.m.published.IsLeader, l.m.know.record.Holder)
 	}
-}
-
-// TestResumedTermIsHandedOver is I5 for a term of the process before: its workload works, and is waited for.
-func TestResumedTermIsHandedOver(t *testing.T) {
-	l := newLone(t, 0.5)
-	hold := HoldState{
-		UID: "u1", AcquireTime: transcriptEpoch, ValidUntil: l.at(8 * time.Second), Leading: true,
-		Token: "77", Transitions: 4, Since: transcriptEpoch,
-	}
-	l.m = newMachine(l.m.cfg, "boot", &hold, l.m.rand)
-	l.store.put(lease.Record{
-		UID: "u1", Holder: "web-0_pod", DurationSeconds: 15, AcquireTime: transcriptEpoch, RenewTime: transcriptEpoch,
-		Mark: lease.HeldMark("web-0_pod", 15*time.Second),
-	})
-	l.step(0, tick{})
-	l.step(10*time.Millisecond, l.answer(l.sends(verbGet)))
-	take := l.sends(verbTake)
-	l.step(20*time.Millisecond, terminate{})
-	l.step(30*time.Millisecond, l.answer(take))
-	if l.out.stopWait == nil || l.m.drain.workloadStopped {
-		t.Errorf("waits for %v, stopped %v: want it to wait for the workload's stop", l.out.stopWait, l.m.drain.workloadStopped)
-	}
-}
-
-// TestStalledWatchIsNoticed: a standby whose watch brings nothing any more asks for itself, long before the wait is over.
-func TestStalledWatchIsNoticed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, 2, nil)
-		old := f.leader(20 * time.Second)
-		for _, m := range f.members {
-			if m != old {
-				m.store.StallWatches(true)
-			}
-		}
-		old.cancel()
-		if err := <-old.ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-		if next := f.leader(8 * time.Second); next == old {
-			t.Error("the one that ended leads on")
-		}
-	})
-}
-
-// TestTokensRiseOverADeletion is I6 where the Lease's own count of terms begins anew.
-func TestTokensRiseOverADeletion(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, 2, nil)
-		var last lease.Version
-		for range 3 {
-			token := lease.Version(f.leader(20 * time.Second).Leadership().Token)
-			if token.Compare(last) <= 0 {
-				t.Errorf("token %s after %s", token, last)
-			}
-			last = token
-			f.backend.Delete("default", "acme-1")
-			synctest.Wait()
-			if l := f.leaders(); l != nil {
-				t.Errorf("%v lead without a Lease", l)
-			}
-		}
-	})
 }
 
 // TestHoldThatNobodyCanBelieveIsNotWrittenAgain: a candidate that was frozen while its hold could not be written does not turn

@@ -9,8 +9,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// term is this candidate's own leadership, from its take on. It leads by it from becomeLeader to beginDrain or
-// becomeStandby.
+// term is this candidate's own leadership, from its take on. It leads from becomeLeader to beginDrain or becomeStandby.
 type term struct {
 	validUntil  bootclock.Instant
 	renewAt     bootclock.Instant
@@ -43,7 +42,7 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 	}
 	m.inherited, m.droppedUntil = nil, 0
 	m.info(why, text, slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
-	switch { // where it turns out too late for the take, or for a renewal of a term that was to end
+	switch { // it was to end before its take, or a late renewal, was answered
 	case m.terminating:
 		m.beginDrain(now, "terminating")
 	case m.ending.cause != "":
@@ -53,8 +52,11 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 	}
 }
 
-// becomeStandby ends a term at once, released or not. It takes no network and waits for nobody (I7).
+// becomeStandby ends the term at once, if there is one, released or not. It takes no network and waits for nobody (I7).
 func (m *machine) becomeStandby(r reason, why string) {
+	if m.role == standby {
+		return
+	}
 	lost := m.role == leading
 	m.endStopWait()
 	severity := slog.LevelWarn
@@ -76,7 +78,7 @@ func (m *machine) lose(why string) {
 	}
 }
 
-// termEnds returns when the term ends that this candidate has, unless it is renewed.
+// termEnds returns when this candidate's term ends unless it is renewed.
 func (m *machine) termEnds(moment) bootclock.Instant {
 	if m.role == standby {
 		return never

@@ -53,7 +53,7 @@ type player struct {
 }
 
 func play(t *testing.T, script string) string {
-	p := &player{t: t, cfg: Config{Priority: MaxPriority}}
+	p := &player{t: t, cfg: configured("web-0_pod")}
 	p.store.version = 100
 	lines := bufio.NewScanner(strings.NewReader(script))
 	for lines.Scan() {
@@ -84,10 +84,7 @@ func (p *player) line(fields []string) {
 	}
 	now := moment{boot: bootclock.Instant(transcriptBoot + at), wall: transcriptEpoch.Add(at)}
 	if fields[1] == "start" {
-		cfg := p.cfg
-		cfg.Lease, cfg.Namespace, cfg.Workload, cfg.Identity = "acme-1", "default", "deployment/web", "web-0_pod"
-		cfg.ForeignGrace = 18 * time.Second
-		p.m = newMachine(cfg.WithDefaults(), "boot", p.hold, func() float64 { return 0.5 })
+		p.m = newMachine(p.cfg, "boot", p.hold, func() float64 { return 0.5 })
 	}
 	args, number := fields[2:], 0
 	if n := len(args); n > 0 && strings.HasPrefix(args[n-1], "of=") {
@@ -274,8 +271,8 @@ func (p *player) print(out output) {
 	if d := out.stopWait; d != nil {
 		say("drain cause=%q terminating=%v until=%s token=%s", d.Cause, d.Terminating, since(d.Until), d.Token)
 	}
-	if a := out.orderResult; a != nil && a.err != nil {
-		say("refused: %v", a.err)
+	if out.refused != nil {
+		say("refused: %v", out.refused)
 	}
 	if out.watch != nil {
 		say("watch from %q", out.watch.version)

@@ -1,7 +1,6 @@
 package elector
 
 import (
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -15,10 +14,9 @@ const ownWrites = 256
 
 // twins looks for another live process that writes this candidate's identity (I12).
 //
-// A process that died may have left one write on its way, and no more than one: every write is conditional on the
-// version before it, and once one has been applied, or this process has written, the others fail. So of the records
-// that bear our identity, mark and duration and a renew time that we never sent, the first that is ever read is the
-// predecessor's last, the next one may be its late write, and another one after that is a twin's.
+// At most one late write of a process that died is ever applied: every write is conditional on the version before it. So of the
+// records with our identity, mark and duration and a renew time that we never sent, the first one read is the predecessor's
+// last, the next one may be its late write, and another one after that is a twin's.
 type twins struct {
 	own     [ownWrites]int64 // renew times of our writes in Unix microseconds, a ring
 	next    int
@@ -27,7 +25,6 @@ type twins struct {
 	late    int64 // of the next one like it; zero: none was seen
 }
 
-// sent notes a write of ours.
 func (w *twins) sent(renewTime time.Time) {
 	w.own[w.next%ownWrites] = renewTime.UnixMicro()
 	w.next++
@@ -63,26 +60,17 @@ func (m *machine) isTwin(r lease.Record) bool {
 // write of it shows the Lease as another's.
 func (m *machine) takeFreshIdentity() {
 	old := m.cfg.Identity
-	m.cfg.Identity = naming.Identity(old.Name() + "_" + m.uuid())
+	var random [16]byte
+	for i := range random {
+		random[i] = byte(m.rand() * 256)
+	}
+	m.cfg.Identity = naming.Identity(old.Name() + "_" + naming.UUID(random))
 	m.warn(twinIdentity, "another process writes the same identity: going on under a fresh one (two pods with one name and "+
 		"UID, a copied signal directory, or one identity given to two)",
 		slog.String("identity", string(m.cfg.Identity)), slog.String("was", string(old)))
 	m.dropInherited("another process writes the same identity")
-	if m.role != standby {
-		m.becomeStandby(twinIdentity, "another process writes the same identity")
-	}
+	m.becomeStandby(twinIdentity, "another process writes the same identity")
 	clear(m.sent)
 	m.resuming = false
 	m.twins.first, m.twins.late = 0, 0
-}
-
-// uuid draws a version 4 UUID (RFC 9562).
-func (m *machine) uuid() string {
-	var b [16]byte
-	for i := range b {
-		b[i] = byte(m.rand() * 256)
-	}
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

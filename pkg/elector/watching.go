@@ -12,8 +12,7 @@ import (
 // mostSilence bounds how long a watch may be silent while nobody renews.
 const mostSilence = 80 * time.Second
 
-// watching is the state of the watch. Its proof of life is news: the holder renews at every interval, so silence for
-// two of them and a second means that the watch is dead, or the holder is.
+// watching is the state of the watch. Only news shows that it is alive: see [machine.silence].
 type watching struct {
 	doubted  bool              // silent for too long: opened anew once the Lease has been read
 	blocked  bool              // it could not be opened: not tried again until a request has been answered
@@ -27,8 +26,7 @@ type watching struct {
 	interval time.Duration // between the holder's renewals, as observed; zero: not known yet
 }
 
-// renewed takes a record that a watch brought after the one that is known: whether it is the same holder's renewal, the time
-// between shows how often that one renews. Edits in between change nothing.
+// renewed learns from a record of the watch how often the present holder renews. Edits in between change nothing.
 func (m *machine) renewed(now moment, r lease.Record) {
 	w := &m.watch
 	switch same, renewal := m.follows(r); {
@@ -40,8 +38,8 @@ func (m *machine) renewed(now moment, r lease.Record) {
 	}
 }
 
-// missed takes a record that was read. The time since the one before says nothing about the holder: it is that between our
-// own reads. But a renewal of the same holder after a silence shows that the watch is dead, which would have brought it.
+// missed takes a record that was read. A renewal by the same holder after a silence shows that the watch is dead, as it would
+// have brought it. The time between two reads says nothing about how often the holder renews.
 func (m *machine) missed(now moment, r lease.Record) {
 	w := &m.watch
 	switch same, renewal := m.follows(r); {
@@ -60,9 +58,8 @@ func (m *machine) follows(r lease.Record) (same, renewal bool) {
 	return same, same && !r.RenewTime.Equal(old.RenewTime)
 }
 
-// silence returns how long the watch may bring nothing new before it is suspected: two renew intervals, ours or those
-// that the holder was seen to keep, and a second; and as long again as there has been nothing new, so that an election
-// without a leader costs less and less.
+// silence returns how long the watch may bring nothing new before it is suspected: two renew intervals, ours or the holder's
+// as observed, and a second. It grows while there is no news, so that an election without a leader costs less and less.
 func (m *machine) silence() time.Duration {
 	interval := m.cfg.RenewInterval
 	if m.watch.interval > 0 && m.know.record.Holder != string(m.cfg.Identity) {
@@ -80,8 +77,8 @@ func (m *machine) watchDue(moment) bootclock.Instant {
 		return never
 	case m.watches.open:
 		return w.heardAt.Add(m.silence())
-	case w.blocked && !m.mayAsk():
-		return never
+	case w.blocked && (m.role != standby || m.inflight != nil || m.getDue):
+		return never // only a standby needs a read to find out whether the store is there
 	}
 	return w.reopenAt
 }
@@ -93,7 +90,7 @@ func (m *machine) checkWatch(now moment) {
 	switch {
 	case m.watches.open:
 		w.doubted, w.heardAt = true, now.boot
-		m.getDue = m.getDue || m.role == standby // a holder's next renewal shows as much
+		m.getDue = m.getDue || m.role == standby // a holder's next renewal shows whether the store answers
 		m.debug("the watch was silent: opening it anew once the store has answered")
 	case !w.blocked:
 		m.openWatch(now)
@@ -101,9 +98,6 @@ func (m *machine) checkWatch(now moment) {
 		m.getDue = true
 	}
 }
-
-// mayAsk reports whether a read is to find out if the store is there: a standby has nothing else to find it out by.
-func (m *machine) mayAsk() bool { return m.role == standby && m.inflight == nil && !m.getDue }
 
 // openWatch asks for a watch, in place of the present one.
 func (m *machine) openWatch(now moment) {
@@ -143,8 +137,7 @@ func (w *watching) served(now moment, silence time.Duration) bool {
 	return !w.openedAt.IsZero() && (w.openedAt.Before(w.newsAt) || !now.boot.Before(w.openedAt.Add(silence)))
 }
 
-// watchClosed plans the next watch: soon where the store closed it in good order, later and later where it broke or was
-// of no use.
+// watchClosed plans the next watch: soon after an orderly close, later and later after one that broke or was of no use.
 func (m *machine) watchClosed(now moment, err error) {
 	w := &m.watch
 	m.watches.answered()

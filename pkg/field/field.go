@@ -1,13 +1,18 @@
-// Package field holds the error for a configuration field whose value does not do. Packages that are configured return it from
-// Validate; a command line turns the field's name into its flag's.
+// Package field holds the error for a configuration field with a wrong value. Validate methods return all of their faults at
+// once; a command line turns the field's name into its flag's.
 //
-// It promises that an error keeps the field, the value and what would do apart, so that a caller can name its own flag. It does not
-// promise that the field is a path from the outermost configuration: a package that nests a Config puts its field's name before.
+// It promises that an error keeps the field, the value and what is wanted apart, so that a caller can name its own flag. It
+// does not promise that the field is a path from the outermost configuration: a package that nests a Config puts its field's
+// name before ([Faults.Nested]).
 package field
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
 
-// Error is one field of a configuration that has a value it must not have.
+// Error says that one field of a configuration has a wrong value.
 type Error struct {
 	// Field names it as the Config struct does, such as "RenewDeadline".
 	Field string
@@ -17,10 +22,23 @@ type Error struct {
 	Want string
 }
 
-// Error says all three.
+// Error says which field, which value and what is wanted.
 func (e *Error) Error() string {
 	if e.Value == "" {
 		return fmt.Sprintf("%s is not set: want %s", e.Field, e.Want)
 	}
 	return fmt.Sprintf("%s %s: want %s", e.Field, e.Value, e.Want)
+}
+
+// Quoted returns an [*Error] that shows a text in quotes. Want is a format for args.
+func Quoted(name, text, want string, args ...any) error {
+	return &Error{Field: name, Value: strconv.Quote(text), Want: fmt.Sprintf(want, args...)}
+}
+
+// Named returns the [*Error] in err under another field's name, and any other error as it is.
+func Named(name string, err error) error {
+	if one, ok := errors.AsType[*Error](err); ok {
+		return &Error{Field: name, Value: one.Value, Want: one.Want}
+	}
+	return err
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// DocumentMax bounds a document, in bytes: some thirty times what one takes.
+// DocumentMax bounds a document, in bytes: some thirty times the size of a real one.
 const DocumentMax = 16 << 10
 
-// document is the JSON form of a [Leadership]: the same in the file, over HTTP, in events and webhooks. The order
-// of its fields is part of the contract. Pointers distinguish an absent field from an empty one.
+// document is the JSON form of a [Leadership], in the file, over HTTP, in events and webhooks. The order of its fields is part
+// of the contract. Pointers distinguish an absent field from an empty one.
 type document struct {
 	Lease       *string `json:"lease"`
 	Namespace   *string `json:"namespace"`
@@ -67,9 +67,8 @@ func stampOf(t time.Time) *stamp {
 	return new(stamp(t))
 }
 
-// UnmarshalJSON reads a leadership document. It refuses one that is larger than [DocumentMax], lacks a field (but
-// for the three that may be null), or contradicts itself: a leader without a token or a deadline, a token without
-// leadership. Fields it does not know it passes over, so that a newer sidecar can serve an older reader.
+// UnmarshalJSON reads a leadership document. It refuses one that is larger than [DocumentMax], lacks a field (three may be null),
+// or contradicts itself. It ignores unknown fields, so that a newer sidecar can serve an older reader.
 func (l *Leadership) UnmarshalJSON(b []byte) error {
 	if len(b) > DocumentMax {
 		return fmt.Errorf("read leadership document: %d bytes, at most %d", len(b), DocumentMax)

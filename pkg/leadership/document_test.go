@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
@@ -195,28 +194,4 @@ func TestSameTerm(t *testing.T) {
 			t.Errorf("%s is the same term", name)
 		}
 	}
-}
-
-// What is written is read back, but for what lies under a millisecond.
-func TestDocumentRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.SampledFrom([]Leadership{leading(), draining(), standby()}).Draw(t, "kind")
-		want.Lease = rapid.String().Draw(t, "lease")
-		want.Transitions = rapid.Int64Min(0).Draw(t, "transitions")
-		if !want.ValidUntil.IsZero() {
-			want.ValidUntil = bootclock.Instant(rapid.Int64Min(1).Draw(t, "until"))
-		}
-		b, err := json.Marshal(want)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got Leadership
-		if err := json.Unmarshal(b, &got); err != nil {
-			t.Fatal(err)
-		}
-		want.Lease = strings.ToValidUTF8(want.Lease, "\uFFFD")
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("(-want +got)\n%s", diff)
-		}
-	})
 }

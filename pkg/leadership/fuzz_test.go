@@ -28,7 +28,8 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(strings.Replace(documents["leading"].text, `"48213"`, `""`, 1)), now, uint8(0))
 	f.Add([]byte(strings.Replace(documents["leading"].text, `"812345678901"`, `null`, 1)), now, uint8(0))
 	f.Add([]byte{}, now, uint8(2))
-	f.Add([]byte(strings.Repeat(" ", DocumentMax)), now, uint8(0))
+	f.Add([]byte{}, now, uint8(3))
+	f.Add([]byte(documents["leading"].text+strings.Repeat(" ", DocumentMax)), now, uint8(0))
 	f.Fuzz(func(t *testing.T, content []byte, now int64, kind uint8) {
 		var l Leadership
 		known := json.Unmarshal(content, &l) == nil

@@ -1,11 +1,10 @@
 // Package leadership holds what a candidate knows of its election at one instant, the JSON document that carries it to the
-// workload, and a reader of the signal directory that fails closed.
+// workload, and a reader of the signal directory that fails closed. It imports the standard library and the boot clock alone,
+// so that workloads in Go may use it too.
 //
 // It promises that a [Leadership] judged at an instant ([Leadership.At]) leads only before its validUntil, and that [Read]
 // returns one that leads only from a whole document of this boot. It does not promise that a caller who acts later still
 // leads: guard writes with the token.
-//
-// It imports nothing but the standard library and the boot clock, so that workloads in Go may use it too.
 package leadership
 
 import (
@@ -21,46 +20,38 @@ type Leadership struct {
 	Lease, Namespace string
 	// Identity is this candidate's own, as it writes it into the Lease: name, "_", UUID.
 	Identity string
-	// IsLeader says that this candidate holds the Lease and that its term ran when the value was made. Judge it with At
-	// before acting on it.
+	// IsLeader says that this candidate led when the value was made. Judge it with At before acting on it.
 	IsLeader bool
 	// Leader is the name part of the last observed holder whose term has not expired, else "".
 	Leader string
 	// LeaderUntil is when the observed holder's term expires for this observer; zero: unknown. Not in the document.
 	LeaderUntil bootclock.Instant
-	// Token is the term's fencing token, a decimal number of any length that rises strictly from term to
-	// term; "" unless leading. A changed token is a new term.
+	// Token is the term's fencing token, a decimal number of any length that rises strictly from term to term; "" unless leading.
+	// A changed token is a new term.
 	Token string
 	// Transitions counts the terms that the Lease has seen, as the Lease records them.
 	Transitions int64
 	// Since is the wall-clock time at which the term began; zero unless leading.
 	Since time.Time
-	// ValidUntil is the instant at which the term ends unless it is renewed. While draining (IsLeader false)
-	// it is the hold's: the workload must have stopped by then. Zero: none.
+	// ValidUntil is the instant at which the term ends unless it is renewed; zero: none. While draining (IsLeader false) the
+	// workload must have stopped by then.
 	ValidUntil bootclock.Instant
-	// ValidUntilWall is ValidUntil on the wall clock, as computed when the value was made. Approximate: the
-	// wall clock can be stepped.
+	// ValidUntilWall is ValidUntil on the wall clock, when the value was made. Approximate: the wall clock can be stepped.
 	ValidUntilWall time.Time
 	// BootID names the boot whose clock ValidUntil is on.
 	BootID string
-	// Observed is the instant at which the fact behind the value became known (a reply, a watch event, a
-	// deadline); zero: unknown. Latencies count from it. Not in the document.
+	// Observed is the instant at which the fact behind the value became known (a reply, a watch event, a deadline); zero:
+	// unknown. Latencies count from it. Not in the document.
 	Observed bootclock.Instant
 }
 
-// At returns l as it is at now, an instant of this boot's clock: a term that has run out is no leadership, and a holder
-// whose term has run out is not the leader. A term without an end is none either.
+// At returns l as it is at now, an instant of this boot's clock. A term that has run out, or has no end, is no leadership; a
+// holder whose term has run out is not the leader.
 func (l Leadership) At(now bootclock.Instant) Leadership {
-	if !l.ValidUntil.IsZero() && !now.Before(l.ValidUntil) {
-		if l.IsLeader {
-			l.Leader, l.LeaderUntil = "", 0
-		}
-		l.IsLeader, l.Token, l.Since = false, "", time.Time{}
-		l.ValidUntil, l.ValidUntilWall = 0, time.Time{}
-	}
-	if l.IsLeader && l.ValidUntil.IsZero() {
-		l.IsLeader, l.Token, l.Since, l.Leader, l.LeaderUntil = false, "", time.Time{}, "", 0 // a term without an end is no term
-		l.ValidUntilWall = time.Time{}
+	endless := l.IsLeader && l.ValidUntil.IsZero()
+	over := !l.ValidUntil.IsZero() && !now.Before(l.ValidUntil)
+	if endless || over {
+		l = l.ended()
 	}
 	if !l.IsLeader && !l.LeaderUntil.IsZero() && !now.Before(l.LeaderUntil) {
 		l.Leader, l.LeaderUntil = "", 0
@@ -68,8 +59,17 @@ func (l Leadership) At(now bootclock.Instant) Leadership {
 	return l
 }
 
-// SameTerm reports whether l and m differ in their validity alone, and not in the leadership, the leader or the term.
-// Renewals of one term are the same term; transitions are not.
+// ended returns l without its term.
+func (l Leadership) ended() Leadership {
+	if l.IsLeader {
+		l.Leader, l.LeaderUntil = "", 0
+	}
+	l.IsLeader, l.Token, l.Since = false, "", time.Time{}
+	l.ValidUntil, l.ValidUntilWall = 0, time.Time{}
+	return l
+}
+
+// SameTerm reports whether l and m differ at most in their validity, as the renewals of one term do.
 func (l Leadership) SameTerm(m Leadership) bool {
 	return l.IsLeader == m.IsLeader && l.Token == m.Token && l.Leader == m.Leader &&
 		l.Transitions == m.Transitions && l.Lease == m.Lease && l.Namespace == m.Namespace && l.Identity == m.Identity

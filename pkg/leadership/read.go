@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
@@ -19,10 +18,8 @@ const (
 )
 
 // Read returns what the sidecar's signal directory says of this replica now, judged by the boot clock. It leads only by a
-// whole document of this boot, before its deadline; by a document of another boot it does not lead. Any error (no file, an
-// unreadable, half or foreign one, no boot clock on this system) means that nothing is known: take it for "not leading".
-//
-// The Leader of a standby is as old as the document.
+// whole document of this boot, before its deadline. Any error (no file, an unreadable, half or foreign one, no boot clock on
+// this system) means that nothing is known: take it for "not leading". The Leader of a standby is as old as the document.
 func Read(dir string) (Leadership, error) {
 	bootID, err := bootclock.ID()
 	if err != nil {
@@ -41,17 +38,12 @@ func read(dir string, clock bootclock.Clock, bootID string) (Leadership, error) 
 		return Leadership{}, fmt.Errorf("read leadership from %s: %w", dir, err)
 	}
 	if l.BootID != bootID {
-		return l.otherBoot(), nil
+		l = l.ended() // this boot's clock cannot judge it
+		l.Leader = ""
+		return l, nil
 	}
 	// The clock is read last: the time that the reading took counts against the term.
 	return l.At(clock.Now()), nil
-}
-
-// otherBoot returns l without all that hangs on a deadline, as this boot's clock cannot judge it.
-func (l Leadership) otherBoot() Leadership {
-	l.IsLeader, l.Leader, l.Token, l.Since = false, "", "", time.Time{}
-	l.ValidUntil, l.ValidUntilWall = 0, time.Time{}
-	return l
 }
 
 // readRegular reads a small regular file. It neither follows a link nor waits on a pipe that somebody put there.

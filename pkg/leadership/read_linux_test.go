@@ -6,10 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -67,68 +64,9 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// On the machine's own clock: a deadline ahead leads, one just behind does not.
-func TestReadBySystemClock(t *testing.T) {
-	id, err := bootclock.ID()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, tc := range map[string]struct {
-		ahead time.Duration
-		want  bool
-	}{"ahead": {time.Hour, true}, "behind": {-time.Millisecond, false}} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			l := leading()
-			l.BootID, l.ValidUntil = id, bootclock.System{}.Now().Add(tc.ahead)
-			b, err := json.Marshal(l)
-			if err != nil {
-				t.Fatal(err)
-			}
-			writeState(t, dir, b)
-			if got, err := Read(dir); err != nil || got.IsLeader != tc.want {
-				t.Errorf("got %+v, %v; want leader %v", got, err, tc.want)
-			}
-		})
-	}
-}
-
-func TestReadFailsClosed(t *testing.T) {
-	whole := documents["leading"].text
-	state := func(dir string) string { return filepath.Join(dir, StateFile) }
-	for name, tc := range map[string]struct {
-		prepare func(dir string) error
-		is      error
-	}{
-		"no directory": {func(dir string) error { return os.Remove(dir) }, fs.ErrNotExist},
-		"no file":      {func(string) error { return nil }, fs.ErrNotExist},
-		"empty":        {func(dir string) error { return os.WriteFile(state(dir), nil, 0o644) }, nil},
-		"half":         {func(dir string) error { return os.WriteFile(state(dir), []byte(whole[:100]), 0o644) }, nil},
-		"garbage":      {func(dir string) error { return os.WriteFile(state(dir), []byte("yes"), 0o644) }, nil},
-		"too large": {func(dir string) error {
-			return os.WriteFile(state(dir), []byte(whole+strings.Repeat(" ", DocumentMax)), 0o644)
-		}, nil},
-		"a directory": {func(dir string) error { return os.Mkdir(state(dir), 0o755) }, nil},
-		"a pipe":      {func(dir string) error { return syscall.Mkfifo(state(dir), 0o644) }, nil},
-		"a link": {func(dir string) error {
-			if err := os.WriteFile(filepath.Join(dir, "other"), []byte(whole), 0o644); err != nil {
-				return err
-			}
-			return os.Symlink("other", state(dir))
-		}, syscall.ELOOP},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "signal")
-			if err := errors.Join(os.Mkdir(dir, 0o755), tc.prepare(dir)); err != nil {
-				t.Fatal(err)
-			}
-			got, err := read(dir, stopped(1), boot)
-			if err == nil || (tc.is != nil && !errors.Is(err, tc.is)) {
-				t.Errorf("got error %v; want %v", err, tc.is)
-			}
-			if diff := cmp.Diff(Leadership{}, got); diff != "" {
-				t.Errorf("an error came with a value (-want +got)\n%s", diff)
-			}
-		})
+// TestReadOfNoFile: a caller can distinguish a sidecar that has not started from a broken document.
+func TestReadOfNoFile(t *testing.T) {
+	if got, err := Read(t.TempDir()); got != (Leadership{}) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %+v, %v; want nothing, and %v", got, err, fs.ErrNotExist)
 	}
 }

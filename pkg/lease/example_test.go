@@ -21,22 +21,22 @@ func ExampleStore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	take := made.Record
+	take := made
 	take.Holder, take.DurationSeconds, take.RenewTime = "web-5d9_0b1f", 15, time.Now()
 	take.Mark, take.Transitions = lease.HeldMark(take.Holder, 15*time.Second), take.NextTransitions()
 	taken, err := store.Update(ctx, take)
-	fmt.Println(taken.Record.Holder, taken.Record.Validity(), err)
+	fmt.Println(taken.Holder, taken.Validity(), err)
 
-	late := made.Record // another candidate, which has not seen the write
+	late := made // another candidate, which has not seen the write
 	late.Holder = "web-7c4_55aa"
 	_, err = store.Update(ctx, late)
 	fmt.Println(errors.Is(err, lease.ErrConflict))
 
-	release := taken.Record
+	release := taken
 	release.Holder, release.DurationSeconds, release.RenewTime = "", 1, time.Now().UTC().Truncate(time.Microsecond)
 	release.Mark = lease.ReleasedMark(release.RenewTime)
 	released, err := store.Update(ctx, release)
-	fmt.Println(released.Record.Released(), err)
+	fmt.Println(released.Released(), err)
 	// Output:
 	// web-5d9_0b1f 15s <nil>
 	// true

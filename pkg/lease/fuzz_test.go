@@ -77,17 +77,17 @@ func checkWait(t *testing.T, r Record) {
 	if r.Released() && (r.Holder != "" || r.Mark != "released@"+r.RenewTime.Format("2006-01-02T15:04:05.000000Z")) {
 		t.Fatalf("released: %+v", r)
 	}
-	m, marked := parseMark(r.Mark)
-	if marked && (HeldMark(m.identity, m.duration) != r.Mark && !padded(r.Mark) || m.duration < time.Second || m.identity == "") {
-		t.Fatalf("mark %q reads as %+v", r.Mark, m)
+	identity, duration, marked := parseMark(r.Mark)
+	if marked && (HeldMark(identity, duration) != r.Mark && !padded(r.Mark) || duration < time.Second || identity == "") {
+		t.Fatalf("mark %q reads as %q, %v", r.Mark, identity, duration)
 	}
 	spec := time.Duration(r.DurationSeconds) * time.Second
 	want := max(spec, 0)
 	switch {
-	case r.Holder == "" && r.Foreign(), r.Holder != "" && !r.Foreign() && m.identity != r.Holder:
+	case r.Holder == "" && r.Foreign(), r.Holder != "" && !r.Foreign() && identity != r.Holder:
 		t.Fatalf("foreign %v: %+v", r.Foreign(), r)
 	case marked && !r.Foreign():
-		want = m.duration
+		want = duration
 	}
 	if got := r.Validity(); got != want || got < 0 {
 		t.Fatalf("valid for %v, want %v: %+v", got, want, r)

@@ -8,13 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// mark is the annotation by which our candidates know each other's writes: who holds the Lease and for how long,
-// whatever becomes of the spec's own fields; or that the holder released it.
-type mark struct {
-	identity string        // of the holder that wrote it
-	duration time.Duration // that holder's lease duration, in whole seconds
-}
-
+// releasedPrefix begins the mark of a release. A mark is the annotation by which our candidates know each other's writes: it
+// says who holds the Lease and for how long, or that the holder released it, whatever becomes of the spec's own fields.
 const releasedPrefix = "released@"
 
 // HeldMark returns the annotation's text for a Lease held by identity for duration: "<identity> <seconds>".
@@ -27,35 +22,31 @@ func ReleasedMark(renewTime time.Time) string {
 	return releasedPrefix + renewTime.UTC().Format(metav1.RFC3339Micro)
 }
 
-// parseMark reads a holder's mark. It answers false for anything else: none, a release, or a text that somebody
-// edited out of shape, which then counts as no mark.
-func parseMark(s string) (mark, bool) {
-	identity, seconds, ok := strings.Cut(s, " ")
-	if !ok || identity == "" {
-		return mark{}, false
-	}
+// parseMark reads a holder's mark. It answers false for none, for a release, and for a text edited out of shape.
+func parseMark(s string) (identity string, duration time.Duration, ok bool) {
+	identity, seconds, _ := strings.Cut(s, " ")
 	n, err := strconv.ParseInt(seconds, 10, 32)
-	if err != nil || n < 1 {
-		return mark{}, false
+	if err != nil || n < 1 || identity == "" {
+		return "", 0, false
 	}
-	return mark{identity: identity, duration: time.Duration(n) * time.Second}, true
+	return identity, time.Duration(n) * time.Second, true
 }
 
-// Foreign reports whether the holder is one that did not write the record by our protocol (client-go's elector,
-// or a hand): such a holder may lead on for a while after its Lease has lapsed, so it is waited for longer.
+// Foreign reports whether the holder did not write the record by our protocol (client-go's elector, or a hand). Such a holder
+// may lead on for a while after its Lease has lapsed, so it is waited for longer.
 func (r Record) Foreign() bool {
 	if r.Holder == "" {
 		return false
 	}
-	m, ok := parseMark(r.Mark)
-	return !ok || m.identity != r.Holder
+	identity, _, ok := parseMark(r.Mark)
+	return !ok || identity != r.Holder
 }
 
-// Validity returns how long the record's writer may still believe in it, for the wait of others: the marked
-// duration, which survives edits of the spec, or the spec's own for a foreign holder or without a mark (0 when unset).
+// Validity returns how long the record's writer may still believe in it: the marked duration, which survives edits of the
+// spec, or, without a mark or for a foreign holder, the spec's own (0 when unset).
 func (r Record) Validity() time.Duration {
-	if m, ok := parseMark(r.Mark); ok && !r.Foreign() {
-		return m.duration
+	if _, duration, ok := parseMark(r.Mark); ok && !r.Foreign() {
+		return duration
 	}
 	return time.Duration(max(r.DurationSeconds, 0)) * time.Second
 }

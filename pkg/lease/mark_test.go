@@ -13,31 +13,32 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestParseMark(t *testing.T) {
 	for _, c := range []struct {
-		text string
-		want mark
-		ok   bool
+		text     string
+		identity string
+		duration time.Duration
+		ok       bool
 	}{
-		{HeldMark("web-5d9_0b1f", 15*time.Second), mark{identity: "web-5d9_0b1f", duration: 15 * time.Second}, true},
-		{"a 3", mark{identity: "a", duration: 3 * time.Second}, true},
-		{"a 2147483647", mark{identity: "a", duration: 2147483647 * time.Second}, true},
-		{"", mark{}, false},
-		{"a", mark{}, false},
-		{"a ", mark{}, false},
-		{" 15", mark{}, false},
-		{"a 0", mark{}, false},
-		{"a -15", mark{}, false},
-		{"a 15s", mark{}, false},
-		{"a 1.5", mark{}, false},
-		{"a 15 ", mark{}, false},
-		{"a b 15", mark{}, false},
-		{"a 2147483648", mark{}, false},
-		{"a 99999999999999999999", mark{}, false},
-		{ReleasedMark(renewed), mark{}, false},
-		{strings.Repeat("x", 1000), mark{}, false},
+		{HeldMark("web-5d9_0b1f", 15*time.Second), "web-5d9_0b1f", 15 * time.Second, true},
+		{"a 3", "a", 3 * time.Second, true},
+		{"a 2147483647", "a", 2147483647 * time.Second, true},
+		{"", "", 0, false},
+		{"a", "", 0, false},
+		{"a ", "", 0, false},
+		{" 15", "", 0, false},
+		{"a 0", "", 0, false},
+		{"a -15", "", 0, false},
+		{"a 15s", "", 0, false},
+		{"a 1.5", "", 0, false},
+		{"a 15 ", "", 0, false},
+		{"a b 15", "", 0, false},
+		{"a 2147483648", "", 0, false},
+		{"a 99999999999999999999", "", 0, false},
+		{ReleasedMark(renewed), "", 0, false},
+		{strings.Repeat("x", 1000), "", 0, false},
 	} {
-		got, ok := parseMark(c.text)
-		if ok != c.ok || got != c.want {
-			t.Errorf("parseMark(%.50q) = %+v, %v, want %+v, %v", c.text, got, ok, c.want, c.ok)
+		identity, duration, ok := parseMark(c.text)
+		if ok != c.ok || identity != c.identity || duration != c.duration {
+			t.Errorf("parseMark(%.50q) = %q, %v, %v, want %q, %v, %v", c.text, identity, duration, ok, c.identity, c.duration, c.ok)
 		}
 	}
 }

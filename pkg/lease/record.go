@@ -15,8 +15,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// Record is a Lease as the election reads and writes it. It is a value: change a copy's fields and hand it to
-// [Store.Update]; the parts of the object that it does not model travel with it untouched.
+// Record is a Lease as the election reads and writes it. It is a value, and carries what it does not model of the object along.
 type Record struct {
 	// UID and Version identify this state of this object; empty on a record not yet stored.
 	UID     string
@@ -25,8 +24,7 @@ type Record struct {
 	Holder string
 	// DurationSeconds is spec.leaseDurationSeconds; 0 when unset.
 	DurationSeconds int32
-	// AcquireTime and RenewTime are the writer's wall clock, in microseconds. They are nonces: never compare them
-	// with a clock of this machine.
+	// AcquireTime and RenewTime are the writer's wall clock, in microseconds: never compare them with a clock of this machine.
 	AcquireTime, RenewTime time.Time
 	// Transitions is spec.leaseTransitions: how many terms the Lease has seen.
 	Transitions int32
@@ -61,8 +59,7 @@ func FromObject(o *coordinationv1.Lease) (Record, error) {
 	}, nil
 }
 
-// Object returns the Lease object that r describes, under the given name: what r was read from, with r's fields
-// written over it and the election's label set. The caller owns it.
+// Object returns the object that r was read from, with r's fields, the name and the election's label set. The caller owns it.
 func (r Record) Object(namespace, name string) *coordinationv1.Lease {
 	o := &coordinationv1.Lease{}
 	if r.object != nil {
@@ -83,8 +80,8 @@ func (r Record) Object(namespace, name string) *coordinationv1.Lease {
 	return o
 }
 
-// Released reports whether the last writer was a holder that had stopped, and released: then, and only then, may
-// anyone take the Lease at once. A mark left over from an earlier release does not count, as it names its renew time.
+// Released reports whether the last writer was a holder that had stopped, and released: only then may anyone take the Lease at
+// once. The mark of an earlier release does not count, as it names its renew time.
 func (r Record) Released() bool {
 	return r.Holder == "" && !r.RenewTime.IsZero() && r.Mark == ReleasedMark(r.RenewTime)
 }
@@ -140,9 +137,8 @@ func toMicro(t time.Time) *metav1.MicroTime {
 	return &metav1.MicroTime{Time: t.UTC()}
 }
 
-// Version is an object's resourceVersion: a decimal number of any length, without leading zeros, that rises with
-// every write of the store, deletions and re-creations included. "" stands for none and comes before all others.
-// Kubernetes lets clients compare them since v1.35 (KEP-5504).
+// Version is an object's resourceVersion: a decimal number of any length that rises with every write of the store, deletions
+// included. "" stands for none and comes before all others. Kubernetes lets clients compare them since v1.35 (KEP-5504).
 type Version string
 
 // ParseVersion reads a resourceVersion. It refuses what cannot be ordered: an empty string, letters, leading zeros.

@@ -12,8 +12,7 @@ import (
 	"errors"
 )
 
-// What a [Store] answers where a caller must distinguish cases. Any other error leaves open whether the request
-// was applied.
+// What a [Store] answers where a caller must distinguish cases. Any other error leaves open whether the request was applied.
 var (
 	// ErrNotFound: there is no such Lease now.
 	ErrNotFound = errors.New("the Lease does not exist")
@@ -27,12 +26,6 @@ var (
 	ErrExpired = errors.New("the watch's start version is too old")
 )
 
-// Reply is a store's answer to a request.
-type Reply struct {
-	// Record is the Lease as the store holds it after the request.
-	Record Record
-}
-
 // Event is one change seen by a watch.
 type Event struct {
 	// Record is the Lease after the change; of a deletion, its last state with the deletion's version.
@@ -41,19 +34,18 @@ type Event struct {
 	Deleted bool
 }
 
-// Store keeps one Lease. Its methods may be called from several goroutines at once. Each call is one attempt:
-// no retries, and it ends when ctx does.
+// Store keeps one Lease. Its methods may be called from several goroutines at once. Each call is one attempt without retries,
+// and ends when ctx does. Get, Create and Update return the Lease as the store holds it after the request.
 type Store interface {
 	// Get reads the Lease from the store's quorum, never from a cache. Errors: [ErrNotFound], [ErrForbidden].
-	Get(ctx context.Context) (Reply, error)
+	Get(ctx context.Context) (Record, error)
 	// Create makes the Lease from r, whose UID and Version it ignores. Errors: [ErrExists], [ErrForbidden].
-	Create(ctx context.Context, r Record) (Reply, error)
+	Create(ctx context.Context, r Record) (Record, error)
 	// Update replaces the Lease by r, on the condition that its UID and Version are still r's. What r does not
 	// model (foreign labels, annotations, owners) is kept. Errors: [ErrConflict], [ErrNotFound], [ErrForbidden].
-	Update(ctx context.Context, r Record) (Reply, error)
-	// Watch calls deliver for every change after from, in order, until ctx ends or the watch breaks, and returns
-	// why. With from "" it first delivers the present state, if there is any. connected, where not nil, is called
-	// once the watch stands. Both are called from Watch's own goroutine, one at a time. Errors: [ErrExpired],
-	// [ErrForbidden]; nil where the store closed the watch in good order.
+	Update(ctx context.Context, r Record) (Record, error)
+	// Watch calls deliver for every change after from, in order, until ctx ends or the watch breaks, and returns why: nil
+	// where the store closed it in good order. With from "" it first delivers the present state, if there is any. It calls
+	// connected, where not nil, once the watch stands. It calls both from its own goroutine. Errors: [ErrExpired], [ErrForbidden].
 	Watch(ctx context.Context, from Version, connected func(), deliver func(Event)) error
 }

@@ -18,8 +18,8 @@ type Pod struct {
 // ErrUnproven is wrapped by every refusal of [Derive]: somebody has to name the workload.
 var ErrUnproven = errors.New("the workload cannot be derived")
 
-// proof is how the pods of one kind are known: any of its labels shows the kind, and find reads the
-// workload's name from a pod that carries one, or says what does not match.
+// proof is how the pods of one kind are known: any of labels shows the kind, and find reads the workload's name from the pod,
+// or says what does not match.
 type proof struct {
 	kind   string
 	labels []string
@@ -33,9 +33,8 @@ var proofs = []proof{
 	{kindJob, []string{labelJobName}, jobName},
 }
 
-// Derive returns the workload that the pod's labels and name prove. It refuses, wrapping [ErrUnproven], what they
-// leave open: a bare Pod or ReplicaSet, a name that Kubernetes cut short, labels of two kinds, labels that do not
-// match the name. Two replicas of one workload never derive two names.
+// Derive returns the workload that the pod's labels and name prove. It refuses, wrapping [ErrUnproven], what they leave open:
+// a bare Pod or ReplicaSet, a name that Kubernetes cut short, labels of two kinds, labels that do not match the name.
 func Derive(pod Pod) (Workload, error) {
 	var found []proof
 	for _, p := range proofs {
@@ -78,8 +77,7 @@ func (p proof) derive(pod Pod) (Workload, error) {
 	return w, nil
 }
 
-// deploymentName reads <name>-<pod-template-hash>-<random>. The whole hash between its hyphens also proves that
-// nothing before it was cut, as Kubernetes cuts at the end.
+// deploymentName reads <name>-<pod-template-hash>-<random>. Kubernetes cuts at the end, so a whole hash proves a whole name.
 func deploymentName(pod Pod) (string, error) {
 	hash := pod.Labels[labelTemplateHash]
 	base, generated := cutSuffix(pod.Name)
@@ -131,7 +129,7 @@ func daemonSetName(pod Pod) (string, error) {
 	return name, nil
 }
 
-// jobName takes the name from the label, in full, and asks that the pod's name be one that the Job would give.
+// jobName takes the full name from the label, and checks that the pod's name is one that the Job would give.
 func jobName(pod Pod) (string, error) {
 	job, index := pod.Labels[labelJobName], pod.Labels[labelJobIndex]
 	want := cutBase(job + "-")
@@ -157,8 +155,8 @@ func isOrdinal(s string) bool {
 	return err == nil && strconv.FormatUint(n, 10) == s
 }
 
-// How Kubernetes names the pods of a controller (metadata.generateName): the base, cut to 58 characters, then 5
-// letters of an alphabet without vowels, which the hashes in labels are written in too.
+// How Kubernetes names a controller's pods (metadata.generateName): the base, cut to 58 characters, then 5 letters of an
+// alphabet without vowels, in which the hashes in labels are written too.
 const (
 	suffixLetters    = "bcdfghjklmnpqrstvwxz2456789"
 	suffixLength     = 5
@@ -179,5 +177,4 @@ func cutSuffix(podName string) (base string, ok bool) {
 	return podName[:at], true
 }
 
-// cutBase shortens a base as Kubernetes does.
 func cutBase(base string) string { return base[:min(len(base), generatedBaseMax)] }

@@ -48,7 +48,7 @@ func TestDerive(t *testing.T) {
 		{"bare replicaset", "web-x7k2p", map[string]string{"app": "web"}, "", "no label"},
 		{"empty labels count as absent", "web-x7k2p", map[string]string{labelTemplateHash: ""}, "", "no label"},
 		{"deployment and statefulset", "web-6d4cf56db6-x7k2p", map[string]string{labelTemplateHash: "6d4cf56db6", labelPodIndex: "0"}, "", "two kinds"},
-		{"deployment and daemonset", "web-6d4cf56db6-x7k2p", map[string]string{labelTemplateHash: "6d4cf56db6", labelRevisionHash: "77"}, "", "two kinds"},
+		{"daemonset of a deployment's look", "web-6d4cf56db6-x7k2p", map[string]string{labelTemplateHash: "6d4cf56db6", labelRevisionHash: "77"}, "", "two kinds"},
 		{"statefulset and job", "db-0", map[string]string{labelPodIndex: "0", labelRevisionHash: "db-77", labelJobName: "db"}, "", "two kinds"},
 		{"no name", "", map[string]string{labelTemplateHash: "6d4cf56db6"}, "", "random suffix"},
 	} {
@@ -122,7 +122,8 @@ func controllers(t *rapid.T) controller {
 	return c
 }
 
-// Two replicas of one workload never derive two names, and never a wrong one.
+// TestReplicasDeriveOneWorkload: two replicas of one workload never derive two names, and never a wrong one. A label of another
+// kind on the pod makes it refuse, and never changes the answer.
 func TestReplicasDeriveOneWorkload(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := controllers(t)
@@ -135,18 +136,10 @@ func TestReplicasDeriveOneWorkload(t *testing.T) {
 			case err != nil && !c.cut:
 				t.Fatalf("pod %q of %v was refused: %v", pod.Name, c.workload, err)
 			}
-		}
-	})
-}
-
-// A label of another kind on the pod makes it refuse, and never changes the answer.
-func TestStrangeLabelsNeverChangeTheKind(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		c := controllers(t)
-		pod := c.pod(t)
-		pod.Labels[rapid.SampledFrom(DerivationLabels()).Draw(t, "key")] = rapid.StringMatching(`[a-z0-9]([-a-z0-9]{0,12}[a-z0-9])?`).Draw(t, "value")
-		if got, err := Derive(pod); err == nil && got != c.workload {
-			t.Fatalf("pod %v derived %v; want %v or a refusal", pod, got, c.workload)
+			pod.Labels[rapid.SampledFrom(DerivationLabels()).Draw(t, "key")] = rapid.StringMatching(`[a-z0-9]([-a-z0-9]{0,12}[a-z0-9])?`).Draw(t, "value")
+			if got, err := Derive(pod); err == nil && got != c.workload {
+				t.Fatalf("pod %v derived %v; want %v or a refusal", pod, got, c.workload)
+			}
 		}
 	})
 }

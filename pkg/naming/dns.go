@@ -2,7 +2,6 @@ package naming
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
@@ -14,20 +13,19 @@ const (
 	subdomainMax = 253
 )
 
-// ValidateNamespace checks that s can name a namespace: a DNS-1123 label of at most 63 characters. The error is a
-// [*field.Error].
+// ValidateNamespace checks that s is a DNS-1123 label of at most 63 characters. Its error is a [*field.Error].
 func ValidateNamespace(s string) error { return fault("Namespace", s, wantLabel(s, labelMax)) }
 
-// ValidatePrefix checks that s can start a Lease name: a DNS-1123 label of at most 52 characters, so that the whole name is
-// a label too. The error is a [*field.Error].
+// ValidatePrefix checks that s can start a Lease name that is a DNS-1123 label: it is one of at most 52 characters itself. Its
+// error is a [*field.Error].
 func ValidatePrefix(s string) error { return fault("Prefix", s, wantLabel(s, prefixMax)) }
 
-// fault returns a field error where want says what the value should be, and nil where want is "".
+// fault returns a field error with what the value should be; nil where want is "".
 func fault(name, value, want string) error {
 	if want == "" {
 		return nil
 	}
-	return &field.Error{Field: name, Value: strconv.Quote(clip(value)), Want: want}
+	return field.Quoted(name, clip(value), "%s", want)
 }
 
 // wantLabel says what is wrong with s as a DNS-1123 label of at most limit characters; "" where nothing is.
@@ -41,8 +39,7 @@ func wantLabel(s string, limit int) string {
 	return ""
 }
 
-// wantSubdomain says what is wrong with s as a DNS-1123 subdomain, which is labels joined by dots with at most 253
-// characters; "" where nothing is.
+// wantSubdomain is wantLabel for a DNS-1123 subdomain: labels joined by dots, at most 253 characters.
 func wantSubdomain(s string) string {
 	if len(s) > subdomainMax {
 		return fmt.Sprintf("at most %d characters, not %d", subdomainMax, len(s))

@@ -2,23 +2,25 @@ package naming
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 // Identity is what a candidate writes into the Lease as its holder: "<name>_<UUID>". No two live processes may
 // share one (invariant I12 of the protocol), so the UUID is the pod's own or fresh at each start.
 type Identity string
 
-// NewIdentity returns the identity of a pod: its name, a DNS-1123 subdomain, and its UID, a UUID with or without hyphens
-// (a static pod's has none). Its error joins a [*field.Error] of Name and one of PodUID.
+// NewIdentity returns a pod's identity from its name, a DNS-1123 subdomain, and its UID, a UUID with or without hyphens (a
+// static pod's has none). Its error has a [*field.Error] of each fault, of Name and PodUID: see [field.Faults].
 func NewIdentity(name, podUID string) (Identity, error) {
-	wantUID := ""
+	var faults field.Faults
+	faults.Add(fault("Name", name, wantSubdomain(name)))
 	if !isUUID(podUID) {
-		wantUID = "a UUID, such as the pod's metadata.uid"
+		faults.Add(fault("PodUID", podUID, "a UUID, such as the pod's metadata.uid"))
 	}
-	if err := errors.Join(fault("Name", name, wantSubdomain(name)), fault("PodUID", podUID, wantUID)); err != nil {
+	if err := faults.Err(); err != nil {
 		return "", err
 	}
 	return join(name, podUID), nil
@@ -30,11 +32,12 @@ func RandomIdentity(name string) (Identity, error) {
 	if err := fault("Name", name, wantSubdomain(name)); err != nil {
 		return "", err
 	}
-	return join(name, randomUUID()), nil
+	var random [16]byte
+	rand.Read(random[:]) // never fails: it ends the process where the system has no randomness
+	return join(name, UUID(random)), nil
 }
 
-// Name returns the part that people know, the pod's name: what stands before the last "_" where a UUID follows
-// it; else the whole identity, as other electors have other forms.
+// Name returns the pod's name, which stands before the last "_" and a UUID; the whole of an identity that has another form.
 func (id Identity) Name() string {
 	if i := strings.LastIndexByte(string(id), '_'); i >= 0 && isUUID(string(id[i+1:])) {
 		return string(id[:i])
@@ -44,10 +47,8 @@ func (id Identity) Name() string {
 
 func join(name, uuid string) Identity { return Identity(name + "_" + uuid) }
 
-// randomUUID returns a version 4 UUID (RFC 9562).
-func randomUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: it ends the process where the system has no randomness
+// UUID returns random bytes as a version 4 UUID (RFC 9562).
+func UUID(b [16]byte) string {
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])

@@ -19,8 +19,7 @@ const (
 	labelJobIndex     = "batch.kubernetes.io/job-completion-index"
 )
 
-// labelsMax bounds a labels file, in bytes. The API server bounds a whole object at 1.5 MiB; real ones take a
-// kilobyte or two.
+// labelsMax bounds a labels file, in bytes. The API server bounds an object at 1.5 MiB; real files take a kilobyte or two.
 const labelsMax = 1 << 20
 
 // DerivationLabels returns the label keys that [Derive] looks at.
@@ -28,15 +27,15 @@ func DerivationLabels() []string {
 	return []string{labelTemplateHash, labelPodIndex, labelPodName, labelRevisionHash, labelJobName, labelJobIndex}
 }
 
-// LabelEnv returns the environment variable that can carry one label instead of the labels file:
-// "POD_LABEL_" and the key without its domain, in capitals, such as POD_LABEL_POD_TEMPLATE_HASH.
+// LabelEnv returns the environment variable that can carry a label in place of the labels file: "POD_LABEL_" and the key
+// without its domain, in capitals, such as POD_LABEL_POD_TEMPLATE_HASH.
 func LabelEnv(key string) string {
 	key = key[strings.LastIndexByte(key, '/')+1:]
 	return "POD_LABEL_" + strings.ToUpper(strings.ReplaceAll(key, "-", "_"))
 }
 
-// ParseLabels reads labels as the downward API writes them to a file: a line each, key="value", the value quoted
-// as Go quotes strings. It refuses more than 1 MiB, a line of another form, and a key given twice.
+// ParseLabels reads labels as the downward API writes them to a file: a line key="value" each, quoted as Go quotes strings.
+// It refuses more than 1 MiB, a line of another form, and a key given twice.
 func ParseLabels(r io.Reader) (map[string]string, error) {
 	limited := &io.LimitedReader{R: r, N: labelsMax + 1}
 	lines := bufio.NewScanner(limited)

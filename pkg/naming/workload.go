@@ -1,9 +1,10 @@
 package naming
 
 import (
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 // Workload names what the replicas are replicas of, such as deployment/web.
@@ -22,8 +23,7 @@ const (
 	kindJob         = "job"
 )
 
-// spellings maps what kubectl also takes for a kind to the kind itself. Accepting them would hash one workload
-// to several Lease names.
+// spellings maps kubectl's other spellings to the kind. Accepting them would hash one workload to several Lease names.
 var spellings = map[string]string{
 	"deploy": kindDeployment, "deployments": kindDeployment,
 	"sts": kindStatefulSet, "statefulsets": kindStatefulSet,
@@ -36,8 +36,8 @@ var spellings = map[string]string{
 	"rollouts": "rollout",
 }
 
-// ParseWorkload reads "kind/name". The kind's case is folded, and nothing else: plurals and kubectl's short names are
-// refused with the spelling to use. Its error joins the [*field.Error] of each fault.
+// ParseWorkload reads "kind/name". It folds the kind's case, and refuses plurals and kubectl's short names with the spelling
+// to use. Its error has a [*field.Error] of each fault: see [field.Faults].
 func ParseWorkload(s string) (Workload, error) {
 	kind, name, ok := strings.Cut(s, "/")
 	if !ok {
@@ -54,17 +54,17 @@ func ParseWorkload(s string) (Workload, error) {
 func (w Workload) String() string { return w.Kind + "/" + w.Name }
 
 func (w Workload) validate() error {
-	var kind, name error
+	var faults field.Faults
 	switch spelling, aliased := spellings[w.Kind]; {
 	case aliased:
-		kind = fault("Workload", w.String(), fmt.Sprintf("the kind %q in place of %q", spelling, w.Kind))
+		faults.Add(fault("Workload", w.String(), fmt.Sprintf("the kind %q in place of %q", spelling, w.Kind)))
 	case !isKind(w.Kind):
-		kind = fault("Workload", w.String(), "a Kubernetes kind before the slash, of letters and digits only, such as deployment")
+		faults.Add(fault("Workload", w.String(), "a Kubernetes kind before the slash, of letters and digits only, such as deployment"))
 	}
 	if want := wantSubdomain(w.Name); want != "" {
-		name = fault("Workload", w.String(), "a name after the slash, of "+want)
+		faults.Add(fault("Workload", w.String(), "a name after the slash, of "+want))
 	}
-	return errors.Join(kind, name)
+	return faults.Err()
 }
 
 // isKind reports whether s could be a lower-cased kind: a letter, then letters and digits, at most 63.

@@ -10,11 +10,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// errSuperseded ends an attempt because a leadership of another term has come.
+// errSuperseded ends an attempt when a leadership of another term has come.
 var errSuperseded = errors.New("superseded by a newer leadership")
 
-// FanOut applies the newest leadership to every output, each in its own lane. Its methods may be called from several
-// goroutines at once.
+// FanOut applies the newest leadership to every output, each in its own lane. It is safe for concurrent use.
 type FanOut struct {
 	log      *slog.Logger
 	clock    bootclock.Clock
@@ -23,12 +22,12 @@ type FanOut struct {
 
 	mu       sync.Mutex
 	newest   leadership.Leadership
-	serial   uint64        // of newest; 0 before the first
+	serial   uint64        // of newest; 0: none yet
 	news     chan struct{} // closed, and replaced, when newest changes
 	progress chan struct{} // closed, and replaced, when a lane has tried a leadership
 }
 
-// NewFanOut makes a fan-out over the outputs. A nil observer is allowed.
+// NewFanOut makes a fan-out over the outputs. The observer may be nil.
 func NewFanOut(log *slog.Logger, clock bootclock.Clock, observer Observer, outputs ...Output) *FanOut {
 	f := &FanOut{
 		log: log, clock: clock, observer: observer,
@@ -40,8 +39,7 @@ func NewFanOut(log *slog.Logger, clock bootclock.Clock, observer Observer, outpu
 	return f
 }
 
-// Publish makes l the leadership to apply, in place of an older one that is not applied yet. It never blocks, and it may
-// be called before Run.
+// Publish makes l the leadership to apply, in place of any older one. It never blocks. It may be called before Run.
 func (f *FanOut) Publish(l leadership.Leadership) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,8 +56,8 @@ func (f *FanOut) publish(l leadership.Leadership) {
 	f.news = make(chan struct{})
 }
 
-// Run drives the signals until ctx ends. Then each lane that has not applied the newest leadership gets one more attempt
-// of at most 1 s, so that a loss which came with the end is applied. Its goroutines have ended when it returns.
+// Run drives the signals until ctx ends. Then each lane that is behind gets one more attempt of at most 1 s, so that a loss
+// which came with the end is applied. No goroutine is left when it returns.
 func (f *FanOut) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, n := range f.lanes {
@@ -69,8 +67,7 @@ func (f *FanOut) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// expire replaces the newest leadership when its validUntil passes and no newer one has come. The end of a term needs
-// only a clock, also when the election's loop is stuck.
+// expire ends the newest leadership when its validUntil passes, which needs only a clock: the election's loop may be stuck.
 func (f *FanOut) expire(ctx context.Context) {
 	timer := f.clock.NewTimer()
 	defer timer.Stop()
@@ -82,17 +79,13 @@ func (f *FanOut) expire(ctx context.Context) {
 			f.lapse(serial)
 			continue
 		}
-		timer.Reset(until) // with no deadline it never fires
-		select {
-		case <-news:
-		case <-timer.C():
-		case <-ctx.Done():
+		if bootclock.Await(ctx, timer, until, news, nil) != nil {
 			return
 		}
 	}
 }
 
-// lapse publishes what is left of the newest leadership once its validity is over, unless a newer one has come.
+// lapse publishes the end of the newest leadership, unless a newer one has come.
 func (f *FanOut) lapse(serial uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,6 +93,6 @@ func (f *FanOut) lapse(serial uint64) {
 		return
 	}
 	over := f.newest.At(f.clock.Now())
-	over.Observed = f.newest.ValidUntil // the fact is the deadline
+	over.Observed = f.newest.ValidUntil // the change was known at the deadline
 	f.publish(over)
 }

@@ -7,41 +7,42 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 const (
-	// firstPause and maxPause are the shortest and the longest pause between attempts at a signal that fails.
+	// firstPause and maxPause bound the pause between attempts at a failing signal.
 	firstPause = 50 * time.Millisecond
 	maxPause   = 2 * time.Second
-	// remoteDelay bounds how long a remote output lets the local ones go first: one that hangs holds up nobody.
+	// remoteDelay bounds how long a remote output waits for the local ones, in case one of them hangs.
 	remoteDelay = 100 * time.Millisecond
-	// lastAttempt bounds the attempt at a leadership that is not applied when the fan-out ends.
+	// lastAttempt bounds the attempt to apply the newest leadership after the fan-out's context has ended.
 	lastAttempt = time.Second
 )
 
-// lane drives one signal: always with the newest leadership, again and again until that is applied.
+// lane drives one signal with the newest leadership until it is applied.
 type lane struct {
 	Output
-	fanOut *FanOut
+	fanOut  *FanOut
+	trouble trouble.Last
 
 	// Guarded by the fan-out's lock.
 	applied  uint64                // serial of the newest leadership applied
-	tried    uint64                // serial of the newest leadership tried, well or not
-	failure  error                 // of the newest attempt; nil when it went well
+	tried    uint64                // serial of the newest leadership tried, failed or not
+	failure  error                 // of the latest attempt; nil if it succeeded
 	inFlight leadership.Leadership // the leadership being applied, while cancel is set
 	cancel   context.CancelCauseFunc
 }
 
-// supersede ends an attempt in flight at another term than that of l. A renewal of the same term lets it finish, or a
-// slow signal would never be applied. The fan-out's lock is held.
+// supersede cancels an attempt in flight at another term than l's. A renewal lets the attempt finish; otherwise a slow
+// signal would never be applied. The fan-out's lock is held.
 func (n *lane) supersede(l leadership.Leadership) {
 	if n.cancel != nil && !n.inFlight.SameTerm(l) {
 		n.cancel(errSuperseded)
 	}
 }
 
-// run applies leaderships until ctx ends.
 func (n *lane) run(ctx context.Context) {
 	pause := firstPause
 	for ctx.Err() == nil {
@@ -67,9 +68,8 @@ func (n *lane) run(ctx context.Context) {
 	}
 }
 
-// rest waits until the pause after a failed attempt at a leadership is over. It reports false when it was cut short, by
-// ctx or by a leadership of another term. A renewal does not cut it short: a signal that fails must not be tried more
-// often because the term goes on.
+// rest pauses after a failed attempt. It reports false if ctx or a leadership of another term cut the pause short. A renewal
+// does not cut it short: a failing signal must not be tried more often because its term goes on.
 func (n *lane) rest(ctx context.Context, pause time.Duration, failed leadership.Leadership) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -88,22 +88,22 @@ func (n *lane) rest(ctx context.Context, pause time.Duration, failed leadership.
 	}
 }
 
-// changed reports whether the newest leadership is of another term than l, and a channel that closes when a newer comes.
+// changed reports whether the newest leadership is of another term than l. The channel closes when a newer one comes.
 func (n *lane) changed(l leadership.Leadership) (news <-chan struct{}, changed bool) {
 	n.fanOut.mu.Lock()
 	defer n.fanOut.mu.Unlock()
 	return n.fanOut.news, !n.fanOut.newest.SameTerm(l)
 }
 
-// pending reports whether the newest leadership is still to be applied, and a channel that closes when a newer comes.
+// pending reports whether the newest leadership is not applied yet. The channel closes when a newer one comes.
 func (n *lane) pending() (news <-chan struct{}, pending bool) {
 	n.fanOut.mu.Lock()
 	defer n.fanOut.mu.Unlock()
 	return n.fanOut.news, n.applied != n.fanOut.serial
 }
 
-// attempt tries the newest leadership once, and returns it. It reports true when there is no reason to pause: the signal
-// is applied, a newer leadership has come, or ctx has ended before the attempt began.
+// attempt tries the newest leadership once, and returns it. It reports true if no pause must follow: the signal is applied,
+// another term has come, or ctx has ended before the attempt began.
 func (n *lane) attempt(ctx context.Context) (tried leadership.Leadership, ok bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -117,12 +117,13 @@ func (n *lane) attempt(ctx context.Context) (tried leadership.Leadership, ok boo
 		return l, true
 	}
 	n.observe(l, err)
-	n.report(n.end(serial, err), err)
+	n.end(serial, err)
+	n.report(err)
 	return l, err == nil
 }
 
-// begin takes the newest leadership as the one in flight, so that whatever comes after can supersede it. It reports false
-// when ctx ends before a remote lane's turn has come.
+// begin takes the newest leadership and marks it as in flight, so that a later one can supersede it. It reports false if ctx
+// ends while a remote lane waits for its turn.
 func (n *lane) begin(ctx context.Context, cancel context.CancelCauseFunc) (_ leadership.Leadership, serial uint64, begun bool) {
 	f := n.fanOut
 	f.mu.Lock()
@@ -134,8 +135,8 @@ func (n *lane) begin(ctx context.Context, cancel context.CancelCauseFunc) (_ lea
 	return n.inFlight, f.serial, true
 }
 
-// awaitLocal waits until every local lane has tried the newest leadership, or for remoteDelay. It reports false when ctx
-// ends first. The fan-out's lock is held, and given up while it waits.
+// awaitLocal waits until every local lane has tried the newest leadership, or for remoteDelay. It reports false if ctx ends
+// first. The fan-out's lock is held, but released while it waits.
 func (f *FanOut) awaitLocal(ctx context.Context) bool {
 	timer := time.NewTimer(remoteDelay)
 	defer timer.Stop()
@@ -166,28 +167,26 @@ func (f *FanOut) localBehind() bool {
 	return false
 }
 
-// abandon ends a superseded attempt, which says nothing about the signal.
+// abandon ends a superseded attempt, whose result says nothing about the signal.
 func (n *lane) abandon() {
 	n.fanOut.mu.Lock()
 	defer n.fanOut.mu.Unlock()
 	n.cancel = nil
 }
 
-// end notes how an attempt ended, and returns how the one before had.
-func (n *lane) end(serial uint64, err error) (before error) {
+func (n *lane) end(serial uint64, err error) {
 	f := n.fanOut
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n.cancel, n.tried, before = nil, serial, n.failure
-	if n.failure = err; err == nil {
+	n.cancel, n.tried, n.failure = nil, serial, err
+	if err == nil {
 		n.applied = serial
 	}
 	close(f.progress)
 	f.progress = make(chan struct{})
-	return before
 }
 
-// panicError is that of a signal which panicked.
+// panicError holds a signal's panic.
 type panicError struct {
 	fault any
 	stack []byte
@@ -216,17 +215,17 @@ func (n *lane) observe(l leadership.Leadership, err error) {
 	n.fanOut.observer.Applied(n.Signal.Name(), latency, err)
 }
 
-// report logs only when the error changes or clears, or a signal that fails for an hour would fill the log.
-func (n *lane) report(before, now error) {
+// report logs only when the error changes or clears: a signal that fails for an hour must not fill the log.
+func (n *lane) report(err error) {
 	log := n.fanOut.log.With("signal", n.Signal.Name())
+	panicked, ok := errors.AsType[*panicError](err)
 	switch {
-	case now == nil && before != nil:
+	case !n.trouble.Changed(err):
+	case err == nil:
 		log.Info("signal works again", "reason", "SignalRecovered")
-	case now != nil && (before == nil || before.Error() != now.Error()):
-		if p, ok := errors.AsType[*panicError](now); ok {
-			log.Error("signal panicked, trying again", "reason", "SignalPanicked", "error", now, "stack", string(p.stack))
-			return
-		}
-		log.Warn("signal failed, trying again", "reason", "SignalFailed", "error", now)
+	case ok:
+		log.Error("signal panicked, trying again", "reason", "SignalPanicked", "error", err, "stack", string(panicked.stack))
+	default:
+		log.Warn("signal failed, trying again", "reason", "SignalFailed", "error", err)
 	}
 }

@@ -1,10 +1,10 @@
-// Package signals makes the leadership known to the workload. A [Signal] is one way of doing so; [FanOut] drives all of
-// them from the newest [leadership.Leadership]. Each signal has a package below this one.
+// Package signals makes the leadership known to the workload. A [Signal] is one way to do so; each has a package below this
+// one. [FanOut] drives all of them with the newest [leadership.Leadership].
 //
-// It promises that a new leadership reaches every signal at once and in parallel, the local ones before the remote ones;
-// that a signal which hangs, fails or panics holds up neither the others nor the election; that a failed signal is tried
-// again with the newest leadership; and that a term which nobody renewed or ended is dropped at its validUntil. It does
-// not promise that a signal shows every leadership: a slow signal skips to the newest.
+// It promises that a new leadership reaches all signals in parallel, the local ones before the remote ones; that a signal
+// which hangs, fails or panics delays neither the others nor the election; that a failed signal is retried with the newest
+// leadership; and that a term which nobody renews ends at its validUntil. It does not promise that a signal shows every
+// leadership: a slow one skips to the newest.
 //
 //	election ── Publish ──────▶ newest leadership ──┬──▶ lane ──▶ file
 //	                            (one slot)          ├──▶ lane ──▶ process
@@ -19,13 +19,13 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Signal is one way of making the leadership known to the workload, or to others.
+// Signal is one way to make the leadership known to the workload, or to others.
 type Signal interface {
 	// Name is a short constant for logs and metrics, such as "file".
 	Name() string
-	// Apply makes the leadership known, and returns once it is. It judges l by its own clock ([leadership.Leadership.At])
-	// before it says that this replica leads. It must return soon after ctx ends, which it does when a leadership of
-	// another term has come. Calls of one signal never overlap; l may be the same as in the last call.
+	// Apply makes the leadership known, and returns once it is. It must judge l by its own clock
+	// ([leadership.Leadership.At]) before it shows that this replica leads, and return soon after ctx ends, which happens
+	// when a leadership of another term comes. Calls of one signal never overlap; l may equal that of the last call.
 	Apply(ctx context.Context, l leadership.Leadership) error
 }
 
@@ -35,8 +35,8 @@ type Output struct {
 	Signal Signal
 	// Wait says how far a handover waits for the signal; the zero value is [Required].
 	Wait Wait
-	// Remote marks a signal that uses the network. It takes up each leadership after every output that is not remote has
-	// tried it, or 100 ms later: no network call comes before the local signals.
+	// Remote marks a signal that uses the network. It gets each leadership once every local output has tried it, or after
+	// 100 ms, so that no network call delays a local signal.
 	Remote bool
 }
 
@@ -46,19 +46,18 @@ type Wait struct {
 	bound    time.Duration
 }
 
-// Required is the policy to wait until the signal is applied.
+// Required waits until the signal is applied.
 func Required() Wait { return Wait{} }
 
-// BestEffort is the policy to wait until the signal was tried once, well or not, and no longer than bound. It is for a
-// signal that is worth a moment, and whose failure holds up nobody.
+// BestEffort waits until the signal was tried once, failed or not, but no longer than bound.
 func BestEffort(bound time.Duration) Wait { return Wait{optional: true, bound: bound} }
 
-// NoWait is the policy not to wait for the signal.
+// NoWait does not wait for the signal.
 func NoWait() Wait { return Wait{optional: true} }
 
-// Observer is notified of every attempt at a signal. Its methods may be called from several goroutines at once.
+// Observer learns of every attempt at a signal. Its methods must be safe for concurrent use.
 type Observer interface {
-	// Applied reports an attempt: its signal's name, the time since the fact became known
-	// ([leadership.Leadership.Observed]; 0 where that is unknown), and how it ended.
+	// Applied reports an attempt: the signal's name, the time since the change became known
+	// ([leadership.Leadership.Observed]; 0 if unknown), and the result.
 	Applied(signal string, latency time.Duration, err error)
 }

@@ -8,13 +8,12 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// WaitApplied returns nil once every output has done what its [Wait] policy asks for, with a leadership at least as new as
-// the newest at the call: at once when nothing was ever published. It fails when ctx ends while a required output is
-// behind, and names every such output with its last failure.
+// WaitApplied returns nil once every output has met its [Wait] policy for the leadership that is newest at the call, or a
+// newer one. It returns at once if nothing was published. If ctx ends first, the error names each required output that is
+// behind, with its last failure.
 func (f *FanOut) WaitApplied(ctx context.Context) error { return f.wait(ctx, true) }
 
-// WaitLocal is WaitApplied for the outputs that are not remote. It is for the start of the workload, which must not
-// depend on a network.
+// WaitLocal is WaitApplied for local outputs. The start of the workload uses it, as it must not depend on a network.
 func (f *FanOut) WaitLocal(ctx context.Context) error { return f.wait(ctx, false) }
 
 func (f *FanOut) wait(ctx context.Context, remote bool) error {
@@ -43,9 +42,8 @@ func (f *FanOut) wait(ctx context.Context, remote bool) error {
 	}
 }
 
-// behind returns an error for every required lane that has not applied the leadership with that serial number, or a newer
-// one; for how much longer an optional lane that has not tried it is waited for; and a channel that closes when either may
-// have changed.
+// behind returns an error for each required lane that has not applied the leadership with that serial number; how much
+// longer to wait for optional lanes that have not tried it; and a channel that closes when either may have changed.
 func (f *FanOut) behind(serial uint64, remote bool, waited time.Duration) (late *multierror.Error, rest time.Duration, progress <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -3,17 +3,13 @@
 package chaos
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -150,31 +146,17 @@ func (r *replica) keep(chance *rand.Rand) {
 
 // decide is the storm's: it notes releases, and lets writes meet their fate.
 func (r *replica) decide(request *http.Request) harness.Fate {
-	if request.Method != http.MethodPut || request.Body == nil {
+	if request.Method != http.MethodPut {
 		return harness.Fate{}
 	}
-	body, err := io.ReadAll(request.Body)
-	if err != nil {
-		return harness.Fate{}
-	}
-	request.Body = io.NopCloser(bytes.NewReader(body))
+	released := harness.IsRelease(request)
 	at := now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if isRelease(body) {
+	if released {
 		r.releases = append(r.releases, at)
 	}
 	return r.fate
-}
-
-// isRelease reports whether a Lease, as JSON, has no holder and says that its holder has released it.
-func isRelease(body []byte) bool {
-	var lease struct {
-		Metadata struct{ Annotations map[string]string }
-		Spec     struct{ HolderIdentity string }
-	}
-	return json.Unmarshal(body, &lease) == nil && lease.Spec.HolderIdentity == "" &&
-		strings.HasPrefix(lease.Metadata.Annotations["lease-sidecar.dev/fenced-by"], "released@")
 }
 
 func (r *replica) setFate(f harness.Fate) {

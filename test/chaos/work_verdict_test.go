@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -149,7 +148,7 @@ func (f *fleet) around(s span, names ...string) string {
 	}
 	for _, r := range f.replicas {
 		if name := fmt.Sprintf("web-%d", r.index); slices.Contains(names, name) {
-			for _, line := range f.lines(r.sidecar.LogPath, span{s.from.Add(-lookBack), s.to.Add(100 * time.Millisecond)}) {
+			for _, line := range f.lines(r.sidecar.Log(), span{s.from.Add(-lookBack), s.to.Add(100 * time.Millisecond)}) {
 				fmt.Fprintf(&text, "  %s %s\n", name, line)
 			}
 		}
@@ -158,14 +157,10 @@ func (f *fleet) around(s span, names ...string) string {
 }
 
 // lines returns what a sidecar logged in a time, but for its debug lines.
-func (f *fleet) lines(path string, s span) []string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return []string{err.Error()}
-	}
+func (f *fleet) lines(log string, s span) []string {
 	boot := time.Now().Add(-time.Duration(now())) // the wall clock's reading at the boot clock's zero
 	var found []string
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(log) {
 		var entry struct {
 			Time     time.Time
 			Severity string `json:"level"`

@@ -3,6 +3,7 @@
 package harness
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -97,13 +98,7 @@ func (a Access) requestToken(t testing.TB) {
 	if err != nil {
 		t.Fatalf("request a token: %v", err)
 	}
-	err = os.WriteFile(a.TokenFile+".new", []byte(token.Status.Token), 0o600)
-	if err == nil {
-		err = os.Rename(a.TokenFile+".new", a.TokenFile)
-	}
-	if err != nil {
-		t.Fatalf("write the token: %v", err)
-	}
+	replaceFile(t, a.TokenFile, []byte(token.Status.Token))
 }
 
 // Rotate makes all tokens of the account invalid, by making it anew under the same name, and writes a new one.
@@ -138,20 +133,7 @@ func (a Access) SetRules(t testing.TB, rules ...rbacv1.PolicyRule) {
 // the cluster's own or a proxy's) and returns its path.
 func (a Access) Kubeconfig(t testing.TB, host string) string {
 	t.Helper()
-	config := clientcmdapi.NewConfig()
-	config.Clusters["c"] = &clientcmdapi.Cluster{Server: host, CertificateAuthority: a.cluster.pki.caFile()}
-	config.AuthInfos["u"] = &clientcmdapi.AuthInfo{TokenFile: a.TokenFile}
-	config.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u", Namespace: a.Namespace}
-	config.CurrentContext = "c"
-	f, err := os.CreateTemp(a.dir, "kubeconfig-")
-	if err != nil {
-		t.Fatalf("make the kubeconfig: %v", err)
-	}
-	_ = f.Close()
-	if err := clientcmd.WriteToFile(*config, f.Name()); err != nil {
-		t.Fatalf("write the kubeconfig: %v", err)
-	}
-	return f.Name()
+	return a.cluster.writeKubeconfig(t, a.dir, host, a.Namespace, &clientcmdapi.AuthInfo{TokenFile: a.TokenFile})
 }
 
 // Config is the account's access for clients in the test process.
@@ -168,14 +150,24 @@ func (c *Cluster) AdminConfig() *rest.Config { return rest.CopyConfig(c.config) 
 // AdminKubeconfig writes a kubeconfig for the administrator and returns its path.
 func (c *Cluster) AdminKubeconfig(t testing.TB) string {
 	t.Helper()
+	user := &clientcmdapi.AuthInfo{ClientCertificate: c.pki.certFile("admin"), ClientKey: c.pki.keyFile("admin")}
+	return c.writeKubeconfig(t, t.TempDir(), c.Host(), "", user)
+}
+
+// writeKubeconfig writes a kubeconfig for a user of the API server at host into dir, and returns its path.
+func (c *Cluster) writeKubeconfig(t testing.TB, dir, host, namespace string, user *clientcmdapi.AuthInfo) string {
+	t.Helper()
 	config := clientcmdapi.NewConfig()
-	config.Clusters["c"] = &clientcmdapi.Cluster{Server: c.Host(), CertificateAuthority: c.pki.caFile()}
-	config.AuthInfos["u"] = &clientcmdapi.AuthInfo{ClientCertificate: c.pki.certFile("admin"), ClientKey: c.pki.keyFile("admin")}
-	config.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
+	config.Clusters["c"] = &clientcmdapi.Cluster{Server: host, CertificateAuthority: c.pki.caFile()}
+	config.AuthInfos["u"] = user
+	config.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u", Namespace: namespace}
 	config.CurrentContext = "c"
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
+	f, err := os.CreateTemp(dir, "kubeconfig-")
+	if err == nil {
+		err = errors.Join(f.Close(), clientcmd.WriteToFile(*config, f.Name()))
+	}
+	if err != nil {
 		t.Fatalf("write the kubeconfig: %v", err)
 	}
-	return path
+	return f.Name()
 }

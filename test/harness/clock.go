@@ -98,6 +98,6 @@ func (c *ClockFile) Leads(s *Sidecar) (bool, string) {
 // AddOn watches a replica that runs on a machine with clocks of its own: by its document, and over HTTP. The leader
 // file is not judged: its time is on the wall clock, and holds only as far as that one does.
 func (w *Witness) AddOn(c *ClockFile, s *Sidecar) {
-	w.look(s.Pod, "state", fileLook, func() (bool, string) { return c.Leads(s) })
-	w.look(s.Pod, "http", httpLook, s.LeadsByHTTP)
+	w.AddChannel(s.Pod, "state", fileLook, func() (bool, string) { return c.Leads(s) })
+	w.AddChannel(s.Pod, "http", httpLook, s.LeadsByHTTP)
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -136,17 +135,10 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 func (c *Cluster) KillAPI(testing.TB) { c.api.Stop(0) }
 
 // FreezeAPI stops the API server without closing anything: requests hang.
-func (c *Cluster) FreezeAPI(t testing.TB) { c.signalAPI(t, syscall.SIGSTOP) }
+func (c *Cluster) FreezeAPI(t testing.TB) { c.api.Freeze(t) }
 
 // WakeAPI lets a frozen API server go on, with all the requests that it holds.
-func (c *Cluster) WakeAPI(t testing.TB) { c.signalAPI(t, syscall.SIGCONT) }
-
-func (c *Cluster) signalAPI(t testing.TB, sig syscall.Signal) {
-	t.Helper()
-	if err := c.api.Signal(sig); err != nil {
-		t.Fatal(err)
-	}
-}
+func (c *Cluster) WakeAPI(t testing.TB) { c.api.Wake(t) }
 
 // RestartAPI starts the API server again on its address and data, and waits until it is ready.
 func (c *Cluster) RestartAPI(t testing.TB) {

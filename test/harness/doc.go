@@ -9,7 +9,7 @@
 //	  │                           ▲ kubeconfig and token of a ServiceAccount (Access)
 //	  ├── Election.Start ──▶ Sidecar ── signal directory, HTTP ──▶ Witness ──▶ overlaps, terms
 //	  ├── NewLocal ──▶ Local: a sidecar whose Lease is in a directory
-//	  └── Audit, Metrics ◀── what the API server counted
+//	  └── Audit ◀── what the API server was asked
 //
 // Every process comes from [Launch], every binary from one build for each working tree, which the user's cache keeps. The
 // environment variable SIDECAR_BINARY names a sidecar to test in place of that of the tree, SIDECAR_BEFORE one more to measure

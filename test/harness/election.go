@@ -4,10 +4,12 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	typedcoordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
@@ -31,11 +33,11 @@ type Election struct {
 	Flags []string
 }
 
-// NewElection makes a namespace with the documented Role. It ships no Lease: see Ship.
-func NewElection(t testing.TB, c *Cluster, duration time.Duration) *Election {
+// NewElection makes a namespace with the documented Role, and more rules in it where some are given. It ships no Lease: see Ship.
+func NewElection(t testing.TB, c *Cluster, duration time.Duration, more ...rbacv1.PolicyRule) *Election {
 	t.Helper()
 	e := InNamespace(t, c, c.Namespace(t, nil), duration)
-	e.Access = c.Grant(t, e.Namespace, "web", DocumentedRules(e.Lease)...)
+	e.Access = c.Grant(t, e.Namespace, "web", append(DocumentedRules(e.Lease), more...)...)
 	return e
 }
 
@@ -132,26 +134,18 @@ func AwaitLeader(t testing.TB, bound time.Duration, replicas ...*Sidecar) *Sidec
 	t.Helper()
 	var leader *Sidecar
 	Eventually(t, bound, fmt.Sprintf("one of %d replicas leads", len(replicas)), func() bool {
-		for _, s := range replicas {
-			if leads, _ := s.Leads(); leads {
-				leader = s
-				return true
-			}
+		i := slices.IndexFunc(replicas, func(s *Sidecar) bool { leads, _ := s.Leads(); return leads })
+		if i >= 0 {
+			leader = replicas[i]
 		}
-		return false
+		return i >= 0
 	})
 	return leader
 }
 
 // Others returns the replicas but for one.
 func Others(replicas []*Sidecar, but *Sidecar) []*Sidecar {
-	var others []*Sidecar
-	for _, s := range replicas {
-		if s != but {
-			others = append(others, s)
-		}
-	}
-	return others
+	return slices.DeleteFunc(slices.Clone(replicas), func(s *Sidecar) bool { return s == but })
 }
 
 // ShipFree creates the Lease as one that its last holder has just released: the first election need not wait for a lease

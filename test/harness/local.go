@@ -5,7 +5,6 @@ package harness
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -23,9 +22,10 @@ import (
 // Local is a replica without a cluster: a sidecar whose Lease is in a directory, with a folder of its own for all that it shares
 // with its workload.
 type Local struct {
+	// Process has its identity for a name.
 	*Process
-	// Name is its identity; Dir is its folder.
-	Name, Dir string
+	// Dir is its folder.
+	Dir string
 	// Flags are those of run that come after the harness's own.
 	Flags []string
 	// Env is added to the environment of the test.
@@ -63,7 +63,7 @@ const storeDir = "store"
 // with the test.
 func NewLocal(t testing.TB, root, name string, flags ...string) *Local {
 	t.Helper()
-	l := &Local{Name: name, Dir: filepath.Join(root, name), Flags: flags, t: t}
+	l := &Local{Dir: filepath.Join(root, name), Flags: flags, t: t}
 	l.Process = &Process{Name: name, LogPath: filepath.Join(l.Dir, "log")}
 	err := os.MkdirAll(l.SignalDir(), 0o700)
 	if err == nil {
@@ -81,14 +81,7 @@ func NewLocal(t testing.TB, root, name string, flags ...string) *Local {
 			return new(net.Dialer).DialContext(ctx, network, address)
 		},
 	}}
-	t.Cleanup(func() {
-		if l.cmd != nil {
-			l.Stop(0)
-		}
-		if t.Failed() {
-			t.Logf("the end of %s's log:\n%s", name, l.Tail(15))
-		}
-	})
+	t.Cleanup(func() { l.end(t, 15) })
 	return l
 }
 
@@ -144,7 +137,7 @@ func (l *Local) StepDown() {
 
 // Ask sends a request to the sidecar's HTTP for its workload, and returns the answer; status 0 and why where there is none.
 func (l *Local) Ask(method, path string) (status int, body string) {
-	return l.do(method, l.URL()+path)
+	return ask(l.client, method, l.URL()+path)
 }
 
 // URL is the sidecar's HTTP for its workload.
@@ -154,24 +147,6 @@ func (l *Local) URL() string {
 		return "http://" + l.Address("http-address")
 	}
 	return "http://localhost" // by way of the socket
-}
-
-func (l *Local) do(method, url string) (status int, body string) {
-	l.t.Helper()
-	request, err := http.NewRequest(method, url, nil)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	response, err := l.client.Do(request)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer func() { _ = response.Body.Close() }()
-	b, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return response.StatusCode, string(b)
 }
 
 // Leadership is what the signal directory says now; nothing where it cannot be read.
@@ -233,7 +208,7 @@ func (l *Local) LoggedAt(after time.Time, text string) (at time.Time, found bool
 // Metric returns a metric's value; "" where there is none.
 func (l *Local) Metric(name string) string {
 	l.t.Helper()
-	_, text := l.do(http.MethodGet, "http://"+l.Address("probe-address")+"/metrics")
+	_, text := ask(l.client, http.MethodGet, "http://"+l.Address("probe-address")+"/metrics")
 	for line := range strings.Lines(text) {
 		if value, ok := strings.CutPrefix(line, name+" "); ok {
 			return strings.TrimSpace(value)

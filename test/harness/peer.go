@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -60,7 +59,7 @@ func (e *Election) StartPeer(t testing.TB, name string, o PeerOptions) *Peer {
 		"--retry-period", o.RetryPeriod.String(), fmt.Sprintf("--release-on-cancel=%v", o.ReleaseOnCancel),
 	}}
 	p.Process = &Process{Name: name, LogPath: filepath.Join(p.dir, "log")}
-	t.Cleanup(func() { p.end(t) })
+	t.Cleanup(func() { p.end(t, 10) })
 	p.Start(t)
 	return p
 }
@@ -79,16 +78,6 @@ func (p *Peer) Start(t testing.TB) {
 	p.run.Store(run)
 }
 
-func (p *Peer) end(t testing.TB) {
-	if p.cmd == nil {
-		return // never started
-	}
-	p.Stop(0)
-	if t.Failed() {
-		t.Logf("the end of %s's log:\n%s", p.Name, p.Tail(10))
-	}
-}
-
 // Leads reports whether its work was asked to start and not to stop, by its journal. A dead process leads nothing. The
 // token is "": client-go has none.
 func (p *Peer) Leads() (bool, string) { return p.run.Load().leads(), "" }
@@ -98,28 +87,18 @@ func (r *peerRun) leads() bool {
 	return err == nil && strings.HasSuffix(string(b), " started\n") && r.process.Alive()
 }
 
-// Freeze stops the process.
+// Freeze stops the process. Once it wakes, Leads is what it believes.
 func (p *Peer) Freeze(t testing.TB) {
 	t.Helper()
 	p.run.Load().frozen.Store(true)
-	if err := p.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Wake lets a frozen process go on. Leads is what it believes.
-func (p *Peer) Wake(t testing.TB) {
-	t.Helper()
-	if err := p.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	p.Process.Freeze(t)
 }
 
 // AddPeer watches a candidate of client-go's. All of theirs have one name, as whether they overlap among themselves is
 // not ours to judge. Nor is what one believes after it was frozen, until its next start: client-go's elector looks at
 // no clock before its work goes on, and no grace of others can prevent that.
 func (w *Witness) AddPeer(p *Peer) {
-	w.look("client-go", p.Name, fileLook, func() (bool, string) {
+	w.AddChannel("client-go", p.Name, fileLook, func() (bool, string) {
 		run := p.run.Load()
 		return run.leads() && !run.frozen.Load(), ""
 	})

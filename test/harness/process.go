@@ -97,6 +97,39 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	return nil
 }
 
+// Freeze stops the child as a debugger or a starved machine does.
+func (p *Process) Freeze(t testing.TB) { t.Helper(); p.send(t, syscall.SIGSTOP) }
+
+// Wake lets a frozen child go on.
+func (p *Process) Wake(t testing.TB) { t.Helper(); p.send(t, syscall.SIGCONT) }
+
+// Terminate sends SIGTERM and waits until the child has exited with status 0.
+func (p *Process) Terminate(t testing.TB) {
+	t.Helper()
+	p.send(t, syscall.SIGTERM)
+	p.AwaitExit(t, 30*time.Second, 0)
+}
+
+func (p *Process) send(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := p.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// AwaitExit waits until the child has ended, and checks its status.
+func (p *Process) AwaitExit(t testing.TB, bound time.Duration, want int) {
+	t.Helper()
+	select {
+	case <-p.Exited():
+	case <-time.After(bound):
+		t.Fatalf("%s still runs after %v; the end of its log:\n%s", p.Name, bound, p.Tail(10))
+	}
+	if got := p.ExitCode(); got != want {
+		t.Errorf("%s: exit status %d, want %d; the end of its log:\n%s", p.Name, got, want, p.Tail(10))
+	}
+}
+
 // Exited is closed once the child has ended and has been reaped.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
@@ -126,6 +159,17 @@ func (p *Process) Stop(grace time.Duration) {
 	}
 	_ = p.Signal(syscall.SIGKILL)
 	<-p.exited
+}
+
+// end stops the child at the test's end, and shows the last lines of its log where the test has failed.
+func (p *Process) end(t testing.TB, lines int) {
+	if p.cmd == nil {
+		return // never started
+	}
+	p.Stop(0)
+	if t.Failed() {
+		t.Logf("the end of %s's log:\n%s", p.Name, p.Tail(lines))
+	}
 }
 
 // Log returns all that the child has written so far.

@@ -27,11 +27,7 @@ func TestProxyCutsAndHeals(t *testing.T) {
 		{"both", Both, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			server := newEcho(t)
-			p := server.behind(t)
-			c := dial(t, p)
-			c.say("one")
-			c.hear("one")
+			server, p, c := talking(t)
 			p.CutWays(tc.ways)
 			c.say("two")
 			c.hearNothing(300 * time.Millisecond)
@@ -69,11 +65,7 @@ func TestProxyDelays(t *testing.T) {
 
 // TestProxyKeepsAnEndBack closes a connection during a cut: the other side hears of it after what was said before it.
 func TestProxyKeepsAnEndBack(t *testing.T) {
-	server := newEcho(t)
-	p := server.behind(t)
-	c := dial(t, p)
-	c.say("one")
-	c.hear("one")
+	server, p, c := talking(t)
 	p.Cut()
 	c.say("last line")
 	_ = c.Close()
@@ -87,10 +79,7 @@ func TestProxyKeepsAnEndBack(t *testing.T) {
 
 // TestProxyRefuses has connections refused, counts them, and lets new ones work afterwards.
 func TestProxyRefuses(t *testing.T) {
-	p := newEcho(t).behind(t)
-	c := dial(t, p)
-	c.say("one")
-	c.hear("one")
+	_, p, _ := talking(t)
 	address := p.listener.Addr().String()
 	p.Refuse(t)
 	for range 3 {
@@ -101,7 +90,7 @@ func TestProxyRefuses(t *testing.T) {
 	}
 	Eventually(t, 10*time.Second, "the refused connections are counted", func() bool { return p.Refused() == 3 })
 	p.Listen(t)
-	c = dial(t, p)
+	c := dial(t, p)
 	c.say("two")
 	c.hear("two")
 	if got := p.Refused(); got != 3 {
@@ -111,10 +100,7 @@ func TestProxyRefuses(t *testing.T) {
 
 // TestProxyResets breaks a standing connection, and lets a new one work.
 func TestProxyResets(t *testing.T) {
-	p := newEcho(t).behind(t)
-	c := dial(t, p)
-	c.say("one")
-	c.hear("one")
+	_, p, c := talking(t)
 	p.Reset()
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if _, err := c.answers.ReadString('\n'); err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
@@ -127,10 +113,7 @@ func TestProxyResets(t *testing.T) {
 
 // TestProxyHalfOpens leaves a standing connection open and dumb, healed or not, and lets a new one work.
 func TestProxyHalfOpens(t *testing.T) {
-	p := newEcho(t).behind(t)
-	c := dial(t, p)
-	c.say("one")
-	c.hear("one")
+	_, p, c := talking(t)
 	p.HalfOpen()
 	p.Heal()
 	c.say("two")
@@ -211,6 +194,17 @@ func dial(t *testing.T, p *Proxy) caller {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return caller{c, t, bufio.NewReader(c)}
+}
+
+// talking returns a line that carries both ways.
+func talking(t *testing.T) (*echo, *Proxy, caller) {
+	t.Helper()
+	server := newEcho(t)
+	p := server.behind(t)
+	c := dial(t, p)
+	c.say("one")
+	c.hear("one")
+	return server, p, c
 }
 
 func (c caller) say(line string) {

@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 )
@@ -21,31 +22,19 @@ import (
 // compute, so the number of processors would be far too few.
 const parallelTests = "8"
 
-// runDir is the test run's own directory; Main removes it.
-var runDir = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "lease-sidecar-integration-")
-	if err != nil {
-		return "", fmt.Errorf("make the run's directory: %w", err)
-	}
-	return dir, nil
-})
+// shared is the cluster that all tests of the process use, in a directory that Main removes.
+var shared struct {
+	sync.Once
+	dir     string
+	cluster *Cluster
+	err     error
+}
 
-var sharedCluster = sync.OnceValues(func() (*Cluster, error) {
-	dir, err := runDir()
-	if err != nil {
-		return nil, err
+func startShared() {
+	if shared.dir, shared.err = os.MkdirTemp("", "lease-sidecar-integration-"); shared.err == nil {
+		shared.cluster, shared.err = newCluster(context.Background(), shared.dir)
 	}
-	dir = filepath.Join(dir, "cluster")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the cluster's directory: %w", err)
-	}
-	c, err := newCluster(context.Background(), dir)
-	started = c
-	return c, err
-})
-
-// started is the shared cluster once it has been started, for Main to stop.
-var started *Cluster
+}
 
 // Main runs the tests of a package and ends what they share. TestMain calls it and exits with what it returns.
 func Main(m *testing.M) int {
@@ -57,25 +46,34 @@ func Main(m *testing.M) int {
 		_ = flag.Set("test.parallel", parallelTests)
 	}
 	defer func() {
-		if started != nil {
-			started.stop()
+		if shared.cluster != nil {
+			shared.cluster.stop()
 		}
-		if dir, err := runDir(); err == nil {
-			_ = os.RemoveAll(dir)
-		}
+		_ = os.RemoveAll(shared.dir)
 	}()
 	return m.Run()
+}
+
+// MainWithoutLeaks is Main for a package whose tests leave no goroutine. So many of them run at once, unless -parallel says otherwise.
+func MainWithoutLeaks(m *testing.M, atOnce string) int {
+	_ = flag.Set("test.parallel", atOnce) // the command line, parsed after it, wins
+	code := Main(m)
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	return code
 }
 
 // Shared returns the cluster that all tests of the process use at once, each in a namespace of its own.
 func Shared(t testing.TB) *Cluster {
 	t.Helper()
-	c, err := sharedCluster()
-	if err != nil {
-		t.Fatal(err)
+	shared.Do(startShared)
+	if shared.err != nil {
+		t.Fatal(shared.err)
 	}
-	t.Cleanup(func() { c.showLogs(t, true) })
-	return c
+	t.Cleanup(func() { shared.cluster.showLogs(t, true) })
+	return shared.cluster
 }
 
 // Start returns a cluster of the test's own, for tests that stop it, count all its requests, or give the API server

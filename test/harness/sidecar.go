@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -113,9 +112,7 @@ func (s *Sidecar) end(t testing.TB) {
 			t.Errorf("%s: %s%.4000s", s.Pod, sign, from)
 		}
 	}
-	if t.Failed() {
-		t.Logf("the end of %s's log:\n%s", s.Pod, s.Tail(25))
-	}
+	s.Process.end(t, 25)
 }
 
 // Leads returns what an app that reads the signal directory by the boot clock knows: leadership and its token.
@@ -167,79 +164,54 @@ func (s *Sidecar) LeadsByHTTP() (bool, string) {
 // Leader returns the status and the document of GET /leader; status 0 where there is no answer.
 func (s *Sidecar) Leader() (int, leadership.Leadership) {
 	var l leadership.Leadership
-	status, body := s.get("http://" + s.HTTP + "/leader")
+	status, body := ask(s.client, http.MethodGet, "http://"+s.HTTP+"/leader")
 	if status != 0 && json.Unmarshal([]byte(body), &l) != nil {
 		return 0, leadership.Leadership{}
 	}
 	return status, l
 }
 
-// ProbeStatus returns the status of a GET on the probe listener, such as "/readyz"; 0 where there is no answer.
+// AskProbe returns the status and the body of a GET on the probe listener, such as "/readyz"; 0 where there is no answer.
+func (s *Sidecar) AskProbe(path string) (status int, body string) {
+	return ask(s.client, http.MethodGet, "http://"+s.Probe+path)
+}
+
+// ProbeStatus returns the status of AskProbe alone.
 func (s *Sidecar) ProbeStatus(path string) int {
-	status, _ := s.get("http://" + s.Probe + path)
+	status, _ := s.AskProbe(path)
 	return status
 }
 
 // Post sends an empty POST to the workload's listener and returns the status; 0 where there is no answer.
 func (s *Sidecar) Post(path string) int {
-	res, err := s.client.Post("http://"+s.HTTP+path, "", nil)
+	status, _ := ask(s.client, http.MethodPost, "http://"+s.HTTP+path)
+	return status
+}
+
+// StepDown asks the leader for a planned handover.
+func (s *Sidecar) StepDown(t testing.TB) {
+	t.Helper()
+	if status := s.Post("/step-down"); status != http.StatusAccepted {
+		t.Fatalf("POST /step-down on %s: status %d, want %d", s.Pod, status, http.StatusAccepted)
+	}
+}
+
+// ask sends a request without a body, and returns the answer; status 0 and why where there is none.
+func ask(client *http.Client, method, url string) (status int, body string) {
+	request, err := http.NewRequest(method, url, nil)
 	if err != nil {
-		return 0
+		return 0, err.Error()
 	}
-	defer func() { _ = res.Body.Close() }()
-	_, _ = io.Copy(io.Discard, res.Body)
-	return res.StatusCode
-}
-
-func (s *Sidecar) get(url string) (int, string) {
-	res, err := s.client.Get(url)
+	response, err := client.Do(request)
 	if err != nil {
-		return 0, ""
+		return 0, err.Error()
 	}
-	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	defer func() { _ = response.Body.Close() }()
+	b, err := io.ReadAll(response.Body)
 	if err != nil {
-		return 0, ""
+		return 0, err.Error()
 	}
-	return res.StatusCode, string(body)
-}
-
-// Freeze stops the process as a debugger or a starved machine does.
-func (s *Sidecar) Freeze(t testing.TB) {
-	t.Helper()
-	if err := s.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Wake lets a frozen process go on.
-func (s *Sidecar) Wake(t testing.TB) {
-	t.Helper()
-	if err := s.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Terminate sends SIGTERM and waits until the process has exited with status 0.
-func (s *Sidecar) Terminate(t testing.TB) {
-	t.Helper()
-	if err := s.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	s.AwaitExit(t, 30*time.Second, 0)
-}
-
-// AwaitExit waits until the process has ended, and checks its status.
-func (s *Sidecar) AwaitExit(t testing.TB, bound time.Duration, want int) {
-	t.Helper()
-	select {
-	case <-s.Exited():
-	case <-time.After(bound):
-		t.Fatalf("%s still runs after %v; the end of its log:\n%s", s.Pod, bound, s.Tail(10))
-	}
-	if got := s.ExitCode(); got != want {
-		t.Errorf("%s: exit status %d, want %d; the end of its log:\n%s", s.Pod, got, want, s.Tail(10))
-	}
+	return response.StatusCode, string(b)
 }
 
 // Ask runs another command of the sidecar's binary to its end and returns its output and exit status.

@@ -141,8 +141,10 @@ func (s *Storm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return // the sender was gone before the whole request was here
 		}
 	}
-	if f.Delay > 0 && buffer(r) != nil {
-		return // as above
+	if f.Delay > 0 {
+		if _, err := buffer(r); err != nil {
+			return // as above
+		}
 	}
 	if !sleep(r.Context(), f.Late+f.Delay) {
 		return

@@ -10,8 +10,11 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -20,23 +23,30 @@ type fateKey struct{}
 
 // detach reads the whole of a request, which then outlives its sender and ends with the storm only.
 func (s *Storm) detach(r *http.Request) (*http.Request, error) {
+	_, err := buffer(r)
+	return r.Clone(s.ended), err
+}
+
+// buffer reads the whole of a request, and leaves an equal body in its place. Until then the server does not see its sender give up.
+func buffer(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read the request: %w", err)
 	}
-	r = r.Clone(s.ended)
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return r, nil
+	return body, nil
 }
 
-// buffer reads the whole of a request. Until then the server does not see its sender give up.
-func buffer(r *http.Request) error {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return fmt.Errorf("read the request: %w", err)
+// IsRelease reports whether a request writes a Lease without a holder that says that its holder has released it. It puts back the
+// body that it reads.
+func IsRelease(r *http.Request) bool {
+	if r.Method != http.MethodPut {
+		return false
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return nil
+	var l coordinationv1.Lease
+	body, err := buffer(r)
+	return err == nil && json.Unmarshal(body, &l) == nil && (l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity == "") &&
+		strings.HasPrefix(l.Annotations[naming.AnnotationFencedBy], "released@")
 }
 
 // answer gives what the fate says in place of the API server.

@@ -61,62 +61,45 @@ func TestStormDecidesFates(t *testing.T) {
 	}
 }
 
-// TestStormForwardsLate shows that a late request is applied after its sender has gone, and after what came later.
-func TestStormForwardsLate(t *testing.T) {
-	s, client, server := weather(t)
-	s.Faults(func(r *http.Request) Fate {
-		if r.URL.Path == "/late" {
-			return Fate{Late: 500 * time.Millisecond}
-		}
-		return Fate{}
-	})
-	impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	request, err := http.NewRequestWithContext(impatient, http.MethodPost, s.Host()+"/late", strings.NewReader("first"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if res, err := client.Do(request); !errors.Is(err, context.DeadlineExceeded) {
-		_ = res.Body.Close()
-		t.Fatalf("the late request gives %v, want none before the deadline", err)
-	}
-	res, err := client.Post(s.Host()+"/soon", "text/plain", strings.NewReader("second"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = res.Body.Close()
-	Eventually(t, 10*time.Second, "the late request is applied after the other", func() bool {
-		return slices.Equal(server.applied(), []string{"second", "first"})
-	})
-}
-
-// TestStormLosesTheDelayed shows that a delayed request whose sender gives up never arrives.
-func TestStormLosesTheDelayed(t *testing.T) {
-	s, client, server := weather(t)
-	s.Faults(func(r *http.Request) Fate {
-		if r.URL.Path == "/delayed" {
-			return Fate{Delay: 300 * time.Millisecond}
-		}
-		return Fate{}
-	})
-	impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	request, err := http.NewRequestWithContext(impatient, http.MethodPost, s.Host()+"/delayed", strings.NewReader("first"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if res, err := client.Do(request); !errors.Is(err, context.DeadlineExceeded) {
-		_ = res.Body.Close()
-		t.Fatalf("the delayed request gives %v, want none before the deadline", err)
-	}
-	time.Sleep(500 * time.Millisecond)
-	res, err := client.Post(s.Host()+"/soon", "text/plain", strings.NewReader("second"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = res.Body.Close()
-	if got := server.applied(); !slices.Equal(got, []string{"second"}) {
-		t.Errorf("the server has applied %q, want only what was not given up", got)
+// TestStormOutlivesItsSenders has a sender give up a request that is held back, and sends another one: a late request is applied
+// all the same, after what came later, and a delayed one never arrives.
+func TestStormOutlivesItsSenders(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		fate    Fate
+		applied []string
+	}{
+		{name: "late", fate: Fate{Late: 500 * time.Millisecond}, applied: []string{"second", "first"}},
+		{name: "delayed", fate: Fate{Delay: 300 * time.Millisecond}, applied: []string{"second"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, client, server := weather(t)
+			s.Faults(func(r *http.Request) Fate {
+				if r.URL.Path == "/given-up" {
+					return tc.fate
+				}
+				return Fate{}
+			})
+			impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			request, err := http.NewRequestWithContext(impatient, http.MethodPost, s.Host()+"/given-up", strings.NewReader("first"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res, err := client.Do(request); !errors.Is(err, context.DeadlineExceeded) {
+				_ = res.Body.Close()
+				t.Fatalf("the request gives %v, want none before the deadline", err)
+			}
+			res, err := client.Post(s.Host()+"/soon", "text/plain", strings.NewReader("second"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			time.Sleep(time.Second) // beyond both fates
+			if got := server.applied(); !slices.Equal(got, tc.applied) {
+				t.Errorf("the server has applied %q, want %q", got, tc.applied)
+			}
+		})
 	}
 }
 

@@ -59,35 +59,14 @@ func Watch(t testing.TB, replicas ...*Sidecar) *Witness {
 // Add watches one more replica, by its files and over HTTP.
 func (w *Witness) Add(s *Sidecar) {
 	state := &glance{dir: s.Dir, clock: w.clock}
-	w.look(s.Pod, "state", fileLook, state.leads)
-	w.look(s.Pod, "leader file", fileLook, s.LeadsByFile)
-	w.look(s.Pod, "http", httpLook, s.LeadsByHTTP)
+	w.AddChannel(s.Pod, "state", fileLook, state.leads)
+	w.AddChannel(s.Pod, "leader file", fileLook, s.LeadsByFile)
+	w.AddChannel(s.Pod, "http", httpLook, s.LeadsByHTTP)
 }
 
 // AddChannel watches a replica through a channel of the test's own: leads says whether it leads there now, and with
-// which token.
+// which token. It is sampled until Stop.
 func (w *Witness) AddChannel(replica, channel string, every time.Duration, leads func() (leads bool, token string)) {
-	w.look(replica, channel, every, leads)
-}
-
-// AddTerm adds a term that the test knows of by itself.
-func (w *Witness) AddTerm(term Term) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.terms = append(w.terms, term)
-}
-
-// Now reads the witness's clock.
-func (w *Witness) Now() bootclock.Instant { return w.clock.Now() }
-
-// Stop ends the sampling. Judge the terms after it.
-func (w *Witness) Stop() {
-	w.stop()
-	w.looks.Wait()
-}
-
-// look samples one channel of one replica until Stop.
-func (w *Witness) look(replica, channel string, every time.Duration, leads func() (bool, string)) {
 	w.looks.Go(func() {
 		var open *Term
 		closeTerm := func() {
@@ -119,6 +98,22 @@ func (w *Witness) look(replica, channel string, every time.Duration, leads func(
 			}
 		}
 	})
+}
+
+// AddTerm adds a term that the test knows of by itself.
+func (w *Witness) AddTerm(term Term) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.terms = append(w.terms, term)
+}
+
+// Now reads the witness's clock.
+func (w *Witness) Now() bootclock.Instant { return w.clock.Now() }
+
+// Stop ends the sampling. Judge the terms after it.
+func (w *Witness) Stop() {
+	w.stop()
+	w.looks.Wait()
 }
 
 // Terms returns the terms seen so far through a channel ("" for all), those still open left out, by their start.
@@ -190,7 +185,7 @@ const crowdLook = time.Millisecond
 // take the machine away from them.
 func (w *Witness) AddCrowd(replicas ...*Sidecar) {
 	for _, s := range replicas {
-		w.look(s.Pod, "state", max(fileLook, time.Duration(len(replicas))*crowdLook), s.Leads)
+		w.AddChannel(s.Pod, "state", max(fileLook, time.Duration(len(replicas))*crowdLook), s.Leads)
 	}
 }
 

@@ -63,7 +63,7 @@ func TestWitnessSeesTheTermsOfAChannel(t *testing.T) {
 		token string
 	}{{true, "7"}, {true, "7"}, {true, "7"}, {true, "8"}, {true, "8"}, {false, ""}}
 	i := 0
-	w.look("a", "test", time.Millisecond, func() (bool, string) {
+	w.AddChannel("a", "test", time.Millisecond, func() (bool, string) {
 		if i == len(script) {
 			close(said)
 		}

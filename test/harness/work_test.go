@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 // TestWorkIsSeen has two workloads work at once and one after the other, in each manner, and looks at what the journals say.
@@ -22,21 +24,31 @@ func TestWorkIsSeen(t *testing.T) {
 	if w.Works(t, "b") || w.Double(t) != 0 {
 		t.Error("b works, which was not notified")
 	}
-	send := func(p *Process, sig syscall.Signal) {
-		if err := p.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
-	}
-	send(b, syscall.SIGUSR1)
+	b.send(t, syscall.SIGUSR1)
 	w.Await(t, 10*time.Second, "b")
-	send(a, syscall.SIGTERM)
+	a.send(t, syscall.SIGTERM)
 	<-a.Exited()
 	if double := w.Double(t); double < 100*time.Millisecond {
 		t.Errorf("double work of %v, want what a worked on after SIGTERM", double)
 	}
-	send(b, syscall.SIGTERM)
+	b.send(t, syscall.SIGTERM)
 	<-b.Exited()
 	ended := w.Terms(t)
 	Eventually(t, 10*time.Second, "b's worker goes on without it", func() bool { return w.Terms(t)[len(ended)-1].To > ended[len(ended)-1].To })
 	Eventually(t, 10*time.Second, "b's worker is gone", func() bool { return !w.Works(t, "b") })
+}
+
+// TestIgnoredEnd has a workload ignore SIGTERM and work on.
+func TestIgnoredEnd(t *testing.T) {
+	w := NewWork(t)
+	p := w.Start(t, "a", Conduct{"Ignore": true}, "-child")
+	w.Await(t, 10*time.Second, "a")
+	asked := bootclock.System{}.Now()
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, 10*time.Second, "it works on", func() bool {
+		terms := w.Terms(t)
+		return terms[len(terms)-1].To.Sub(asked) > 300*time.Millisecond
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -88,15 +87,6 @@ func (s Specification) Check(operations []Operation, timeout time.Duration) porc
 	return porcupine.CheckOperationsTimeout(s.model, s.judged(operations), timeout)
 }
 
-// Draw writes a page to the path that shows the history and how far it can be explained, for a browser.
-func (s Specification) Draw(operations []Operation, timeout time.Duration, path string) error {
-	_, explained := porcupine.CheckOperationsVerbose(s.model, s.judged(operations), timeout)
-	if err := porcupine.VisualizePath(s.model, explained, path); err != nil {
-		return fmt.Errorf("draw the history: %w", err)
-	}
-	return nil
-}
-
 // judged returns the operations that the specification judges, as porcupine takes them.
 func (s Specification) judged(operations []Operation) []porcupine.Operation {
 	var judged []porcupine.Operation
@@ -137,8 +127,8 @@ func Judge(t *testing.T, s Specification, operations []Operation) bool {
 	return result == porcupine.Ok
 }
 
-// draw returns the path of a page that shows what is wrong. It lies among the test's artifacts where go test keeps
-// them (-artifacts), and else in a directory of its own, which stays.
+// draw returns the path of a page, for a browser, that shows the history and how far it can be explained. It lies among the
+// test's artifacts where go test keeps them (-artifacts), and else in a directory of its own, which stays.
 func draw(t *testing.T, s Specification, operations []Operation) (string, error) {
 	dir := t.ArtifactDir()
 	if kept := flag.Lookup("test.artifacts"); kept == nil || kept.Value.String() != "true" {
@@ -152,6 +142,9 @@ func draw(t *testing.T, s Specification, operations []Operation) (string, error)
 		return "", fmt.Errorf("make a file for the drawing: %w", err)
 	}
 	defer file.Close()
-	path := filepath.Join(dir, filepath.Base(file.Name()))
-	return path, s.Draw(operations, Patience, path)
+	_, explained := porcupine.CheckOperationsVerbose(s.model, s.judged(operations), Patience)
+	if err := porcupine.Visualize(s.model, explained, file); err != nil {
+		return "", fmt.Errorf("draw the history: %w", err)
+	}
+	return file.Name(), nil
 }

@@ -17,11 +17,7 @@ import (
 // TestThreeReplicas walks three replicas with the documented Role through a first election, a handover and a crash.
 func TestThreeReplicas(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
-	e.Ship(t)
-	replicas := e.StartAll(t, 3)
-	witness := harness.Watch(t, replicas...)
-	first := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e, replicas, first := elect(t, harness.Shared(t), 9*time.Second, 3)
 
 	harness.Eventually(t, slack, "one answers 200 and two answer 503, and all name the leader", func() bool {
 		var statuses []int
@@ -38,30 +34,18 @@ func TestThreeReplicas(t *testing.T) {
 	checkKubectl(t, e, first)
 
 	t.Log("handover")
-	_, firstToken := first.Leads()
-	if status := first.Post("/step-down"); status != http.StatusAccepted {
-		t.Errorf("POST /step-down on the leader: status %d, want %d", status, http.StatusAccepted)
-	}
+	first.StepDown(t)
 	first.Terminate(t)
 	if first.HasLeaderFile() {
 		t.Error("the leader file is still there after SIGTERM")
 	}
 	others := harness.Others(replicas, first)
 	second := harness.AwaitLeader(t, slack, others...)
-	_, secondToken := second.Leads()
-	if !greater(secondToken, firstToken) {
-		t.Errorf("token %s after token %s: want a greater one", secondToken, firstToken)
-	}
 
 	t.Log("crash")
 	second.Stop(0)
 	third := harness.Others(others, second)[0]
 	checkCrash(t, e, second, third)
-	_, thirdToken := third.Leads()
-	if !greater(thirdToken, secondToken) {
-		t.Errorf("token %s after token %s: want a greater one", thirdToken, secondToken)
-	}
-	witness.Verdict(t)
 }
 
 // checkCrash follows a leader that was killed: its files read as stale from validUntil on, and the heir's Lease is
@@ -105,55 +89,20 @@ func checkKubectl(t *testing.T, e *harness.Election, leader *harness.Sidecar) {
 	}
 }
 
-// TestReleaseIsTakenAtOnce shows that an orderly stop costs no lease duration.
+// TestReleaseIsTakenAtOnce shows that an orderly stop costs no lease duration even where nobody stood by. TestRollingUpdate shows it
+// of replicas that do.
 func TestReleaseIsTakenAtOnce(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
-	e.Ship(t)
-	e.Flags = promised
-	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
-	heir := harness.Others(replicas, leader)[0]
-	stopped := now()
-	leader.Terminate(t)
-	harness.AwaitLeader(t, e.Duration, heir)
-	if waited := sent(e, heir).Sub(stopped); waited > e.Duration/3 {
-		t.Errorf("the heir took the released Lease after %v, want at once", waited)
-	}
-	heir.Terminate(t)
-
-	fresh := e.Start(t, "web-9")
-	witness.Add(fresh)
+	e, old := leadAlone(t, 15*time.Second, promised...)
+	fresh := e.Prepare(t, "web-9")
+	watch(t, old, fresh)
+	old.Terminate(t)
 	started := now()
+	fresh.Start(t, e)
 	harness.AwaitLeader(t, e.Duration, fresh)
 	if waited := sent(e, fresh).Sub(started); waited > e.Duration/3 {
 		t.Errorf("a fresh replica took the released Lease after %v, want at once", waited)
 	}
-	witness.Verdict(t)
-}
-
-// TestRestartedSidecarLeadsOn shows that a crash of the sidecar alone ends in a new term of the same replica.
-func TestRestartedSidecarLeadsOn(t *testing.T) {
-	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
-	e.Ship(t)
-	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
-	_, before := leader.Leads()
-	leader.Stop(0)
-	leader.Start(t, e)
-	harness.Eventually(t, e.RenewDeadline(), "the restarted sidecar leads with a new token", func() bool {
-		leads, after := leader.Leads()
-		return leads && greater(after, before)
-	})
-	for _, term := range witness.Terms("state") {
-		if term.Replica != leader.Pod {
-			t.Errorf("%s led in between: %+v", term.Replica, term)
-		}
-	}
-	witness.Verdict(t)
 }
 
 // greater compares tokens, decimal numbers of any length.

@@ -5,7 +5,6 @@ package integration
 import (
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +46,7 @@ func TestConfigurationFaults(t *testing.T) {
 			name: "truncated pod name", pod: strings.Repeat("a", 47) + "-5d9f8b7c6d-x2x4z", drop: "--workload",
 			want: []string{"--workload"},
 		},
+		{name: "a signal directory that is not there", args: []string{"--signal-dir", "/missing"}, want: []string{"--signal-dir", "/missing"}},
 		{name: "a workload that cannot be derived", drop: "--workload", want: []string{"--workload"}},
 		{
 			name: "several at once", args: []string{"--prefix", "Acme_1", "--lease-duration", "1.5s", "--store", "zookeeper"},
@@ -97,21 +97,6 @@ func checkUntouched(t *testing.T, dir string) {
 	for _, entry := range entries {
 		t.Errorf("the signal directory has %s, want nothing in it", entry.Name())
 	}
-}
-
-// TestMissingSignalDirectory refuses a directory that is not there: nobody could ever read it.
-func TestMissingSignalDirectory(t *testing.T) {
-	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
-	e.Ship(t)
-	s := e.Prepare(t, "web-0")
-	s.Args = append(s.Args, "--signal-dir", filepath.Join(s.Dir, "missing"))
-	s.Start(t, e)
-	s.AwaitExit(t, slack, exitConfiguration)
-	if !strings.Contains(s.Log(), "--signal-dir") {
-		t.Errorf("the message does not name --signal-dir:\n%s", s.Log())
-	}
-	checkUntouched(t, s.Dir)
 }
 
 // TestCollision refuses a Lease that is annotated for another workload, and changes nothing on it.
@@ -181,10 +166,8 @@ func TestUnreachableAPI(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), mixedDuration)
 	e.Ship(t)
-	line := e.Cluster.Proxy(t)
+	s, line := prepareBehind(t, e, "web-0")
 	line.Cut()
-	s := e.Prepare(t, "web-0")
-	s.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
 	s.Start(t, e)
 	harness.Eventually(t, slack, "started, not ready", func() bool {
 		return s.ProbeStatus("/startupz") == http.StatusOK && s.ProbeStatus("/readyz") == http.StatusServiceUnavailable

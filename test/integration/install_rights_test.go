@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,11 +19,7 @@ import (
 // missing, and the election goes on once they are back.
 func TestRightsLostInMidTerm(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
-	e.Ship(t)
-	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e, replicas, leader := elect(t, harness.Shared(t), 5*time.Second, 2)
 	e.Access.SetRules(t)
 	checkLossByDeadline(t, leader, now().Add(2*e.Duration))
 	for _, s := range replicas {
@@ -38,16 +35,12 @@ func TestRightsLostInMidTerm(t *testing.T) {
 	}
 	e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
 	harness.AwaitLeader(t, 2*e.Duration+slack, replicas...)
-	witness.Verdict(t)
 }
 
 // TestTokenRotation makes the leader's token invalid and puts a new one into its file: the term goes on.
 func TestTokenRotation(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
-	e.Ship(t)
-	s := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, s)
+	e, s := leadAlone(t, 15*time.Second)
 	_, token := s.Leads()
 	began := time.Now()
 	e.Access.Rotate(t)
@@ -62,8 +55,9 @@ func TestTokenRotation(t *testing.T) {
 	t.Logf("%d requests with the old token were refused", len(refused))
 }
 
-// TestMissingRights leaves out one verb at a time. The sidecar keeps trying, says what is missing and what fixes it, is
-// not ready where it could not lead, and leads as soon as the Role allows it.
+// TestMissingRights leaves out one verb at a time, which is create where no Lease is shipped. The sidecar keeps trying, says in its
+// log and, where it could not lead, at /readyz what is missing, and leads as soon as somebody has fixed it. An outage of the API
+// server does not take readiness back.
 func TestMissingRights(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -75,19 +69,28 @@ func TestMissingRights(t *testing.T) {
 		{verb: "get", rules: func(string) []rbacv1.PolicyRule { return nil }, ready: http.StatusServiceUnavailable},
 		{verb: "watch", rules: onlyVerbs("get", "update"), ready: http.StatusOK, leads: true},
 		{verb: "update", rules: onlyVerbs("get", "watch"), ready: http.StatusServiceUnavailable},
+		{verb: "create", rules: harness.DocumentedRules, ready: http.StatusServiceUnavailable},
 	} {
 		t.Run(tc.verb, func(t *testing.T) {
 			t.Parallel()
 			e := harness.NewElection(t, harness.Shared(t), mixedDuration)
-			e.Ship(t)
+			absent := tc.verb == "create"
+			if !absent {
+				e.Ship(t)
+			}
 			e.Access.SetRules(t, tc.rules(e.Lease)...)
-			s := e.Start(t, "web-0")
-			harness.Eventually(t, e.Duration+slack, "the log names the verb, the Lease and the fix, and the probe shows it", func() bool {
-				return len(linesWith(s, tc.verb, e.Lease, "role")) > 0 && s.ProbeStatus("/readyz") == tc.ready
+			s, line := prepareBehind(t, e, "web-0")
+			s.Start(t, e)
+			ready := func() bool {
+				status, reason := s.AskProbe("/readyz")
+				return status == tc.ready && (tc.leads || strings.Contains(reason, tc.verb))
+			}
+			harness.Eventually(t, 2*e.Duration+slack, "the log names the verb, the Lease and the fix, and the probe shows it", func() bool {
+				return len(linesWith(s, tc.verb, e.Lease, "role")) > 0 && ready()
 			})
-			harness.Throughout(t, 4*time.Second, "it runs on, started, ready or not, and leads only where it can", func() bool {
+			harness.Throughout(t, 2*e.Duration, "it runs on, started, ready or not, and leads only where it can", func() bool {
 				leads, _ := s.Leads()
-				return s.Alive() && (tc.leads || !leads) && s.ProbeStatus("/startupz") == http.StatusOK && s.ProbeStatus("/readyz") == tc.ready
+				return s.Alive() && (tc.leads || !leads) && s.ProbeStatus("/startupz") == http.StatusOK && ready()
 			})
 			want := 1 // that a request has failed, or the watch
 			if !tc.leads {
@@ -96,11 +99,19 @@ func TestMissingRights(t *testing.T) {
 			if said := linesWith(s, tc.verb, e.Lease, "role"); len(said) != want {
 				t.Errorf("said %d times, want %d times:\n%s", len(said), want, strings.Join(said, ""))
 			}
-			e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
-			harness.AwaitLeader(t, e.Duration+slack, s)
+			if absent {
+				e.Ship(t)
+			} else {
+				e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
+			}
+			harness.AwaitLeader(t, time.Minute+slack, s)
 			if status := s.ProbeStatus("/readyz"); status != http.StatusOK {
 				t.Errorf("GET /readyz on the leader: %d, want %d", status, http.StatusOK)
 			}
+			line.Cut()
+			harness.Throughout(t, 2*e.Duration, "an outage does not take readiness back", func() bool {
+				return s.ProbeStatus("/readyz") == http.StatusOK
+			})
 		})
 	}
 }
@@ -115,21 +126,20 @@ func onlyVerbs(verbs ...string) func(string) []rbacv1.PolicyRule {
 
 // linesWith returns the log's warnings and errors that have all the texts, in whichever case.
 func linesWith(s *harness.Sidecar, texts ...string) []string {
+	return linesOf(s, []string{"WARN", "ERROR"}, texts...)
+}
+
+// linesOf returns the log's lines of those severities that have all the texts, in whichever case.
+func linesOf(s *harness.Sidecar, severities []string, texts ...string) []string {
 	var found []string
-lines:
 	for line := range strings.Lines(s.Log()) {
 		var entry struct {
 			Severity string `json:"level"`
 		}
-		if json.Unmarshal([]byte(line), &entry) != nil || (entry.Severity != "WARN" && entry.Severity != "ERROR") {
-			continue
+		lacks := func(text string) bool { return !strings.Contains(strings.ToLower(line), strings.ToLower(text)) }
+		if json.Unmarshal([]byte(line), &entry) == nil && slices.Contains(severities, entry.Severity) && !slices.ContainsFunc(texts, lacks) {
+			found = append(found, line)
 		}
-		for _, text := range texts {
-			if !strings.Contains(strings.ToLower(line), strings.ToLower(text)) {
-				continue lines
-			}
-		}
-		found = append(found, line)
 	}
 	return found
 }

@@ -30,7 +30,7 @@ func TestLateRequests(t *testing.T) {
 	}{
 		{name: "renewal", kind: isUpdate, midTerm: true},
 		{name: "take", kind: isUpdate},
-		{name: "release", kind: isRelease, midTerm: true, steps: true, free: true},
+		{name: "release", kind: harness.IsRelease, midTerm: true, steps: true, free: true},
 		{name: "create", kind: isCreate, absent: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -41,7 +41,6 @@ func TestLateRequests(t *testing.T) {
 			}
 			late := &straggler{kind: tc.kind, late: 6500 * time.Millisecond, asleep: tc.midTerm}
 			replicas, storms := startVia(t, e, late.storm(e.Cluster))
-			witness := harness.Watch(t, replicas...)
 			before := ""
 			if tc.midTerm {
 				leader := awaitAgreement(t, e.Duration+slack, replicas)
@@ -60,9 +59,7 @@ func TestLateRequests(t *testing.T) {
 			if early := arrives.Sub(now()); early > 0 {
 				t.Fatalf("a write was taken %v before the late one came", early)
 			}
-			for _, s := range storms {
-				s.Faults(nil)
-			}
+			faultAll(storms, nil)
 			next, taken := nextTerm(t, e, before, replicas)
 			if waited := taken.Sub(arrives); waited < e.Duration && !tc.free {
 				t.Errorf("%s took the Lease %v after the late write came, want at least %v", next.Pod, waited, e.Duration)
@@ -71,7 +68,6 @@ func TestLateRequests(t *testing.T) {
 				t.Errorf("%s took the Lease %v before the late write came, which alone was let through", next.Pod, -waited)
 			}
 			awaitAgreement(t, slack, replicas)
-			witness.Verdict(t)
 		})
 	}
 }
@@ -82,14 +78,7 @@ func checkNobodyLeads(t *testing.T, e *harness.Election, replicas []*harness.Sid
 	t.Helper()
 	deadline := cut.Add(e.RenewDeadline())
 	time.Sleep(deadline.Sub(now()))
-	harness.Throughout(t, until.Sub(now()), "nobody leads until the late write arrives", func() bool {
-		for _, s := range replicas {
-			if leads, _ := s.Leads(); leads {
-				return false
-			}
-		}
-		return true
-	})
+	harness.Throughout(t, until.Sub(now()), "nobody leads until the late write arrives", leaderlessly(replicas))
 }
 
 // version is the Lease's resourceVersion; "" where there is no Lease.
@@ -110,20 +99,18 @@ func version(t *testing.T, e *harness.Election) string {
 // stepDown has the leader hand over, whose app has stopped.
 func stepDown(t *testing.T, replicas []*harness.Sidecar) {
 	t.Helper()
-	for _, s := range replicas {
-		if leads, _ := s.Leads(); !leads {
-			continue
-		}
-		if status := s.Post("/step-down"); status != http.StatusAccepted {
-			t.Fatalf("POST /step-down on the leader: status %d, want %d", status, http.StatusAccepted)
-		}
-		harness.Eventually(t, slack, "the leader, which hands over soon after it has said so, takes the report that its work has stopped", func() bool {
-			status := s.Post("/drained")
-			return status == http.StatusOK || status == http.StatusAccepted
-		})
-		return
-	}
-	t.Fatal("nobody leads who could step down")
+	leader := harness.AwaitLeader(t, slack, replicas...)
+	leader.StepDown(t)
+	awaitDrained(t, leader)
+}
+
+// awaitDrained reports that the work of a leader which hands over has stopped, until it takes that: soon after it says so.
+func awaitDrained(t *testing.T, leader *harness.Sidecar) {
+	t.Helper()
+	harness.Eventually(t, slack, "the leader takes the report that its work has stopped", func() bool {
+		status := leader.Post("/drained")
+		return status == http.StatusOK || status == http.StatusAccepted
+	})
 }
 
 // TestOvertakenRequests lets a write arrive when another has long been taken in its place: it is refused, whatever
@@ -138,7 +125,7 @@ func TestOvertakenRequests(t *testing.T) {
 	}{
 		{name: "take", kind: isUpdate},
 		{name: "create", kind: isCreate, absent: true},
-		{name: "release", kind: isRelease, steps: true},
+		{name: "release", kind: harness.IsRelease, steps: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -149,7 +136,6 @@ func TestOvertakenRequests(t *testing.T) {
 			since := time.Now()
 			late := &straggler{kind: tc.kind, late: 8 * time.Second, asleep: tc.steps}
 			replicas, storms := startVia(t, e, late.storm(e.Cluster))
-			witness := harness.Watch(t, replicas...)
 			before := ""
 			if tc.steps {
 				_, before = harness.AwaitLeader(t, e.Duration+slack, replicas...).Leads()
@@ -178,7 +164,6 @@ func TestOvertakenRequests(t *testing.T) {
 				})) > 0
 			})
 			storms[sender].Faults(nil)
-			witness.Verdict(t)
 		})
 	}
 }
@@ -205,12 +190,10 @@ func TestAppliedButRefused(t *testing.T) {
 		})
 		return storm
 	})
-	witness := harness.Watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	harness.Throughout(t, 2*e.RenewDeadline(), "the same term for twice the renew deadline", steady(leader))
 	watching.Store(true)
 	checkHandoverSeen(t, e, replicas)
-	witness.Verdict(t)
 }
 
 // TestDelayedReplies holds every answer of the API server back for half a second: the term goes on, and each
@@ -221,7 +204,6 @@ func TestDelayedReplies(t *testing.T) {
 	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
 	e.Ship(t)
 	replicas, lines := startVia(t, e, e.Cluster.Proxy)
-	witness := harness.Watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	awaitRenewal(t, leader)
 	for _, line := range lines {
@@ -246,7 +228,6 @@ func TestDelayedReplies(t *testing.T) {
 	if renewals == 0 {
 		t.Error("no renewal was seen: nothing was tested")
 	}
-	witness.Verdict(t)
 }
 
 // straggler holds back the first request of a kind, and refuses every write after it, from whomever, so that it is

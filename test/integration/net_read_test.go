@@ -25,12 +25,11 @@ func TestOvertakenRead(t *testing.T) {
 	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
 	e.Ship(t)
 	replicas, ways := startVia(t, e, openWeather(e.Cluster))
-	witness := harness.Watch(t, replicas...)
 	leader := awaitAgreement(t, e.Duration+slack, replicas)
 	same := steady(leader)
 	for _, s := range replicas {
 		reads := make(chan struct{}, 16)
-		ways[s].storm.Faults(func(r *http.Request) harness.Fate {
+		ways[s].Faults(func(r *http.Request) harness.Fate {
 			switch {
 			case isRead(r):
 				reads <- struct{}{}
@@ -49,10 +48,9 @@ func TestOvertakenRead(t *testing.T) {
 		if len(linesWith(s, "went back in time")) != 0 {
 			t.Errorf("%s took an overtaken read for a restored store", s.Pod)
 		}
-		ways[s].storm.Faults(nil)
+		ways[s].Faults(nil)
 	}
 	checkHandoverSeen(t, e, replicas)
-	witness.Verdict(t)
 }
 
 // TestOvertaken404 holds a read's 404 back until the Lease has been made: whoever knows better does not believe
@@ -84,7 +82,6 @@ func TestOvertaken404(t *testing.T) {
 		})
 		return storm
 	})
-	witness := harness.Watch(t, replicas...)
 	<-reads
 	time.Sleep(slowRead / 4)
 	shipped := now()
@@ -96,7 +93,6 @@ func TestOvertaken404(t *testing.T) {
 	if tried := bootclock.Instant(late.Load()).Sub(shipped); tried > slowRead/2 {
 		t.Errorf("somebody tried to make the Lease %v after it had been made: the 404 was believed", tried)
 	}
-	witness.Verdict(t)
 }
 
 // TestLaggingServer answers one replica's reads with the Lease as it was before its last versions, which the API
@@ -110,7 +106,6 @@ func TestLaggingServer(t *testing.T) {
 			e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 			e.Ship(t)
 			replicas, ways := startVia(t, e, openWeather(e.Cluster))
-			witness := harness.Watch(t, replicas...)
 			leader := awaitAgreement(t, e.Duration+slack, replicas)
 			old := stored(t, e)
 			awaitRenewal(t, leader)
@@ -120,7 +115,7 @@ func TestLaggingServer(t *testing.T) {
 				misled = harness.Others(replicas, leader)[0]
 			}
 			same := steady(leader)
-			ways[misled].storm.Faults(func(r *http.Request) harness.Fate {
+			ways[misled].Faults(func(r *http.Request) harness.Fate {
 				switch {
 				case isRead(r):
 					return harness.Fate{Status: http.StatusOK, Body: old}
@@ -138,13 +133,12 @@ func TestLaggingServer(t *testing.T) {
 				return !leads && len(linesWith(misled, "went back in time")) > 0
 			})
 			harness.AwaitLeader(t, 2*e.Duration+slack, harness.Others(replicas, misled)...)
-			ways[misled].storm.Faults(nil)
+			ways[misled].Faults(nil)
 			awaitAgreement(t, slack, replicas)
 			for _, s := range harness.Others(replicas, misled) {
 				s.Terminate(t)
 			}
 			harness.AwaitLeader(t, 2*e.Duration+slack, misled)
-			witness.Verdict(t)
 		})
 	}
 }
@@ -169,7 +163,6 @@ func TestOldReadIsReadAgain(t *testing.T) {
 	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
 	e.ShipFree(t)
 	replicas, ways := startVia(t, e, openWeather(e.Cluster))
-	witness := harness.Watch(t, replicas...)
 	leader := awaitAgreement(t, e.Duration+slack, replicas)
 	old := stored(t, e)
 	awaitRenewal(t, leader)
@@ -177,7 +170,7 @@ func TestOldReadIsReadAgain(t *testing.T) {
 	same := steady(leader)
 	for _, s := range replicas {
 		var reads atomic.Int32
-		ways[s].storm.Faults(func(r *http.Request) harness.Fate {
+		ways[s].Faults(func(r *http.Request) harness.Fate {
 			switch {
 			case isRead(r) && reads.Add(1) == 1:
 				return harness.Fate{Status: http.StatusOK, Body: old}
@@ -192,8 +185,7 @@ func TestOldReadIsReadAgain(t *testing.T) {
 		if n := len(linesWith(s, "went back in time")); n != 0 {
 			t.Errorf("%s took one old read for a restored store, %d times", s.Pod, n)
 		}
-		ways[s].storm.Faults(nil)
+		ways[s].Faults(nil)
 	}
 	checkHandoverSeen(t, e, replicas)
-	witness.Verdict(t)
 }

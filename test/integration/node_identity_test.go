@@ -20,11 +20,8 @@ import (
 // lives who writes our identity: the leader stops, and goes on under a fresh identity of the same name.
 func TestTwin(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 9*time.Second)
-	e.ShipFree(t)
-	s := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, s)
-	witness := harness.Watch(t, s)
+	e, s := leadAlone(t, 9*time.Second)
+	watch(t, s)
 	awaitRenewal(t, s)
 	identity, same := s.State().Identity, steady(s)
 
@@ -47,7 +44,6 @@ func TestTwin(t *testing.T) {
 	if fresh := s.State().Identity; e.Holder(t) != fresh || fresh == identity {
 		t.Errorf("the Lease is held by %s, the leader calls itself %s, want another one than %s", e.Holder(t), fresh, identity)
 	}
-	witness.Verdict(t)
 }
 
 // renewAsTwin writes the Lease as a process does that has the holder's identity and follows the protocol.
@@ -64,15 +60,12 @@ func renewAsTwin(t *testing.T, e *harness.Election) {
 // until the other has taken the Lease, again and again: never do two lead.
 func TestTwinsTakeTurns(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
-	e.ShipFree(t)
-	first := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, first)
+	e, first := leadAlone(t, 3*time.Second)
 	second := e.Prepare(t, "second") // the witness's name for it
 	second.Env = []string{"POD_NAME=" + first.Pod, "POD_UID=" + first.UID}
 	second.Start(t, e)
 	harness.Eventually(t, slack, "the second sees the Lease", func() bool { return second.ProbeStatus("/readyz") == http.StatusOK })
-	witness := harness.Watch(t, first, second)
+	watch(t, first, second)
 	same := steady(first)
 	harness.Eventually(t, e.Duration+slack, "the second goes on under a fresh identity", func() bool {
 		_, l := second.Leader()
@@ -94,7 +87,6 @@ func TestTwinsTakeTurns(t *testing.T) {
 			return !leads && !byHTTP
 		})
 	}
-	witness.Verdict(t)
 }
 
 // TestPredecessorWritesLate lets the last renewal of a killed sidecar reach the API server after its successor in the pod
@@ -108,7 +100,7 @@ func TestPredecessorWritesLate(t *testing.T) {
 	s.Kubeconfig = e.Access.Kubeconfig(t, storm.Host())
 	s.Start(t, e)
 	harness.AwaitLeader(t, e.Duration+slack, s)
-	witness := harness.Watch(t, s)
+	watch(t, s)
 	awaitRenewal(t, s)
 	identity := s.State().Identity
 
@@ -137,7 +129,6 @@ func TestPredecessorWritesLate(t *testing.T) {
 	if got := s.State().Identity; got != identity {
 		t.Errorf("the successor calls itself %s, want %s: a dead predecessor is no twin", got, identity)
 	}
-	witness.Verdict(t)
 }
 
 // TestIdentityUsedTwice runs two processes with the same pod name and UID (fault 11): the second never leads on
@@ -154,15 +145,12 @@ func TestIdentityUsedTwice(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
-			e.Ship(t)
-			first := e.Start(t, "web-0")
-			harness.AwaitLeader(t, e.Duration+slack, first)
+			e, first := leadAlone(t, 3*time.Second)
 			second := e.Prepare(t, "second") // the witness's name for it
 			second.Env = []string{"POD_NAME=" + first.Pod, "POD_UID=" + first.UID}
 			tc.setUp(second)
 			second.Start(t, e)
-			witness := harness.Watch(t, first, second)
+			watch(t, first, second)
 			harness.Eventually(t, slack, "the second sees the Lease", func() bool { return second.ProbeStatus("/readyz") == 200 })
 			_, document := second.Leader()
 			if same := document.Identity == first.State().Identity; same != tc.same {
@@ -194,7 +182,6 @@ func TestIdentityUsedTwice(t *testing.T) {
 			if !greater(now.Token, last.Token) {
 				t.Errorf("token %s after token %s: want a greater one", now.Token, last.Token)
 			}
-			witness.Verdict(t)
 		})
 	}
 }

@@ -55,10 +55,7 @@ func TestVolumeFails(t *testing.T) {
 			e.Ship(t)
 			volume := harness.NewVolume(t)
 			leader := prepareOn(t, e, volume, tc.fix == nil)
-			leader.Start(t, e)
-			harness.AwaitLeader(t, e.Duration+slack, leader)
-			heir := e.Start(t, "web-1")
-			witness := harness.Watch(t, leader, heir)
+			heir := startWithHeir(t, e, leader)
 			status, document := leader.Leader()
 			if status != http.StatusOK {
 				t.Fatalf("GET /leader: status %d, want %d", status, http.StatusOK)
@@ -74,11 +71,7 @@ func TestVolumeFails(t *testing.T) {
 			harness.Eventually(t, slack, "the log says that it works again", func() bool { return strings.Contains(leader.Log(), tc.log) })
 			if tc.fix != nil {
 				tc.fix(volume)
-				harness.Eventually(t, slack, "the files say so again, of the same term", func() bool {
-					leads1, token1 := leader.Leads()
-					leads2, token2 := leader.LeadsByFile()
-					return leads1 && leads2 && token1 == document.Token && token2 == document.Token
-				})
+				harness.Eventually(t, slack, "the files say so again, of the same term", func() bool { return filesSay(leader, document.Token) })
 				awaitRenewal(t, leader)
 				tc.fail(t, volume)
 			}
@@ -102,7 +95,6 @@ func TestVolumeFails(t *testing.T) {
 					return !l.IsLeader && l.Leader == heir.Pod && !leader.HasLeaderFile()
 				})
 			}
-			witness.Verdict(t)
 		})
 	}
 }
@@ -144,6 +136,13 @@ func checkFilesGoSilent(t *testing.T, s *harness.Sidecar, leads func() bool) {
 	})
 }
 
+// filesSay reports whether both files say that the replica leads with that token.
+func filesSay(s *harness.Sidecar, token string) bool {
+	byState, ofState := s.Leads()
+	byFile, ofFile := s.LeadsByFile()
+	return byState && byFile && ofState == token && ofFile == token
+}
+
 // TestSlowReaders reads the files a byte at a time, while terms are renewed and move: whatever is read is one whole
 // document, the one that stood when it was opened.
 func TestSlowReaders(t *testing.T) {
@@ -152,7 +151,7 @@ func TestSlowReaders(t *testing.T) {
 	e.Ship(t)
 	e.Flags = []string{"--drain-timeout", "100ms"}
 	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
+	watch(t, replicas...)
 	done := make(chan struct{})
 	var readers sync.WaitGroup
 	var mu sync.Mutex
@@ -201,7 +200,6 @@ func TestSlowReaders(t *testing.T) {
 			t.Errorf("%s was read %d times, want %d at least", name, read[name], least)
 		}
 	}
-	witness.Verdict(t)
 }
 
 // readSlowly reads a file a byte at a time, over about 50 ms.

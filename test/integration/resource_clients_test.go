@@ -24,7 +24,7 @@ func TestThousandsOfClients(t *testing.T) {
 		s.Start(t, e)
 		replicas = append(replicas, s)
 	}
-	witness := harness.Watch(t, replicas...)
+	watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	heir := harness.Others(replicas, leader)[0]
 
@@ -46,19 +46,13 @@ func TestThousandsOfClients(t *testing.T) {
 		return crowd.Answers()[http.StatusServiceUnavailable] >= refused+1000
 	})
 	crowd.Leave()
-	witness.Verdict(t)
 }
 
 // TestSlowClients has 400 clients send their requests a byte at a time, and never to the end: heads and the bodies of
 // orders, to both listeners. They are cut off; everybody else is answered; the leader leads on and no half order counts.
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
-	e.Ship(t)
-	e.Flags = []string{"--drain-timeout", "100ms"}
-	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e, replicas, leader := elect(t, harness.Shared(t), 5*time.Second, 2, "--drain-timeout", "100ms")
 	heir := harness.Others(replicas, leader)[0]
 
 	crowd := harness.NewCrowd(t)
@@ -73,7 +67,6 @@ func TestSlowClients(t *testing.T) {
 	t.Logf("%d were cut off; resident memory %d MiB", crowd.Cut(), statusKiB(t, leader.PID(), "VmRSS")>>10)
 	checkHandsOver(t, e, leader, heir)
 	crowd.Leave()
-	witness.Verdict(t)
 }
 
 // checkLeadsOn watches for a while that a leader leads on in one term, by its files, and answers.

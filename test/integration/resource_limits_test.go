@@ -20,11 +20,7 @@ import (
 // descriptors again, all is as before, in the same term. Without them it still hands over.
 func TestNoDescriptorsLeft(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
-	e.Ship(t)
-	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e, replicas, leader := elect(t, harness.Shared(t), 5*time.Second, 2)
 	heir := harness.Others(replicas, leader)[0]
 	_, token := leader.Leads()
 	// One connection of the test's own: the harness's client may open another, which nobody would accept.
@@ -54,9 +50,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	}
 	giveBack()
 	harness.Eventually(t, slack, "the crowd is answered, and the files speak again, of the same term", func() bool {
-		leads1, token1 := leader.Leads()
-		leads2, token2 := leader.LeadsByFile()
-		return leads1 && leads2 && token1 == token && token2 == token && crowd.Answers()[http.StatusOK] > 0
+		return filesSay(leader, token) && crowd.Answers()[http.StatusOK] > 0
 	})
 
 	takeDescriptors(t, leader)
@@ -64,7 +58,6 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	harness.AwaitLeader(t, 2*e.Duration+slack, heir)
 	leader.AwaitExit(t, slack, 0)
 	crowd.Leave()
-	witness.Verdict(t)
 }
 
 // TestNoDescriptorsToReconnect takes the leader's connections to the API server away, too: it cannot open new ones, stops
@@ -73,14 +66,8 @@ func TestNoDescriptorsToReconnect(t *testing.T) {
 	t.Parallel()
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 	e.Ship(t)
-	line := e.Cluster.Proxy(t)
-	leader := e.Prepare(t, "web-0")
-	leader.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
-	leader.Start(t, e)
-	harness.AwaitLeader(t, e.Duration+slack, leader)
-	heir := e.Start(t, "web-1")
-	witness := harness.Watch(t, leader, heir)
-	harness.Eventually(t, slack, "the second replica is ready", func() bool { return heir.ProbeStatus("/readyz") == http.StatusOK })
+	leader, line := prepareBehind(t, e, "web-0")
+	heir := startWithHeir(t, e, leader)
 
 	giveBack := takeDescriptors(t, leader)
 	line.Reset()
@@ -94,7 +81,6 @@ func TestNoDescriptorsToReconnect(t *testing.T) {
 		state := leader.State()
 		return !state.IsLeader && state.Leader == heir.Pod
 	})
-	witness.Verdict(t)
 }
 
 // takeDescriptors lowers a process's limit, so that it can open nothing more, not even in place of what it closes, until
@@ -123,10 +109,7 @@ func TestMemoryLimitHit(t *testing.T) {
 	container := harness.NewCgroup(t)
 	leader := e.Prepare(t, "web-0")
 	leader.Binary = container.Launcher(leader.Binary)
-	leader.Start(t, e)
-	harness.AwaitLeader(t, e.Duration+slack, leader)
-	heir := e.Start(t, "web-1")
-	witness := harness.Watch(t, leader, heir)
+	heir := startWithHeir(t, e, leader)
 	container.Memory(int64(statusKiB(t, leader.PID(), "RssAnon"))<<10 + 8<<20)
 	crowd := harness.NewCrowd(t)
 	crowd.Ask(4000, leader.HTTP, "/leader")
@@ -140,7 +123,6 @@ func TestMemoryLimitHit(t *testing.T) {
 		checkCrash(t, e, leader, heir)
 	}
 	harness.AwaitLeader(t, 2*e.Duration+slack, heir)
-	witness.Verdict(t)
 }
 
 // TestStarvedOfCPU leaves the leader a twentieth of a core, and then every replica: leadership may be lost, never doubled,
@@ -158,7 +140,7 @@ func TestStarvedOfCPU(t *testing.T) {
 		groups[s].Add(s.PID())
 		replicas = append(replicas, s)
 	}
-	witness := harness.Watch(t, replicas...)
+	witness := watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	for _, starved := range [][]*harness.Sidecar{{leader}, replicas} {
 		for _, s := range starved {
@@ -170,15 +152,7 @@ func TestStarvedOfCPU(t *testing.T) {
 		}
 		harness.AwaitLeader(t, 2*e.Duration+slack, replicas...)
 	}
-	harness.Eventually(t, slack, "all name one leader", func() bool {
-		names := map[string]bool{}
-		for _, s := range replicas {
-			_, document := s.Leader()
-			names[document.Leader] = true
-		}
-		return len(names) == 1 && !names[""]
-	})
-	witness.Verdict(t)
+	awaitAgreement(t, slack, replicas)
 	t.Logf("terms as the files showed them: %d", len(witness.Terms("state")))
 }
 
@@ -189,8 +163,7 @@ func TestNoProcessesLeft(t *testing.T) {
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 	e.Ship(t)
 	to := newGuarded(t)
-	pods := startPods(t, e, 2, to, `trap 'while :; do sleep 60 & done' USR1; `)
-	witness := harness.Watch(t, sidecarsOf(pods)...)
+	pods := startPods(t, e, to, `trap 'while :; do sleep 60 & done' USR1; `)
 	leader, _ := awaitPod(t, e.Duration+slack, to, pods...)
 	heir, app := heirOf(pods, leader), leader.app(t)
 	leader.node.Threads(80) // of which the sidecar and its guard have some twenty
@@ -206,6 +179,4 @@ func TestNoProcessesLeft(t *testing.T) {
 		t.Error("the sidecar has ended with its app")
 	}
 	harness.Eventually(t, slack, "what the app started is gone", func() bool { return len(leader.node.PIDs()) <= 2 })
-	to.addTerms(witness)
-	witness.Verdict(t)
 }

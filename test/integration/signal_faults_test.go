@@ -3,21 +3,14 @@
 package integration
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
@@ -32,9 +25,7 @@ func TestRemoteSignalsUnderFaults(t *testing.T) {
 		heal func(*testing.T, *farReplica)
 	}{
 		{"planned handover", func(t *testing.T, r *farReplica) {
-			if status := r.Post("/step-down"); status != http.StatusAccepted {
-				t.Fatalf("POST /step-down: status %d, want 202", status)
-			}
+			r.StepDown(t)
 		}, true, nil},
 		{"sidecar killed", func(_ *testing.T, r *farReplica) { r.Stop(0) }, false, nil},
 		{"sidecar frozen", func(t *testing.T, r *farReplica) { r.Freeze(t) }, false, func(t *testing.T, r *farReplica) { r.Wake(t) }},
@@ -42,9 +33,7 @@ func TestRemoteSignalsUnderFaults(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			e := labelling(t, harness.Shared(t), 5*time.Second)
-			e.Access.SetRules(t, append(harness.DocumentedRules(e.Lease), podRule(),
-				rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}})...)
+			e := labelling(t, 5*time.Second, eventRule())
 			replicas := startFar(t, e, 3)
 			first, _ := awaitBearer(t, e, e.Duration+slack, sidecars(replicas)...)
 			old := replicas[slices.IndexFunc(replicas, func(r *farReplica) bool { return r.Sidecar == first })]
@@ -53,9 +42,9 @@ func TestRemoteSignalsUnderFaults(t *testing.T) {
 			tc.fault(t, old)
 			deadline := old.State().ValidUntil
 			if tc.says {
-				awaitLost(t, old)
-				if deadline != 0 && old.lostAt() > deadline.Add(lossBound) {
-					t.Errorf("the webhook hears of the loss %v after validUntil", old.lostAt().Sub(deadline))
+				harness.Eventually(t, slack, "the webhook hears that "+old.Pod+" leads no more", func() bool { return old.hook.lostAt() != 0 })
+				if deadline != 0 && old.hook.lostAt() > deadline.Add(lossBound) {
+					t.Errorf("the webhook hears of the loss %v after validUntil", old.hook.lostAt().Sub(deadline))
 				}
 			}
 			heir, took := awaitBearer(t, e, 2*e.Duration+slack, harness.Others(sidecars(replicas), first)...)
@@ -63,7 +52,7 @@ func TestRemoteSignalsUnderFaults(t *testing.T) {
 				t.Errorf("the label went to %s in %v, want within %v", heir.Pod, took, labelBound)
 			}
 			awaitEvent(t, e, replicas[slices.IndexFunc(replicas, func(r *farReplica) bool { return r.Sidecar == heir })], true)
-			if !tc.says && old.lost() {
+			if !tc.says && old.hook.lostAt() != 0 {
 				t.Error("the webhook has heard of the loss from one that can say nothing")
 			}
 			if tc.heal != nil {
@@ -84,9 +73,7 @@ const lossBound = 3 * time.Second
 type farReplica struct {
 	*harness.Sidecar
 	line *harness.Proxy
-
-	mu    sync.Mutex
-	heard []leadership.Leadership // each with Observed as the instant of its arrival
+	hook *receiver
 }
 
 func startFar(t *testing.T, e *harness.Election, n int) []*farReplica {
@@ -94,11 +81,10 @@ func startFar(t *testing.T, e *harness.Election, n int) []*farReplica {
 	var all []*farReplica
 	for i := range n {
 		pod := podOf(t, e, fmt.Sprintf("web-%d", i), nil)
-		r := &farReplica{Sidecar: e.Prepare(t, pod.Name), line: e.Cluster.Proxy(t)}
-		receiver := httptest.NewServer(r)
-		t.Cleanup(receiver.Close)
-		r.UID, r.Kubeconfig = string(pod.UID), e.Access.Kubeconfig(t, r.line.Host())
-		r.Args = append(r.Args, "--events", "--webhook-url", receiver.URL)
+		r := &farReplica{hook: newReceiver(t)}
+		r.Sidecar, r.line = prepareBehind(t, e, pod.Name)
+		r.UID = string(pod.UID)
+		r.Args = append(r.Args, "--events", "--webhook-url", r.hook.URL)
 		r.Start(t, e)
 		all = append(all, r)
 	}
@@ -111,50 +97,6 @@ func sidecars(replicas []*farReplica) []*harness.Sidecar {
 		all = append(all, r.Sidecar)
 	}
 	return all
-}
-
-// ServeHTTP is the webhook's receiver.
-func (r *farReplica) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	var l leadership.Leadership
-	if err := json.NewDecoder(q.Body).Decode(&l); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	l.Observed = now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.heard = append(r.heard, l)
-}
-
-// last returns the newest document; the zero value before the first.
-func (r *farReplica) last() leadership.Leadership {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.heard) == 0 {
-		return leadership.Leadership{}
-	}
-	return r.heard[len(r.heard)-1]
-}
-
-// lostAt returns when the webhook heard of the end of the replica's first term; 0: not yet.
-func (r *farReplica) lostAt() bootclock.Instant {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	led := false
-	for _, l := range r.heard {
-		if led && !l.IsLeader {
-			return l.Observed
-		}
-		led = led || l.IsLeader
-	}
-	return 0
-}
-
-func (r *farReplica) lost() bool { return r.lostAt() != 0 }
-
-func awaitLost(t *testing.T, r *farReplica) {
-	t.Helper()
-	harness.Eventually(t, slack, "the webhook hears that "+r.Pod+" leads no more", r.lost)
 }
 
 // awaitEvent waits until the replica's webhook and Events show that it leads, or that it leads no more.
@@ -171,7 +113,7 @@ func awaitEvent(t *testing.T, e *harness.Election, r *farReplica, leads bool) {
 		}
 		for _, event := range list.Items {
 			if event.Reason == "LeaderElection" && strings.HasPrefix(event.Message, r.Pod+"_") && strings.HasSuffix(event.Message, change) {
-				return r.last().IsLeader == leads && r.last().Identity != ""
+				return r.hook.last().IsLeader == leads && r.hook.last().Identity != ""
 			}
 		}
 		return false

@@ -25,11 +25,15 @@ func podRule() rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "patch"}}
 }
 
+// eventRule is the documented addition for Events.
+func eventRule() rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}}
+}
+
 // labelling makes an election whose replicas label their pods.
-func labelling(t *testing.T, c *harness.Cluster, duration time.Duration) *harness.Election {
+func labelling(t *testing.T, duration time.Duration, more ...rbacv1.PolicyRule) *harness.Election {
 	t.Helper()
-	e := harness.InNamespace(t, c, c.Namespace(t, nil), duration)
-	e.Access = c.Grant(t, e.Namespace, "web", append(harness.DocumentedRules(e.Lease), podRule())...)
+	e := harness.NewElection(t, harness.Shared(t), duration, append(more, podRule())...)
 	e.Flags = []string{"--label", roleLabel, "--drain-timeout", "1ms"}
 	e.Ship(t)
 	return e
@@ -38,15 +42,29 @@ func labelling(t *testing.T, c *harness.Cluster, duration time.Duration) *harnes
 // podOf makes the Pod of a replica, which no kubelet ever runs, with labels where some are given.
 func podOf(t *testing.T, e *harness.Election, name string, labels map[string]string) *corev1.Pod {
 	t.Helper()
-	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Create(t.Context(), &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
-		Spec: corev1.PodSpec{
-			ServiceAccountName: e.Access.Account,
-			Containers:         []corev1.Container{{Name: "web", Image: "registry.example.com/web:1"}},
-		},
-	}, metav1.CreateOptions{})
+	return createPod(t, e, metav1.ObjectMeta{Name: name, Labels: labels}, corev1.PodSpec{
+		Containers: []corev1.Container{{Name: "web", Image: "registry.example.com/web:1"}},
+	})
+}
+
+// createPod makes a Pod with the election's ServiceAccount.
+func createPod(t *testing.T, e *harness.Election, meta metav1.ObjectMeta, spec corev1.PodSpec) *corev1.Pod {
+	t.Helper()
+	spec.ServiceAccountName = e.Access.Account
+	pod := &corev1.Pod{ObjectMeta: meta, Spec: spec}
+	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Create(t.Context(), pod, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatalf("create the Pod: %v", err)
+	}
+	return pod
+}
+
+// readPod returns a Pod as it is stored.
+func readPod(t *testing.T, e *harness.Election, name string) *corev1.Pod {
+	t.Helper()
+	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatalf("read the Pod: %v", err)
 	}
 	return pod
 }
@@ -104,14 +122,12 @@ func awaitBearer(t *testing.T, e *harness.Election, bound time.Duration, replica
 func TestLabelFollowsTheLeader(t *testing.T) {
 	t.Parallel()
 	const handovers = 50
-	e := labelling(t, harness.Shared(t), 15*time.Second)
+	e := labelling(t, 15*time.Second)
 	replicas := startLabelled(t, e, 8) // one that has released rests for 5 s
 	leader, _ := awaitBearer(t, e, e.Duration+slack, replicas...)
 	var times []time.Duration
 	for range handovers {
-		if status := leader.Post("/step-down"); status != 202 {
-			t.Fatalf("POST /step-down: status %d, want 202", status)
-		}
+		leader.StepDown(t)
 		next, took := awaitBearer(t, e, slack, harness.Others(replicas, leader)...)
 		times = append(times, took)
 		leader = next
@@ -126,7 +142,7 @@ func TestLabelFollowsTheLeader(t *testing.T) {
 // TestLabelOfACrashedLeader shows that the next leader takes the label from one that cannot any more.
 func TestLabelOfACrashedLeader(t *testing.T) {
 	t.Parallel()
-	e := labelling(t, harness.Shared(t), 3*time.Second)
+	e := labelling(t, 3*time.Second)
 	replicas := startLabelled(t, e, 3)
 	dead, _ := awaitBearer(t, e, e.Duration+slack, replicas...)
 	dead.Stop(0)
@@ -137,10 +153,7 @@ func TestLabelOfACrashedLeader(t *testing.T) {
 	if took > labelBound {
 		t.Errorf("the label went from %s to %s in %v, want within %v", dead.Pod, heir.Pod, took, labelBound)
 	}
-	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Get(t.Context(), dead.Pod, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	pod := readPod(t, e, dead.Pod)
 	if _, marked := pod.Annotations[roleLabel]; marked {
 		t.Errorf("the crashed leader's pod still has the annotation: %v", pod.Annotations)
 	}
@@ -150,7 +163,7 @@ func TestLabelOfACrashedLeader(t *testing.T) {
 // same label, and that a label of unknown origin is left alone as well.
 func TestLabelOfTwoWorkloads(t *testing.T) {
 	t.Parallel()
-	e := labelling(t, harness.Shared(t), 5*time.Second)
+	e := labelling(t, 5*time.Second)
 	podOf(t, e, "stranger", map[string]string{roleLabel: "leader"})
 	web := startLabelled(t, e, 2)
 	other := *e
@@ -173,7 +186,7 @@ func TestLabelOfTwoWorkloads(t *testing.T) {
 // TestLabelWithoutRights shows that a signal which is refused holds up neither election nor handover, and says why.
 func TestLabelWithoutRights(t *testing.T) {
 	t.Parallel()
-	e := labelling(t, harness.Shared(t), 15*time.Second)
+	e := labelling(t, 15*time.Second)
 	e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
 	replicas := startLabelled(t, e, 2)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
@@ -193,7 +206,7 @@ func TestLabelWithoutRights(t *testing.T) {
 // left alone, and that a key of the workload's own is never touched.
 func TestLabelCleansUp(t *testing.T) {
 	t.Parallel()
-	e := labelling(t, harness.Shared(t), 5*time.Second)
+	e := labelling(t, 5*time.Second)
 	web := startLabelled(t, e, 1)
 	awaitBearer(t, e, e.Duration+slack, web...)
 
@@ -212,10 +225,7 @@ func TestLabelCleansUp(t *testing.T) {
 	web[0].Terminate(t)
 	harness.AwaitLeader(t, slack, taken, other, standby) // whoever it is, it has nothing to do with these
 	for _, name := range []string{"web-8", "web-9"} {
-		pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Get(t.Context(), name, metav1.GetOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		pod := readPod(t, e, name)
 		if want := map[string]string{"web-8": "leader", "web-9": "reader"}[name]; pod.Labels[roleLabel] != want {
 			t.Errorf("the label of %s is %q, want %q as it was", name, pod.Labels[roleLabel], want)
 		}

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
@@ -24,9 +24,7 @@ import (
 // mid-term, which leads on with a new token, records nothing.
 func TestEventsOnTheLease(t *testing.T) {
 	t.Parallel()
-	e := harness.InNamespace(t, harness.Shared(t), harness.Shared(t).Namespace(t, nil), 9*time.Second)
-	e.Access = e.Cluster.Grant(t, e.Namespace, "web", append(harness.DocumentedRules(e.Lease),
-		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}})...)
+	e := harness.NewElection(t, harness.Shared(t), 9*time.Second, eventRule())
 	e.Flags = []string{"--events"}
 	e.Ship(t)
 	s := e.Start(t, "web-0")
@@ -77,11 +75,7 @@ func TestEventsOnTheLease(t *testing.T) {
 // TestEventsWithoutRights shows that Events are best effort: a refusal is said once and changes nothing.
 func TestEventsWithoutRights(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), 3*time.Second)
-	e.Flags = []string{"--events"}
-	e.Ship(t)
-	s := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, s)
+	_, s := leadAlone(t, 3*time.Second, "--events")
 	const want = "event given up"
 	harness.Eventually(t, slack, "the log says so", func() bool { return strings.Contains(s.Log(), want) })
 	s.Terminate(t)
@@ -95,8 +89,8 @@ type receiver struct {
 	*httptest.Server
 
 	mu       sync.Mutex
-	received []leadership.Leadership
-	hold     chan struct{} // while not nil, "not leading" is answered only once it is closed
+	received []leadership.Leadership // each with Observed as the instant of its arrival
+	hold     chan struct{}           // while not nil, "not leading" is answered only once it is closed
 }
 
 func newReceiver(t *testing.T) *receiver {
@@ -105,12 +99,13 @@ func newReceiver(t *testing.T) *receiver {
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var l leadership.Leadership
 		body, err := io.ReadAll(req.Body)
-		if err == nil {
-			err = json.Unmarshal(body, &l)
+		if err != nil {
+			return // the sender was killed
 		}
-		if err != nil || req.Method != http.MethodPost || req.Header.Get("Content-Type") != "application/json" {
+		if err := json.Unmarshal(body, &l); err != nil || req.Method != http.MethodPost || req.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s with %q: %s (%v)", req.Method, req.Header.Get("Content-Type"), body, err)
 		}
+		l.Observed = now()
 		r.mu.Lock()
 		hold := r.hold
 		r.received = append(r.received, l)
@@ -127,6 +122,7 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
+// last returns the newest document; the zero value before the first.
 func (r *receiver) last() leadership.Leadership {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -140,6 +136,20 @@ func (r *receiver) calls() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.received)
+}
+
+// lostAt returns when the receiver heard of the end of the first term; 0: not yet.
+func (r *receiver) lostAt() bootclock.Instant {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	led := false
+	for _, l := range r.received {
+		if led && !l.IsLeader {
+			return l.Observed
+		}
+		led = led || l.IsLeader
+	}
+	return 0
 }
 
 // TestWebhook shows that a workload is notified of each transition by POST, and of no renewal.

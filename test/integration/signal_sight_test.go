@@ -19,9 +19,7 @@ import (
 // watching makes an election whose replicas watch their own pods, with the documented right where it is given.
 func watching(t *testing.T, rules ...rbacv1.PolicyRule) *harness.Election {
 	t.Helper()
-	c := harness.Shared(t)
-	e := harness.InNamespace(t, c, c.Namespace(t, nil), 3*time.Second)
-	e.Access = c.Grant(t, e.Namespace, "web", append(harness.DocumentedRules(e.Lease), rules...)...)
+	e := harness.NewElection(t, harness.Shared(t), 3*time.Second, rules...)
 	e.Flags = []string{"--watch-pod", "--placement", "classic"}
 	e.Ship(t)
 	return e
@@ -33,28 +31,17 @@ func podWithSidecar(t *testing.T, e *harness.Election, name string) *corev1.Pod 
 	t.Helper()
 	always := corev1.ContainerRestartPolicyAlways
 	image := "registry.example.com/web:1"
-	pod, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Create(t.Context(), &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: corev1.PodSpec{
-			ServiceAccountName: e.Access.Account, NodeName: "nowhere",
-			InitContainers: []corev1.Container{{Name: "setup", Image: image}, {Name: "lease-sidecar", Image: image, RestartPolicy: &always}},
-			Containers:     []corev1.Container{{Name: "web", Image: image}, {Name: "log", Image: image}},
-		},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatalf("create the Pod: %v", err)
-	}
-	return pod
+	return createPod(t, e, metav1.ObjectMeta{Name: name}, corev1.PodSpec{
+		NodeName:       "nowhere",
+		InitContainers: []corev1.Container{{Name: "setup", Image: image}, {Name: "lease-sidecar", Image: image, RestartPolicy: &always}},
+		Containers:     []corev1.Container{{Name: "web", Image: image}, {Name: "log", Image: image}},
+	})
 }
 
 // reports has the kubelet say which containers of a Pod have terminated.
 func reports(t *testing.T, e *harness.Election, name string, terminated ...string) {
 	t.Helper()
-	pods := e.Cluster.Admin.CoreV1().Pods(e.Namespace)
-	pod, err := pods.Get(t.Context(), name, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	pod := readPod(t, e, name)
 	status := func(container string) corev1.ContainerStatus {
 		s := corev1.ContainerStatus{Name: container, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
 		if slices.Contains(terminated, container) {
@@ -64,7 +51,7 @@ func reports(t *testing.T, e *harness.Election, name string, terminated ...strin
 	}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{status("web"), status("log")}
 	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{status("setup"), status("lease-sidecar")}
-	if _, err := pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+	if _, err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
 		t.Fatalf("report the Pod's status: %v", err)
 	}
 }
@@ -84,15 +71,12 @@ func TestThePodsOwnStatusIsSeen(t *testing.T) {
 	if err := e.Cluster.Admin.CoreV1().Pods(e.Namespace).Delete(t.Context(), leader.Pod, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := leader.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	strike(t, syscall.SIGTERM, leader.PID())
 	reports(t, e, leader.Pod, "setup", "web")
-	for end := time.Now().Add(2 * e.Duration); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if leads, _ := heir.Leads(); leads {
-			t.Fatal("another replica leads while a container runs")
-		}
-	}
+	harness.Throughout(t, 2*e.Duration, "the other replica does not lead while a container runs", func() bool {
+		leads, _ := heir.Leads()
+		return !leads
+	})
 	began := now()
 	reports(t, e, leader.Pod, "setup", "web", "log")
 	harness.AwaitLeader(t, e.Duration+slack, heir)

@@ -3,18 +3,12 @@
 package integration
 
 import (
-	"context"
 	"fmt"
-	"net/http"
-	"sync"
+	"slices"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/leaderelection"
-	"k8s.io/client-go/tools/leaderelection/resourcelock"
-	"k8s.io/klog/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
@@ -33,7 +27,7 @@ const (
 func TestClientGoPeers(t *testing.T) {
 	t.Parallel()
 	const elections, rounds = 4, 3 // of each kind: 2·4·3 rounds of five forced changes each are 120
-	var changes counter
+	var changes atomic.Int32
 	t.Run("all", func(t *testing.T) {
 		for _, release := range []bool{true, false} {
 			for i := range elections {
@@ -42,36 +36,22 @@ func TestClientGoPeers(t *testing.T) {
 					m := newMixed(t, release)
 					for range rounds {
 						m.round(t)
-						changes.add(5)
+						changes.Add(5)
 					}
-					m.witness.Verdict(t)
 				})
 			}
 		}
 	})
-	t.Logf("%d forced changes", changes.n)
-	if changes.n < 100 {
-		t.Errorf("%d forced changes, want at least 100", changes.n)
+	if n := changes.Load(); n < 100 {
+		t.Errorf("%d forced changes, want at least 100", n)
 	}
-}
-
-type counter struct {
-	mu sync.Mutex
-	n  int
-}
-
-func (c *counter) add(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n += n
 }
 
 // mixed is an election with candidates of both kinds.
 type mixed struct {
 	election *harness.Election
-	witness  *harness.Witness
 	ours     []*harness.Sidecar
-	theirs   []*peer
+	theirs   []*harness.Peer
 }
 
 func newMixed(t *testing.T, release bool) *mixed {
@@ -79,24 +59,14 @@ func newMixed(t *testing.T, release bool) *mixed {
 	e.Flags = []string{"--foreign-grace", mixedGrace.String()}
 	e.Ship(t)
 	m := &mixed{election: e, ours: e.StartAll(t, 2)}
-	m.witness = harness.Watch(t, m.ours...)
-	client, err := kubernetes.NewForConfig(e.Access.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
+	witness := watch(t, m.ours...)
+	harness.AwaitLeader(t, bound, m.ours...)
 	for i := range 2 {
-		m.theirs = append(m.theirs, &peer{
-			name: fmt.Sprintf("peer-%d", i), release: release, client: client, election: e, witness: m.witness,
+		p := e.StartPeer(t, fmt.Sprintf("peer-%d", i), harness.PeerOptions{
+			ReleaseOnCancel: release, LeaseDuration: mixedDuration, RenewDeadline: peerDeadline, RetryPeriod: peerRetry,
 		})
-	}
-	t.Cleanup(func() {
-		for _, p := range m.theirs {
-			p.stop()
-		}
-	})
-	harness.AwaitLeader(t, mixedDuration+mixedGrace+slack, m.ours...)
-	for _, p := range m.theirs {
-		p.start(t)
+		witness.AddPeer(p)
+		m.theirs = append(m.theirs, p)
 	}
 	return m
 }
@@ -106,41 +76,32 @@ func newMixed(t *testing.T, release bool) *mixed {
 func (m *mixed) round(t *testing.T) {
 	leader := m.oursLeads(t)
 	was := leader.State().Identity
-	if status := leader.Post("/step-down"); status != http.StatusAccepted {
-		t.Fatalf("POST /step-down on the leader: status %d, want %d", status, http.StatusAccepted)
-	}
+	leader.StepDown(t)
 	m.moves(t, was) // mostly to the other one of ours, as theirs look only now and then
 
 	for _, s := range m.ours {
 		s.Terminate(t)
 	}
-	first := m.theirsLead(t)
+	first := theirsLead(t, m.theirs...)
 
-	first.stop()
-	second := m.theirsLead(t)
-	first.start(t)
+	stopPeers(t, first)
+	second := theirsLead(t, m.theirs[1-slices.Index(m.theirs, first)])
+	startPeers(t, first)
 
 	for _, s := range m.ours {
 		s.Start(t, m.election)
 	}
-	first.stop()
-	second.stop()
+	stopPeers(t, first, second)
 	frozen := m.oursLeads(t)
 
 	frozen.Freeze(t)
-	for _, p := range m.theirs {
-		p.start(t)
-	}
+	startPeers(t, first, second)
 	m.moves(t, frozen.State().Identity)
 	frozen.Wake(t)
 
-	for _, p := range m.theirs { // back to the start: one of ours leads, theirs stand by
-		p.stop()
-	}
+	stopPeers(t, first, second) // back to the start: one of ours leads, theirs stand by
 	m.oursLeads(t)
-	for _, p := range m.theirs {
-		p.start(t)
-	}
+	startPeers(t, first, second)
 }
 
 // bound is how long any change may take: the longest orderly wait and room for a slow machine.
@@ -160,111 +121,39 @@ func (m *mixed) oursLeads(t *testing.T) *harness.Sidecar {
 	return harness.AwaitLeader(t, bound, m.ours...)
 }
 
-func (m *mixed) theirsLead(t *testing.T) *peer {
+// theirsLead waits until one of client-go's leads. One that has lost the lead has ended, and is started again.
+func theirsLead(t *testing.T, theirs ...*harness.Peer) (leader *harness.Peer) {
 	t.Helper()
-	var leader *peer
 	harness.Eventually(t, bound, "one of client-go's leads", func() bool {
-		for _, p := range m.theirs {
-			if p.leads() {
-				leader = p
-				return true
-			}
+		startPeers(t, theirs...)
+		i := slices.IndexFunc(theirs, func(p *harness.Peer) bool { leads, _ := p.Leads(); return leads })
+		if i >= 0 {
+			leader = theirs[i]
 		}
-		return false
+		return i >= 0
 	})
 	return leader
 }
 
-// peer is a candidate of client-go's elector, in this process. As a program in production would, it runs until it
-// loses the lead or is stopped; unlike one, it then campaigns again.
-type peer struct {
-	name     string
-	release  bool
-	client   kubernetes.Interface
-	election *harness.Election
-	witness  *harness.Witness
-
-	mu      sync.Mutex
-	leading bool
-	cancel  context.CancelFunc
-	joined  sync.WaitGroup
-}
-
-func (p *peer) leads() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.leading
-}
-
-// start campaigns until stop.
-func (p *peer) start(t *testing.T) {
-	quiet := klog.NewContext(context.WithoutCancel(t.Context()), klog.Logger{})
-	ctx, cancel := context.WithCancel(quiet)
-	p.cancel = cancel
-	p.joined.Go(func() {
-		for ctx.Err() == nil {
-			p.campaign(ctx)
+// startPeers starts those that have ended.
+func startPeers(t *testing.T, theirs ...*harness.Peer) {
+	t.Helper()
+	for _, p := range theirs {
+		if !p.Alive() {
+			p.Start(t)
 		}
-	})
-}
-
-// stop ends the campaign, by releasing where the peer does so, and waits until its callbacks are done.
-func (p *peer) stop() {
-	if p.cancel != nil {
-		p.cancel()
-		p.joined.Wait()
-		p.cancel = nil
 	}
 }
 
-// campaign runs one elector to its end. Its term runs from the start callback to the stop callback or the end of
-// the context that it hands out, whichever comes first.
-func (p *peer) campaign(ctx context.Context) {
-	started := make(chan struct{})
-	stopped := make(chan struct{})
-	var work sync.WaitGroup
-	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: &resourcelock.LeaseLock{
-			LeaseMeta:  metav1.ObjectMeta{Namespace: p.election.Namespace, Name: p.election.Lease},
-			Client:     p.client.CoordinationV1(),
-			LockConfig: resourcelock.ResourceLockConfig{Identity: p.name},
-		},
-		LeaseDuration: mixedDuration, RenewDeadline: peerDeadline, RetryPeriod: peerRetry,
-		ReleaseOnCancel: p.release,
-		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(ctx context.Context) {
-				from := p.witness.Now()
-				close(started)
-				defer work.Done()
-				if ctx.Err() != nil {
-					return // asked to stop before it was asked to start
-				}
-				p.setLeading(true)
-				select {
-				case <-ctx.Done():
-				case <-stopped:
-				}
-				p.setLeading(false)
-				// One name for all of theirs: whether they overlap among themselves is not ours to judge.
-				p.witness.AddTerm(harness.Term{Replica: "client-go", Channel: p.name, From: from, To: p.witness.Now()})
-			},
-			OnStoppedLeading: func() { close(stopped) },
-		},
-	})
-	if err != nil {
-		panic(err) // the timings above are constants that client-go accepts
+// stopPeers asks candidates to end, by releasing where they do so, and waits until they have.
+func stopPeers(t *testing.T, theirs ...*harness.Peer) {
+	t.Helper()
+	for _, p := range theirs {
+		_ = p.Signal(syscall.SIGTERM) // it may have ended, having lost the lead
+		select {
+		case <-p.Exited():
+		case <-time.After(bound):
+			t.Fatalf("%s still runs after %v", p.Name, bound)
+		}
 	}
-	work.Add(1)
-	elector.Run(ctx)
-	select {
-	case <-started:
-		work.Wait()
-	case <-time.After(100 * time.Millisecond): // it never led; a start callback just launched would be here by now
-	}
-}
-
-func (p *peer) setLeading(leading bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.leading = leading
 }

@@ -5,11 +5,11 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
@@ -47,7 +47,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 	for _, s := range c.replicas {
 		s.Start(t, e)
 	}
-	c.witness = harness.Watch(t)
+	c.witness = watch(t)
 	c.witness.AddCrowd(c.replicas...)
 	return c
 }
@@ -60,12 +60,9 @@ func (c *crowd) run(t *testing.T) {
 		c.leader.Start(t, c.election)
 	})
 	c.follow(t, "step-down", func() {
-		if status := c.leader.Post("/step-down"); status != http.StatusAccepted {
-			t.Errorf("POST /step-down: status %d, want %d", status, http.StatusAccepted)
-		}
+		c.leader.StepDown(t)
 	})
 	c.follow(t, "SIGKILL", func() { c.leader.Stop(0) })
-	c.witness.Verdict(t)
 }
 
 // follow lets the leader end its term in some way and waits for the next one, which is the very next, and counts the
@@ -79,7 +76,8 @@ func (c *crowd) follow(t *testing.T, how string, end func()) {
 	}
 	end()
 	next, _ := nextTerm(t, c.election, was, c.replicas)
-	c.leader = awaitAgreement(t, slack+slack, alive(c.replicas))
+	living := slices.DeleteFunc(slices.Clone(c.replicas), func(s *harness.Sidecar) bool { return !s.Alive() })
+	c.leader = awaitAgreement(t, slack+slack, living)
 	if c.leader != next {
 		t.Errorf("%s: %s led first, but %s is named by all", how, next.Pod, c.leader.Pod)
 	}
@@ -94,16 +92,6 @@ func (c *crowd) follow(t *testing.T, how string, end func()) {
 	if lost >= len(c.replicas) {
 		t.Errorf("%s: %d conflicts among %d replicas, want fewer than one each", how, lost, len(c.replicas))
 	}
-}
-
-func alive(replicas []*harness.Sidecar) []*harness.Sidecar {
-	var living []*harness.Sidecar
-	for _, s := range replicas {
-		if s.Alive() {
-			living = append(living, s)
-		}
-	}
-	return living
 }
 
 // TestPeerProcesses lets one of ours and one of client-go's electors, each a process, take turns (fault 12): every
@@ -127,7 +115,6 @@ type turns struct {
 	release  bool
 	ours     *harness.Sidecar
 	theirs   *harness.Peer
-	witness  *harness.Witness
 }
 
 func newTurns(t *testing.T, version string, release bool) *turns {
@@ -136,13 +123,13 @@ func newTurns(t *testing.T, version string, release bool) *turns {
 	e.Flags = []string{"--foreign-grace", mixedGrace.String()}
 	e.Ship(t)
 	w := &turns{election: e, release: release, ours: e.Start(t, "web-0")}
-	w.witness = harness.Watch(t, w.ours)
+	witness := watch(t, w.ours)
 	harness.AwaitLeader(t, bound, w.ours)
 	w.theirs = e.StartPeer(t, "peer", harness.PeerOptions{
 		Version: version, ReleaseOnCancel: release,
 		LeaseDuration: mixedDuration, RenewDeadline: peerDeadline, RetryPeriod: peerRetry,
 	})
-	w.witness.AddPeer(w.theirs)
+	witness.AddPeer(w.theirs)
 	return w
 }
 
@@ -150,7 +137,7 @@ func newTurns(t *testing.T, version string, release bool) *turns {
 func (w *turns) takeAll(t *testing.T) {
 	t.Log("ours is asked to end")
 	w.ours.Terminate(t)
-	w.theirsLead(t)
+	theirsLead(t, w.theirs)
 	w.ours.Start(t, w.election)
 
 	t.Log("theirs is killed")
@@ -159,18 +146,18 @@ func (w *turns) takeAll(t *testing.T) {
 
 	t.Log("ours is killed")
 	w.ours.Stop(0)
-	w.theirsLead(t)
+	theirsLead(t, w.theirs)
 	w.ours.Start(t, w.election)
 
 	t.Log("theirs is frozen")
 	w.oursFollow(t, mixedDuration+mixedGrace, func() { w.theirs.Freeze(t) })
 	w.theirs.Wake(t)
-	w.theirsEnds(t, 1) // it has lost, and says so at last
+	w.theirs.AwaitExit(t, bound, 1) // it has lost, and says so at last
 	w.theirs.Start(t)
 
 	t.Log("ours is frozen")
 	w.ours.Freeze(t)
-	w.theirsLead(t)
+	theirsLead(t, w.theirs)
 	w.ours.Wake(t)
 
 	t.Log("theirs is asked to end")
@@ -179,53 +166,22 @@ func (w *turns) takeAll(t *testing.T) {
 		wait = mixedDuration // it blanks the holder, which is no release of ours
 	}
 	w.oursFollow(t, wait, func() {
-		if err := w.theirs.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		w.theirsEnds(t, 0)
+		strike(t, syscall.SIGTERM, w.theirs.PID())
+		w.theirs.AwaitExit(t, bound, 0)
 	})
-	w.witness.Verdict(t)
-}
-
-func (w *turns) theirsLead(t *testing.T) {
-	t.Helper()
-	harness.Eventually(t, bound, "theirs leads", func() bool { leads, _ := w.theirs.Leads(); return leads })
-}
-
-func (w *turns) theirsEnds(t *testing.T, want int) {
-	t.Helper()
-	select {
-	case <-w.theirs.Exited():
-	case <-time.After(bound):
-		t.Fatalf("theirs still runs after %v", bound)
-	}
-	if got := w.theirs.ExitCode(); got != want {
-		t.Errorf("theirs: exit status %d, want %d; the end of its log:\n%s", got, want, w.theirs.Tail(5))
-	}
 }
 
 // oursFollow makes theirs stop to lead, and checks that ours took the Lease so long after their last write.
 func (w *turns) oursFollow(t *testing.T, wait time.Duration, fault func()) {
 	t.Helper()
-	awaitOtherRenewal(t, w.election)
+	before := version(t, w.election)
+	harness.Eventually(t, slack, "theirs renews", func() bool { return version(t, w.election) != before })
 	fault()
 	last := w.election.Read(t).Spec.RenewTime.Time // before it was sent
 	written := now().Add(-time.Since(last))
 	harness.AwaitLeader(t, bound, w.ours)
-	w.checkTaken(t, written, wait)
-}
-
-func (w *turns) checkTaken(t *testing.T, written bootclock.Instant, wait time.Duration) {
-	t.Helper()
 	const slewed = 20 * time.Millisecond // the renew time is on the wall clock, which may run a little slower for a while
 	if waited := sent(w.election, w.ours).Sub(written); waited < wait-slewed {
 		t.Errorf("ours took the Lease %v after the last write of theirs, want at least %v", waited, wait)
 	}
-}
-
-// awaitOtherRenewal waits until the Lease has been written once more.
-func awaitOtherRenewal(t *testing.T, e *harness.Election) {
-	t.Helper()
-	before := e.Read(t).ResourceVersion
-	harness.Eventually(t, slack, "the Lease is renewed", func() bool { return e.Read(t).ResourceVersion != before })
 }

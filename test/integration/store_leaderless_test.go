@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -44,23 +43,14 @@ type leaderlessRun struct {
 	replicas []*harness.Sidecar
 	ways     map[*harness.Sidecar]weather
 	healthy  string
-	fate     func(*http.Request) harness.Fate
-	mu       sync.Mutex
+	counts   tally
 }
 
+// faults sets what becomes of all requests, which are counted.
 func (l *leaderlessRun) faults(fate func(*http.Request) harness.Fate) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.fate = fate
-}
-
-func (l *leaderlessRun) fateOf(r *http.Request) harness.Fate {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.fate == nil {
-		return harness.Fate{}
+	for s, w := range l.ways {
+		w.Faults(l.counts.counting(s.Pod, fate))
 	}
-	return l.fate(r)
 }
 
 func (l *leaderlessRun) reset() {
@@ -85,11 +75,9 @@ var leaderlessStates = []leaderless{
 		wait:  15 * time.Second,
 	},
 	{
-		name: "writes are forbidden",
-		begin: func(l *leaderlessRun) {
-			l.faults(refused(isWrite, http.StatusForbidden))
-		},
-		end: func(l *leaderlessRun) { l.faults(nil) },
+		name:  "writes are forbidden",
+		begin: func(l *leaderlessRun) { l.faults(refused(isWrite, http.StatusForbidden)) },
+		end:   func(l *leaderlessRun) { l.faults(passes) },
 	},
 	{
 		name: "the API server answers 503",
@@ -97,7 +85,7 @@ var leaderlessStates = []leaderless{
 			l.faults(every(harness.Fate{Status: http.StatusServiceUnavailable}))
 			l.reset()
 		},
-		end: func(l *leaderlessRun) { l.faults(nil) },
+		end: func(l *leaderlessRun) { l.faults(passes) },
 	},
 	{
 		name: "the API server says nothing",
@@ -105,7 +93,7 @@ var leaderlessStates = []leaderless{
 			l.faults(every(harness.Fate{Delay: time.Hour}))
 			l.reset()
 		},
-		end: func(l *leaderlessRun) { l.faults(nil); l.reset() },
+		end: func(l *leaderlessRun) { l.faults(passes); l.reset() },
 	},
 	{
 		name: "the API server refuses connections",
@@ -145,21 +133,20 @@ func TestLeaderlessBudget(t *testing.T) {
 			if state.flags != nil {
 				e.Flags = append(state.flags(t), "--health-file", l.healthy)
 			}
-			var counts tally
-			l.startCounted(&counts)
+			l.startCounted()
 			if !state.absent {
 				awaitAgreement(t, e.Duration+slack, l.replicas)
 			}
-			witness := harness.Watch(t, l.replicas...)
+			watch(t, l.replicas...)
 			state.begin(l)
 			time.Sleep(span - judged)
-			began := l.count(&counts)
+			began := l.count()
 			time.Sleep(judged)
-			ended := l.count(&counts)
+			ended := l.count()
 			for i, s := range l.replicas {
 				n := ended[i] - began[i]
 				rate := float64(n) / judged.Seconds()
-				kinds, _ := counts.of(s.Pod)
+				kinds, _ := l.counts.of(s.Pod)
 				t.Logf("figure: %s, %s: %.3f requests/s in the last %v of %v; since the start: %v", state.name, s.Pod, rate, judged, span, kinds)
 				if rate > most {
 					t.Errorf("%s makes %.3f requests/s in the end, want at most %.3f", s.Pod, rate, most)
@@ -173,22 +160,18 @@ func TestLeaderlessBudget(t *testing.T) {
 			harness.AwaitLeader(t, state.wait+backWithin, l.replicas...)
 			t.Logf("figure: %s: somebody leads %.1f s after its end, of which %.0f s are the lease duration that must pass",
 				state.name, now().Sub(over).Seconds(), state.wait.Seconds())
-			witness.Verdict(t)
 		})
 	}
 }
 
 // startCounted starts three replicas behind a storm and a line each, which count what they ask.
-func (l *leaderlessRun) startCounted(counts *tally) {
+func (l *leaderlessRun) startCounted() {
 	l.Helper()
 	l.ways = map[*harness.Sidecar]weather{}
 	for i := range 3 {
 		s := l.election.Prepare(l, fmt.Sprintf("web-%d", i))
 		w := openWeather(l.election.Cluster)(l)
-		w.storm.Faults(func(r *http.Request) harness.Fate {
-			counts.add(s.Pod, r)
-			return l.fateOf(r)
-		})
+		w.Faults(l.counts.counting(s.Pod, passes))
 		l.ways[s] = w
 		s.Kubeconfig = l.election.Access.Kubeconfig(l, w.Host())
 		s.Start(l, l.election)
@@ -197,10 +180,10 @@ func (l *leaderlessRun) startCounted(counts *tally) {
 }
 
 // count returns how much each replica has asked so far, or tried to.
-func (l *leaderlessRun) count(counts *tally) []int {
+func (l *leaderlessRun) count() []int {
 	var all []int
 	for _, s := range l.replicas {
-		_, n := counts.of(s.Pod)
+		_, n := l.counts.of(s.Pod)
 		all = append(all, n+l.ways[s].Refused())
 	}
 	return all

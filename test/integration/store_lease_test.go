@@ -3,14 +3,13 @@
 package integration
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -64,13 +63,12 @@ func TestFirstElection(t *testing.T) {
 			tc.setUp(t, e)
 			started := now()
 			replicas := e.StartAll(t, 2)
-			witness := harness.Watch(t, replicas...)
+			watch(t, replicas...)
 			leader := harness.AwaitLeader(t, tc.want+slack, replicas...)
 			if waited := sent(e, leader).Sub(started); waited < tc.want {
 				t.Errorf("the Lease was taken after %v, want at least %v", waited, tc.want)
 			}
 			checkLogSays(t, tc.log, replicas...) // a leader that was slow to start found the Lease made by the other
-			witness.Verdict(t)
 		})
 	}
 }
@@ -79,13 +77,8 @@ func TestFirstElection(t *testing.T) {
 func checkLogSays(t *testing.T, text string, replicas ...*harness.Sidecar) {
 	t.Helper()
 	for _, s := range replicas {
-		for line := range strings.Lines(s.Log()) {
-			var entry struct {
-				Severity string `json:"level"`
-			}
-			if json.Unmarshal([]byte(line), &entry) == nil && entry.Severity != "DEBUG" && strings.Contains(strings.ToLower(line), text) {
-				return
-			}
+		if len(linesOf(s, []string{"INFO", "WARN", "ERROR"}, text)) > 0 {
+			return
 		}
 	}
 	t.Errorf("no line of %d logs says %q", len(replicas), text)
@@ -95,8 +88,8 @@ func checkLogSays(t *testing.T, text string, replicas ...*harness.Sidecar) {
 type mischief struct {
 	name string
 	act  func(t *testing.T, e *harness.Election)
-	// create grants the right to create: without it, only who took the Lease away can bring it back.
-	create bool
+	// rights are more than the documented ones. Without that to create, only who took the Lease away can bring it back.
+	rights []rbacv1.PolicyRule
 	// log is a part of the reason that the next leader gives for its wait; "" where it need not wait.
 	log string
 	// leadsOn says that the Lease names the leader again, which then knows its own term and may go on with it.
@@ -109,7 +102,10 @@ type mischief struct {
 func TestLeaseTakenAwayUnderALeader(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []mischief{
-		{name: "deleted", create: true, log: "does not exist", act: func(t *testing.T, e *harness.Election) { e.Delete(t) }},
+		{
+			name: "deleted", rights: []rbacv1.PolicyRule{harness.CreateRule()}, log: "does not exist",
+			act: func(t *testing.T, e *harness.Election) { e.Delete(t) },
+		},
 		{name: "deleted and applied again", log: "nobody released", act: func(t *testing.T, e *harness.Election) {
 			e.Delete(t)
 			e.Ship(t)
@@ -138,22 +134,10 @@ func TestLeaseTakenAwayUnderALeader(t *testing.T) {
 }
 
 func takeAway(t *testing.T, cut bool, m mischief) {
-	e := harness.NewElection(t, harness.Shared(t), 4*time.Second)
-	if m.create {
-		e.Access.SetRules(t, append(harness.DocumentedRules(e.Lease), harness.CreateRule())...)
-	}
+	e := harness.NewElection(t, harness.Shared(t), 4*time.Second, m.rights...)
 	e.Ship(t)
-	leader, line := e.Prepare(t, "web-0"), e.Cluster.Proxy(t)
-	leader.Kubeconfig = e.Access.Kubeconfig(t, line.Host())
-	leader.Start(t, e)
-	harness.AwaitLeader(t, e.Duration+slack, leader)
-	standby := e.Start(t, "web-1")
-	replicas := []*harness.Sidecar{leader, standby}
-	witness := harness.Watch(t, replicas...)
-	harness.Eventually(t, slack, "the standby sees the leader", func() bool {
-		_, document := standby.Leader()
-		return document.Leader == leader.Pod
-	})
+	leader, line := prepareBehind(t, e, "web-0")
+	replicas := []*harness.Sidecar{leader, startWithHeir(t, e, leader)}
 	_, before := leader.Leads()
 
 	if cut {
@@ -175,12 +159,7 @@ func takeAway(t *testing.T, cut bool, m mischief) {
 		checkLogSays(t, m.log, next)
 	}
 	line.Heal()
-	harness.Eventually(t, 2*e.Duration+slack, "both name one leader", func() bool {
-		_, a := leader.Leader()
-		_, b := standby.Leader()
-		return a.Leader != "" && a.Leader == b.Leader
-	})
-	witness.Verdict(t)
+	awaitAgreement(t, 2*e.Duration+slack, replicas)
 }
 
 // nextTerm waits for a term with another token and returns whose it is and when the write was sent that made it.
@@ -202,28 +181,16 @@ func nextTerm(t *testing.T, e *harness.Election, before string, replicas []*harn
 // election goes on once the Lease is back.
 func TestShippedLeaseDeleted(t *testing.T) {
 	t.Parallel()
-	e := harness.NewElection(t, harness.Shared(t), mixedDuration)
-	e.Ship(t)
-	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
-	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
+	e, replicas, leader := elect(t, harness.Shared(t), mixedDuration, 2)
 	e.Delete(t)
 	harness.Eventually(t, slack, "the leader stops", func() bool { leads, _ := leader.Leads(); return !leads })
-	harness.Throughout(t, 2*e.Duration, "nobody leads without the Lease", func() bool {
-		for _, s := range replicas {
-			if leads, _ := s.Leads(); leads || !s.Alive() {
-				return false
-			}
-		}
-		return true
-	})
+	harness.Throughout(t, 2*e.Duration, "nobody leads without the Lease", leaderlessly(replicas))
 	back := now()
 	e.Ship(t)
 	heir := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	if waited := sent(e, heir).Sub(back); waited < e.Duration {
 		t.Errorf("the new Lease was taken after %v, want at least %v", waited, e.Duration)
 	}
-	witness.Verdict(t)
 }
 
 // TestForeignContentOfTheLease runs an election on a Lease that bears what others put there, on an API server that has
@@ -246,7 +213,7 @@ func TestForeignContentOfTheLease(t *testing.T) {
 		t.Fatal("the API server dropped the strategy: nothing is shown")
 	}
 	replicas := e.StartAll(t, 2)
-	witness := harness.Watch(t, replicas...)
+	watch(t, replicas...)
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	chronicle := recordHistory(t, e)
 	awaitRenewal(t, leader)
@@ -281,7 +248,6 @@ func TestForeignContentOfTheLease(t *testing.T) {
 			t.Errorf("version %s, held by %q, has lost something (-want +got):\n%s", l.ResourceVersion, *l.Spec.HolderIdentity, diff)
 		}
 	}
-	witness.Verdict(t)
 }
 
 // content is all of a Lease that is not the election's own.

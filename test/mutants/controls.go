@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -48,18 +47,18 @@ func (t trier) control(ctx context.Context, chosen *regexp.Regexp, seeds int, ou
 		if err != nil {
 			return err
 		}
-		words := ran.output[simulation.name]
+		lines := ran.output[simulation.name]
 		if verdict := ran.of(simulation.name); verdict == green { // it passes where it has found some
-			words = slices.DeleteFunc(words, func(line string) bool {
+			lines = slices.DeleteFunc(lines, func(line string) bool {
 				return !strings.HasPrefix(line, "found:") && !strings.Contains(line, ", largest ") && !strings.Contains(line, "VIOLATIONS")
 			})
 			_, _ = fmt.Fprintf(out, "%s\n", m.name)
 		} else {
 			missed++
-			words = append(words, ran.rest...)
+			lines = append(lines, ran.rest...)
 			_, _ = fmt.Fprintf(out, "%s\n    NOT SEEN; the simulation: %s\n", m.name, verdict)
 		}
-		for _, line := range words {
+		for _, line := range lines {
 			_, _ = fmt.Fprintf(out, "    %s\n", strings.TrimSpace(line))
 		}
 	}
@@ -71,15 +70,11 @@ func (t trier) control(ctx context.Context, chosen *regexp.Regexp, seeds int, ou
 
 // simulate runs the simulation over seeds with m in the product.
 func (t trier) simulate(ctx context.Context, m mutant, seeds int, finds string) (run, error) {
-	dir, err := os.MkdirTemp("", "lease-sidecar-control-*")
-	if err != nil {
-		return run{}, fmt.Errorf("make room for the control: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	overlay, err := m.overlay(t.root, dir)
+	flags, remove, err := m.overlay(t.root)
 	if err != nil {
 		return run{}, err
 	}
-	return t.gotest(ctx, simulation.pkg, []string{"-run=" + simulation.pattern(), "-timeout=" + simulationTime, "-v", "-overlay=" + overlay},
+	defer remove()
+	return t.gotest(ctx, simulation.pkg, append(flags, "-run="+simulation.pattern(), "-timeout="+simulationTime, "-v"),
 		[]string{"-seeds=" + strconv.Itoa(seeds), "-expect=" + finds})
 }

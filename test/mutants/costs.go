@@ -8,7 +8,7 @@ var costs = []mutant{
 		file:   "pkg/elector/effort.go",
 		old:    "*limit = min(2*now, most)",
 		new:    "*limit = min(now, most)",
-		reds:   in(elector, "TestSlowWritesDoNotCostTheLead/3s", "TestTranscripts/slow_writes"),
+		reds:   in(elector, "TestTranscripts/slow_writes"),
 	},
 	{
 		name:   "an answer takes back all that was learned",
@@ -16,7 +16,7 @@ var costs = []mutant{
 		file:   "pkg/elector/effort.go",
 		old:    "*limit = min(now, max(2*took, now/2))",
 		new:    "*limit = 0 * took",
-		reds:   in(elector, "TestSlowWritesDoNotCostTheLead/4s", "TestTranscripts/slow_writes"),
+		reds:   in(elector, "TestTranscripts/slow_writes"),
 	},
 	{
 		name:   "a standby's pauses do not grow",

@@ -24,7 +24,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/stop.go",
 		old:    `if h == nil || h.dismissed.IsZero() {`,
 		new:    `if true {`,
-		reds:   in("pkg/signals/process", "TestGainIsForTheSuccessor/Python,_fence_false", "TestGainIsForTheSuccessor/Go,_fence_false", "TestTranscripts/successor_waits"),
+		reds:   in("pkg/signals/process", "TestGainIsForTheSuccessor/fence_false", "TestTranscripts/successor_waits"),
 	},
 	{
 		name:   "the end of a process that got its stop is a crash of the leader",
@@ -40,7 +40,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/stop.go",
 		old:    `if s.cfg.Fence && !s.kill.IsZero() && s.someAtWork() {`,
 		new:    `if false {`,
-		reds:   in("pkg/signals/process", "TestSuccessorWaitsForTheFence", "TestTranscripts/fence_successor"),
+		reds:   in("pkg/signals/process", "TestTranscripts/fence_successor"),
 	},
 	{
 		name:   "a new term takes the kill deadline away",
@@ -48,7 +48,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/turn.go",
 		old:    "\t\ts.awaits = true\n\t\treturn false\n",
 		new:    "\t\ts.kill, s.awaits = 0, true\n\t\treturn false\n",
-		reds:   in("pkg/signals/process", "TestNewTermKeepsTheKillDeadline", "TestTranscripts/fence_moves"),
+		reds:   in("pkg/signals/process", "TestTranscripts/fence_moves"),
 	},
 	{
 		name:   "the fence kills the process that follows, too",
@@ -56,7 +56,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/fence.go",
 		old:    "\tif m.follows() {\n\t\treturn m.work\n\t}\n",
 		new:    ``,
-		reds:   in("pkg/signals/process", "TestSuccessorWaitsForTheFence", "TestTranscripts/fence_successor"),
+		reds:   in("pkg/signals/process", "TestTranscripts/fence_successor"),
 	},
 	{
 		name:   "a process that outlives its stop gets no signal for ever",
@@ -64,7 +64,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/stop.go",
 		old:    `if s.cfg.Fence || !s.outlived() {`,
 		new:    `if true {`,
-		reds:   in("pkg/signals/process", "TestProcessThatOutlivesItsStopGetsTheGain", "TestTranscripts/outlives_its_stop"),
+		reds:   in("pkg/signals/process", "TestTranscripts/outlives_its_stop"),
 	},
 	{
 		name:   "a frozen process has outlived its stop",
@@ -72,7 +72,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/stop.go",
 		old:    `if s.view.process.err != nil || s.view.process.signals.Pending.Has(syscall.Signal(s.cfg.OnLost)) {`,
 		new:    `if _ = syscall.SIGTERM; s.view.process.err != nil {`,
-		reds:   in("pkg/signals/process", "TestFrozenProcessHasNotOutlivedItsStop", "TestTranscripts/outlives_its_stop"),
+		reds:   in("pkg/signals/process", "TestTranscripts/outlives_its_stop"),
 	},
 	{
 		name:   "a process that got its stop from the guard gets a gain",
@@ -80,7 +80,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/fence.go",
 		old:    "\tif !s.cfg.dismisses() {\n",
 		new:    "\tif true {\n",
-		reds:   in("pkg/signals/process", "TestGuardsStopHoldsAGainBack", "TestTranscripts/guard_stopped_it"),
+		reds:   in("pkg/signals/process", "TestTranscripts/guard_stopped_it"),
 	},
 	{
 		name:   "a look costs the time that it waits for a processor",
@@ -112,7 +112,7 @@ var crashes = []mutant{
 		file:   "pkg/signals/process/stop.go",
 		old:    "m.cfg.Fence && m.stop.Began.IsZero() && drains(l)",
 		new:    "false",
-		reds:   in("pkg/signals/process", "TestKillDeadlineOfATermThatNeverBegan", "TestTranscripts/drain_of_an_unknown_term"),
+		reds:   in("pkg/signals/process", "TestTranscripts/drain_of_an_unknown_term", "TestTranscripts/drain_at_once"),
 	},
 	{
 		name:   "a look at /proc that is older than what a sight has seen counts",

@@ -107,7 +107,7 @@ func (t trier) healthy(ctx context.Context, mutants []mutant) error {
 	}
 	for _, r := range results {
 		if r.verdict != green {
-			return fmt.Errorf("%s %s without any mutant: %s", r.test, r.verdict, r.words)
+			return fmt.Errorf("%s %s without any mutant: %s", r.test, r.verdict, r.text)
 		}
 	}
 	return nil
@@ -132,7 +132,7 @@ func (r *reporter) report(m mutant, results []result) {
 		killed = killed && got.verdict == red
 		_, _ = fmt.Fprintf(r.out, "    %-5s  %s\n", got.verdict, got.test)
 		if got.verdict != red || r.verbose {
-			_, _ = fmt.Fprintf(r.out, "           %s\n", got.words)
+			_, _ = fmt.Fprintf(r.out, "           %s\n", got.text)
 		}
 	}
 	if !killed {

@@ -34,7 +34,7 @@ var margins = []mutant{
 		file:   "pkg/elector/observe.go",
 		old:    `until := sentAt.Add(`,
 		new:    `until := max(sentAt, now.boot).Add(`,
-		reds:   in(elector, "TestLateReplyDoesNotExtendTheTerm", "TestTranscripts/renewals"),
+		reds:   in(elector, "TestTranscripts/renewals"),
 	},
 	{
 		name:   "the deadline is not looked at while a request is under way",
@@ -42,7 +42,7 @@ var margins = []mutant{
 		file:   "pkg/elector/machine.go",
 		old:    "\tm.climb(now, deadlines) // before",
 		new:    "\tif m.inflight == nil {\n\t\tm.climb(now, deadlines)\n\t} // before",
-		reds:   in(elector, "TestDeadlineIsNotHeldUp/a_tick_comes_first"),
+		reds:   in(elector, "TestTranscripts/late_term_drains"),
 	},
 	{
 		name:   "the deadline is looked at last",
@@ -50,7 +50,7 @@ var margins = []mutant{
 		file:   "pkg/elector/machine.go",
 		old:    "\tm.climb(now, deadlines) // before",
 		new:    "\tdefer m.climb(now, deadlines) // before",
-		reds:   in(elector, "TestDeadlineIsNotHeldUp/a_tick_comes_first", "TestDeadlineIsNotHeldUp/the_answer_comes_first"),
+		reds:   in(elector, "TestTranscripts/ordered_term"),
 	},
 	{
 		name:   "a term is published beyond its end",

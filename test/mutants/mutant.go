@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 
 // mutant is one fault, and the tests that must see it.
 type mutant struct {
-	// name says what the mutant does, in a few words; it is unique.
+	// name says in short what the mutant does; it is unique.
 	name string
 	// danger says which rule or invariant (I1–I15, go doc ./pkg/elector) is gone, and what may come of it.
 	danger string
@@ -62,23 +63,26 @@ func (m mutant) mutate(root string) ([]byte, error) {
 	return []byte(strings.Replace(string(source), m.old, m.new, 1)), nil
 }
 
-// overlay writes the mutated file, and what the go command's -overlay takes, into dir. It returns the path for -overlay.
-func (m mutant) overlay(root, dir string) (string, error) {
+// overlay writes the mutated file, and what the go command's -overlay takes, into a directory of their own. It returns the go command's
+// flags, none where m has no file, and what removes the directory.
+func (m mutant) overlay(root string) (flags []string, remove func(), err error) {
+	if m.file == "" {
+		return nil, func() {}, nil
+	}
 	source, err := m.mutate(root)
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
-	mutated := filepath.Join(dir, filepath.Base(m.file))
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, m.file): mutated}})
+	dir, err := os.MkdirTemp("", "lease-sidecar-mutant-*")
 	if err != nil {
-		return "", fmt.Errorf("print the overlay: %w", err)
+		return nil, nil, fmt.Errorf("make room for the mutant: %w", err)
 	}
-	path := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(mutated, source, 0o600); err != nil {
-		return "", fmt.Errorf("write the mutant: %w", err)
+	remove = func() { _ = os.RemoveAll(dir) }
+	mutated, path := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
+	list, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, m.file): mutated}})
+	if err = errors.Join(err, os.WriteFile(mutated, source, 0o600), os.WriteFile(path, list, 0o600)); err != nil {
+		remove()
+		return nil, nil, fmt.Errorf("write the mutant and its overlay: %w", err)
 	}
-	if err := os.WriteFile(path, list, 0o600); err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
-	}
-	return path, nil
+	return []string{"-overlay=" + path}, remove, nil
 }

@@ -112,7 +112,7 @@ func TestVerdicts(t *testing.T) {
 				t.Fatalf("%v, %v; want one result", results, err)
 			}
 			if got := results[0]; got.verdict != c.want {
-				t.Errorf("%s (%s), want %s", got.verdict, got.words, c.want)
+				t.Errorf("%s (%s), want %s", got.verdict, got.text, c.want)
 			}
 		})
 	}

@@ -49,7 +49,7 @@ var stores = []mutant{
 		file:   "pkg/lease/kube/store.go",
 		old:    `.Resource(resource).MaxRetries(0)`,
 		new:    `.Resource(resource).MaxRetries(3)`,
-		reds:   in("pkg/lease/kube", "TestRetryAfterComesBackAtOnce/get"),
+		reds:   in("pkg/lease/kube", "TestAnswersToErrors/busy_for_an_hour/get"),
 	},
 	{
 		name:   "the API's answer is taken for the Lease whatever it is",
@@ -74,6 +74,6 @@ var stores = []mutant{
 		file:   "pkg/lease/dir/lock.go",
 		old:    `unix.LOCK_EX`,
 		new:    `unix.LOCK_SH`,
-		reds:   in("pkg/lease/dir", "TestLockIsForOne"),
+		reds:   in("pkg/lease/dir", "TestLock/taken_by_another"),
 	},
 }

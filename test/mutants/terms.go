@@ -8,7 +8,7 @@ var terms = []mutant{
 		file:   "pkg/elector/term.go",
 		old:    `token: r.Version, since:`,
 		new:    `token: lease.Version(slog.IntValue(int(r.Transitions)).String()), since:`,
-		reds:   append(in(elector, "TestTokensRiseOverADeletion"), simulation),
+		reds:   append(in(elector, "TestTranscripts/deleted"), simulation),
 	},
 	{
 		name:   "the Lease is released before the workload has stopped",
@@ -62,8 +62,8 @@ var terms = []mutant{
 		name:   "a deletion does not end the term",
 		danger: "somebody who deletes the Lease wants nobody to lead",
 		file:   "pkg/elector/observe.go",
-		old:    "\t\tm.becomeStandby(leaseDeleted, \"the Lease was deleted\")\n",
-		new:    "\t\tm.debug(\"the Lease was deleted\")\n",
+		old:    "\tm.becomeStandby(leaseDeleted, \"the Lease was deleted\")\n",
+		new:    "\tm.debug(\"the Lease was deleted\")\n",
 		reds:   in(elector, "TestTranscripts/deleted"),
 	},
 	{
@@ -96,7 +96,7 @@ var terms = []mutant{
 		file:   "pkg/elector/drain.go",
 		old:    "\tif m.workload.until == 0 {\n",
 		new:    "\tif m.workload.until == 0 || m.term.token == \"\" || m.published.Token == \"\" {\n",
-		reds:   in(elector, "TestResumedTermIsHandedOver"),
+		reds:   in(elector, "TestTranscripts/resume_terminate"),
 	},
 	{
 		name:   "a candidate that ends takes the Lease",
@@ -120,7 +120,7 @@ var terms = []mutant{
 		file:   "pkg/elector/hold.go",
 		old:    `case bootID == "" || r.BootID != bootID:`,
 		new:    `case bootID == "":`,
-		reds:   in(elector, "TestHoldOfAnotherBootIsVoid"),
+		reds:   in(elector, "FuzzHold"),
 	},
 	{
 		name:   "the hold is no lock",

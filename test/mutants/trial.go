@@ -23,7 +23,7 @@ var rapidFlags = []string{"-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinkti
 type result struct {
 	test    test
 	verdict verdict
-	words   string // the test's own, or the compiler's
+	text    string // the test's own, or the compiler's
 }
 
 // trier runs named tests in the module at root.
@@ -46,19 +46,11 @@ func findModule(ctx context.Context) (trier, error) {
 
 // try runs the tests of m with its fault in the product, or without where m has no file.
 func (t trier) try(ctx context.Context, m mutant) ([]result, error) {
-	dir, err := os.MkdirTemp("", "lease-sidecar-mutant-*")
+	flags, remove, err := m.overlay(t.root)
 	if err != nil {
-		return nil, fmt.Errorf("make room for the mutant: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	var flags []string
-	if m.file != "" {
-		overlay, err := m.overlay(t.root, dir)
-		if err != nil {
-			return nil, err
-		}
-		flags = []string{"-overlay=" + overlay}
-	}
+	defer remove()
 	var results []result
 	for _, group := range byPackage(m.reds) {
 		ran, err := t.test(ctx, flags, group)
@@ -66,7 +58,7 @@ func (t trier) try(ctx context.Context, m mutant) ([]result, error) {
 			return nil, err
 		}
 		for _, named := range group {
-			results = append(results, result{named, ran.of(named.name), ran.words(named.name)})
+			results = append(results, result{named, ran.of(named.name), ran.text(named.name)})
 		}
 	}
 	return results, nil

@@ -36,7 +36,7 @@ type run struct {
 	built   bool
 	panic   bool
 	timeout bool
-	rest    []string // what belongs to no test: the compiler's words, a panic
+	rest    []string // what belongs to no test: what the compiler says, a panic
 }
 
 // readRun reads the -json output of a go test command for one package.
@@ -106,8 +106,8 @@ func (r *run) of(name string) verdict {
 	return v
 }
 
-// words returns the first line that the test said for itself, or else one of its subtests, or else the first of anything.
-func (r *run) words(name string) string {
+// text returns the first line that the test said for itself, or else one of its subtests, or else the first of anything.
+func (r *run) text(name string) string {
 	lines := r.output[name]
 	for _, other := range slices.Sorted(maps.Keys(r.output)) {
 		if strings.HasPrefix(other, name+"/") && r.ended[other] == red {

@@ -8,7 +8,7 @@ var waits = []mutant{
 		file:   "pkg/elector/campaign.go",
 		old:    "\tcase k.record.Released():\n\t\tk.readyAt",
 		new:    "\tcase k.record.Released() || k.record.Holder == \"\" && k.record.Mark == \"\":\n\t\tk.readyAt",
-		reds:   append(in(elector, "TestFirstInstallTakesOneLeaseDuration"), simulation),
+		reds:   append(in(elector, "TestTranscripts/first_install"), simulation),
 	},
 	{
 		name:   "an absent Lease is created with its holder",
@@ -122,7 +122,7 @@ var waits = []mutant{
 		file:   "pkg/elector/campaign.go",
 		old:    `k.present && k.version.Compare(k.floor) < 0`,
 		new:    `k.present && k.version.Compare("") < 0`,
-		reds:   in(elector, "TestRestoredStore"),
+		reds:   in(elector, "TestTranscripts/overtaken_get"),
 	},
 	{
 		name:   "the silence of the watch is ignored",
@@ -130,7 +130,7 @@ var waits = []mutant{
 		file:   "pkg/elector/watching.go",
 		old:    `least := 2*interval + time.Second`,
 		new:    `least := 2*interval + 24*time.Hour`,
-		reds:   in(elector, "TestStalledWatchIsNoticed", "TestTranscripts/silence"),
+		reds:   in(elector, "TestTranscripts/silence"),
 	},
 	{
 		name:   "a replica without the right to watch counts as unable to lead",

@@ -8,7 +8,7 @@ var endings = []mutant{
 		file:   "pkg/signals/process/fence.go",
 		old:    `m.stop = m.rule().Next(m.stop, now, m.until, l)`,
 		new:    `m.stop = m.rule().Next(m.stop, now, now, l)`,
-		reds:   in("pkg/signals/process", "TestKillDeadlineIsTheTerms", "TestTranscripts/fence"),
+		reds:   in("pkg/signals/process", "TestTranscripts/fence"),
 	},
 	{
 		name:   "the process gets the gain before the guard has its order",
@@ -16,7 +16,7 @@ var endings = []mutant{
 		file:   "pkg/signals/process/order.go",
 		old:    "\tif s.armTerm() {\n\t\treturn\n\t}\n",
 		new:    ``,
-		reds:   in("pkg/signals/process", "TestNobodyLeadsWithoutTheGuard", "TestTranscripts/guard_fails"),
+		reds:   in("pkg/signals/process", "TestTranscripts/guard_fails"),
 	},
 	{
 		name:   "a gain follows a loss at once",
@@ -56,7 +56,7 @@ var endings = []mutant{
 		file:   "pkg/signals/process/turn.go",
 		old:    "\tl := s.leadership.At(s.now)\n\tswitch {\n\tcase !l.IsLeader:",
 		new:    "\tl := s.leadership\n\tswitch {\n\tcase !l.IsLeader:",
-		reds:   in("pkg/signals/process", "TestTermThatHasRunOutIsALoss", "TestTranscripts/term_runs_out"),
+		reds:   in("pkg/signals/process", "TestTranscripts/term_runs_out"),
 	},
 	{
 		name:   "the command's kill deadline counts from the loss",

@@ -1,14 +1,14 @@
-// Package repo holds the tests of the repository itself: the words of the code, what code may not do, who imports whom, and that
+// Package repo holds the tests of the repository itself: the terms of the code, what code may not do, who imports whom, and that
 // the documents agree with the code.
 //
 //	words_test.go         no retired term in identifiers, comments and texts
 //	habits_test.go        no sleep without a context, no anonymous-interface assertion, no field that is set late
 //	imports_test.go       the picture of who may import whom
-//	docstrings_test.go    every exported name has a docstring
+//	docstrings_test.go    every exported field has a docstring; the linter asks for the others
 //	prerequisites_test.go what `make test` and CI need, and install
 //	pictures_test.go      the pictures are what docs/pictures draws, can be read, and show the demo of today
 //	readme_test.go        the README: short, its pod and its SQL are tried, each figure has its command
-//	reference, flags, links, manifests, guarantees, reliability: the documents
+//	reference, flags, links, manifests, backing: the documents
 //
 // It judges the code that ships, and of the tests only their words.
 package repo

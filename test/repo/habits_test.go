@@ -1,8 +1,6 @@
 package repo
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/importer"
@@ -11,7 +9,6 @@ import (
 	"go/types"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -158,7 +155,9 @@ func (p checked) late(within ast.Decl, left ast.Expr) string {
 	case *ast.SelectorExpr: // a field of a field: that part is constructed already
 		return selector.Sel.Name
 	case *ast.Ident:
-		if _, pointer := p.info.Uses[of].Type().(*types.Pointer); pointer && received(function, of.Name) {
+		declared := p.info.Uses[of]
+		received := function.Pos() < declared.Pos() && declared.Pos() < function.Type.Params.End() // as receiver or parameter
+		if _, pointer := declared.Type().(*types.Pointer); pointer && received {
 			return selector.Sel.Name
 		}
 	}
@@ -180,46 +179,16 @@ func callable(t types.Type) bool {
 	return false
 }
 
-// received reports whether the name is a parameter of the function, or its receiver.
-func received(f *ast.FuncDecl, name string) bool {
-	lists := []*ast.FieldList{f.Recv, f.Type.Params}
-	for _, list := range lists {
-		if list == nil {
-			continue
-		}
-		for _, one := range list.List {
-			for _, n := range one.Names {
-				if n.Name == name {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// typed returns the packages that ship, as they are built for this system.
+// typed returns the packages that ship.
 func typed(t *testing.T) []checked {
 	t.Helper()
 	type built struct {
 		ImportPath, Dir, Export string
 		GoFiles                 []string
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles", module+"/cmd/...", module+"/pkg/...", module+"/internal/...")
-	cmd.Dir = top
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
 	exports := map[string]string{}
 	var ours []built
-	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var b built
-		if err := decoder.Decode(&b); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
+	for _, b := range list[built](t, "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles", module+"/cmd/...", module+"/pkg/...", module+"/internal/...") {
 		exports[b.ImportPath] = b.Export
 		if strings.HasPrefix(b.ImportPath, module+"/") && !strings.HasSuffix(b.ImportPath, "test") {
 			ours = append(ours, b)

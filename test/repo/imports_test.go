@@ -41,14 +41,14 @@ var fences = []fence{
 	{room: "pkg/apiserver", never: kubernetes},
 	{room: "pkg/lease/kube", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/apiserver"}, never: unshipped},
 	{room: "pkg/elector", of: []string{"pkg/lease", "pkg/leadership", "pkg/naming", "pkg/bootclock", "pkg/field"}, never: client},
-	{room: "pkg/signals", of: []string{"pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals", of: []string{"internal/trouble", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/podlabel", of: []string{"pkg/signals", "pkg/field", "pkg/apiserver", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/webhook", of: []string{"pkg/signals", "pkg/field", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/event", of: []string{"pkg/signals", "pkg/apiserver", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
-	{room: "pkg/signals/process", of: []string{"internal/guard", "internal/killtime", "internal/procfs", "internal/sight", "pkg/signals", "pkg/leadership", "pkg/bootclock", "pkg/field"}, never: kubernetes},
-	{room: "pkg/field"},
+	{room: "pkg/signals/process", of: []string{"internal/guard", "internal/killtime", "internal/procfs", "internal/sight", "internal/trouble", "pkg/signals", "pkg/leadership", "pkg/bootclock", "pkg/field"}, never: kubernetes},
+	{room: "pkg/field", never: kubernetes},
 	{room: "pkg/signals/file", of: []string{"pkg/signals", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
-	{room: "pkg/signals/child", of: []string{"pkg/signals", "internal/guard", "internal/killtime", "internal/sight", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
+	{room: "pkg/signals/child", of: []string{"pkg/signals", "internal/guard", "internal/killtime", "internal/procfs", "internal/sight", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "cmd/...", of: []string{"pkg/...", "internal/..."}, never: unshipped},
 	{room: "internal/guard/guardtest", never: kubernetes},
 	{room: "internal/sight/sighttest", of: []string{"internal/sight", "pkg/leadership", "pkg/leadership/leadershiptest", "pkg/bootclock"}, never: kubernetes},
@@ -60,7 +60,7 @@ var fences = []fence{
 }
 
 func TestImportsAreAsDrawn(t *testing.T) {
-	for _, breach := range breaches(module, fences, list(t)) {
+	for _, breach := range breaches(module, fences, list[pkg](t, "-json=ImportPath,Imports,Deps", module+"/...")) {
 		t.Errorf("%s; go doc ./test/repo shows the picture", breach)
 	}
 }
@@ -114,28 +114,28 @@ func TestBreaches(t *testing.T) {
 	}
 }
 
-// list asks the go command for the packages of this module as they are built for Linux, without their tests.
-func list(t *testing.T) []pkg {
+// list has the go command list packages as they are built for Linux, each as a T, whose fields are the go command's.
+func list[T any](t *testing.T, args ...string) []T {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", module+"/...")
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...)
 	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("list the module's packages: %v\n%s", err, stderr.String())
+		t.Fatalf("go list %v: %v\n%s", args, err, stderr.String())
 	}
-	var pkgs []pkg
+	var listed []T
 	for decoder := json.NewDecoder(&stdout); ; {
-		var p pkg
-		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+		var one T
+		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatalf("read the go command's list: %v", err)
 		}
-		pkgs = append(pkgs, p)
+		listed = append(listed, one)
 	}
-	if len(pkgs) == 0 {
+	if len(listed) == 0 {
 		t.Fatal("the go command listed no packages")
 	}
-	return pkgs
+	return listed
 }

@@ -130,42 +130,26 @@ func (p *pod) stepDown() {
 // restartNative ends the pod as the kubelet does with a native sidecar: the program first, and once it has exited, the sidecar.
 // Then it starts anew.
 func (p *pod) restartNative() {
-	p.term(p.app)
-	p.awaitEnd(p.app)
-	p.term(p.Process)
-	p.awaitEnd(p.Process)
+	p.app.Terminate(p.stage.t)
+	p.Terminate(p.stage.t)
 	p.run()
 }
 
 // restartClassic ends the pod as the kubelet does with ordinary containers: all at once. Then it starts anew.
 func (p *pod) restartClassic() {
-	p.term(p.Process)
+	p.term()
 	if p.app != nil {
-		p.term(p.app)
-		p.awaitEnd(p.app)
+		p.app.Terminate(p.stage.t)
 	}
-	p.awaitEnd(p.Process)
+	p.AwaitExit(p.stage.t, patience, 0)
 	p.run()
 }
 
-func (p *pod) term(process *harness.Process) { p.send(process, syscall.SIGTERM) }
-
-func (p *pod) send(process *harness.Process, sig syscall.Signal) {
+// term sends SIGTERM to the sidecar.
+func (p *pod) term() {
 	p.stage.t.Helper()
-	if err := process.Signal(sig); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		p.stage.t.Fatal(err)
-	}
-}
-
-func (p *pod) awaitEnd(process *harness.Process) {
-	p.stage.t.Helper()
-	select {
-	case <-process.Exited():
-	case <-time.After(patience):
-		p.stage.t.Fatalf("%s still runs", process.Name)
-	}
-	if code := process.ExitCode(); code != 0 {
-		p.stage.t.Fatalf("%s: exit status %d", process.Name, code)
 	}
 }
 
@@ -182,10 +166,10 @@ func TestASlowStopGetsItsTime(t *testing.T) {
 }
 
 // TestAKilledWorkloadIsReleasedAtOnce kills the program that works, with SIGKILL, and has another pod work soon: the kernel shows
-// its end, by the run lock or by the connection of GET /running.
+// its end, by the run lock, by the connection of GET /running, or by the process.
 func TestAKilledWorkloadIsReleasedAtOnce(t *testing.T) {
-	for name, how := range map[string]setup{"file lock": fileLocked, "http open": httpOpen} {
-		t.Run(name, func(t *testing.T) {
+	for sight, how := range map[string]setup{"run-lock": fileLocked, "running": httpOpen, "process": signalExit} {
+		t.Run(sight, func(t *testing.T) {
 			t.Parallel()
 			const kills = 12
 			s := newStage(t)
@@ -202,6 +186,7 @@ func TestAKilledWorkloadIsReleasedAtOnce(t *testing.T) {
 				next, _ := s.awaitNext(before)
 				took = append(took, next.from.Sub(killed))
 				released = append(released, p.released(wall).Sub(wall))
+				p.AwaitLog("reason=WorkloadEnded sight=" + sight)
 				p.startApp()
 			}
 			s.wantNoOverlap()

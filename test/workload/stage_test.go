@@ -18,6 +18,9 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/workload/journal"
 )
 
+// Each test has up to nine replicas.
+func TestMain(m *testing.M) { os.Exit(harness.MainWithoutLeaks(m, "4")) }
+
 // Files of a pod's folder, and of the stage's.
 const (
 	workDir    = "work"     // journals, and what decides the program's conduct

@@ -34,7 +34,7 @@ func newPair(t *testing.T, way string, how harness.Conduct, leaseDuration string
 	t.Helper()
 	t.Parallel()
 	p := &pair{stage: newStage(t)}
-	c := setup{program: []string{"-child"}, conduct: how, flags: append([]string{"--lease-duration", leaseDuration}, flags...)}
+	c := setup{program: []string{"-child", "-health", appAddress}, conduct: how, flags: append([]string{"--lease-duration", leaseDuration}, flags...)}
 	if way == byChild {
 		c.child = true
 	} else {
@@ -108,6 +108,24 @@ func TestAppGetsTheTimeThatItNeeds(t *testing.T) {
 	}
 }
 
+// TestEndIsSeen: a sidecar that is terminated releases the Lease once the process has been seen to end, and not before; with classic
+// placement, too, where nothing but a sight shows it.
+func TestEndIsSeen(t *testing.T) {
+	t.Parallel()
+	for _, placement := range []string{"native", "classic"} {
+		t.Run(placement, func(t *testing.T) {
+			p := newPair(t, byProcess, harness.Conduct{"Stop": 500 * time.Millisecond}, "3s", "--placement", placement)
+			p.a.term()
+			p.b.works()
+			p.wantNoOverlap()
+			<-p.a.Exited()
+			if p.a.LogLine(`detail="it was seen to stop (process)`) == "" {
+				t.Error("the handover did not wait for sight of the end")
+			}
+		})
+	}
+}
+
 // TestStopTimeoutKills: a workload that ignores SIGTERM has the stop timeout, and the Lease is released then.
 func TestStopTimeoutKills(t *testing.T) {
 	t.Parallel()
@@ -154,12 +172,12 @@ func TestFaultsInTheMiddle(t *testing.T) {
 			"the sidecar is frozen": func(p *pair) { // the guard keeps the last deadline that it was given
 				p.stepDown()
 				time.Sleep(5 * time.Second)
-				p.a.send(p.a.Process, syscall.SIGSTOP)
+				p.a.Freeze(p.t)
 				p.wantKilled(p.follow(), 5*time.Second)
 			},
 			// It stays until the kill deadline, which gives the workload its time, and keeps it.
 			"the sidecar is terminated, and the store is cut": func(p *pair) {
-				p.a.term(p.a.Process)
+				p.a.term()
 				time.Sleep(3 * time.Second)
 				p.a.Cut()
 				p.wantKilled(p.follow(), 0)
@@ -240,39 +258,22 @@ func TestGuardKillsTheWorkers(t *testing.T) {
 	p := newPair(t, byProcess, leaves(time.Hour), "3s", "--fence", "kill")
 	p.awaitWorker()
 	time.Sleep(500 * time.Millisecond) // the guard has been notified of it
-	p.a.send(p.a.Process, syscall.SIGKILL)
+	p.a.Stop(0)
 	p.b.works()
 	p.wantNoOverlap()
 }
 
 // TestEndpointDoesNotOverruleTheProcess: the health endpoint of a process is gone, and the process works on.
 func TestEndpointDoesNotOverruleTheProcess(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	how := setup{
-		program: []string{"-child", "-pid-file", pidFile, "-health", appAddress}, conduct: harness.Conduct{"Stop": 4 * time.Second, "Unlisten": true},
-		flags: []string{
-			"--lease-duration", "6s", "--pid-file", harness.Here + pidFile, "--on-lost", "TERM",
-			"--health-tcp", appAddress, "--health-while", "leading", "--health-threshold", "100",
-		},
-	}
-	var pods []*pod
-	for _, name := range []string{"a", "b"} {
-		p := s.prepare(name, how)
-		p.Start()
-		p.supervise()
-		if name == "a" {
-			p.works()
-		}
-		pods = append(pods, p)
-	}
+	p := newPair(t, byProcess, harness.Conduct{"Stop": 4 * time.Second, "Unlisten": true}, "6s",
+		"--health-tcp", appAddress, "--health-while", "leading", "--health-threshold", "100")
 	time.Sleep(1500 * time.Millisecond) // its endpoint has been seen
-	pods[0].stepDown()
-	pods[1].works()
-	if _, stopped := pods[0].last(); !stopped {
+	p.stepDown()
+	p.b.works()
+	if _, stopped := p.a.last(); !stopped {
 		t.Error("it did not end by itself")
 	}
-	s.wantNoOverlap()
+	p.wantNoOverlap()
 }
 
 // TestSignalToTheSidecarProvesNothing: a native sidecar gets SIGTERM while the workload works, as after its own failed liveness
@@ -288,7 +289,7 @@ func TestSignalToTheSidecarProvesNothing(t *testing.T) {
 	a.works()
 	b := s.start("b", how)
 	b.AwaitLog("standing by")
-	a.term(a.Process)
+	a.term()
 	b.works()
 	s.wantNoOverlap()
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight/sighttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,26 +65,6 @@ func kill(t *testing.T, pid int) {
 	}
 }
 
-func watch(t *testing.T, p *Processes) <-chan struct{} {
-	t.Helper()
-	changed := make(chan struct{}, 1)
-	ctx, cancel := context.WithCancel(context.Background())
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		p.Watch(ctx, func() {
-			select {
-			case changed <- struct{}{}:
-			default:
-			}
-		})
-	})
-	t.Cleanup(func() {
-		cancel()
-		watching.Wait()
-	})
-	return changed
-}
-
 // The last of several processes ends; the sidecar's own never count, nor those that are named.
 func TestTheLastProcessEnds(t *testing.T) {
 	if !inPod(t) {
@@ -102,19 +83,24 @@ func TestTheLastProcessEnds(t *testing.T) {
 	}
 	first, second := stranger(t, "sleep 60"), stranger(t, "setsid sleep 61")
 	want(t, p, sight.Unknown, sight.Running)
-	changed := watch(t, p)
+	events := sighttest.NewEvents()
+	ctx, cancel := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() { p.Watch(ctx, events.Changed) })
+	defer watching.Wait()
+	defer cancel()
 	kill(t, first)
 	time.Sleep(50 * time.Millisecond)
 	want(t, p, sight.Unknown, sight.Running)
 	select {
-	case <-changed:
+	case <-events.Changes:
 		t.Error("reported a change while one of two lives")
 	default:
 	}
 	began := time.Now()
 	kill(t, second)
 	select {
-	case <-changed:
+	case <-events.Changes:
 		t.Logf("seen %s after the kill", time.Since(began))
 	case <-time.After(10 * time.Second):
 		t.Fatal("the end was not reported")

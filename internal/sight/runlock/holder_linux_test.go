@@ -230,5 +230,5 @@ func see(t *testing.T, dir string) *seen {
 // wants waits until the state is so, by events alone: it does not look at the lock by itself.
 func (s *seen) wants(want sight.State, ending bool) {
 	s.t.Helper()
-	s.Wants(s.t, want, func() sight.State { return s.presence.State(ending) })
+	s.Wants(s.t, want, func() sight.State { return s.Presence.State(ending) })
 }

@@ -16,36 +16,29 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
-// Exit codes of a command that did not start, as shells have them.
-const (
-	statusNotRun   = 126
-	statusNotFound = 127
-)
-
-// Keep takes the run lock of the signal directory, runs the command, and holds the lock until the command has ended
-// with all that it has started, also what has closed every descriptor or left for a session of its own. It passes process
-// signals on, and returns the command's exit code. Call it from the main goroutine of a program that does nothing else:
-// it becomes the parent of every orphan below it.
+// Keep takes the signal directory's run lock, runs the command, and holds the lock until the command and all its descendants
+// have ended, even those in other sessions or without the lock's descriptor. It forwards process signals, and returns the
+// command's exit code. Call it from the main goroutine of a program that does nothing else, as it becomes its orphans' parent.
 func Keep(dir string, argv []string) (status int, err error) {
 	path := filepath.Join(dir, fileName)
-	file, err := os.Open(path) // for reading, which is all that a read-only mount lets pass
+	file, err := os.Open(path) // for reading: a read-only mount permits no more
 	if err != nil {
 		hint := "give the sidecar's signal directory, mounted here too"
 		if errors.Is(err, fs.ErrNotExist) {
 			hint += ", and start the sidecar first: it makes the file"
 		}
-		return statusNotRun, fmt.Errorf("take the run lock: %w: %s", err, hint)
+		return procfs.StatusNotRun, fmt.Errorf("take the run lock: %w: %s", err, hint)
 	}
 	defer file.Close()
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_SH); err != nil {
-		return statusNotRun, fmt.Errorf("take the run lock %s: %w", path, err)
+		return procfs.StatusNotRun, fmt.Errorf("take the run lock %s: %w", path, err)
 	}
 	program, err := exec.LookPath(argv[0])
 	if err != nil {
-		return unstarted(err), fmt.Errorf("run %s: %w", argv[0], err)
+		return procfs.NotStarted(err), fmt.Errorf("run %s: %w", argv[0], err)
 	}
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return statusNotRun, fmt.Errorf("become the parent of what the command leaves behind: %w", err)
+	if err := procfs.Subreaper(); err != nil {
+		return procfs.StatusNotRun, err
 	}
 	incoming := passed()
 	defer signal.Stop(incoming)
@@ -53,26 +46,17 @@ func Keep(dir string, argv []string) (status int, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	pid, err := syscall.ForkExec(program, argv, &syscall.ProcAttr{
-		// The command inherits the lock: if this process is killed, whatever has not closed it still holds it.
+		// The command inherits the lock: if this process is killed, a process that kept the descriptor still holds it.
 		Env: os.Environ(), Files: []uintptr{0, 1, 2, file.Fd()},
 		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
-		return unstarted(err), fmt.Errorf("run %s: %w", program, err)
+		return procfs.NotStarted(err), fmt.Errorf("run %s: %w", program, err)
 	}
 	return follow(pid, incoming), nil
 }
 
-// unstarted returns the exit code for a command that did not start.
-func unstarted(err error) int {
-	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
-		return statusNotFound
-	}
-	return statusNotRun
-}
-
-// passed subscribes to the signals to pass on: those that were not ignored when this process started. The command is started
-// with the others ignored too.
+// passed subscribes to the signals to forward: those not ignored at the start. The command starts with the others ignored too.
 func passed() chan os.Signal {
 	incoming := make(chan os.Signal, 16)
 	for s := syscall.Signal(1); s <= 64; s++ {
@@ -88,33 +72,21 @@ func passed() chan os.Signal {
 	return incoming
 }
 
-// follow reaps until no descendant is left, and returns the exit code of the first one. A signal goes to it, and once it
-// has ended, to all that it left.
+// follow reaps until no descendant is left, and returns the first one's exit code. Signals go to it, later to what it left.
 func follow(pid int, incoming <-chan os.Signal) (status int) {
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, syscall.SIGCHLD)
 	defer signal.Stop(died)
 	lives := true
 	for {
-		for {
-			var how unix.WaitStatus
-			reaped, err := unix.Wait4(-1, &how, unix.WNOHANG, nil)
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			if errors.Is(err, unix.ECHILD) {
-				return status
-			}
-			if reaped <= 0 {
-				break
-			}
+		none := procfs.Reap(func(reaped int, how unix.WaitStatus) {
 			if reaped == pid {
 				lives = false
-				status = how.ExitStatus()
-				if how.Signaled() {
-					status = 128 + int(how.Signal())
-				}
+				status = procfs.ExitStatus(how)
 			}
+		})
+		if none {
+			return status
 		}
 		select {
 		case <-died:
@@ -128,16 +100,11 @@ func follow(pid int, incoming <-chan os.Signal) (status int) {
 	}
 }
 
-// signalAll sends a signal to all descendants. One that has no parent but this process is not reaped meanwhile; the number
-// of any other may, in theory, have become another descendant's.
+// signalAll sends a signal to all descendants. This process's own children are not reaped meanwhile; in theory, the number
+// of any other may have become another descendant's.
 func signalAll(s syscall.Signal) {
-	all, err := procfs.Read()
-	if err != nil {
-		return
-	}
-	for _, p := range all.Family(os.Getpid()) {
-		if p.PID != os.Getpid() {
-			_ = syscall.Kill(p.PID, s) // it may have ended
-		}
+	left, _ := procfs.Descendants(os.Getpid()) // none if /proc cannot be read
+	for _, p := range left {
+		_ = syscall.Kill(p.PID, s) // it may have ended
 	}
 }

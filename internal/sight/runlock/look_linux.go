@@ -1,19 +1,17 @@
 package runlock
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// retryPause is the time until the next look where the kernel gave no answer.
+// retryPause is the pause between looks if the kernel gave no answer.
 const retryPause = 50 * time.Millisecond
 
-// look looks at the lock, unless the end of its holder is waited for. It does not wait.
+// look looks at the lock without waiting, unless a goroutine waits for the holder's end.
 func (l *RunLock) look() { l.lookOnce()() }
 
 func (l *RunLock) lookOnce() (notify func()) {
@@ -36,11 +34,10 @@ func (l *RunLock) lookOnce() (notify func()) {
 	l.awaited = true
 	file := l.file
 	l.joined.Go(func() { l.await(file, byFlock) })
-	l.note(true)
-	return l.presence.Set(true)
+	return l.Set(true)
 }
 
-// provide has a lock file that the name stands for.
+// provide makes sure that the name refers to our lock file.
 func (l *RunLock) provide() error {
 	if l.file != nil && l.dir.holds(l.file) {
 		return nil
@@ -53,7 +50,7 @@ func (l *RunLock) provide() error {
 		l.cfg.Log.Warn("the run lock's file was replaced or removed: a holder of the old one is not seen any more",
 			"reason", "RunLockReplaced", "file", fileName, "signal_dir", l.cfg.Dir)
 		_ = l.file.Close()
-		l.presence.Forget()
+		l.Forget()
 	}
 	l.file = file
 	if l.opens != nil {
@@ -65,32 +62,13 @@ func (l *RunLock) provide() error {
 	return err
 }
 
-// note logs that the lock is held, or free: as Info the first time, as Debug later.
-func (l *RunLock) note(held bool) {
-	severity := slog.LevelDebug
-	if !l.noted[held] {
-		severity, l.noted[held] = slog.LevelInfo, true
-	}
-	if held {
-		l.cfg.Log.Log(context.Background(), severity, "the workload holds the run lock", "reason", "RunLockHeld")
-	} else {
-		l.cfg.Log.Log(context.Background(), severity, "the run lock is free: its last holder has ended, or released it", "reason", "RunLockFree")
-	}
-}
-
-// report logs a trouble when it changes.
 func (l *RunLock) report(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != "" && text != l.trouble {
+	if l.trouble.Changed(err) && err != nil {
 		l.cfg.Log.Warn("the run lock cannot be seen", "reason", "RunLockUnseen", "error", err)
 	}
-	l.trouble = text
 }
 
-// await waits until nobody holds a lock of either kind, and takes note of that.
+// await waits until nobody holds a lock of either kind, and records that.
 func (l *RunLock) await(file *os.File, byFlock bool) {
 	for {
 		if byFlock && !l.outlast(flocked, file) {
@@ -108,13 +86,12 @@ func (l *RunLock) await(file *os.File, byFlock bool) {
 	}
 	l.mu.Lock()
 	l.awaited = false
-	l.note(false)
-	notify := l.presence.Set(false)
+	notify := l.Set(false)
 	l.mu.Unlock()
 	notify()
 }
 
-// outlast waits until nobody holds a lock of that kind. It reports false when the sight was closed.
+// outlast waits until nobody holds a lock of that kind. It reports false if the sight was closed.
 func (l *RunLock) outlast(k kind, file *os.File) bool {
 	for {
 		err := wait(l.waiting, k, file)
@@ -130,7 +107,7 @@ func (l *RunLock) outlast(k kind, file *os.File) bool {
 		l.mu.Lock()
 		l.report(err)
 		l.mu.Unlock()
-		// The kernel does not wait for it, so look now and then.
+		// The kernel does not wait for it, so look repeatedly.
 		if held, err := heldBy(k, file); err == nil && !held {
 			return true
 		}

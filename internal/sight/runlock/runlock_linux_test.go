@@ -1,6 +1,7 @@
 package runlock
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -136,7 +137,7 @@ func TestSeveralHolders(t *testing.T) {
 		// Nothing may be reported: wait for an event that must not come, and for what a look says.
 		select {
 		case <-s.Changes:
-			if got := s.presence.State(true); got != sight.Running {
+			if got := s.Presence.State(true); got != sight.Running {
 				t.Errorf("%v: one of two has gone: got %s", kinds, got)
 			}
 		case <-time.After(200 * time.Millisecond):
@@ -170,38 +171,18 @@ func TestALockForLife(t *testing.T) {
 // TestTheFileIsReplaced by somebody else: who held the old one is seen no more, and the log says so.
 func TestTheFileIsReplaced(t *testing.T) {
 	for name, replace := range map[string]func(path string) error{
-		"removed": os.Remove,
-		"by a file": func(path string) error {
-			if err := os.WriteFile(path+".new", nil, 0o600); err != nil {
-				return err
-			}
-			return os.Rename(path+".new", path)
-		},
-		"by a link": func(path string) error {
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-			return os.Symlink("/etc/passwd", path)
-		},
-		"by a directory": func(path string) error {
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-			return os.Mkdir(path, 0o755)
-		},
-		"by a pipe": func(path string) error {
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-			return syscall.Mkfifo(path, 0o644)
-		},
+		"removed":        func(string) error { return nil },
+		"by a file":      func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"by a link":      func(path string) error { return os.Symlink("/etc/passwd", path) },
+		"by a directory": func(path string) error { return os.Mkdir(path, 0o755) },
+		"by a pipe":      func(path string) error { return syscall.Mkfifo(path, 0o644) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := see(t, t.TempDir())
 			path := filepath.Join(s.cfg.Dir, fileName)
 			h := holds(t, "shared", s.cfg.Dir)
 			s.wants(sight.Running, true)
-			if err := replace(path); err != nil {
+			if err := errors.Join(os.Remove(path), replace(path)); err != nil {
 				t.Fatal(err)
 			}
 			if got := s.State(true); got != sight.Running {

@@ -115,7 +115,7 @@ func TestSignalsDoNotEndTheWait(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if got := s.presence.State(true); got != sight.Running {
+		if got := s.Presence.State(true); got != sight.Running {
 			t.Errorf("%s: after the signals: got %s", how, got)
 		}
 		h.kill()

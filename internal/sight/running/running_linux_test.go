@@ -3,13 +3,11 @@ package running
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -24,22 +22,9 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
-// clientEnv makes this test binary a workload that holds GET /running of the address open.
-const clientEnv = "RUNNING_CLIENT"
-
 func TestMain(m *testing.M) {
-	if address := os.Getenv(clientEnv); address != "" {
-		answer, err := http.Get("http://" + address + "/running")
-		if err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
-		line, _ := bufio.NewReader(answer.Body).ReadString('\n')
-		fmt.Print(line)
-		select {}
-	}
-	if args := strings.Fields(os.Getenv(halfClosedEnv)); len(args) == 3 {
-		beHalfClosed(args[0], args[1], args[2])
+	if args := strings.Fields(os.Getenv(clientEnv)); len(args) == 3 {
+		beClient(args[0], args[1], args[2])
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -50,6 +35,7 @@ type served struct {
 	*sighttest.Events
 	t       *testing.T
 	address string
+	end     func() // ends the serving
 }
 
 func serve(t *testing.T, heartbeat time.Duration) *served {
@@ -60,9 +46,9 @@ func serve(t *testing.T, heartbeat time.Duration) *served {
 func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 	t.Helper()
 	s := &served{t: t, Events: sighttest.NewEvents()}
-	s.Running = New(Config{Clock: bootclock.System{}, Ended: s.Ended, Log: slog.New(slog.DiscardHandler)})
+	s.Running = New(sight.PresenceConfig{Clock: bootclock.System{}, Ended: s.Ended, Log: slog.New(slog.DiscardHandler)})
 	s.heartbeat = heartbeat
-	listener, err := httpapi.Listen(address, slog.New(slog.DiscardHandler))
+	listener, err := httpapi.Listen(address, http.HandlerFunc(s.late), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,15 +56,13 @@ func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := listener.Serve(ctx, http.HandlerFunc(s.late)); err != nil {
+		if err := listener.Serve(ctx); err != nil {
 			t.Error(err)
 		}
 	})
 	serving.Go(func() { s.Watch(ctx, s.Changed) })
-	t.Cleanup(func() {
-		cancel()
-		serving.Wait()
-	})
+	s.end = func() { cancel(); serving.Wait() }
+	t.Cleanup(s.end)
 	return s
 }
 
@@ -109,32 +93,14 @@ func (s *served) ask() (net.Conn, *bufio.Reader) {
 	return conn, bufio.NewReader(conn)
 }
 
-// A process that holds the answer is killed: it is seen at once, and as a crash where this replica leads.
-func TestEndOfAProcess(t *testing.T) {
-	s := serve(t, time.Hour)
-	if got := s.State(true); got != sight.Unknown {
-		t.Fatalf("never asked: got %s", got)
+// answered opens an answer, and checks its status.
+func (s *served) answered(status string) (net.Conn, *bufio.Reader) {
+	s.t.Helper()
+	conn, lines := s.ask()
+	if line, err := lines.ReadString('\n'); !strings.Contains(line, " "+status+" ") {
+		s.t.Fatalf("got %q, %v; want the status %s", line, err, status)
 	}
-	s.Observe(sighttest.Leads())
-	client := exec.Command("/proc/self/exe")
-	client.Env = append(os.Environ(), clientEnv+"="+s.address)
-	out, err := client.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Wait() })
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "running\n" {
-		t.Fatalf("the answer begins with %q, %v", line, err)
-	}
-	s.wants(sight.Running, false)
-	began := time.Now()
-	_ = client.Process.Kill()
-	s.wants(sight.Stopped, false)
-	t.Logf("seen %s after the kill", time.Since(began))
-	s.WantsCrash(t)
+	return conn, lines
 }
 
 // What a client sends after its request does not hide its end, and it is Running until the last one ends, also where it was
@@ -142,13 +108,10 @@ func TestEndOfAProcess(t *testing.T) {
 func TestSeveralAnswers(t *testing.T) {
 	s := serve(t, time.Hour)
 	s.Observe(leadershiptest.Standby(""))
-	first, lines := s.ask()
+	first, _ := s.answered("200")
 	s.wants(sight.Running, true)
 	if _, err := io.WriteString(first, strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100)); err != nil {
 		t.Fatal(err)
-	}
-	if status, err := lines.ReadString('\n'); !strings.Contains(status, " 200 ") {
-		t.Errorf("got %q, %v", status, err)
 	}
 	second, _ := s.ask()
 	_ = first.Close()
@@ -168,16 +131,10 @@ func TestAnswersAreBounded(t *testing.T) {
 	s := serve(t, time.Hour)
 	var open []net.Conn
 	for range maxOpen {
-		conn, lines := s.ask()
-		if status, err := lines.ReadString('\n'); !strings.Contains(status, " 200 ") {
-			t.Fatalf("got %q, %v", status, err)
-		}
+		conn, _ := s.answered("200")
 		open = append(open, conn)
 	}
-	_, lines := s.ask()
-	if status, err := lines.ReadString('\n'); !strings.Contains(status, " 503 ") {
-		t.Errorf("one too many: got %q, %v", status, err)
-	}
+	s.answered("503")
 	_ = open[0].Close()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		_, lines := s.ask()
@@ -207,30 +164,15 @@ func TestHeartbeats(t *testing.T) {
 
 // The sidecar's own end says nothing about the workload.
 func TestTheServingEnds(t *testing.T) {
-	s := New(Config{Clock: bootclock.System{}, Ended: func() { t.Error("reported as a crash") }, Log: slog.New(slog.DiscardHandler)})
+	s := serve(t, time.Hour)
 	s.Observe(sighttest.Leads())
-	listener, err := httpapi.Listen("127.0.0.1:0", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = listener.Serve(ctx, s) })
-	conn, err := net.Dial("tcp", listener.Addrs()[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_, _ = io.WriteString(conn, "GET /running HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.Contains(line, " 200 ") {
-		t.Fatalf("got %q, %v", line, err)
-	}
-	cancel()
-	serving.Wait()
+	s.answered("200")
+	s.end()
 	for deadline := time.Now().Add(10 * time.Second); s.State(true) == sight.Running && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	if got := s.State(true); got != sight.Unknown {
 		t.Errorf("the client lives: got %s", got)
 	}
+	s.WantsNoCrash(t)
 }

@@ -13,7 +13,7 @@ var Start = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
 const startInstant = bootclock.Instant(812 * time.Second)
 
-// Hand is a clock that a test moves by hand. Make it with [NewHand]. Its methods may be called from several goroutines at once.
+// Hand is a clock that a test moves by hand. Its methods may be called from several goroutines at once.
 type Hand struct {
 	mu   sync.Mutex
 	now  bootclock.Instant
@@ -22,7 +22,7 @@ type Hand struct {
 
 var _ bootclock.Clock = (*Hand)(nil)
 
-// NewHand returns a clock that stands at the start.
+// NewHand returns a clock that stands at the start: see [Start].
 func NewHand() *Hand { return &Hand{now: startInstant} }
 
 // Now returns the boot clock's time.

@@ -68,17 +68,11 @@ func (h hand) Edit(t *testing.T, name string, edit func(*coordinationv1.Lease)) 
 	t.Helper()
 	o := h.Read(t, name)
 	edit(o)
-	h.put(t, name, o)
-}
-
-// put writes the file over, in place.
-func (h hand) put(t *testing.T, name string, o *coordinationv1.Lease) {
-	t.Helper()
 	data, err := json.Marshal(o)
 	if err != nil {
 		t.Fatalf("encode %s: %v", name, err)
 	}
-	if err := os.WriteFile(h.file(name), data, 0o600); err != nil {
+	if err := os.WriteFile(h.file(name), data, 0o600); err != nil { // in place
 		t.Fatalf("write %s: %v", name, err)
 	}
 }

@@ -33,11 +33,10 @@ func newFiles(dir, namespace, name string) files {
 	return files{dir: dir, lease: in("%s.json"), ledger: in(".%s.ledger.json"), temp: in(".%s.tmp"), locked: in(".%s.lock")}
 }
 
-// errTorn: the file is garbage, or half of it is missing.
+// errTorn: the file is no JSON, or a part of it is missing.
 var errTorn = errors.New("not a Lease in JSON")
 
-// readLease reads the Lease; nil where there is no file. A file that is not this Lease is an error: it says
-// nothing of who leads.
+// readLease reads the Lease; nil where there is no file. A file that is not this Lease is an error: nobody knows who leads.
 func (f files) readLease(namespace, name string) (*coordinationv1.Lease, error) {
 	data, err := read(f.lease)
 	if data == nil || err != nil {
@@ -55,7 +54,7 @@ func (f files) readLease(namespace, name string) (*coordinationv1.Lease, error) 
 	return o, nil
 }
 
-// adopt checks that o is the Lease with that namespace and name, which it gives to one that has neither.
+// adopt checks that o is the Lease with that namespace and name, or gives both to one that has neither.
 func adopt(o *coordinationv1.Lease, namespace, name string) error {
 	if want := coordinationv1.SchemeGroupVersion.WithKind("Lease"); o.GroupVersionKind() != want {
 		return fmt.Errorf("kind %q of API version %q, want %q of %q", o.Kind, o.APIVersion, want.Kind, want.GroupVersion())
@@ -89,8 +88,8 @@ func (f files) readLedger() (ledger, error) {
 	return l, nil
 }
 
-// sync makes what was written, and the renames, survive a loss of power. It needs no lock, and must not have it: it takes
-// milliseconds, and a process that is frozen with the lock holds up the others until it wakes.
+// sync makes what was written, and the renames, survive a loss of power. It must not hold the lock: it takes milliseconds, and
+// a process that is frozen with the lock holds up the others.
 func (f files) sync() error {
 	for _, path := range []string{f.lease, f.ledger, f.dir} {
 		file, err := os.Open(path)
@@ -107,8 +106,8 @@ func (f files) sync() error {
 	return nil
 }
 
-// replace writes content to a new file and renames it to path, so that nobody reads it half. The temporary
-// file has one name: whatever is found under it was left by a process that died, as only the lock's holder writes.
+// replace writes content to a new file and renames it to path, so that nobody reads half of it. A file already there under the
+// temporary name was left by a process that died, as only the lock's holder writes.
 func (f files) replace(path string, content any) error {
 	data, err := json.MarshalIndent(content, "", "  ")
 	if err != nil {
@@ -147,7 +146,7 @@ func (f files) refused(err error) error {
 
 // read reads a file that is no longer than it may be; nil where there is none.
 func read(path string) ([]byte, error) {
-	info, err := os.Lstat(path) // a pipe would hang, a link lead elsewhere
+	info, err := os.Lstat(path) // opening a pipe would hang, and a link could lead anywhere
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("read %s: not a regular file: remove it", path)
 	}

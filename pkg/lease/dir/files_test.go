@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,10 +40,10 @@ func seed(t *testing.T) (path string, r lease.Record) {
 		if err != nil {
 			t.Fatalf("seed: %v", err)
 		}
-		reply.Record.Holder = fmt.Sprint("a_", i)
-		reply, err = store.Update(bounded(t), reply.Record)
+		reply.Holder = fmt.Sprint("a_", i)
+		reply, err = store.Update(bounded(t), reply)
 	}
-	return path, reply.Record
+	return path, reply
 }
 
 func bounded(t *testing.T) context.Context {
@@ -70,18 +71,18 @@ func TestVersionsSurvive(t *testing.T) {
 			c.lose(t, path)
 			store := open(t, path, name)
 			got, err := store.Get(bounded(t))
-			if err != nil || got.Record.Version != last.Version || got.Record.UID != last.UID {
-				t.Fatalf("get: %+v, %v; want version %s of %s", got.Record, err, last.Version, last.UID)
+			if err != nil || got.Version != last.Version || got.UID != last.UID {
+				t.Fatalf("get: %+v, %v; want version %s of %s", got, err, last.Version, last.UID)
 			}
-			got.Record.Holder = "b_2"
-			got, err = store.Update(bounded(t), got.Record)
-			if err != nil || got.Record.Version.Compare(last.Version) <= 0 {
-				t.Errorf("update: version %s, %v; want one past %s", got.Record.Version, err, last.Version)
+			got.Holder = "b_2"
+			got, err = store.Update(bounded(t), got)
+			if err != nil || got.Version.Compare(last.Version) <= 0 {
+				t.Errorf("update: version %s, %v; want one past %s", got.Version, err, last.Version)
 			}
 			hand{path}.Delete(t, name)
 			made, err := open(t, path, name).Create(bounded(t), lease.Record{})
-			if err != nil || made.Record.Version.Compare(got.Record.Version) <= 0 {
-				t.Errorf("created again at version %s, %v; want one past %s", made.Record.Version, err, got.Record.Version)
+			if err != nil || made.Version.Compare(got.Version) <= 0 {
+				t.Errorf("created again at version %s, %v; want one past %s", made.Version, err, got.Version)
 			}
 		})
 	}
@@ -98,8 +99,8 @@ func TestRunningStoreOutlivesItsFiles(t *testing.T) {
 	remove(t, path, ledgerFile)
 	remove(t, path, leaseFile)
 	made, err := store.Create(bounded(t), lease.Record{})
-	if err != nil || made.Record.Version.Compare(last.Version) <= 0 || made.Record.UID == last.UID {
-		t.Errorf("created again as version %s of %s, %v; want one past %s", made.Record.Version, made.Record.UID, err, last.Version)
+	if err != nil || made.Version.Compare(last.Version) <= 0 || made.UID == last.UID {
+		t.Errorf("created again as version %s of %s, %v; want one past %s", made.Version, made.UID, err, last.Version)
 	}
 }
 
@@ -140,8 +141,8 @@ func TestFileThatIsNoLease(t *testing.T) {
 			}
 			remove(t, path, leaseFile) // the fix
 			made, err := store.Create(bounded(t), lease.Record{})
-			if err != nil || made.Record.Version.Compare(last.Version) <= 0 {
-				t.Errorf("after the fix: version %s, %v; want one past %s", made.Record.Version, err, last.Version)
+			if err != nil || made.Version.Compare(last.Version) <= 0 {
+				t.Errorf("after the fix: version %s, %v; want one past %s", made.Version, err, last.Version)
 			}
 		})
 	}
@@ -166,41 +167,24 @@ func TestFileThatIsNoFile(t *testing.T) {
 	}
 }
 
-// TestMinimalLease is what a person would write to prepare an election.
-func TestMinimalLease(t *testing.T) {
-	path := t.TempDir()
-	write(t, path, leaseFile, `{"kind": "Lease", "apiVersion": "coordination.k8s.io/v1"}`)
-	got, err := open(t, path, name).Get(bounded(t))
-	if err != nil || got.Record.UID == "" || got.Record.Version == "" {
-		t.Fatalf("get: %+v, %v; want a Lease with UID and version", got.Record, err)
-	}
-	again, err := open(t, path, name).Get(bounded(t))
-	if err != nil || again.Record.UID != got.Record.UID || again.Record.Version != got.Record.Version {
-		t.Errorf("read again: %s of %s, %v; want %s of %s", again.Record.Version, again.Record.UID, err, got.Record.Version, got.Record.UID)
-	}
-}
-
 func TestEditByHandIsOneVersion(t *testing.T) {
 	path, last := seed(t)
 	holder := "admin"
 	hand{path}.Edit(t, name, func(o *coordinationv1.Lease) { o.Spec.HolderIdentity = &holder })
-	versions := map[lease.Version]bool{}
-	var mu sync.Mutex
+	versions := make([]lease.Version, 5)
 	var readers sync.WaitGroup
-	for range 5 {
+	for i := range versions {
 		store := open(t, path, name)
 		readers.Go(func() {
 			got, err := store.Get(bounded(t))
-			if err != nil || got.Record.Holder != holder {
-				t.Errorf("get: %+v, %v", got.Record, err)
+			if err != nil || got.Holder != holder {
+				t.Errorf("get: %+v, %v", got, err)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			versions[got.Record.Version] = true
+			versions[i] = got.Version
 		})
 	}
 	readers.Wait()
-	if versions[last.Version] || len(versions) != 1 {
+	if versions = slices.Compact(versions); len(versions) != 1 || versions[0].Compare(last.Version) <= 0 {
 		t.Errorf("the edit was read at versions %v, want one past %s", versions, last.Version)
 	}
 }
@@ -209,8 +193,8 @@ func TestReformattingIsNoWrite(t *testing.T) {
 	path, last := seed(t)
 	hand{path}.Edit(t, name, func(*coordinationv1.Lease) {}) // writes it without its line breaks
 	got, err := open(t, path, name).Get(bounded(t))
-	if err != nil || got.Record.Version != last.Version {
-		t.Errorf("version %s, %v; want %s as before", got.Record.Version, err, last.Version)
+	if err != nil || got.Version != last.Version {
+		t.Errorf("version %s, %v; want %s as before", got.Version, err, last.Version)
 	}
 }
 

@@ -12,8 +12,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
 )
 
-// ledger is what the store knows of a Lease, beside what its file says now: enough to see that the file was
-// edited or removed by hand, and to go on counting.
+// ledger is what the store knows of a Lease beside its file: enough to see edits and deletions by hand, and to go on counting.
 type ledger struct {
 	// Version is the highest that was given out.
 	Version lease.Version `json:"resourceVersion"`
@@ -43,8 +42,7 @@ func (l ledger) with(o *coordinationv1.Lease) ledger {
 	return l
 }
 
-// accountFor returns the ledger that accounts for what the Lease's file holds (nil: there is none). Every difference
-// is somebody's write, and gets a version; a file that l accounts for leaves l as it is.
+// accountFor returns the ledger that accounts for the Lease's file (nil: none). Every difference is a write, and gets a version.
 func (l ledger) accountFor(file *coordinationv1.Lease) ledger {
 	switch {
 	case file == nil && l.Present == nil:
@@ -61,8 +59,7 @@ func (l ledger) accountFor(file *coordinationv1.Lease) ledger {
 	return l.with(l.renumbered(file))
 }
 
-// continuedBy reports whether the file is a write of ours that the ledger has missed: by a process that died
-// before it wrote the ledger, or as the ledger was lost.
+// continuedBy reports whether the file is a write of ours that the ledger lacks, as its process died in between, or it was lost.
 func (l ledger) continuedBy(file *coordinationv1.Lease) bool {
 	version, err := lease.ParseVersion(file.ResourceVersion)
 	if err != nil || version.Compare(l.Version) <= 0 || file.UID == "" {
@@ -74,8 +71,8 @@ func (l ledger) continuedBy(file *coordinationv1.Lease) bool {
 	return l.Present.UID == file.UID
 }
 
-// renumbered returns what a hand wrote under the next version. An edit keeps the UID, whatever became of it in
-// the file; a Lease that was absent gets a new one, also where it is the deleted one put back.
+// renumbered returns what a hand wrote under the next version. An edit keeps the UID, whatever the file says. A Lease that was
+// absent gets a new one, even where it is the deleted Lease put back.
 func (l ledger) renumbered(file *coordinationv1.Lease) *coordinationv1.Lease {
 	o := file.DeepCopy()
 	o.ResourceVersion = string(cas.Next(l.Version))
@@ -97,8 +94,8 @@ func (l ledger) removed() ledger {
 	return l
 }
 
-// since returns what a watch that has seen everything up to from has missed: the last deletion, and the present
-// state. One that has seen nothing gets the present state alone.
+// since returns what a watch that has seen everything up to from has missed: the last deletion and the present state. Where from
+// is "" it returns the present state alone.
 func (l ledger) since(from lease.Version) ([]lease.Event, error) {
 	var events []lease.Event
 	for _, change := range []struct {

@@ -17,14 +17,13 @@ import (
 // errBusy: another process, or another goroutine, holds the lock.
 var errBusy = errors.New("the lock of the Lease's files is taken")
 
-// Between two attempts at the lock: it is held for about a millisecond.
+// The lock is held for about a millisecond; the pauses between two attempts at it double.
 const (
 	firstWait = 200 * time.Microsecond
 	lastWait  = 10 * time.Millisecond
 )
 
-// lock waits for the lock until ctx ends. To close the file is to give the lock up; the file stays in the directory, as
-// whoever waits for the lock has it open.
+// lock waits for the lock until ctx ends. Closing the file unlocks it. The file stays: whoever waits for the lock has it open.
 func (f files) lock(ctx context.Context) (*os.File, error) {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		if err := ctx.Err(); err != nil {
@@ -51,8 +50,7 @@ func (f files) tryLock() (*os.File, error) {
 	return file, nil
 }
 
-// take locks the open file. It is not enough to lock it: where somebody has removed it since it was opened, others
-// lock another of that name.
+// take locks the open file. It fails where the file was removed since it was opened: others then lock a new one.
 func (f files) take(file *os.File) error {
 	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	switch {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-func TestLockIsTheFileOfThatName(t *testing.T) {
+// TestLock: of two that write at once, one would overwrite the other's version.
+func TestLock(t *testing.T) {
 	f := newFiles(t.TempDir(), "default", "acme-1")
 	for _, c := range []struct {
 		name    string
@@ -18,6 +19,14 @@ func TestLockIsTheFileOfThatName(t *testing.T) {
 		{"nothing happens", func() error { return nil }, nil},
 		{"removed", func() error { return os.Remove(f.locked) }, errBusy},
 		{"replaced", func() error { return errors.Join(os.Remove(f.locked), os.WriteFile(f.locked, nil, 0o600)) }, errBusy},
+		{"taken by another", func() error {
+			other, err := f.openLock()
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { _ = other.Close() })
+			return f.take(other)
+		}, errBusy},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file, err := f.openLock()
@@ -32,25 +41,5 @@ func TestLockIsTheFileOfThatName(t *testing.T) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
 		})
-	}
-}
-
-// TestLockIsForOne: of two that write at once, one would overwrite the other's version.
-func TestLockIsForOne(t *testing.T) {
-	f := newFiles(t.TempDir(), "default", "acme-1")
-	var locks [2]*os.File
-	for i := range locks {
-		file, err := f.openLock()
-		if err != nil {
-			t.Fatalf("open: %v", err)
-		}
-		defer file.Close()
-		locks[i] = file
-	}
-	if err := f.take(locks[0]); err != nil {
-		t.Fatalf("lock: %v", err)
-	}
-	if err := f.take(locks[1]); !errors.Is(err, errBusy) {
-		t.Errorf("a second lock beside the first: error %v, want %v", err, errBusy)
 	}
 }

@@ -33,8 +33,8 @@ type Store struct {
 var _ lease.Store = (*Store)(nil)
 
 // New returns a Store on the Lease of that namespace and name in the directory path, which it makes where it is missing. It
-// fails where the directory cannot be used, as it is not writable or on a network; the error says how to fix that. A
-// namespace or name that Kubernetes would refuse is a [*field.Error]. log takes what no caller would learn of otherwise.
+// fails, and says how to fix it, where the directory is not writable or on a network. A namespace or name that Kubernetes
+// would refuse is a [*field.Error]. log takes what no caller would learn of otherwise.
 func New(path, namespace, name string, log *slog.Logger) (*Store, error) {
 	if err := naming.ValidateNamespace(namespace); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func New(path, namespace, name string, log *slog.Logger) (*Store, error) {
 }
 
 // Get implements [lease.Store].
-func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
+func (s *Store) Get(ctx context.Context) (lease.Record, error) {
 	return s.decide(ctx, "read", func(l ledger) (*coordinationv1.Lease, error) {
 		if l.Present == nil {
 			return nil, lease.ErrNotFound
@@ -77,7 +77,7 @@ func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
 }
 
 // Create implements [lease.Store].
-func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
+func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Record, error) {
 	return s.decide(ctx, "create", func(l ledger) (*coordinationv1.Lease, error) {
 		if l.Present != nil {
 			return nil, lease.ErrExists
@@ -87,15 +87,15 @@ func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error)
 }
 
 // Update implements [lease.Store].
-func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
+func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
 	return s.decide(ctx, "update", func(l ledger) (*coordinationv1.Lease, error) {
 		return cas.Update(l.Present, r, cas.Next(l.Version))
 	})
 }
 
-// decide runs one read, compare and write: choose sees the state, and returns the object that is to be there. It answers
-// once that is safe on disk; others may see it a moment before.
-func (s *Store) decide(ctx context.Context, verb string, choose func(ledger) (*coordinationv1.Lease, error)) (lease.Reply, error) {
+// decide runs one read, compare and write: choose sees the state, and returns the object to store. It answers once that is safe
+// on disk; others may see it a moment before.
+func (s *Store) decide(ctx context.Context, verb string, choose func(ledger) (*coordinationv1.Lease, error)) (lease.Record, error) {
 	var o *coordinationv1.Lease
 	var refused error
 	wrote := false
@@ -110,16 +110,15 @@ func (s *Store) decide(ctx context.Context, verb string, choose func(ledger) (*c
 		err = s.files.sync()
 	}
 	if err != nil {
-		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, err)
+		return lease.Record{}, fmt.Errorf("%s the Lease: %w", verb, err)
 	}
 	if refused != nil {
-		return lease.Reply{}, refused
+		return lease.Record{}, refused
 	}
-	r, err := lease.FromObject(o)
-	return lease.Reply{Record: r}, err
+	return lease.FromObject(o)
 }
 
-// locked calls do with the state while it holds the lock, for as short a time as can be.
+// locked calls do with the state while it holds the lock.
 func (s *Store) locked(ctx context.Context, do func(ledger) error) error {
 	lock, err := s.files.lock(ctx)
 	if err != nil {
@@ -133,7 +132,7 @@ func (s *Store) locked(ctx context.Context, do func(ledger) error) error {
 	return do(state)
 }
 
-// read reads the state, and writes down what others did to the file by hand since. The caller holds the lock.
+// read reads the state, and writes down what was done to the file by hand since. The caller holds the lock.
 func (s *Store) read() (ledger, error) {
 	written, err := s.files.readLedger()
 	if err != nil {
@@ -152,8 +151,7 @@ func (s *Store) read() (ledger, error) {
 	return state, nil
 }
 
-// newest returns the newer of what is written and what this process has seen, should somebody have put an older
-// ledger back, or removed it.
+// newest returns the newer of two ledgers, as somebody may have removed the written one, or put an older one back.
 func (s *Store) newest(written ledger) ledger {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,8 +161,8 @@ func (s *Store) newest(written ledger) ledger {
 	return written
 }
 
-// store writes the state down: the Lease first, unless it is there already, then the ledger. Should the process
-// die in between, the next one finds a Lease with a higher version than the ledger's, and takes it as written.
+// store writes the state down: the Lease first, unless it is there already, then the ledger. A process that dies in between
+// leaves a Lease with a higher version than the ledger's, which the next one takes as written.
 func (s *Store) store(state ledger, there *coordinationv1.Lease) error {
 	if state.Present != nil && (there == nil || !cas.Same(there, state.Present)) {
 		if err := s.files.replace(s.files.lease, state.Present); err != nil {
@@ -178,7 +176,6 @@ func (s *Store) store(state ledger, there *coordinationv1.Lease) error {
 	return nil
 }
 
-// note remembers a state that is on disk.
 func (s *Store) note(state ledger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,8 +184,8 @@ func (s *Store) note(state ledger) {
 	}
 }
 
-// networked are the file systems that several machines may share: there, locks may not reach the others, and a
-// rename is seen late. The numbers are the kernel's (statfs(2)).
+// networked are the file systems that machines may share: locks may not reach the others, and renames are seen late. The numbers
+// are the kernel's (statfs(2)).
 var networked = map[int64]string{
 	unix.NFS_SUPER_MAGIC:   "NFS",
 	unix.SMB_SUPER_MAGIC:   "SMB",
@@ -200,12 +197,8 @@ var networked = map[int64]string{
 	unix.OCFS2_SUPER_MAGIC: "OCFS2",
 }
 
-// doubtful are those that may be either: a desktop's way to show a host's directory to its containers, or a
-// network.
-var doubtful = map[int64]string{
-	unix.FUSE_SUPER_MAGIC: "FUSE",
-	unix.V9FS_MAGIC:       "9P",
-}
+// doubtful are file systems that may be either: a host's directory shown to a desktop's containers, or a network.
+var doubtful = map[int64]string{unix.FUSE_SUPER_MAGIC: "FUSE", unix.V9FS_MAGIC: "9P"}
 
 // judgeMedium fails where the directory is on a network, and warns where it may be.
 func judgeMedium(kind int64, path string, log *slog.Logger) error {

@@ -16,7 +16,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// pollInterval is the longest that a change goes unseen where inotify misses it: one stat each time.
+// pollInterval is the longest that a change goes unseen where inotify misses it. Each poll costs one stat.
 const pollInterval = 500 * time.Millisecond
 
 // An editor is given 200 ms to write a file in place.
@@ -25,9 +25,8 @@ const (
 	tornPause = 50 * time.Millisecond
 )
 
-// Watch implements [lease.Store]. It delivers the newest state, and before it the last deletion, where those are
-// past from: states that came and went between two looks are skipped. It ends when the directory is lost, or the
-// Lease's file cannot be read.
+// Watch implements [lease.Store]. It delivers the newest state, and before it the last deletion, where those are past from:
+// states that came and went between two looks are skipped. It ends when the directory is lost or the file cannot be read.
 func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
 	hints, end := s.hints()
 	defer end()
@@ -55,8 +54,7 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 	}
 }
 
-// look reads the state, and counts what was done by hand. A file that makes no sense may be one that an editor is
-// writing in place, so it is looked at again before that is reported.
+// look reads the state. It reads a torn file again before it reports that: an editor may be writing it in place.
 func (s *Store) look(ctx context.Context) (state ledger, err error) {
 	for again := tornLooks; ; again-- {
 		err = s.locked(ctx, func(l ledger) error {
@@ -93,7 +91,7 @@ func (s *Store) waitForChange(ctx context.Context, hints *fsnotify.Watcher, befo
 	}
 }
 
-// hints show early that a file may have changed. Without them, which is a watcher without channels, the poll finds out.
+// hints show early that a file may have changed. A watcher without channels stands for none: then the poll finds out.
 func (s *Store) hints() (hints *fsnotify.Watcher, end func() error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err == nil {

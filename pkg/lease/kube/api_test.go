@@ -115,7 +115,7 @@ func (a api) watch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a api) answer(w http.ResponseWriter, name string, code int, reply lease.Reply, err error) {
+func (a api) answer(w http.ResponseWriter, name string, code int, reply lease.Record, err error) {
 	kind := coordinationv1.Resource("leases")
 	switch {
 	case errors.Is(err, lease.ErrNotFound):
@@ -127,7 +127,7 @@ func (a api) answer(w http.ResponseWriter, name string, code int, reply lease.Re
 	case err != nil:
 		writeStatus(w, apierrors.NewInternalError(err))
 	default:
-		writeJSON(w, code, stored(reply.Record, name))
+		writeJSON(w, code, stored(reply, name))
 	}
 }
 

@@ -1,15 +1,14 @@
-// Package kube keeps the Lease in the Kubernetes API (coordination.k8s.io/v1).
+// Package kube keeps the Lease in the Kubernetes API (coordination.k8s.io/v1). A [Client] opens the [Store] of a Lease, and
+// sends the requests for pods and Events ([apiserver.Client]).
 //
-// It promises one attempt a call, which ends when its context does; reads from the API server's quorum; writes
-// conditional on UID and resourceVersion; and a watch on a connection of its own. Rotated tokens and certificate
-// authorities are picked up without a restart. It does not promise that a failed write was not applied, nor that
-// a watch which is silent is alive: the election judges that by the renewals it should have seen.
+// It promises one attempt a call, which ends when its context does; reads from the API server's quorum; writes conditional on
+// UID and resourceVersion; and a watch on a connection of its own. It picks up rotated tokens and certificate authorities
+// without a restart. It does not promise that a failed write was not applied, nor that a silent watch is alive: the election
+// judges that by the renewals it should have seen.
 //
-// It speaks HTTP/1.1, on purpose: there a request that times out closes its own connection, so that the next
-// attempt dials anew, and the watch never shares one with the writes. HTTP/2 would put all of them on one
-// connection, and a half-dead one would fail every attempt until a ping noticed.
-//
-// A [Client] opens the [Store] of a Lease, and sends the requests for pods and Events ([apiserver.Client]).
+// It speaks HTTP/1.1 on purpose: a request that times out closes its own connection, so that the next attempt dials anew, and
+// the watch never shares one with the writes. HTTP/2 would put all of them on one connection, and a half-dead one would fail
+// every attempt until a ping noticed.
 //
 //	Client ── Store ── get, create, update ─┐
 //	      │        └─ watch ────────────────┼─ each on its own connection while it lasts ──→ API server
@@ -49,8 +48,8 @@ const (
 	dialTimeout = 10 * time.Second
 )
 
-// Client reaches the API server: it opens Leases as stores, and sends what signals and sights ask for. It is made anew
-// inside when the certificate authority has changed. Its methods may be called from several goroutines at once.
+// Client reaches the API server. It makes its connections anew when the certificate authority has changed. Its methods may be
+// called from several goroutines at once.
 type Client struct {
 	config *rest.Config
 	log    *slog.Logger
@@ -62,9 +61,9 @@ type Client struct {
 
 var _ apiserver.Client = (*Client)(nil)
 
-// NewClient returns a client for the API server and the credentials of config, as [LoadConfig] reads them. It copies
-// config, reads the certificate files that it names, and contacts nobody; it fails where a file cannot be read. Log takes
-// what no caller would learn of otherwise, such as a rotated certificate authority.
+// NewClient returns a client for the API server and the credentials of config, as [LoadConfig] reads them. It copies config
+// and contacts nobody; it fails where a certificate file that config names cannot be read. log takes what no caller would
+// learn of otherwise, such as a rotated certificate authority.
 func NewClient(config *rest.Config, log *slog.Logger) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.APIPath = "/apis"
@@ -80,12 +79,11 @@ func NewClient(config *rest.Config, log *slog.Logger) (*Client, error) {
 		config.UserAgent = "lease-sidecar"
 	}
 	if config.Dial == nil {
-		// Own dialers besides make client-go build a transport of its own for each client, with the CA as it is on
-		// disk, where it would hand out a cached one.
+		// Its own dialer makes client-go build a new transport, with the CA as it is on disk, in place of a cached one.
 		config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
 	if file := config.BearerTokenFile; file != "" {
-		// client-go's own reader looks each minute, whatever the server says; this one also after a 401.
+		// client-go's own reader looks each minute; this one also after a 401.
 		config.BearerTokenFile, config.BearerToken = "", ""
 		config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(file)))
 	}
@@ -102,8 +100,8 @@ func (c *Client) Lease(namespace, name string) *Store {
 	return &Store{client: c, namespace: namespace, name: name}
 }
 
-// Send implements [apiserver.Client], with the connections and the bounds of the Leases' requests: an answer has at most
-// 4 MiB. It speaks JSON, as a typed client of every resource that a signal touches would double the binary.
+// Send implements [apiserver.Client]. An answer has at most 4 MiB. It speaks plain JSON: a typed client of every resource that
+// a signal touches would double the binary.
 func (c *Client) Send(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	address, err := url.Parse(path)
 	if err != nil {
@@ -143,7 +141,6 @@ func codecs() runtime.NegotiatedSerializer {
 	return serializer.NewCodecFactory(scheme).WithoutConversion()
 }
 
-// build makes the REST client from the configuration and the files that it names.
 func (c *Client) build() error {
 	ca, err := c.readCA()
 	if err != nil {
@@ -174,9 +171,8 @@ func (c *Client) current() *rest.RESTClient {
 	return c.rest
 }
 
-// learn looks at a failed request: where the server's certificate was refused and the CA file has changed since
-// it was read, the next attempt will use the new one. client-go looks at that file every 5 minutes only (v0.37,
-// ClientsAllowCARotation), and a term is over long before.
+// learn has the next attempt use the new CA file where the server's certificate was refused and that file has changed.
+// client-go itself looks only every 5 minutes (v0.37, ClientsAllowCARotation), when a term is long over.
 func (c *Client) learn(err error) {
 	if untrusted := new(tls.CertificateVerificationError); !errors.As(err, &untrusted) {
 		return
@@ -199,7 +195,7 @@ func (c *Client) learn(err error) {
 // streamKey marks the context of a request whose body is a watch, which bounds itself.
 type streamKey struct{}
 
-// receiver bounds the body of the answer.
+// receiver bounds the body of every answer but an open watch.
 type receiver struct{ next http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].

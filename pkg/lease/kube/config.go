@@ -16,13 +16,11 @@ import (
 // serviceAccountNamespace is where the kubelet writes the pod's namespace, beside the token.
 const serviceAccountNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// ErrNoCluster is returned by [LoadConfig] where nothing names an API server: neither a kubeconfig, nor KUBECONFIG, nor a
-// pod's ServiceAccount.
+// ErrNoCluster is returned by [LoadConfig] where no kubeconfig, KUBECONFIG or ServiceAccount of a pod names an API server.
 var ErrNoCluster = errors.New("no Kubernetes cluster is configured")
 
-// LoadConfig finds the API server and the credentials, and the namespace that goes with them. In a pod it takes
-// the ServiceAccount's, unless a kubeconfig is named: by the arguments or by KUBECONFIG. Elsewhere it follows
-// kubectl's rules: kubeconfig, else KUBECONFIG, else ~/.kube/config; kubeContext "" is the current one.
+// LoadConfig finds the API server, the credentials and their namespace: in a pod the ServiceAccount's, unless the arguments or
+// KUBECONFIG name a kubeconfig; elsewhere by kubectl's rules. kubeContext "" is the current one.
 func LoadConfig(kubeconfig, kubeContext string) (*rest.Config, string, error) {
 	named := kubeconfig != "" || kubeContext != "" || os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
 	if !named && os.Getenv("KUBERNETES_SERVICE_HOST") != "" {
@@ -57,9 +55,8 @@ func loadInCluster() (*rest.Config, string, error) {
 	return config, strings.TrimSpace(string(namespace)), nil
 }
 
-// RouteClientLogs sends what client-go and its libraries log to log, as debug records, for the whole process. Otherwise
-// they write to standard error in a format of their own. Whatever goes wrong in a request is also returned as an error.
-// It sets a global variable of klog.
+// RouteClientLogs sends what client-go and its libraries log to log, as debug records: they would write to standard error in a
+// format of their own, and every failed request also returns its error. It sets a global variable of klog.
 func RouteClientLogs(log *slog.Logger) {
 	klog.SetSlogLogger(slog.New(lowered{log.Handler()}))
 }

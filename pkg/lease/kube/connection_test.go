@@ -3,6 +3,7 @@ package kube_test
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net/http"
@@ -53,15 +54,17 @@ func TestRequests(t *testing.T) {
 	store := open(t, trusting(server))
 
 	for _, verb := range []string{"get", "create", "update"} {
-		if err := call(t, bounded(t), store, verb); err != nil {
+		if _, err := call(t, store, verb); err != nil {
 			t.Errorf("%s: %v", verb, err)
 		}
 	}
 	if _, err := store.Create(bounded(t), sampleRecord(t)); err != nil {
 		t.Errorf("create from a record once read: %v", err)
 	}
-	if err := call(t, bounded(t), store, "watch"); err != nil {
-		t.Errorf("watch: %v", err)
+	for _, from := range []lease.Version{"1", ""} {
+		if err := store.Watch(bounded(t), from, nil, nil); err != nil {
+			t.Errorf("watch from %q: %v", from, err)
+		}
 	}
 	const one, agent = path + "/" + name, "lease-sidecar"
 	want := []request{
@@ -70,6 +73,7 @@ func TestRequests(t *testing.T) {
 		{"PUT", one, "HTTP/1.1", agent, "b0c8e9d2-6f0e-4a77-8c5f-000000000001", "48213", nil},
 		{"POST", path, "HTTP/1.1", agent, "", "", nil},
 		{"GET", path + "?fieldSelector=metadata.name%3Dacme-752b7817f6&resourceVersion=1&watch=true", "HTTP/1.1", agent, "", "", nil},
+		{"GET", path + "?fieldSelector=metadata.name%3Dacme-752b7817f6&watch=true", "HTTP/1.1", agent, "", "", nil},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
@@ -142,18 +146,18 @@ func TestWatchHasItsOwnConnection(t *testing.T) {
 		handler.ServeHTTP(w, r)
 	}))
 	ctx, cancel := context.WithCancel(bounded(t))
-	reply, err := store.Create(ctx, lease.Record{})
+	made, err := store.Create(ctx, lease.Record{})
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
 	update := func() {
-		r := reply.Record
+		r := made
 		r.Holder = "a_1"
 		if _, err := store.Update(ctx, r); err != nil {
 			t.Errorf("update: %v", err)
 		}
 	}
-	err = store.Watch(ctx, reply.Record.Version, update, func(lease.Event) { cancel() })
+	err = store.Watch(ctx, made.Version, update, func(lease.Event) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the watch ended with %v, want %v", err, context.Canceled)
 	}
@@ -183,7 +187,7 @@ func TestTokenRotates(t *testing.T) {
 	store := open(t, config)
 
 	for _, verb := range []string{"get", "update", "watch"} {
-		if err := call(t, bounded(t), store, verb); err != nil {
+		if _, err := call(t, store, verb); err != nil {
 			t.Fatalf("%s with the first token: %v", verb, err)
 		}
 	}
@@ -191,10 +195,10 @@ func TestTokenRotates(t *testing.T) {
 		next := "for " + verb
 		accepted.Store(next)
 		write(t, file, []byte(next+"\n"))
-		if err := call(t, bounded(t), store, verb); err == nil {
+		if _, err := call(t, store, verb); err == nil {
 			t.Errorf("%s succeeded with a token that is not accepted any more", verb)
 		}
-		if err := call(t, bounded(t), store, verb); err != nil {
+		if _, err := call(t, store, verb); err != nil {
 			t.Errorf("%s after a 401: the new token was not read: %v", verb, err)
 		}
 	}
@@ -209,5 +213,6 @@ func write(t *testing.T, file string, data []byte) {
 
 // trusting is the configuration of a client that trusts that server.
 func trusting(server *httptest.Server) *rest.Config {
-	return &rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{CAData: certificate(server)}}
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	return &rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{CAData: authority}}
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// explain turns client-go's error into one of package lease's, or adds to its text how to fix the fault. It also lets the
-// client learn from the failure.
+// explain turns client-go's error into one of package lease's, or adds how to fix the fault. It has the client learn from it.
 func (s *Store) explain(verb string, err error) error {
 	s.client.learn(err)
 	switch {
@@ -36,8 +35,8 @@ func (s *Store) explain(verb string, err error) error {
 	}
 }
 
-// answersLease reports whether the API server itself said that of this very Lease. A proxy's 404 is no proof
-// that the Lease is gone, nor its 409 that somebody else wrote.
+// answersLease reports whether the API server itself said that of this very Lease. A proxy's 404 is no proof that the Lease is
+// gone, nor its 409 that somebody else wrote.
 func (s *Store) answersLease(err error, reason metav1.StatusReason) bool {
 	status := apierrors.APIStatus(nil)
 	if !errors.As(err, &status) || status.Status().Reason != reason {
@@ -66,7 +65,6 @@ func (w shortened) Error() string { return brief(w.error) }
 // Unwrap returns the whole error.
 func (w shortened) Unwrap() error { return w.error }
 
-// brief cuts what a server said to a length that suits a log line.
 func brief(err error) string {
 	const longest = 300
 	text := err.Error()

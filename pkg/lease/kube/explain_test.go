@@ -1,7 +1,6 @@
 package kube_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -40,6 +39,10 @@ func TestAnswersToErrors(t *testing.T) {
 			writeJSON(w, http.StatusOK, o)
 		}
 	}
+	busy := func(w http.ResponseWriter, _ *http.Request) { // who honours it waits longer than the test
+		w.Header().Set("Retry-After", "3600")
+		writeStatus(w, apierrors.NewTooManyRequests("slow down", 3600))
+	}
 	const rule = `{apiGroups: ["coordination.k8s.io"], resources: ["leases"], `
 	for _, c := range []struct {
 		name  string
@@ -64,8 +67,10 @@ func TestAnswersToErrors(t *testing.T) {
 		{"forbidden", "watch", status(apierrors.NewForbidden(leases, name, denied)), lease.ErrForbidden, []string{"to watch leases", rule}},
 		{"forbidden", "update", status(apierrors.NewForbidden(leases, name, denied)), lease.ErrForbidden, []string{"to update leases", rule}},
 		{"forbidden", "create", status(apierrors.NewForbidden(leases, "", denied)), lease.ErrForbidden, []string{"to create leases", rule + `verbs: ["create"]}`}},
+		{"forbidden at length", "get", status(apierrors.NewForbidden(leases, name, errors.New(strings.Repeat("x", 100_000)))), lease.ErrForbidden, nil},
 		{"unauthorized", "get create update watch", status(apierrors.NewUnauthorized("Unauthorized")), nil, []string{"401", "token"}},
 		{"unavailable", "get create update watch", status(apierrors.NewServiceUnavailable("shutting down")), nil, []string{"shutting down"}},
+		{"busy for an hour", "get create update watch", busy, nil, []string{"slow down"}},
 		{"internal", "get create update watch", status(apierrors.NewInternalError(denied)), nil, nil},
 		{"gone", "watch", status(apierrors.NewResourceExpired("too old")), lease.ErrExpired, nil},
 		{"gone, by the code alone", "watch", text(410, "text/plain", "gone"), lease.ErrExpired, nil},
@@ -91,7 +96,7 @@ func TestAnswersToErrors(t *testing.T) {
 					requests.Add(1)
 					c.serve(w, r)
 				}))
-				err := call(t, bounded(t), store, verb)
+				_, err := call(t, store, verb)
 				if err == nil {
 					t.Fatal("succeeded")
 				}
@@ -105,6 +110,9 @@ func TestAnswersToErrors(t *testing.T) {
 						t.Errorf("error %q does not say %q", err, want)
 					}
 				}
+				if got := len(err.Error()); got > 1000 {
+					t.Errorf("an error of %d bytes", got)
+				}
 				if got := requests.Load(); got != 1 {
 					t.Errorf("%d requests, want 1 attempt", got)
 				}
@@ -113,54 +121,23 @@ func TestAnswersToErrors(t *testing.T) {
 	}
 }
 
-// TestRetryAfterComesBackAtOnce asks for a wait that outlives the test: one who honours it never returns in time.
-func TestRetryAfterComesBackAtOnce(t *testing.T) {
-	for _, verb := range []string{"get", "create", "update", "watch"} {
-		t.Run(verb, func(t *testing.T) {
-			var requests atomic.Int32
-			store := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				requests.Add(1)
-				w.Header().Set("Retry-After", "3600")
-				writeStatus(w, apierrors.NewTooManyRequests("slow down", 3600))
-			}))
-			err := call(t, bounded(t), store, verb)
-			if !apierrors.IsTooManyRequests(err) {
-				t.Errorf("error %v, want the 429", err)
-			}
-			if got := requests.Load(); got != 1 {
-				t.Errorf("%d requests, want 1", got)
-			}
-		})
-	}
-}
-
-func TestServersTextIsCut(t *testing.T) {
-	store := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeStatus(w, apierrors.NewForbidden(leases, name, errors.New(strings.Repeat("x", 100_000))))
-	}))
-	_, err := store.Get(bounded(t))
-	if got := len(err.Error()); got > 1000 {
-		t.Errorf("an error of %d bytes", got)
-	}
-}
-
 // call makes one call of that verb, with a record where it needs one.
-func call(t *testing.T, ctx context.Context, store *kube.Store, verb string) error {
+func call(t *testing.T, store *kube.Store, verb string) (reply lease.Record, err error) {
 	t.Helper()
-	var err error
+	ctx := bounded(t)
 	switch verb {
 	case "get":
-		_, err = store.Get(ctx)
+		reply, err = store.Get(ctx)
 	case "create":
-		_, err = store.Create(ctx, lease.Record{})
+		reply, err = store.Create(ctx, lease.Record{})
 	case "update":
 		r := sampleRecord(t)
 		r.Holder = "a_1"
-		_, err = store.Update(ctx, r)
+		reply, err = store.Update(ctx, r)
 	case "watch":
 		err = store.Watch(ctx, "1", nil, func(e lease.Event) { t.Errorf("delivered %+v", e) })
 	default:
 		t.Fatalf("verb %q", verb)
 	}
-	return err
+	return reply, err
 }

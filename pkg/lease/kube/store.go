@@ -23,43 +23,43 @@ var _ lease.Store = (*Store)(nil)
 const resource = "leases"
 
 // Get implements [lease.Store]. Asking for no resourceVersion makes it a quorum read.
-func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
+func (s *Store) Get(ctx context.Context) (lease.Record, error) {
 	return s.send(ctx, "get", func(c *rest.RESTClient) *rest.Request { return c.Get().Name(s.name) })
 }
 
 // Create implements [lease.Store].
-func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
+func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Record, error) {
 	r.UID, r.Version = "", ""
 	o := r.Object(s.namespace, s.name)
 	return s.send(ctx, "create", func(c *rest.RESTClient) *rest.Request { return c.Post().Body(o) })
 }
 
-// Update implements [lease.Store]: a PUT with metadata.uid and metadata.resourceVersion. Without the UID it could
-// bring a deleted Lease back, as the API server creates Leases on update.
-func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
+// Update implements [lease.Store]: a PUT with metadata.uid and metadata.resourceVersion. Without the UID it could bring a
+// deleted Lease back, as the API server creates Leases on update.
+func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
 	if err := cas.Conditional(r); err != nil {
-		return lease.Reply{}, err
+		return lease.Record{}, err
 	}
 	o := r.Object(s.namespace, s.name)
 	return s.send(ctx, "update", func(c *rest.RESTClient) *rest.Request { return c.Put().Name(s.name).Body(o) })
 }
 
 // send makes one attempt, and reads the Lease from the answer.
-func (s *Store) send(ctx context.Context, verb string, request func(*rest.RESTClient) *rest.Request) (lease.Reply, error) {
+func (s *Store) send(ctx context.Context, verb string, request func(*rest.RESTClient) *rest.Request) (lease.Record, error) {
 	o := &coordinationv1.Lease{}
 	err := s.prepare(request(s.client.current())).Do(ctx).Into(o)
 	if err != nil {
-		return lease.Reply{}, s.explain(verb, err)
+		return lease.Record{}, s.explain(verb, err)
 	}
 	record, err := s.read(o)
 	if err != nil {
-		return lease.Reply{}, fmt.Errorf("%s the Lease: %w", verb, shortened{err})
+		return lease.Record{}, fmt.Errorf("%s the Lease: %w", verb, shortened{err})
 	}
-	return lease.Reply{Record: record}, nil
+	return record, nil
 }
 
-// prepare addresses the request. It allows no retries: a 429 with Retry-After must come back at once, as the
-// election has a deadline and client-go does not know it.
+// prepare addresses the request. It allows no retries: the election has a deadline that client-go does not know, so a 429 with
+// Retry-After must come back at once.
 func (s *Store) prepare(r *rest.Request) *rest.Request {
 	return r.Namespace(s.namespace).Resource(resource).MaxRetries(0)
 }

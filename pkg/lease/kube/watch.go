@@ -16,10 +16,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// Watch implements [lease.Store]. The server ends it in good order after half an hour or more, as it chooses.
-//
-// It reads the frames itself: client-go's watcher ends the same way for a server that closes and for a connection
-// that is cut, and allows frames of 16 MB.
+// Watch implements [lease.Store]. The server ends it in good order after half an hour or more, as it chooses. It reads the
+// frames itself: client-go's watcher cannot tell a server that closes from a connection that is cut, and allows frames of 16 MB.
 func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
 	body, err := s.openWatch(ctx, from)
 	if ctx.Err() != nil {

@@ -97,25 +97,6 @@ func TestWatchStream(t *testing.T) {
 	}
 }
 
-func TestWatchConnectsBeforeTheFirstEvent(t *testing.T) {
-	release := make(chan struct{})
-	store := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusOK)
-		w.(http.Flusher).Flush()
-		select {
-		case <-release:
-			writeFrame(w, "ADDED", sample())
-		case <-r.Context().Done():
-		}
-	}))
-	var order []string
-	err := store.Watch(bounded(t), "1", func() { order = append(order, "connected"); close(release) },
-		func(lease.Event) { order = append(order, "event") })
-	if diff := cmp.Diff([]string{"connected", "event"}, order); diff != "" || err != nil {
-		t.Errorf("order (-want +got):\n%s, ended with %v", diff, err)
-	}
-}
-
 func TestWatchThatHangsEndsWithItsContext(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -136,21 +117,5 @@ func TestWatchThatHangsEndsWithItsContext(t *testing.T) {
 				t.Errorf("ended with %v, want %v", err, context.Canceled)
 			}
 		})
-	}
-}
-
-func TestWatchQuery(t *testing.T) {
-	for from, want := range map[lease.Version]string{
-		"":      "fieldSelector=metadata.name%3Dacme-752b7817f6&watch=true",
-		"48213": "fieldSelector=metadata.name%3Dacme-752b7817f6&resourceVersion=48213&watch=true",
-	} {
-		var got string
-		store := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.RawQuery }))
-		if err := store.Watch(bounded(t), from, nil, nil); err != nil {
-			t.Fatalf("watch: %v", err)
-		}
-		if got != want {
-			t.Errorf("watch from %q asks %q, want %q", from, got, want)
-		}
 	}
 }

@@ -1,8 +1,9 @@
-// Package memory keeps Leases in memory, for tests: an API server in miniature ([Backend]), and for each
-// candidate a [Store] whose connection to it can be broken in every way that a network can break it.
+// Package memory keeps Leases in memory, for tests: an API server in miniature ([Backend]), and for each candidate a [Store]
+// whose connection to it can be broken in every way that a network can break it.
 //
-// It promises the [lease.Store] contract and nothing but channels, mutexes and timers inside, so that it works in
-// a testing/synctest bubble (make the Backend inside the bubble). It does not promise to outlive the process.
+// It promises the [lease.Store] contract, and only channels, mutexes and timers inside, so that it works in a testing/synctest
+// bubble. Make the Backend inside the bubble; whatever still travels at its end is dropped. It does not promise to outlive the
+// process.
 //
 //	candidate a → Store ─ Fate, stall, lag ─┐
 //	candidate b → Store ─ Fate, stall, lag ─┼→ Backend ← Edit, Delete, Restore, Compact (the administrator)
@@ -21,15 +22,14 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
 )
 
-// Backend holds the Leases that several Stores share, one version counter for all of them, and the history of
-// their changes. Its methods may be called from several goroutines at once.
+// Backend holds the Leases that several Stores share, one version counter for all of them, and the history of their changes.
+// Its methods may be called from several goroutines at once.
 type Backend struct {
-	mu      sync.Mutex
-	state   state
-	changed chan struct{} // closed and replaced at every change: whoever waits looks again
-	notify  func(lease.Event)
-	travels map[*time.Timer]struct{} // requests and replies under way
-	closed  bool
+	mu       sync.Mutex
+	state    state
+	changed  chan struct{} // closed and replaced at every change: whoever waits looks again
+	notify   func(lease.Event)
+	restores int // each of which breaks every watch
 }
 
 // state is all that a backup holds.
@@ -38,7 +38,6 @@ type state struct {
 	oldest  lease.Version // a watch from before it is answered ErrExpired
 	leases  map[types.NamespacedName]*coordinationv1.Lease
 	history []change
-	epoch   int // counts restores, which break every watch
 }
 
 type change struct {
@@ -54,22 +53,11 @@ func New() *Backend {
 		state:   state{leases: map[types.NamespacedName]*coordinationv1.Lease{}},
 		changed: make(chan struct{}),
 		notify:  func(lease.Event) {},
-		travels: map[*time.Timer]struct{}{},
 	}
 }
 
-// Close drops the requests and replies that are still under way, so that a synctest bubble can end.
-func (b *Backend) Close() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	for t := range b.travels {
-		t.Stop()
-	}
-}
-
-// Changes has notify called for every change from now on, of all Leases, in the store's order, before any watch delivers
-// it. notify must not call the Backend.
+// Changes has notify called for every change from now on, of all Leases, in the store's order, before any watch delivers it.
+// notify must not call the Backend.
 func (b *Backend) Changes(notify func(lease.Event)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,8 +98,7 @@ func (b *Backend) Edit(namespace, name string, edit func(*coordinationv1.Lease))
 	return true
 }
 
-// Delete removes the Lease as an administrator would, and reports whether there was one. The removal takes a
-// version, as every change does.
+// Delete removes the Lease as an administrator would, at a new version, and reports whether there was one.
 func (b *Backend) Delete(namespace, name string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,8 +120,7 @@ func (b *Backend) Compact() {
 	b.state.oldest = b.state.version
 }
 
-// Backup returns a function that puts everything back as it is now, versions included: a restore, which breaks
-// every open watch.
+// Backup returns a function that puts everything back as it is now, versions included, and breaks every open watch.
 func (b *Backend) Backup() (restore func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -142,40 +128,39 @@ func (b *Backend) Backup() (restore func()) {
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		epoch := b.state.epoch + 1
 		b.state = saved.clone()
-		b.state.epoch = epoch
+		b.restores++
 		b.wake()
 	}
 }
 
-func (b *Backend) get(key types.NamespacedName) (lease.Reply, error) {
+func (b *Backend) get(key types.NamespacedName) (lease.Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.reply(b.state.leases[key])
 }
 
-func (b *Backend) create(key types.NamespacedName, r lease.Record) (lease.Reply, error) {
+func (b *Backend) create(key types.NamespacedName, r lease.Record) (lease.Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state.leases[key] != nil {
-		return lease.Reply{}, lease.ErrExists
+		return lease.Record{}, lease.ErrExists
 	}
 	o, err := cas.Create(r, key.Namespace, key.Name, cas.Next(b.state.version), time.Now())
 	if err != nil {
-		return lease.Reply{}, err
+		return lease.Record{}, err
 	}
 	b.put(key, o)
 	return b.reply(o)
 }
 
-func (b *Backend) update(key types.NamespacedName, r lease.Record) (lease.Reply, error) {
+func (b *Backend) update(key types.NamespacedName, r lease.Record) (lease.Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	current := b.state.leases[key]
 	o, err := cas.Update(current, r, cas.Next(b.state.version))
 	if err != nil {
-		return lease.Reply{}, err
+		return lease.Record{}, err
 	}
 	if o != current {
 		b.put(key, o)
@@ -205,36 +190,11 @@ func (b *Backend) wake() {
 	b.changed = make(chan struct{})
 }
 
-func (b *Backend) reply(o *coordinationv1.Lease) (lease.Reply, error) {
+func (b *Backend) reply(o *coordinationv1.Lease) (lease.Record, error) {
 	if o == nil {
-		return lease.Reply{}, lease.ErrNotFound
+		return lease.Record{}, lease.ErrNotFound
 	}
-	r, err := lease.FromObject(o.DeepCopy())
-	return lease.Reply{Record: r}, err
-}
-
-// after runs do when d has passed, at once where d is 0; never after Close.
-func (b *Backend) after(d time.Duration, do func()) {
-	if d <= 0 {
-		do()
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return
-	}
-	var t *time.Timer
-	t = time.AfterFunc(d, func() {
-		b.mu.Lock()
-		delete(b.travels, t)
-		closed := b.closed
-		b.mu.Unlock()
-		if !closed {
-			do()
-		}
-	})
-	b.travels[t] = struct{}{}
+	return lease.FromObject(o.DeepCopy())
 }
 
 func (s state) clone() state {

@@ -1,10 +1,6 @@
 package memory
 
-import (
-	"time"
-
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
-)
+import "time"
 
 // Verb names a call of [lease.Store].
 type Verb string
@@ -17,18 +13,9 @@ const (
 	Watch  Verb = "watch"
 )
 
-// Request is one call on its way to the backend.
-type Request struct {
-	// Verb is the call.
-	Verb Verb
-	// Record is what a Create or Update carries.
-	Record lease.Record
-}
-
 // Fate says what becomes of one request. The zero Fate is a healthy network.
 type Fate struct {
-	// Delay is how long the request travels. It is applied on arrival, even where the caller has given up by
-	// then: a request applied late.
+	// Delay is how long the request travels. It is applied on arrival, even where the caller has given up by then.
 	Delay time.Duration
 	// Lost: the request never arrives, and the caller waits until its context ends.
 	Lost bool
@@ -36,8 +23,7 @@ type Fate struct {
 	Err error
 	// Applied, with Err: the request is applied, and the answer is Err all the same.
 	Applied bool
-	// Again, where not 0: the request arrives a second time that long after the first, as a transport sends it that
-	// lost its connection. The answer is the second one's.
+	// Again, where not 0: the request arrives again that much later, as after a lost connection, and the second answer counts.
 	Again time.Duration
 	// ReplyDelay is how long the answer travels back.
 	ReplyDelay time.Duration
@@ -45,19 +31,20 @@ type Fate struct {
 	ReplyLost bool
 }
 
-// Faults decides the fate of every request from now on; nil takes all faults away. decide may be called from several
-// goroutines at once.
-func (s *Store) Faults(decide func(Request) Fate) {
+func healthy(Verb) Fate { return Fate{} }
+
+// Faults decides the fate of every request from now on; nil: none fails. decide may be called from several goroutines at once.
+func (s *Store) Faults(decide func(Verb) Fate) {
 	if decide == nil {
-		decide = func(Request) Fate { return Fate{} }
+		decide = healthy
 	}
 	s.change(func() { s.fate = decide })
 }
 
-// Blackhole cuts the connection in both directions, or restores it: requests are lost and watches stall, without an
-// error. Restoring ends the watches' stall and drops what [Store.Faults] had set.
+// Blackhole cuts the connection in both directions, or restores it: requests are lost and watches stall, without an error.
+// Restoring drops what [Store.Faults] and [Store.StallWatches] had set.
 func (s *Store) Blackhole(on bool) {
-	fate := func(Request) Fate { return Fate{Lost: on} }
+	fate := func(Verb) Fate { return Fate{Lost: on} }
 	s.change(func() { s.fate, s.stalled = fate, on })
 }
 
@@ -67,8 +54,7 @@ func (s *Store) StallWatches(on bool) { s.change(func() { s.stalled = on }) }
 // LagWatches makes every event arrive that long after the change.
 func (s *Store) LagWatches(lag time.Duration) { s.change(func() { s.lag = lag }) }
 
-// HalfOpen makes this Store's open watches deliver nothing any more, for good and without an error, as a connection
-// does whose other end is gone. Watches opened later work.
+// HalfOpen silences this Store's open watches for good, without an error, as if the other end were gone. Later watches work.
 func (s *Store) HalfOpen() { s.change(func() { s.silenced = s.opened }) }
 
 // BreakWatches ends this Store's open watches with err; nil is the orderly close by the server.

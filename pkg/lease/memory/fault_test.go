@@ -30,18 +30,18 @@ func TestFates(t *testing.T) {
 		{"applied late", memory.Fate{Delay: 40 * time.Second}, context.DeadlineExceeded, 5 * time.Second, 40 * time.Second},
 		{"refused", memory.Fate{Err: errStorm}, errStorm, 0, -1},
 		{"refused after a while", memory.Fate{Err: errStorm, Delay: time.Second}, errStorm, time.Second, -1},
+		{"refused, yet applied", memory.Fate{Err: errStorm, Applied: true}, errStorm, 0, 0},
+		{"sent twice", memory.Fate{Again: time.Second}, lease.ErrConflict, time.Second, 0},
+		{"sent twice, late", memory.Fate{Delay: time.Second, Again: time.Second}, lease.ErrConflict, 2 * time.Second, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				backend := memory.New()
-				defer backend.Close()
-				store := backend.Store("default", "acme-1")
-				made := mustCreate(t, store)
+				backend, store, made := seed(t)
 				start := time.Now()
 				applied := make(chan time.Duration, 1)
 				go watchOnce(t, backend.Store("default", "acme-1"), made.Version, func() { applied <- time.Since(start) })
 
-				store.Faults(func(memory.Request) memory.Fate { return c.fate })
+				store.Faults(func(memory.Verb) memory.Fate { return c.fate })
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				defer cancel()
 				made.Holder = "a_1"
@@ -65,24 +65,6 @@ func TestFates(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestCloseDropsWhatTravels(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		backend := memory.New()
-		store := backend.Store("default", "acme-1")
-		store.Faults(func(memory.Request) memory.Fate { return memory.Fate{Delay: time.Hour} })
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := store.Create(ctx, lease.Record{}); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("create: error %v, want %v", err, context.DeadlineExceeded)
-		}
-		backend.Close()
-		time.Sleep(2 * time.Hour)
-		if o := backend.Read("default", "acme-1"); o != nil {
-			t.Errorf("applied after Close: %v", o)
-		}
-	})
 }
 
 func TestWatchFaults(t *testing.T) {
@@ -123,10 +105,7 @@ func TestWatchFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				backend := memory.New()
-				defer backend.Close()
-				made := mustCreate(t, backend.Store("default", "acme-1"))
-				store := backend.Store("default", "acme-1")
+				backend, store, made := seed(t)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				ended := make(chan error, 1)
@@ -139,10 +118,7 @@ func TestWatchFaults(t *testing.T) {
 				if c.before != nil {
 					c.before(store)
 				}
-				made.Holder = "a_1"
-				if _, err := backend.Store("default", "acme-1").Update(ctx, made); err != nil {
-					t.Fatalf("update: %v", err)
-				}
+				take(t, backend.Store("default", "acme-1"), made)
 				time.Sleep(10 * time.Second)
 				if c.after != nil {
 					c.after(backend, store)
@@ -159,14 +135,8 @@ func TestWatchFaults(t *testing.T) {
 }
 
 func TestCompactedHistoryIsExpired(t *testing.T) {
-	backend := memory.New()
-	store := backend.Store("default", "acme-1")
-	made := mustCreate(t, store)
-	changed := made
-	changed.Holder = "a_1"
-	if _, err := store.Update(t.Context(), changed); err != nil {
-		t.Fatalf("update: %v", err)
-	}
+	backend, store, made := seed(t)
+	take(t, store, made)
 	backend.Compact()
 	if err := store.Watch(t.Context(), made.Version, nil, nil); !errors.Is(err, lease.ErrExpired) {
 		t.Errorf("watch from a forgotten version: error %v, want %v", err, lease.ErrExpired)
@@ -175,16 +145,9 @@ func TestCompactedHistoryIsExpired(t *testing.T) {
 
 func TestRestorePutsVersionsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		backend := memory.New()
-		defer backend.Close()
-		store := backend.Store("default", "acme-1")
-		made := mustCreate(t, store)
+		backend, store, made := seed(t)
 		restore := backend.Backup()
-		changed := made
-		changed.Holder = "a_1"
-		if _, err := store.Update(t.Context(), changed); err != nil {
-			t.Fatalf("update: %v", err)
-		}
+		take(t, store, made)
 		ended := make(chan error, 1)
 		go func() { ended <- store.Watch(t.Context(), made.Version, nil, func(lease.Event) {}) }()
 		synctest.Wait()
@@ -193,19 +156,33 @@ func TestRestorePutsVersionsBack(t *testing.T) {
 			t.Error("an open watch outlived the restore")
 		}
 		got, err := store.Get(t.Context())
-		if err != nil || got.Record.Version != made.Version || got.Record.Holder != "" {
-			t.Errorf("after the restore: %+v, %v; want version %s, no holder", got.Record, err, made.Version)
+		if err != nil || got.Version != made.Version || got.Holder != "" {
+			t.Errorf("after the restore: %+v, %v; want version %s, no holder", got, err, made.Version)
 		}
 	})
 }
 
-func mustCreate(t *testing.T, store *memory.Store) lease.Record {
+// seed returns a backend with one Lease, a candidate's store on it, and the Lease's record.
+func seed(t *testing.T) (*memory.Backend, *memory.Store, lease.Record) {
 	t.Helper()
+	backend := memory.New()
+	store := backend.Store("default", "acme-1")
 	reply, err := store.Create(t.Context(), lease.Record{})
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
-	return reply.Record
+	return backend, store, reply
+}
+
+// take gives the Lease a holder, and returns the version that came of it.
+func take(t *testing.T, store *memory.Store, r lease.Record) lease.Version {
+	t.Helper()
+	r.Holder = "a_1"
+	reply, err := store.Update(t.Context(), r)
+	if err != nil {
+		t.Fatalf("update: %v", err)
+	}
+	return reply.Version
 }
 
 // watchOnce calls seen at the first event, and ends with the test.

@@ -15,7 +15,7 @@ type Store struct {
 	key     types.NamespacedName
 
 	// Guarded by the backend's lock.
-	fate    func(Request) Fate
+	fate    func(Verb) Fate
 	stalled bool
 	lag     time.Duration
 	broken  error
@@ -29,31 +29,27 @@ var _ lease.Store = (*Store)(nil)
 
 // Store returns a new connection for the Lease of that name.
 func (b *Backend) Store(namespace, name string) *Store {
-	return &Store{
-		backend: b,
-		key:     types.NamespacedName{Namespace: namespace, Name: name},
-		fate:    func(Request) Fate { return Fate{} },
-	}
+	return &Store{backend: b, key: types.NamespacedName{Namespace: namespace, Name: name}, fate: healthy}
 }
 
 // Get implements [lease.Store].
-func (s *Store) Get(ctx context.Context) (lease.Reply, error) {
-	return s.send(ctx, Request{Verb: Get}, func() (lease.Reply, error) { return s.backend.get(s.key) })
+func (s *Store) Get(ctx context.Context) (lease.Record, error) {
+	return s.send(ctx, Get, func() (lease.Record, error) { return s.backend.get(s.key) })
 }
 
 // Create implements [lease.Store].
-func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return s.send(ctx, Request{Verb: Create, Record: r}, func() (lease.Reply, error) { return s.backend.create(s.key, r) })
+func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Record, error) {
+	return s.send(ctx, Create, func() (lease.Record, error) { return s.backend.create(s.key, r) })
 }
 
 // Update implements [lease.Store].
-func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return s.send(ctx, Request{Verb: Update, Record: r}, func() (lease.Reply, error) { return s.backend.update(s.key, r) })
+func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
+	return s.send(ctx, Update, func() (lease.Record, error) { return s.backend.update(s.key, r) })
 }
 
 // Watch implements [lease.Store].
 func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
-	_, err := s.send(ctx, Request{Verb: Watch}, func() (lease.Reply, error) { return lease.Reply{}, nil })
+	_, err := s.send(ctx, Watch, func() (lease.Record, error) { return lease.Record{}, nil })
 	if err != nil {
 		return err
 	}
@@ -74,19 +70,26 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 		case step.event != nil:
 			deliver(*step.event)
 		default:
-			step.wait(ctx)
+			select {
+			case <-step.changed:
+			case <-step.arrival:
+			case <-ctx.Done():
+			}
 		}
 	}
 }
 
-// send carries a request to the backend and its answer back, as the request's Fate has it.
-func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Reply, error)) (lease.Reply, error) {
+// send carries a request to the backend and its answer back, as its [Fate] says.
+func (s *Store) send(ctx context.Context, verb Verb, apply func() (lease.Record, error)) (lease.Record, error) {
 	if err := ctx.Err(); err != nil {
-		return lease.Reply{}, err
+		return lease.Record{}, err
 	}
-	fate := s.fateOf(q)
+	s.backend.mu.Lock()
+	decide := s.fate
+	s.backend.mu.Unlock()
+	fate := decide(verb)
 	type answer struct {
-		reply lease.Reply
+		reply lease.Record
 		err   error
 	}
 	answers := make(chan answer, 1)
@@ -99,28 +102,29 @@ func (s *Store) send(ctx context.Context, q Request, apply func() (lease.Reply, 
 			}
 		}
 		if !fate.ReplyLost {
-			s.backend.after(fate.ReplyDelay, func() { answers <- a })
+			after(fate.ReplyDelay, func() { answers <- a })
 		}
 	}
 	switch {
 	case fate.Lost:
 	case fate.Again > 0:
-		s.backend.after(fate.Delay, func() { _, _ = apply() }) // nobody gets this answer
-		s.backend.after(fate.Delay+fate.Again, arrive)
+		after(fate.Delay, func() { _, _ = apply() }) // nobody gets this answer
+		after(fate.Delay+fate.Again, arrive)
 	default:
-		s.backend.after(fate.Delay, arrive)
+		after(fate.Delay, arrive)
 	}
 	select {
 	case a := <-answers:
 		return a.reply, a.err
 	case <-ctx.Done():
-		return lease.Reply{}, ctx.Err()
+		return lease.Record{}, ctx.Err()
 	}
 }
 
-func (s *Store) fateOf(q Request) Fate {
-	s.backend.mu.Lock()
-	fate := s.fate
-	s.backend.mu.Unlock()
-	return fate(q)
+func after(d time.Duration, do func()) {
+	if d <= 0 {
+		do()
+		return
+	}
+	time.AfterFunc(d, do)
 }

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"context"
 	"errors"
 	"sort"
 	"time"
@@ -14,7 +13,7 @@ type watch struct {
 	store    *Store
 	number   int // of this watch among its store's
 	position int // of the next change in the history
-	epoch    int
+	restores int
 	breaks   int
 	present  *lease.Event // still to be delivered, where the watch began from no version
 }
@@ -25,8 +24,8 @@ type step struct {
 	over  bool
 	why   error // with over; nil is the orderly close
 
-	changed <-chan struct{} // wait for it,
-	timer   time.Duration   // or for a lagging event's arrival; 0: none
+	changed <-chan struct{}  // wait for it,
+	arrival <-chan time.Time // or for a lagging event's; nil: none
 }
 
 // errRestored ends the watches that were open when the backend was put back.
@@ -37,11 +36,11 @@ func (s *Store) open(from lease.Version) (*watch, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s.opened++
-	w := &watch{store: s, number: s.opened, epoch: b.state.epoch, breaks: s.breaks}
+	w := &watch{store: s, number: s.opened, restores: b.restores, breaks: s.breaks}
 	if from == "" {
 		w.position = len(b.state.history)
-		if reply, err := b.reply(b.state.leases[s.key]); err == nil {
-			w.present = &lease.Event{Record: reply.Record}
+		if r, err := b.reply(b.state.leases[s.key]); err == nil {
+			w.present = &lease.Event{Record: r}
 		}
 		return w, nil
 	}
@@ -59,7 +58,7 @@ func (w *watch) next() step {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case w.epoch != b.state.epoch:
+	case w.restores != b.restores:
 		return step{over: true, why: errRestored}
 	case w.breaks != w.store.breaks:
 		return step{over: true, why: w.store.broken}
@@ -75,24 +74,12 @@ func (w *watch) next() step {
 		if c.key != w.store.key {
 			continue
 		}
-		if early := w.store.lag - time.Since(c.at); w.store.lag > 0 && early > 0 {
-			return step{changed: b.changed, timer: early}
+		if early := w.store.lag - time.Since(c.at); early > 0 {
+			return step{changed: b.changed, arrival: time.After(early)}
 		}
 		w.position++
 		r, err := lease.FromObject(c.object.DeepCopy())
 		return step{event: &lease.Event{Record: r, Deleted: c.deleted}, over: err != nil, why: err}
 	}
 	return step{changed: b.changed}
-}
-
-func (s step) wait(ctx context.Context) {
-	if s.timer > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.timer)
-		defer cancel()
-	}
-	select {
-	case <-s.changed:
-	case <-ctx.Done():
-	}
 }

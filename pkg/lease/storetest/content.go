@@ -37,6 +37,9 @@ func labelAndAnnotations(b *bench) {
 	if got := o.Annotations[naming.AnnotationWorkload]; got != want.Workload {
 		b.t.Errorf("annotation %s is %q, want %q", naming.AnnotationWorkload, got, want.Workload)
 	}
+	if got := o.Spec.Strategy; got != nil {
+		b.t.Errorf("spec.strategy is %q, want it unset", *got)
+	}
 }
 
 func foreignMetadata(b *bench) {
@@ -60,13 +63,6 @@ func foreignMetadata(b *bench) {
 		if diff != "" {
 			b.t.Errorf("foreign metadata (-want +got):\n%s", diff)
 		}
-	}
-}
-
-func strategyNeverSet(b *bench) {
-	b.update(held(b.create(lease.Record{}), "a_1", instant))
-	if got := b.Admin.Read(b.t, b.Name).Spec.Strategy; got != nil {
-		b.t.Errorf("spec.strategy is %q, want it unset", *got)
 	}
 }
 

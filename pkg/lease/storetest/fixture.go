@@ -10,23 +10,21 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// patience bounds every wait of the suite: far above what any store needs, so that only a hang reaches it.
+// patience bounds every wait of the suite: only a hang reaches it.
 const patience = 30 * time.Second
 
 // Fixture is a store for one case: empty of the Leases that the case will use.
 type Fixture struct {
-	// Name is the Lease of the case; Name + "-other" must be free too. It must differ from one fixture to the
-	// next where they share a store.
+	// Name is the Lease of the case; Name + "-other" must be free too. Fixtures that share a store differ in it.
 	Name string
-	// Open returns a new Store on the Lease of that name, which shares nothing with those opened before but the
-	// medium: as another process would have it.
+	// Open returns a new Store on the Lease of that name. It shares only the medium with others, as in another process.
 	Open func(t *testing.T, name string) lease.Store
 	// Admin acts on the Leases past the Store.
 	Admin Admin
 	// History says that a watch delivers every single change. A store without one may skip to the newest state.
 	History bool
-	// DropsPreferredHolder says that the store never keeps spec.preferredHolder: an API server without the
-	// feature gate CoordinatedLeaderElection.
+	// DropsPreferredHolder says that the store never keeps spec.preferredHolder: an API server without the feature gate
+	// CoordinatedLeaderElection.
 	DropsPreferredHolder bool
 }
 
@@ -54,34 +52,28 @@ func newBench(t *testing.T, f Fixture) *bench {
 	return &bench{Fixture: f, t: t, ctx: ctx, store: f.Open(t, f.Name)}
 }
 
-// create makes the Lease and returns its record.
+// must returns what a store has answered; it takes no error.
+func (b *bench) must(r lease.Record, err error) lease.Record {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
 func (b *bench) create(r lease.Record) lease.Record {
 	b.t.Helper()
-	reply, err := b.store.Create(b.ctx, r)
-	if err != nil {
-		b.t.Fatalf("create: %v", err)
-	}
-	return reply.Record
+	return b.must(b.store.Create(b.ctx, r))
 }
 
-// update writes r and returns the record that came of it.
 func (b *bench) update(r lease.Record) lease.Record {
 	b.t.Helper()
-	reply, err := b.store.Update(b.ctx, r)
-	if err != nil {
-		b.t.Fatalf("update from version %s: %v", r.Version, err)
-	}
-	return reply.Record
+	return b.must(b.store.Update(b.ctx, r))
 }
 
-// get reads the Lease.
 func (b *bench) get() lease.Record {
 	b.t.Helper()
-	reply, err := b.store.Get(b.ctx)
-	if err != nil {
-		b.t.Fatalf("get: %v", err)
-	}
-	return reply.Record
+	return b.must(b.store.Get(b.ctx))
 }
 
 func (b *bench) delete() { b.t.Helper(); b.Admin.Delete(b.t, b.Name) }

@@ -33,8 +33,7 @@ func createMany(b *bench) {
 	}
 }
 
-// updateRace lets many candidates count up by read, change and compare-and-swap: every version may have one
-// successor, and no count may be lost.
+// updateRace has many candidates count up by compare-and-swap: every version may have one successor, and no count may be lost.
 func updateRace(b *bench) {
 	const candidates, each = 6, 5
 	b.create(lease.Record{})
@@ -45,11 +44,10 @@ func updateRace(b *bench) {
 		store := b.Open(b.t, b.Name)
 		group.Go(func() error {
 			for done := 0; done < each; {
-				reply, err := store.Get(b.ctx)
+				r, err := store.Get(b.ctx)
 				if err != nil {
 					return err
 				}
-				r := reply.Record
 				r.Transitions++
 				_, err = store.Update(b.ctx, r)
 				switch {
@@ -81,22 +79,15 @@ func updateRace(b *bench) {
 func twoLeases(b *bench) {
 	other := b.Open(b.t, b.Name+"-other")
 	mine := b.update(held(b.create(lease.Record{}), "a_1", instant))
-	if _, err := other.Get(b.ctx); !errors.Is(err, lease.ErrNotFound) {
-		b.t.Fatalf("get of the other Lease: error %v, want %v", err, lease.ErrNotFound)
-	}
-	made, err := other.Create(b.ctx, lease.Record{Workload: "deployment/other"})
-	if err != nil {
-		b.t.Fatalf("create the other Lease: %v", err)
-	}
-	theirs, err := other.Update(b.ctx, held(made.Record, "b_2", instant))
-	if err != nil {
-		b.t.Fatalf("update the other Lease: %v", err)
-	}
+	_, err := other.Get(b.ctx)
+	b.wantError(err, lease.ErrNotFound)
+	made := b.must(other.Create(b.ctx, lease.Record{Workload: "deployment/other"}))
+	theirs := b.must(other.Update(b.ctx, held(made, "b_2", instant)))
 	if got := b.get(); got.Holder != "a_1" || got.Version != mine.Version {
 		b.t.Errorf("the other Lease's update changed this one: %+v", got)
 	}
 	b.delete()
-	if got, err := other.Get(b.ctx); err != nil || got.Record.Version != theirs.Record.Version {
-		b.t.Errorf("the deletion of this Lease changed the other: %+v, %v", got.Record, err)
+	if got, err := other.Get(b.ctx); err != nil || got.Version != theirs.Version {
+		b.t.Errorf("the deletion of this Lease changed the other: %+v, %v", got, err)
 	}
 }

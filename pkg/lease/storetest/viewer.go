@@ -43,7 +43,6 @@ func (v *viewer) stop() error {
 	return <-v.ended
 }
 
-// next returns the next event.
 func (v *viewer) next() lease.Event {
 	v.b.t.Helper()
 	select {
@@ -69,12 +68,10 @@ func sightOf(e lease.Event) sight {
 	return sight{Version: e.Record.Version, UID: e.Record.UID, Holder: e.Record.Holder, Deleted: e.Deleted}
 }
 
-func sightOfRecord(r lease.Record) sight { return sightOf(lease.Event{Record: r}) }
-
-// wantNext asserts the next event.
-func (v *viewer) wantNext(want sight) {
+// wantNext asserts that the next event is the write that left r.
+func (v *viewer) wantNext(r lease.Record) {
 	v.b.t.Helper()
-	if diff := cmp.Diff(want, sightOf(v.next())); diff != "" {
+	if diff := cmp.Diff(sightOf(lease.Event{Record: r}), sightOf(v.next())); diff != "" {
 		v.b.t.Fatalf("event (-want +got):\n%s", diff)
 	}
 }

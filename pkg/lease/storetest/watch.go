@@ -11,27 +11,14 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-func watchFromVersion(b *bench) {
-	first := b.create(lease.Record{})
-	second := b.update(held(first, "a_1", instant))
-	v := b.view(b.Open(b.t, b.Name), first.Version)
-	v.wantNext(sightOfRecord(second))
-	third := b.update(held(second, "a_1", instant.Add(time.Second)))
-	v.wantNext(sightOfRecord(third))
-
-	late := b.view(b.Open(b.t, b.Name), third.Version)
-	fourth := b.update(held(third, "a_1", instant.Add(2*time.Second)))
-	late.wantNext(sightOfRecord(fourth))
-}
-
 func watchEachChange(b *bench) {
 	v := b.view(b.Open(b.t, b.Name), b.seed())
 	for range 2 {
 		r := b.create(lease.Record{})
-		v.wantNext(sightOfRecord(r))
+		v.wantNext(r)
 		for i := range 3 {
 			r = b.update(held(r, "a_1", instant.Add(time.Duration(i)*time.Second)))
-			v.wantNext(sightOfRecord(r))
+			v.wantNext(r)
 		}
 		b.delete()
 		gone := v.wantDeleted(r)
@@ -39,14 +26,13 @@ func watchEachChange(b *bench) {
 		if again.Version.Compare(gone) <= 0 {
 			b.t.Errorf("created again at version %s, not past its deletion at %s", again.Version, gone)
 		}
-		v.wantNext(sightOfRecord(again))
+		v.wantNext(again)
 		b.delete()
 		v.wantDeleted(again)
 	}
 }
 
-// seed makes and removes a Lease, and returns the version of its deletion: a version of the store to watch from
-// while the Lease is absent.
+// seed makes and removes a Lease, and returns the version of its deletion, to watch from while the Lease is absent.
 func (b *bench) seed() lease.Version {
 	b.t.Helper()
 	r := b.create(lease.Record{})
@@ -59,24 +45,23 @@ func (b *bench) seed() lease.Version {
 func watchFromNone(b *bench) {
 	r := b.update(held(b.create(lease.Record{}), "a_1", instant))
 	v := b.view(b.Open(b.t, b.Name), "")
-	v.wantNext(sightOfRecord(r))
-	v.wantNext(sightOfRecord(b.update(held(r, "b_2", instant))))
+	v.wantNext(r)
+	v.wantNext(b.update(held(r, "b_2", instant)))
 }
 
 func watchFromNoneAbsent(b *bench) {
 	v := b.view(b.Open(b.t, b.Name), "")
-	v.wantNext(sightOfRecord(b.create(lease.Record{})))
+	v.wantNext(b.create(lease.Record{}))
 }
 
-// watchBurst changes the Lease faster than a watch may look: every event must be a state that was written, in
-// order, and the last one the newest.
+// watchBurst changes the Lease faster than a watch may look: every event must be a written state, in order, the newest last.
 func watchBurst(b *bench) {
 	r := b.create(lease.Record{})
 	v := b.view(b.Open(b.t, b.Name), r.Version)
 	var written []sight
 	for i := range 20 {
 		r = b.update(held(r, "a_1", instant.Add(time.Duration(i)*time.Second)))
-		written = append(written, sightOfRecord(r))
+		written = append(written, sightOf(lease.Event{Record: r}))
 	}
 	var seen []sight
 	for len(seen) == 0 || seen[len(seen)-1].Version != r.Version {
@@ -105,29 +90,23 @@ func only(all, some []sight) []sight {
 	return out
 }
 
-// watchRecreated asks a watch that was away while the Lease was deleted and made again: it must learn of the
-// deletion, and not take the new Lease for the old one.
+// watchRecreated opens a watch after the Lease was deleted and made again: it must show the deletion, then the new Lease.
 func watchRecreated(b *bench) {
 	old := b.update(held(b.create(lease.Record{}), "a_1", instant))
 	b.delete()
 	now := b.create(lease.Record{})
 	v := b.view(b.Open(b.t, b.Name), old.Version)
 	v.wantDeleted(old)
-	v.wantNext(sightOfRecord(now))
+	v.wantNext(now)
 }
 
 func watchAnotherLease(b *bench) {
 	v := b.view(b.Open(b.t, b.Name), b.seed())
 	other := b.Open(b.t, b.Name+"-other")
-	made, err := other.Create(b.ctx, lease.Record{})
-	if err != nil {
-		b.t.Fatalf("create the other Lease: %v", err)
-	}
-	if _, err := other.Update(b.ctx, held(made.Record, "b_2", instant)); err != nil {
-		b.t.Fatalf("update the other Lease: %v", err)
-	}
+	made := b.must(other.Create(b.ctx, lease.Record{}))
+	b.must(other.Update(b.ctx, held(made, "b_2", instant)))
 	b.Admin.Delete(b.t, b.Name+"-other")
-	v.wantNext(sightOfRecord(b.create(lease.Record{}))) // and nothing before it
+	v.wantNext(b.create(lease.Record{})) // and nothing before it
 }
 
 func watchEdit(b *bench) {
@@ -173,7 +152,7 @@ func watchMany(b *bench) {
 	}
 	next := b.update(held(r, "a_1", instant))
 	for _, v := range viewers {
-		v.wantNext(sightOfRecord(next))
+		v.wantNext(next)
 	}
 	b.delete()
 	for _, v := range viewers {

@@ -47,19 +47,6 @@ func (b *bench) wantAbsent() {
 
 func getAbsent(b *bench) { b.wantAbsent() }
 
-func getPresent(b *bench) {
-	r := b.create(lease.Record{})
-	for i := range 5 {
-		want := held(r, "a_1", instant.Add(time.Duration(i)*time.Second))
-		r = b.update(want)
-		got := b.get()
-		b.wantContent(got, want)
-		if got.Version != r.Version || got.UID != r.UID {
-			b.t.Errorf("get answers %s of %s, want %s of %s", got.Version, got.UID, r.Version, r.UID)
-		}
-	}
-}
-
 func createStores(b *bench) {
 	want := lease.Record{Workload: "deployment/web"}
 	made := b.create(want)
@@ -93,14 +80,18 @@ func createEndedContext(b *bench) {
 }
 
 func updateStores(b *bench) {
-	made := b.create(lease.Record{})
-	want := held(made, "web-5d9_0b1f", instant)
-	got := b.update(want)
-	b.wantContent(got, want)
-	if got.UID != made.UID {
-		b.t.Errorf("the update changed the UID from %s to %s", made.UID, got.UID)
+	r := b.create(lease.Record{})
+	for i := range 5 {
+		want := held(r, "a_1", instant.Add(time.Duration(i)*time.Second))
+		updated := b.update(want)
+		b.wantContent(updated, want)
+		got := b.get()
+		b.wantContent(got, want)
+		if got.UID != r.UID || updated.UID != r.UID || got.Version != updated.Version {
+			b.t.Errorf("read as %s of %s, updated to %s of %s, of %s before", got.Version, got.UID, updated.Version, updated.UID, r.UID)
+		}
+		r = updated
 	}
-	b.wantContent(b.get(), want)
 }
 
 func updateStale(b *bench) {
@@ -117,6 +108,9 @@ func updateWrongUID(b *bench) {
 	old := b.create(lease.Record{})
 	b.delete()
 	now := b.create(lease.Record{})
+	if now.UID == old.UID {
+		b.t.Errorf("created again under the UID of the deleted Lease, %s", old.UID)
+	}
 	forged := held(now, "b_2", instant)
 	forged.UID = old.UID
 	_, err := b.store.Update(b.ctx, forged)
@@ -148,24 +142,6 @@ func updateDeleted(b *bench) {
 	_, err := b.store.Update(b.ctx, held(r, "a_1", instant.Add(time.Second)))
 	b.wantError(err, lease.ErrConflict, lease.ErrNotFound)
 	b.wantAbsent()
-}
-
-func updateRecreated(b *bench) {
-	old := b.update(held(b.create(lease.Record{}), "a_1", instant))
-	b.delete()
-	now := b.Open(b.t, b.Name)
-	made, err := now.Create(b.ctx, lease.Record{})
-	if err != nil {
-		b.t.Fatalf("create again: %v", err)
-	}
-	if made.Record.UID == old.UID {
-		b.t.Errorf("created again under the UID of the deleted Lease, %s", old.UID)
-	}
-	_, err = b.store.Update(b.ctx, held(old, "a_1", instant.Add(time.Second)))
-	b.wantError(err, lease.ErrConflict, lease.ErrNotFound)
-	if got := b.get(); got.Holder != "" || got.UID != made.Record.UID {
-		b.t.Errorf("an update of the deleted Lease changed its successor: %+v", got)
-	}
 }
 
 func updateIdentical(b *bench) {

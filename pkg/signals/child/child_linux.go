@@ -10,62 +10,61 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
+	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
-// errNoGuard is why a command cannot be run now.
+// errNoGuard is returned while no guard process exists to run the command.
 var errNoGuard = errors.New("the guard process has ended: it is being started again")
 
 // Config says what to run. All fields but Exit are required.
 type Config struct {
 	// Command is the program and its arguments.
 	Command []string
-	// KillMargin is the election's: so long after validUntil the command must be dead. It is killed after half of it.
+	// KillMargin is the election's: the command must be dead so long after validUntil, and is killed after half of it.
 	KillMargin time.Duration
-	// StopTimeout is how long the command gets to stop in a planned handover, for as long as the hold is renewed.
+	// StopTimeout is how long the command has to stop in a planned handover, while the hold is renewed.
 	StopTimeout time.Duration
-	// Clock is the machine's own: the guard reads that one, too.
+	// Clock must be the machine's boot clock, which the guard reads too.
 	Clock bootclock.Clock
-	// Election is commanded when the command ends while this replica leads, or cannot be started.
+	// Election is asked to step down when the command ends in its term or cannot start.
 	Election Election
-	// Exit ends the sidecar in good order when the command has ended by itself. Nil: this replica hands over, stands by
-	// for a pause, and campaigns again.
+	// Exit ends the sidecar when the command ends by itself. If nil, the replica steps down, pauses, and campaigns again.
 	Exit func(cause error)
-	// Log takes starts and ends.
+	// Log records starts and ends of the command.
 	Log *slog.Logger
 }
 
-// Child runs a command while this replica leads. Make it with [New], drive it with [Child.Run], end it with
-// [Child.Close].
+// Child runs a command while this replica leads. Make it with [New], drive it with [Child.Run], end it with [Child.Close].
 type Child struct {
 	cfg       Config
-	ends      chan end      // has room for one: a command that has ended in its term
-	attention chan struct{} // has room for one: there is something new to watch
-	abandoned chan struct{} // closed when Close is not to wait
+	ends      chan end      // buffered, one slot: the command ended in its term
+	attention chan struct{} // buffered, one slot: watchGuard has something new to look at
+	abandoned chan struct{} // closed when Close must not wait any longer
 	abandon   func()
 	close     func()
-	killLeft  func(context.Context) error // kills what a guard has left; [guard.Sweep] but in tests
+	killLeft  func(context.Context) error // kills what a lost guard left; [guard.Sweep] except in tests
 
 	mu      sync.Mutex
 	guard   *guard.Guard // nil while there is none
 	report  guard.Report // the newest
 	changed chan struct{}
-	term    string            // what the command is to run for; "" for nothing
-	ran     string            // the newest term that it was to run for
-	ending  killtime.Stop     // of that term's command, once it is to stop
-	spent   string            // the term in which it has ended
-	until   bootclock.Instant // the newest validUntil while leading
-	order   uint64            // the number of the newest order
+	term    string            // the term the command should run for; "" for none
+	ran     string            // the latest term it was to run for
+	ending  killtime.Stop     // the stop of that term's command
+	spent   string            // the latest term in which the command ended
+	until   bootclock.Instant // the latest validUntil while leading
+	order   uint64            // the number of the latest order to the guard
 	begun   bootclock.Instant // when the command was last seen to start
 	status  int               // of the last command that ended
-	swept   bool              // nothing lives that a lost guard has left
+	swept   bool              // nothing that a lost guard left is alive
 }
 
 var _ signals.Signal = (*Child)(nil)
 
-// New starts the guard, which waits for orders.
+// New starts the guard process. The command starts with the first Apply that leads.
 func New(cfg Config) (*Child, error) {
 	c := &Child{
 		cfg: cfg, ends: make(chan end, 1), attention: make(chan struct{}, 1), abandoned: make(chan struct{}),
@@ -73,7 +72,7 @@ func New(cfg Config) (*Child, error) {
 	}
 	c.abandon = sync.OnceFunc(func() { close(c.abandoned) })
 	c.close = sync.OnceFunc(c.shutDown)
-	if err := guard.Subreaper(); err != nil {
+	if err := procfs.Subreaper(); err != nil {
 		return nil, err
 	}
 	if err := c.open(); err != nil {
@@ -82,7 +81,6 @@ func New(cfg Config) (*Child, error) {
 	return c, nil
 }
 
-// open starts a guard.
 func (c *Child) open() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -94,7 +92,7 @@ func (c *Child) open() error {
 	return nil
 }
 
-// Run forwards process signals, acts on the command's ends, and watches the guard, until ctx ends.
+// Run forwards process signals, acts on ends of the command, and watches the guard, until ctx ends.
 func (c *Child) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -119,8 +117,7 @@ func (c *Child) Run(ctx context.Context) {
 // Name returns "child".
 func (*Child) Name() string { return "child" }
 
-// Apply orders the guard to run the command for the term, or to stop it. It returns when the guard has the order; what
-// becomes of it shows in [Child.State].
+// Apply orders the guard to run or stop the command, and returns once the guard has the order. See [Child.State].
 func (c *Child) Apply(_ context.Context, l leadership.Leadership) error {
 	l = l.At(c.cfg.Clock.Now())
 	c.mu.Lock()
@@ -146,7 +143,7 @@ func (c *Child) run(l leadership.Leadership) error {
 	return c.ordered(c.guard.Run(guard.Term{Token: l.Token, Env: environment(l), Until: l.ValidUntil, Kill: c.rule().After(l.ValidUntil)}))
 }
 
-// stop stops the command, if it runs. Each kill deadline goes to the guard; when no more come, the last one stands.
+// stop orders the guard to stop the command. Later orders can move the kill deadline; without one, the last deadline stands.
 func (c *Child) stop(l leadership.Leadership) error {
 	idle := c.term == "" && c.gone()
 	c.term = ""
@@ -154,13 +151,12 @@ func (c *Child) stop(l leadership.Leadership) error {
 	case idle:
 		return nil
 	case c.guard == nil:
-		return errNoGuard // what it left is being killed
+		return errNoGuard // its leftovers are being killed
 	}
 	c.ending = c.rule().Next(c.ending, c.cfg.Clock.Now(), c.until, l)
 	return c.ordered(c.guard.Stop(c.ran, c.ending.At))
 }
 
-// ordered notes an order's number.
 func (c *Child) ordered(number uint64, err error) error {
 	if err == nil {
 		c.order = number
@@ -169,7 +165,7 @@ func (c *Child) ordered(number uint64, err error) error {
 	return err
 }
 
-// attend has watchGuard look at what there is to watch.
+// attend wakes watchGuard.
 func (c *Child) attend() {
 	select {
 	case c.attention <- struct{}{}:

@@ -3,9 +3,6 @@ package child
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -67,21 +64,8 @@ func TestOwnEndEndsTheTerm(t *testing.T) {
 	}
 }
 
-// Process signals of this process reach the command's group, but for those that end the sidecar.
-func TestSignalsAreForwarded(t *testing.T) {
-	f := run(t, `for s in HUP USR1 USR2 WINCH; do trap "echo $s >>\$DIR/signals" $s; done
-echo $$ >$DIR/main; while :; do sleep 0.02; done`)
-	f.apply(leads("7", time.Minute))
-	f.pid("main")
-	for i, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH} {
-		if err := syscall.Kill(os.Getpid(), s); err != nil {
-			t.Fatal(err)
-		}
-		guardtest.Within(f.t, "the command gets "+s.String(), func() bool {
-			got, _ := os.ReadFile(filepath.Join(f.dir, "signals"))
-			return strings.Count(string(got), "\n") == i+1
-		})
-	}
+// What ends the sidecar is not for the command.
+func TestStopsAreNotForwarded(t *testing.T) {
 	for _, s := range forwarded() {
 		if s == syscall.SIGTERM || s == syscall.SIGINT {
 			t.Errorf("%s is forwarded, and ends the sidecar", s)
@@ -91,9 +75,7 @@ echo $$ >$DIR/main; while :; do sleep 0.02; done`)
 
 // Close waits for a command that takes its time, until the wait is abandoned.
 func TestAbandonEndsTheWaitOfClose(t *testing.T) {
-	f := run(t, stubborn)
-	f.apply(leads("7", time.Minute))
-	main, daemon := f.pid("7"), f.pid("daemon")
+	f, _ := runStubborn(t, time.Minute)
 	f.stop()
 	closed := begun(f.Close)
 	select {
@@ -103,8 +85,8 @@ func TestAbandonEndsTheWaitOfClose(t *testing.T) {
 	}
 	f.Abandon()
 	<-closed
-	if guardtest.Lives(main) || guardtest.Lives(daemon) {
-		t.Errorf("main lives: %t, daemon lives: %t", guardtest.Lives(main), guardtest.Lives(daemon))
+	if f.lives() {
+		t.Error("the command lives, or its daemon")
 	}
 }
 
@@ -119,9 +101,7 @@ func TestWhatCannotBeKilledIsNotAwaitedForEver(t *testing.T) {
 		return errors.New("it lives")
 	}
 	f.Child.mu.Unlock()
-	if err := syscall.Kill(f.guardPID(), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	f.signalGuard(syscall.SIGKILL)
 	guardtest.Within(t, "another attempt", func() bool { return attempts.Load() > 1 })
 	soon := func(what string, ended <-chan struct{}) {
 		t.Helper()
@@ -156,17 +136,13 @@ func begun(what func()) <-chan struct{} {
 func TestLostGuardIsReplaced(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
-			f := run(t, stubborn)
-			f.apply(leads("7", time.Minute))
-			main, daemon := f.pid("7"), f.pid("daemon")
-			if err := syscall.Kill(f.guardPID(), sig); err != nil {
-				t.Fatal(err)
-			}
+			f, _ := runStubborn(t, time.Minute)
+			f.signalGuard(sig)
 			if sig == syscall.SIGSTOP {
 				f.apply(leads("7", time.Minute)) // it does not take this renewal
 			}
-			if got, want := f.ended(1), "healthy false: the command ended with status 137"; got != want || guardtest.Lives(main) || guardtest.Lives(daemon) {
-				t.Errorf("got %q; want %q; main lives: %t, daemon lives: %t", got, want, guardtest.Lives(main), guardtest.Lives(daemon))
+			if got, want := f.ended(1), "healthy false: the command ended with status 137"; got != want || f.lives() {
+				t.Errorf("got %q; want %q; the command lives, or its daemon: %t", got, want, f.lives())
 			}
 			f.wantsStopped()
 			guardtest.Within(f.t, "another guard takes orders", func() bool { return f.Apply(t.Context(), leads("8", time.Minute)) == nil })
@@ -177,33 +153,24 @@ func TestLostGuardIsReplaced(t *testing.T) {
 
 // A guard that is frozen while its program is to stop does not save the program.
 func TestFrozenGuardDoesNotSaveTheProgram(t *testing.T) {
-	f := run(t, stubborn)
-	l := leads("7", 500*time.Millisecond)
-	f.apply(l)
-	main, daemon := f.pid("7"), f.pid("daemon")
-	if err := syscall.Kill(f.guardPID(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	f, until := runStubborn(t, 500*time.Millisecond)
+	f.signalGuard(syscall.SIGSTOP)
 	f.apply(leadership.Leadership{})
 	f.wantsStopped()
-	if gone := (bootclock.System{}).Now(); guardtest.Lives(main) || guardtest.Lives(daemon) || l.ValidUntil.Add(margin+400*time.Millisecond).Before(gone) {
-		t.Errorf("gone %s after validUntil", gone.Sub(l.ValidUntil))
+	if gone := (bootclock.System{}).Now(); f.lives() || until.Add(margin+400*time.Millisecond).Before(gone) {
+		t.Errorf("gone %s after validUntil", gone.Sub(until))
 	}
 }
 
 // While the guard has not taken an order, its last report proves nothing.
 func TestOrderNotTakenIsNoProof(t *testing.T) {
 	f := run(t, obedient)
-	if err := syscall.Kill(f.guardPID(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	f.signalGuard(syscall.SIGSTOP)
 	f.apply(leads("7", time.Minute))
 	f.apply(leadership.Leadership{})
 	if f.State(false) != sight.Running {
 		t.Error("the program counts as gone, though the guard may have started it")
 	}
-	if err := syscall.Kill(f.guardPID(), syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	f.signalGuard(syscall.SIGCONT)
 	f.wantsStopped()
 }

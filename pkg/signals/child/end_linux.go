@@ -14,45 +14,43 @@ import (
 const (
 	firstPause = time.Second
 	maxPause   = time.Minute
-	// steady is how long a command must have run to count as healthy: the pause after its next end is the first one again.
+	// steady is how long a command must run to count as healthy. The pause after its end is then firstPause again.
 	steady = time.Minute
 )
 
-// end is how a command ended that was to run.
+// end describes how a command ended.
 type end struct {
 	guard.End
 	ran time.Duration // how long it ran
 }
 
-// Election is what the end of the command commands.
+// Election receives the consequences of the command's end.
 type Election interface {
-	// StepDown asks for a handover. An error means that there is nothing to hand over.
+	// StepDown asks for a handover. It fails if this replica does not lead.
 	StepDown(cause string) error
-	// SetHealthy says whether this replica may lead as far as the command goes, and why. It returns at once.
+	// SetHealthy says whether the command allows this replica to lead, and why. It does not block.
 	SetHealthy(healthy bool, why string)
 }
 
-// endPolicy decides what follows when the command ends in its term: the replica hands over and stands by for a pause, so
-// that a command which cannot start does not move leadership from replica to replica without end; or the sidecar ends. One
-// goroutine uses it.
+// endPolicy decides what follows when the command ends in its term: the sidecar ends, or the replica steps down and pauses.
+// The pause keeps a command that cannot start from moving leadership between replicas without end. One goroutine uses it.
 type endPolicy struct {
 	election Election
 	exit     func(cause error) // nil: the replica stands by
 	log      *slog.Logger
 
-	pause time.Duration     // the last one; 0: none yet
-	until bootclock.Instant // the end of the pause that goes on; zero: none does
+	pause time.Duration     // the last pause; 0: none yet
+	until bootclock.Instant // the end of the current pause; zero: none
 }
 
-// ended acts on an end at the instant now.
 func (p *endPolicy) ended(now bootclock.Instant, e end) {
 	why := fmt.Sprintf("the command ended with status %d", e.Status)
 	if e.Fault != "" {
 		why = "the command cannot be started: " + e.Fault
 	}
 	switch {
-	case e.Ordered: // the guard's deadline passed before the sidecar renewed: the command is not at fault
-		_ = p.election.StepDown("the guard has stopped the command at its deadline") // an error: it leads no more
+	case e.Ordered: // the sidecar renewed too late: the command is not at fault
+		_ = p.election.StepDown("the guard has stopped the command at its deadline") // an error means that it no longer leads
 	case p.exit != nil:
 		p.exit(fmt.Errorf("%s", why))
 	default:
@@ -63,7 +61,7 @@ func (p *endPolicy) ended(now bootclock.Instant, e end) {
 	}
 }
 
-// expire ends the pause if it is over.
+// expire ends the pause once it is over.
 func (p *endPolicy) expire(now bootclock.Instant) {
 	if !p.until.IsZero() && !now.Before(p.until) {
 		p.until = 0
@@ -71,8 +69,7 @@ func (p *endPolicy) expire(now bootclock.Instant) {
 	}
 }
 
-// nextPause returns the pause after a command that has run for so long: 1 s after the first end, twice the last pause after
-// each further one, at most a minute.
+// nextPause returns 1 s after the first end or a steady run, else twice the last pause, at most one minute.
 func nextPause(last, ran time.Duration) time.Duration {
 	if last == 0 || ran >= steady {
 		return firstPause
@@ -80,20 +77,20 @@ func nextPause(last, ran time.Duration) time.Duration {
 	return min(2*last, maxPause)
 }
 
-// endedInTerm hands an end to the policy, which is its goroutine's.
+// endedInTerm passes an end to the policy's goroutine.
 func (c *Child) endedInTerm(e end) {
 	select {
 	case c.ends <- e:
-	default: // one that has not been acted on is there: leadership is given up already
+	default: // an earlier end waits to be handled: leadership is given up anyway
 	}
 }
 
-// Abandon ends the waiting of [Child.Close], now or later: what still lives is killed.
+// Abandon makes the current or next [Child.Close] stop waiting: it kills what is still alive.
 func (c *Child) Abandon() { c.abandon() }
 
-// Close waits until the command has stopped or [Child.Abandon] is called, and ends the guard then, which kills what still
-// lives. A command that is being stopped keeps its kill deadline; one that is not is stopped as at a loss. What cannot be killed
-// is waited for until Abandon is called, and for one more attempt, of 5 s. Run must have returned. A further call waits for the first.
+// Close waits until the command has stopped, or [Child.Abandon] is called, then ends the guard, which kills what is still
+// alive. A command that is already stopping keeps its kill deadline; any other is stopped as at a loss. Close waits for a
+// process that cannot be killed until Abandon, plus one attempt of 5 s. Run must have returned. Later calls wait too.
 func (c *Child) Close() { c.close() }
 
 func (c *Child) shutDown() {
@@ -113,7 +110,7 @@ func (c *Child) shutDown() {
 	c.sweep(c.abandoned)
 }
 
-// awaitEnd waits until the command has stopped, or cannot be waited for.
+// awaitEnd waits until the command has stopped, or the guard hangs.
 func (c *Child) awaitEnd(g *guard.Guard) {
 	w := c.watch()
 	defer w.timer.Stop()

@@ -11,17 +11,16 @@ import (
 )
 
 const (
-	// documentPrefix begins the names of the document's variables. No flag of the sidecar reads one.
+	// documentPrefix begins the names of the document's variables. No sidecar flag reads a variable with this prefix.
 	documentPrefix = "LEADERSHIP_"
-	// oldPrefix begins their former names, which are set as copies for one release. The variables of the sidecar's flags begin
-	// with it too.
+	// oldPrefix begins their former names, still set for one release. The variables of the flags begin with it too.
 	oldPrefix = "LEASE_SIDECAR_"
-	// copies names the variable that lists those copies, so that a sidecar below does not read them as its flags.
+	// copies names the variable that lists those copies, so that a sidecar below does not read them as flags.
 	copies = documentPrefix + "COPIES"
 )
 
-// environment returns the leadership document as variables, a KEY=VALUE each. It shows the state at the start: the
-// deadline rises with each renewal, and the command is stopped when it does not.
+// environment returns the leadership document as KEY=VALUE variables. It shows the state at the start of the command:
+// renewals, which move the deadline, do not change it.
 func environment(l leadership.Leadership) []string {
 	document := [][2]string{
 		{"LEASE", l.Lease},
@@ -41,18 +40,17 @@ func environment(l leadership.Leadership) []string {
 		name := oldPrefix + one[0]
 		old = append(old, name+"="+one[1])
 		if given, ok := os.LookupEnv(name); !ok || given != one[1] || FromDocument(name) {
-			copied = append(copied, name) // else it is the user's own variable with the same value
+			copied = append(copied, name) // otherwise the user set this variable, with the same value
 		}
 	}
 	return append(slices.Concat(variables, old), copies+"="+strings.Join(copied, " "))
 }
 
-// stamp prints a time as the document does, in whole milliseconds rounded down.
+// stamp prints a time as the document does: in UTC, rounded down to milliseconds.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// FromDocument reports whether the environment variable with that name holds a copy of a leadership document: this process
-// runs below a sidecar in child mode, which gave it the document under the names that flags have. A variable that somebody
-// has set since is no copy.
+// FromDocument reports whether a variable is a copy of the leadership document under a flag's name, set by a sidecar in
+// child mode above this process. A variable that was changed since is not a copy.
 func FromDocument(name string) bool {
 	document, old := strings.CutPrefix(name, oldPrefix)
 	return old && slices.Contains(strings.Fields(os.Getenv(copies)), name) &&

@@ -10,14 +10,14 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 )
 
-// firstRealTime and lastRealTime are the real-time signals that no C library keeps for itself.
+// The range of real-time signals that no C library reserves.
 const (
 	firstRealTime = syscall.Signal(35)
 	lastRealTime  = syscall.Signal(64)
 )
 
-// forwarded returns the process signals that are meant for the command: all but those that end the sidecar (TERM, INT), that
-// a terminal's job control sends, that belong to the Go runtime, and HUP and QUIT where they were ignored at the start.
+// forwarded returns the process signals for the command: all except those that end the sidecar (TERM, INT), belong to a
+// terminal's job control or to the Go runtime, and HUP and QUIT if they were ignored at the start.
 func forwarded() []os.Signal {
 	all := []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGWINCH, syscall.SIGIO, syscall.SIGPWR}
 	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
@@ -31,8 +31,7 @@ func forwarded() []os.Signal {
 	return all
 }
 
-// forward sends the process signals that are meant for the command to its process group, until ctx ends. Nothing happens
-// while the command does not run.
+// forward sends those signals to the command's process group until ctx ends. It does nothing while the command does not run.
 func (c *Child) forward(ctx context.Context) {
 	incoming := make(chan os.Signal, 16)
 	signal.Notify(incoming, forwarded()...)
@@ -42,7 +41,7 @@ func (c *Child) forward(ctx context.Context) {
 		case s := <-incoming:
 			c.mu.Lock()
 			if c.guard != nil {
-				_ = c.guard.Forward(s.(syscall.Signal)) // watchGuard deals with a guard that takes no orders
+				_ = c.guard.Forward(s.(syscall.Signal)) // an error means that the guard takes no orders: watchGuard handles that
 			}
 			c.mu.Unlock()
 		case <-ctx.Done():

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,6 +71,8 @@ type fixture struct {
 	t    *testing.T
 	dir  string
 	stop func() // ends Run, and returns once it has
+
+	main, daemon int // pids of the stubborn program
 }
 
 func run(t *testing.T, script string) *fixture {
@@ -96,6 +99,19 @@ func run(t *testing.T, script string) *fixture {
 	})
 	return f
 }
+
+// runStubborn runs a program that heeds no SIGTERM, with a daemon like it, for a term that ends so long from now.
+func runStubborn(t *testing.T, left time.Duration) (f *fixture, until bootclock.Instant) {
+	t.Helper()
+	f = run(t, stubborn)
+	l := leads("7", left)
+	f.apply(l)
+	f.main, f.daemon = f.pid("7"), f.pid("daemon")
+	return f, l.ValidUntil
+}
+
+// lives reports whether the stubborn program lives, or its daemon.
+func (f *fixture) lives() bool { return guardtest.Lives(f.main) || guardtest.Lives(f.daemon) }
 
 // leads is the leadership of a term that ends so long from now.
 func leads(token string, left time.Duration) leadership.Leadership {
@@ -157,10 +173,13 @@ func (f *fixture) wantsStopped() {
 	f.Wants(f.t, sight.Stopped, func() sight.State { return f.State(false) })
 }
 
-func (f *fixture) guardPID() int {
+func (f *fixture) signalGuard(s syscall.Signal) {
+	f.t.Helper()
 	f.Child.mu.Lock()
 	defer f.Child.mu.Unlock()
-	return f.guard.PID()
+	if err := syscall.Kill(f.guard.PID(), s); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 const obedient = `trap 'sleep 0.2; exit 0' TERM; echo $$ >$DIR/$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`

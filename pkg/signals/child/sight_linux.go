@@ -11,8 +11,7 @@ import (
 
 var _ sight.Sight = (*Child)(nil)
 
-// State returns Running until the command and all its descendants are gone, as the guard has seen by the newest order, and
-// Stopped then.
+// State returns Stopped once the guard has the latest order and the command and all its descendants are gone, else Running.
 func (c *Child) State(bool) sight.State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -22,7 +21,7 @@ func (c *Child) State(bool) sight.State {
 	return sight.Running
 }
 
-// Kills returns true: what has not stopped in time is killed.
+// Kills returns true: the guard kills what does not stop in time.
 func (*Child) Kills() bool { return true }
 
 // Watch calls changed at each report of the guard, until ctx ends.
@@ -31,7 +30,7 @@ func (c *Child) Watch(ctx context.Context, changed func()) {
 		c.mu.Lock()
 		next := c.changed
 		c.mu.Unlock()
-		changed() // at first, too: what came before has been missed
+		changed() // at first too: an earlier change may have been missed
 		select {
 		case <-next:
 		case <-ctx.Done():
@@ -47,7 +46,7 @@ func (c *Child) Status() int {
 	return c.status
 }
 
-// gone reports whether nothing of the command lives, as of the newest order.
+// gone reports whether nothing of the command is alive, as of the latest order.
 func (c *Child) gone() bool {
 	if c.guard == nil {
 		return c.swept
@@ -55,7 +54,7 @@ func (c *Child) gone() bool {
 	return c.report.Taken >= c.order && !c.report.Alive
 }
 
-// reported takes the guard's reports.
+// reported handles a report of the guard.
 func (c *Child) reported(r guard.Report) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +81,7 @@ func (c *Child) reported(r guard.Report) {
 	c.attend()
 }
 
-// progress wakes whoever waits for a change. The lock is held.
+// progress wakes every waiter for a change. The lock is held.
 func (c *Child) progress() {
 	close(c.changed)
 	c.changed = make(chan struct{})

@@ -10,23 +10,14 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// dead waits for the stubborn program's end and returns when it was.
-func (f *fixture) dead(main, daemon int) bootclock.Instant {
+// wantsKilled waits for the stubborn program's end, and checks that it was killed half a margin after until, and before the whole.
+func (f *fixture) wantsKilled(until bootclock.Instant) {
 	f.t.Helper()
 	f.wantsStopped()
 	gone := bootclock.System{}.Now()
-	if guardtest.Lives(main) || guardtest.Lives(daemon) {
-		f.t.Error("it lives")
+	if f.lives() || f.Status() != 137 {
+		f.t.Errorf("it lives: %t, its status is %d", f.lives(), f.Status())
 	}
-	if f.Status() != 137 {
-		f.t.Errorf("got status %d", f.Status())
-	}
-	return gone
-}
-
-// between checks that the program was killed half a margin after until, and before the whole.
-func (f *fixture) between(gone, until bootclock.Instant) {
-	f.t.Helper()
 	if gone.Before(until.Add(margin/2)) || !gone.Before(until.Add(margin)) {
 		f.t.Errorf("gone %s after validUntil; want from %s to %s", gone.Sub(until), margin/2, margin)
 	}
@@ -34,42 +25,17 @@ func (f *fixture) between(gone, until bootclock.Instant) {
 
 // A term that is lost without a handover ends by its own last validUntil (I11), whatever comes later.
 func TestStubbornProgramIsKilledByTheTermsEnd(t *testing.T) {
-	f := run(t, stubborn)
-	l := leads("7", 2*time.Second)
-	f.apply(l)
-	main, daemon := f.pid("7"), f.pid("daemon")
+	f, until := runStubborn(t, 2*time.Second)
 	f.apply(leadership.Leadership{})
 	f.apply(drains(time.Hour)) // of a later term, which began too late
-	f.between(f.dead(main, daemon), l.ValidUntil)
-}
-
-// In a handover each renewal of the hold moves the kill deadline, until the stop timeout is over.
-func TestPlannedStopLastsForTheStopTimeout(t *testing.T) {
-	f := run(t, stubborn)
-	f.cfg.StopTimeout = 2 * time.Second
-	f.apply(leads("7", time.Minute))
-	main, daemon := f.pid("7"), f.pid("daemon")
-	began := bootclock.System{}.Now()
-	for range 4 { // the hold is renewed on and on
-		f.apply(drains(400 * time.Millisecond))
-		time.Sleep(200 * time.Millisecond)
-		if !guardtest.Lives(main) || !guardtest.Lives(daemon) {
-			t.Fatal("killed though the hold is renewed")
-		}
-	}
-	f.apply(drains(time.Hour))
-	if took := f.dead(main, daemon).Sub(began); took < 2*time.Second || took > 4*time.Second {
-		t.Errorf("killed %s after the handover's begin, want at the stop timeout, 2s", took)
-	}
+	f.wantsKilled(until)
 }
 
 // When the hold is renewed no more, the last deadline stands: also when the end of the handover is published (I11).
 func TestPlannedStopEndsWithItsHold(t *testing.T) {
 	for name, lost := range map[string]bool{"no more is published": false, "the loss is published": true} {
 		t.Run(name, func(t *testing.T) {
-			f := run(t, stubborn)
-			f.apply(leads("7", time.Minute))
-			main, daemon := f.pid("7"), f.pid("daemon")
+			f, _ := runStubborn(t, time.Minute)
 			last := drains(900 * time.Millisecond)
 			f.apply(drains(300 * time.Millisecond))
 			f.apply(last)
@@ -78,7 +44,7 @@ func TestPlannedStopEndsWithItsHold(t *testing.T) {
 				f.apply(leadership.Leadership{})
 				f.apply(drains(time.Hour))
 			}
-			f.between(f.dead(main, daemon), last.ValidUntil)
+			f.wantsKilled(last.ValidUntil)
 		})
 	}
 }
@@ -87,20 +53,16 @@ func TestPlannedStopEndsWithItsHold(t *testing.T) {
 func TestPlannedStopWithoutItsGuard(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
-			f := run(t, stubborn)
-			f.apply(leads("7", time.Minute))
-			main, daemon := f.pid("7"), f.pid("daemon")
+			f, _ := runStubborn(t, time.Minute)
 			f.apply(drains(500 * time.Millisecond))
 			guardtest.Within(f.t, "the guard has the order", func() bool { f.Child.mu.Lock(); defer f.Child.mu.Unlock(); return f.report.Taken == f.order })
-			if err := syscall.Kill(f.guardPID(), sig); err != nil {
-				t.Fatal(err)
-			}
+			f.signalGuard(sig)
 			last := drains(time.Second)
 			_ = f.Apply(t.Context(), last) // a guard that was killed does not take it
 			f.wantsStopped()
 			gone := bootclock.System{}.Now()
-			if guardtest.Lives(main) || guardtest.Lives(daemon) || !gone.Before(last.ValidUntil.Add(margin+2*time.Second)) {
-				t.Errorf("main lives %t, daemon %t, %s after the last validUntil", guardtest.Lives(main), guardtest.Lives(daemon), gone.Sub(last.ValidUntil))
+			if f.lives() || !gone.Before(last.ValidUntil.Add(margin+2*time.Second)) {
+				t.Errorf("the command lives, or its daemon: %t, %s after the last validUntil", f.lives(), gone.Sub(last.ValidUntil))
 			}
 		})
 	}

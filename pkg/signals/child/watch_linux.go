@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	// look is the pause between looks at a guard that has an order to take.
+	// look is the pause between checks of a guard that has not taken an order.
 	look = 200 * time.Millisecond
-	// deafLooks is the number of looks in a row at which an order may not have been taken. They are counted, not timed: when both
-	// processes were frozen, this one must not judge the other by the clock.
+	// deafLooks is how many such checks in a row show a hanging guard. Checks are counted, not timed: if both processes were
+	// frozen, elapsed time says nothing about the guard.
 	deafLooks = 10
-	// sweepTime bounds the killing of what a guard has left, before it is tried again.
+	// sweepTime bounds one attempt to kill what a guard left.
 	sweepTime = 5 * time.Second
-	// reopenPause is the pause before a lost guard is replaced, so that one which cannot live does not spin.
+	// reopenPause is the pause before a lost guard is replaced, so that a guard which cannot run causes no busy loop.
 	reopenPause = time.Second
 )
 
-// watchGuard watches the guard until ctx ends. A guard that hangs is killed. When a guard has ended, all that it left is
-// killed, and another guard is started.
+// watchGuard watches the guard until ctx ends. It kills a guard that hangs. After a guard has ended, it kills everything the
+// guard left and starts another one.
 func (c *Child) watchGuard(ctx context.Context) {
 	w := c.watch()
 	defer w.timer.Stop()
@@ -52,23 +52,23 @@ func (c *Child) watchGuard(ctx context.Context) {
 	}
 }
 
-// watch is what watches a guard. It sleeps while nothing is due: an idle guard costs nothing.
+// watch holds the state of one watching. It sleeps while nothing is due, so an idle guard costs nothing.
 type watch struct {
 	*Child
 	timer bootclock.Timer
-	deaf  int               // looks in a row at which an order had not been taken
-	look  bootclock.Instant // the next of these looks; zero: every order has been taken
+	deaf  int               // checks in a row with an order not taken
+	look  bootclock.Instant // the next of these checks; zero: every order is taken
 }
 
 func (c *Child) watch() *watch { return &watch{Child: c, timer: c.cfg.Clock.NewTimer()} }
 
-// rest sets the timer for what is due next: a look at an order that has not been taken, or at a command that should be dead.
+// rest sets the timer to the next check: of an order not taken, or of a command that should be dead.
 func (w *watch) rest() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.cfg.Clock.Now()
 	next := bootclock.Instant(0)
-	if w.outlives() { // a guard that is being killed for it is looked at again
+	if w.outlives() { // also once the guard is being killed for it
 		if next = w.late(); !now.Before(next) {
 			next = now.Add(look)
 		}
@@ -76,7 +76,7 @@ func (w *watch) rest() {
 	if w.report.Taken >= w.order {
 		w.deaf, w.look = 0, 0
 	} else {
-		if w.look.IsZero() || !now.Before(w.look) { // a report must not put a look off
+		if w.look.IsZero() || !now.Before(w.look) { // a report must not delay the check
 			w.look = now.Add(look)
 		}
 		if next.IsZero() || w.look.Before(next) {
@@ -86,19 +86,19 @@ func (w *watch) rest() {
 	w.timer.Reset(next)
 }
 
-// outlives reports whether something of a command that is to stop lives and was not killed.
+// outlives reports whether something of a command that must stop is alive and was not killed.
 func (c *Child) outlives() bool { return c.term == "" && !c.gone() && !c.report.Killed }
 
-// late returns when a command that is to stop must have been killed by its guard.
+// late returns the time by which the guard must have killed a command that must stop.
 func (c *Child) late() bootclock.Instant {
 	kill := c.ending.At
-	if c.ending.Began.IsZero() { // it has ended by itself, and left something
+	if c.ending.Began.IsZero() { // it ended by itself, and left something
 		kill = c.rule().After(c.until)
 	}
 	return kill.Add(c.cfg.KillMargin / 4)
 }
 
-// hangs reports whether the guard cannot be relied on: it takes no orders, or has not killed what should be dead.
+// hangs reports whether the guard takes no orders, or has not killed what should be dead.
 func (w *watch) hangs() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -111,7 +111,7 @@ func (w *watch) hangs() bool {
 	return overdue || w.deaf >= deafLooks
 }
 
-// replace kills what a lost guard has left, gives the term up, and starts another guard. It reports false when ctx ends.
+// replace kills what a lost guard left, gives up the term, and starts another guard. It reports false if ctx ends.
 func (c *Child) replace(ctx context.Context) bool {
 	c.mu.Lock()
 	c.guard, c.swept = nil, false
@@ -140,8 +140,8 @@ func (c *Child) replace(ctx context.Context) bool {
 	return false
 }
 
-// sweep kills what a guard has left, until nothing of it lives. Once ended is closed it makes no further attempt, and reports false
-// where something lives: it then counts as running. The first attempt is always made.
+// sweep kills what a guard left until nothing of it is alive. It always makes one attempt, and none after ended is closed.
+// False means that something is alive, which then counts as running.
 func (c *Child) sweep(ended <-chan struct{}) bool {
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), sweepTime)

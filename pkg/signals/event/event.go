@@ -1,10 +1,9 @@
-// Package event is the signal by Events on the Lease, in the form of client-go's leader election: reason
-// LeaderElection, "X became leader" and "X stopped leading", so that what watches for those goes on working, and
-// kubectl describe lease shows them. Warnings, such as a handover that was given up, are Events of the type Warning.
+// Package event signals by Events on the Lease, in the form of client-go's leader election: reason LeaderElection, "X became
+// leader" and "X stopped leading". Tools that watch for those keep working, and kubectl describe lease shows them. Warnings,
+// such as an abandoned handover, are Events of type Warning.
 //
-// It promises to be best effort, and no more: an Event that the API server refuses, or does not take within a minute,
-// is given up and logged; transitions that follow each other faster than Events can be sent become one. A leader that
-// dies records nothing.
+// Events are best effort. One that the API server refuses, or does not take within a minute, is given up and logged.
+// Transitions that come faster than Events can be sent are merged. A leader that dies records nothing.
 //
 //	leadership ── a new token ──▶ GET the Lease (its UID) ──▶ POST "became leader"
 //	          └── no more ───────────────────────────────▶ POST "stopped leading"
@@ -14,7 +13,6 @@ package event
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -26,65 +24,65 @@ import (
 )
 
 const (
-	// attemptTimeout bounds one Event, both of its requests together.
+	// attemptTimeout bounds one Event, with both of its requests.
 	attemptTimeout = 3 * time.Second
-	// worth is how long the Event of a transition is tried for.
+	// worth is how long the Event of a transition is retried.
 	worth = time.Minute
-	// queued bounds the warnings that wait: an API server that takes none of these would take no more.
+	// queued bounds the waiting warnings: an API server that takes none of these would take no more.
 	queued = 8
-	// lastWarnings bounds the recording of the warnings that wait when Run ends.
+	// lastWarnings bounds the recording of waiting warnings after Run's context has ended.
 	lastWarnings = time.Second
 )
 
-// Config says who records; all of it but Host is needed.
+// Config says who records. Every field but Host is required.
 type Config struct {
 	// API is the way to the API server.
 	API apiserver.Client
-	// Host is the node's name; "" where it is not known.
+	// Host is the node's name; "" if unknown.
 	Host string
-	// Clock judges terms, and its wall clock dates the Events.
+	// Clock judges terms and dates the Events.
 	Clock bootclock.Clock
-	// Log takes Events that were given up.
+	// Log records Events that were given up.
 	Log *slog.Logger
 }
 
-// Signal records the beginning and the end of this replica's terms, and warnings.
+// Signal records the begin and end of this replica's terms, and warnings.
 type Signal struct {
 	cfg      Config
 	warnings chan warning
 
-	recorded string            // the token whose beginning was recorded and whose end was not; "" for none
-	resumes  bool              // recorded is of a process before, and no leadership has come since
-	lease    reference         // as of that beginning
-	pending  string            // the token, or "" for the end, that is being tried
-	since    bootclock.Instant // when it was first tried; 0 for nothing pending
+	recorded string            // the token whose begin is recorded and whose end is not; "" for none
+	resumes  bool              // recorded is from an earlier process, and no leadership has come since
+	lease    reference         // as of that begin
+	pending  string            // the token being recorded, or "" for the end
+	since    bootclock.Instant // when pending was first tried; 0: nothing is pending
 	wall     time.Time
 }
 
 var _ signals.Signal = (*Signal)(nil)
 
-// warning is an Event that is no transition.
+// warning is an Event that is not a transition.
 type warning struct {
 	of              leadership.Leadership // names the Lease
 	reason, message string
 }
 
-// New returns the signal. It contacts nobody.
+// New returns the signal. It makes no request.
 func New(cfg Config) *Signal { return &Signal{cfg: cfg, warnings: make(chan warning, queued)} }
 
-// Name returns "lease-events"; "events" is the stream over HTTP.
+// Name returns "lease-events", since "events" is the stream over HTTP.
 func (s *Signal) Name() string { return "lease-events" }
 
-// Resume says that a process before, of the same identity, has begun the term that l is of, and that this process may lead
-// on from it. Call it before the first Apply. If that leads, it begins nothing anew; else it is the end of that term.
+// Resume says that an earlier process of the same identity recorded the begin of l's term. If this process leads on from it,
+// no Event is due; otherwise the term's end is. Call it before the first Apply.
 func (s *Signal) Resume(l leadership.Leadership) { s.recorded, s.resumes = l.Token, true }
 
-// Apply records the transition that leads to l, if it is one. It takes 3 s at the most.
+// Apply records the transition to l, if it is one. It takes at most 3 s.
 func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	now := s.cfg.Clock.Now()
 	l = l.At(now)
 	if s.resumes && l.IsLeader {
-		s.recorded = l.Token // a new token, and no gap before it
+		s.recorded = l.Token // a new token, without a gap before it
 	}
 	s.resumes = false
 	if l.Token == s.recorded {
@@ -107,7 +105,7 @@ func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	return nil
 }
 
-// refused reports whether the API server would refuse another attempt too.
+// refused reports whether another attempt would be refused too.
 func refused(err error) bool {
 	code := apiserver.Status(err)
 	return code >= 400 && code < 500 && code != http.StatusTooManyRequests && code != http.StatusRequestTimeout
@@ -118,7 +116,7 @@ func (s *Signal) record(ctx context.Context, l leadership.Leadership) error {
 	if l.IsLeader || s.lease.UID == "" {
 		found, err := s.find(ctx, l)
 		if err != nil {
-			return fmt.Errorf("read the Lease for an Event: %w", err)
+			return err
 		}
 		s.lease = found
 	}
@@ -128,8 +126,7 @@ func (s *Signal) record(ctx context.Context, l leadership.Leadership) error {
 	return s.post(ctx, s.object(s.lease, s.wall, text{"Normal", "LeaderElection", l.Identity + " " + what}))
 }
 
-// Warn queues one Event of the type Warning on the Lease that l names, for Run to record. It never blocks: where 8 wait
-// already, the Event is given up. It may be called from several goroutines at once.
+// Warn queues a Warning on the Lease of l. It never blocks: with 8 waiting, it gives up. It is safe for concurrent use.
 func (s *Signal) Warn(l leadership.Leadership, reason, message string) {
 	select {
 	case s.warnings <- warning{l, reason, message}:
@@ -138,7 +135,7 @@ func (s *Signal) Warn(l leadership.Leadership, reason, message string) {
 	}
 }
 
-// Run records the warnings until ctx ends, each in one attempt of at most 3 s; and then those that wait, for at most 1 s.
+// Run records warnings until ctx ends, each in one attempt of at most 3 s. Then it records those that wait, for at most 1 s.
 func (s *Signal) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -158,9 +155,7 @@ func (s *Signal) warn(ctx context.Context, w warning) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	lease, err := s.find(ctx, w.of)
-	if err != nil {
-		err = fmt.Errorf("read the Lease for an Event: %w", err)
-	} else {
+	if err == nil {
 		err = s.post(ctx, s.object(lease, s.cfg.Clock.Wall(), text{"Warning", w.reason, w.message}))
 	}
 	if err != nil {
@@ -168,7 +163,7 @@ func (s *Signal) warn(ctx context.Context, w warning) {
 	}
 }
 
-// giveUp logs that an Event is not recorded. Nobody tries it again.
+// giveUp logs that an Event is not recorded and not retried.
 func (s *Signal) giveUp(l leadership.Leadership, err error) {
 	s.cfg.Log.Warn("event given up", "reason", "EventGivenUp", "lease", l.Lease, "error", err)
 }

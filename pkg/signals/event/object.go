@@ -10,10 +10,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// component is what the Events name as their source.
+// component is the source that the Events name.
 const component = "lease-sidecar"
 
-// reference points at the Lease.
+// reference identifies the Lease.
 type reference struct {
 	Kind            string `json:"kind"`
 	APIVersion      string `json:"apiVersion"`
@@ -23,7 +23,7 @@ type reference struct {
 	ResourceVersion string `json:"resourceVersion,omitempty"`
 }
 
-// object is an Event of the core API, with the fields that client-go's recorder fills in.
+// object is an Event of the core API, with the fields that client-go's recorder sets.
 type object struct {
 	Kind       string `json:"kind"`
 	APIVersion string `json:"apiVersion"`
@@ -45,32 +45,31 @@ type object struct {
 	ReportingComponent string    `json:"reportingComponent"`
 }
 
-// find reads the Lease's UID: kubectl describe selects Events by it, and a Lease that was made anew has another.
+// find reads the Lease's UID: kubectl describe selects Events by UID, and a recreated Lease has a new one.
 func (s *Signal) find(ctx context.Context, l leadership.Leadership) (reference, error) {
 	answer, err := s.cfg.API.Send(ctx, http.MethodGet,
 		"/apis/coordination.k8s.io/v1/namespaces/"+l.Namespace+"/leases/"+l.Lease, nil)
-	if err != nil {
-		return reference{}, err
-	}
 	var found struct{ Metadata reference }
-	if err := json.Unmarshal(answer, &found); err != nil {
-		return reference{}, err
+	if err == nil {
+		err = json.Unmarshal(answer, &found)
+	}
+	if err != nil {
+		return reference{}, fmt.Errorf("read the Lease for an Event: %w", err)
 	}
 	r := found.Metadata
 	r.Kind, r.APIVersion, r.Namespace, r.Name = "Lease", "coordination.k8s.io/v1", l.Namespace, l.Lease
 	return r, nil
 }
 
-// text is what an Event says.
 type text struct{ kind, reason, message string }
 
-// object makes the Event. Its name is the Lease's and the time in hexadecimal nanoseconds, as client-go's.
+// object makes the Event. Like client-go, it names it by the Lease and the time in hexadecimal nanoseconds.
 func (s *Signal) object(lease reference, wall time.Time, t text) object {
 	o := object{
 		Kind: "Event", APIVersion: "v1", InvolvedObject: lease, Reason: t.reason, Message: t.message, Count: 1,
 		Type: t.kind, ReportingComponent: component,
 	}
-	at := wall.UTC().Truncate(time.Second) // the field's form has no more
+	at := wall.UTC().Truncate(time.Second) // the field holds whole seconds
 	o.FirstTimestamp, o.LastTimestamp = at, at
 	o.Metadata.Name = fmt.Sprintf("%s.%x", lease.Name, wall.UnixNano())
 	o.Metadata.Namespace = lease.Namespace
@@ -78,7 +77,6 @@ func (s *Signal) object(lease reference, wall time.Time, t text) object {
 	return o
 }
 
-// post sends the Event.
 func (s *Signal) post(ctx context.Context, o object) error {
 	body, err := json.Marshal(o)
 	if err != nil {

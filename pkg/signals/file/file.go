@@ -1,15 +1,14 @@
 //go:build linux
 
-// Package file is the signal in a directory that is shared with the workload, in two files. state.json holds the
-// leadership document and is always there. leader is there only while this replica leads.
+// Package file signals by two files in a directory that is shared with the workload. state.json holds the leadership
+// document and is always there. leader is there only while this replica leads.
 //
-// It promises that a reader finds whole files; that the leader file is removed before the document says "not leading";
-// and that the leader file's modification time is the end of the term. It does not promise that a reader is stopped who
-// looks late and ignores that time.
+// It promises that readers never see half a file, that the leader file is removed before the document says "not leading",
+// and that the leader file's modification time is the end of the term. It does not promise to stop a reader that looks late
+// and ignores that time.
 //
-// At start the caller does this, in this order: [CheckDir] while the configuration is read, which changes nothing; the
-// directory's lock (package elector's hold file), so that no other sidecar writes there; [New]; [Signal.Adopt], which
-// decides what a dead sidecar left; and then Apply with each leadership.
+// Order of calls at start: [CheckDir] while the configuration is read; then the directory's lock (package elector's hold
+// file), so that no other sidecar writes there; [New]; [Signal.Adopt]; and then Apply with each leadership.
 package file
 
 import (
@@ -28,27 +27,26 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
-// errLapsed stops the making of a leader file whose term ran out meanwhile.
+// errLapsed stops the writing of a leader file whose term has meanwhile ended.
 var errLapsed = errors.New("the term expired while its leader file was being written")
 
-// Signal writes the two files. state.json is rewritten with each leadership. leader holds the token and a newline, and its
-// modification time is validUntil, so that the file of a dead sidecar shows its age in any language.
+// Signal writes the two files. leader holds the token and a newline; its modification time is validUntil, so that readers in
+// any language see when the file of a dead sidecar is out of date.
 //
-// Other processes may have put anything into the directory: no link is followed, and only files that this Signal made are
-// trusted. Its methods may be called from several goroutines at once.
+// Others may write to the directory, so links are not followed and only own files are trusted. It is safe for concurrent use.
 type Signal struct {
 	clock  bootclock.Clock
 	log    *slog.Logger
 	volume *volume
 
 	mu     sync.Mutex // Adopt against Apply
-	leader *os.File   // the leader file that we made; nil when there is none
+	leader *os.File   // the leader file that this Signal made; nil: none
 	token  string     // its token
 }
 
 var _ signals.Signal = (*Signal)(nil)
 
-// New opens the directory, which must exist, and changes nothing in it. It fails where the directory cannot be opened.
+// New opens an existing directory. It changes nothing in it.
 func New(dir string, clock bootclock.Clock, log *slog.Logger) (*Signal, error) {
 	v, err := openVolume(dir)
 	if err != nil {
@@ -60,17 +58,17 @@ func New(dir string, clock bootclock.Clock, log *slog.Logger) (*Signal, error) {
 // Name returns "file".
 func (f *Signal) Name() string { return "file" }
 
-// Close closes the directory and leaves the files as they are.
+// Close closes the directory and leaves the files in place.
 func (f *Signal) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.forget()
-	return f.volume.close()
+	return f.volume.root.Close()
 }
 
 // Apply writes both files. On gain the document comes first and the leader file last; on loss the leader file goes first. A
-// leadership whose term has run out counts as "not leading", however late Apply comes to it. The error says how to fix the
-// fault, and stays the same while the fault does.
+// leadership whose term has ended counts as "not leading", however late Apply is called. The error says how to fix the
+// fault, and its text stays the same while the fault does.
 func (f *Signal) Apply(_ context.Context, l leadership.Leadership) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -85,7 +83,7 @@ func (f *Signal) Apply(_ context.Context, l leadership.Leadership) error {
 	return err
 }
 
-// raise writes "leading": first the document, which holds the exact deadline, then the leader file.
+// raise writes "leading": first the document, which has the exact deadline, then the leader file.
 func (f *Signal) raise(l leadership.Leadership) error {
 	if err := f.state(l); err != nil {
 		return err
@@ -96,7 +94,7 @@ func (f *Signal) raise(l leadership.Leadership) error {
 		}
 		return nil
 	}
-	// Judged once more before the rename, as the writing may have taken long.
+	// Check again before the rename: the write may have taken long.
 	made, err := f.volume.put(leadership.LeaderFile, []byte(line(l.Token)), l.ValidUntilWall, func() error {
 		if l.At(f.clock.Now()).IsLeader {
 			return nil
@@ -111,7 +109,7 @@ func (f *Signal) raise(l leadership.Leadership) error {
 	return nil
 }
 
-// intact reports whether our leader file is still in its place with the content that we wrote.
+// intact reports whether our leader file is in place with the content we wrote.
 func (f *Signal) intact() bool {
 	if !f.volume.holds(leadership.LeaderFile, f.leader) {
 		return false
@@ -120,12 +118,12 @@ func (f *Signal) intact() bool {
 	return err == nil && string(content) == line(f.token)
 }
 
-// line is what the leader file holds: shells read a line.
+// line is the leader file's content: shells read lines.
 func line(token string) string { return token + "\n" }
 
-// lower writes "not leading". Each step is tried whatever became of the one before, and has a second best: a leader file
-// that cannot be removed is made to look old; a document that cannot be rewritten is removed, which every reader takes for
-// "not leading" and which gives a full volume room for the new one.
+// lower writes "not leading". It tries every step even if one fails, and each step has a fallback. A leader file that cannot
+// be removed gets an old time. A document that cannot be rewritten is removed: readers take that for "not leading", and it
+// frees space on a full volume for the new one.
 func (f *Signal) lower(l leadership.Leadership) error {
 	removed := f.volume.remove(leadership.LeaderFile)
 	if removed != nil {
@@ -140,11 +138,11 @@ func (f *Signal) lower(l leadership.Leadership) error {
 	return errors.Join(removed, written)
 }
 
-// makeOld sets the time of the leader file far back, through our own descriptor where that is still the file.
+// makeOld sets the leader file's time far back, through our own descriptor if that is still the file.
 func (f *Signal) makeOld() {
 	long := time.Unix(0, 0)
 	if f.volume.holds(leadership.LeaderFile, f.leader) {
-		_ = setTime(f.leader, long) // the caller returns the greater fault: the file is still there
+		_ = setTime(f.leader, long) // the caller returns the worse fault: the file still exists
 		return
 	}
 	if found, err := f.volume.open(leadership.LeaderFile); err == nil {
@@ -165,10 +163,9 @@ func (f *Signal) state(l leadership.Leadership) error {
 	return made.Close()
 }
 
-// forget closes our descriptor of the leader file.
 func (f *Signal) forget() {
 	if f.leader != nil {
-		_ = f.leader.Close() // nothing was written through it since it was renamed
+		_ = f.leader.Close() // nothing was written through it since the rename
 	}
 	f.leader, f.token = nil, ""
 }

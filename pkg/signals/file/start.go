@@ -12,8 +12,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// CheckDir returns an error where the directory cannot be used: it does not exist, is no directory, or this process may not
-// write to it. It changes nothing. The error says how to fix the fault. A full volume passes.
+// CheckDir returns an error if the directory does not exist, is no directory, or is not writable for this process. It
+// changes nothing. The error says how to fix the fault. A full volume passes.
 func CheckDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
@@ -28,8 +28,8 @@ func CheckDir(dir string) error {
 	return nil
 }
 
-// checkWritable asks the kernel, with the rights that this process acts by. The kernel answers for a read-only mount and
-// an immutable directory too, also to root; the access call of some sandboxes does not, so the mount is asked as well.
+// checkWritable asks the kernel, with this process's effective rights. The kernel also answers for read-only mounts and
+// immutable directories, even to root. The access call of some sandboxes does not, so the mount is checked as well.
 func checkWritable(dir string) error {
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return err
@@ -44,16 +44,16 @@ func checkWritable(dir string) error {
 	return nil
 }
 
-// Adopt decides what becomes of the files that a dead sidecar left. The caller has the directory's lock, so whoever wrote
-// them is dead or wrote them elsewhere, and has not called Apply yet.
+// Adopt cleans up what a dead sidecar left. The caller holds the directory's lock and has not called Apply yet.
 //
-// Unfinished files are removed. The leader file and the document stay where they speak of a term that may be resumed: self
-// names this candidate by Lease, Namespace and Identity, and the term by the Token of its hold file ("" for none; a copy of
-// the directory, or one that was used with another store, has no such hold); both files say that token; and the document is
-// of this boot and its term runs. Otherwise the leader file is removed, and so is a document whose term runs.
+// It removes unfinished files. It keeps the leader file and the document only if they belong to a term that may be resumed:
+//   - the document names self's Lease, Namespace and Identity, is of this boot, and its term is running;
+//   - both files hold self.Token, the token of the hold file. It is "" if there is no such hold, as in a copied directory.
 //
-// It returns the leadership that stands, which ends at its ValidUntil unless Apply comes first; the zero value, which does
-// not lead, when none does. The error says what could not be removed.
+// Otherwise it removes the leader file, and the document if its term is running.
+//
+// It returns the leadership it kept, which ends at its ValidUntil unless Apply comes first, or the zero value, which does
+// not lead. The error names what could not be removed.
 func (f *Signal) Adopt(self leadership.Leadership) (leadership.Leadership, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,7 +76,6 @@ func (f *Signal) Adopt(self leadership.Leadership) (leadership.Leadership, error
 	return leadership.Leadership{}, errors.Join(swept, removed)
 }
 
-// says reports whether the leader file in the directory holds the token.
 func (f *Signal) says(token string) bool {
 	content, err := f.volume.read(leadership.LeaderFile)
 	return err == nil && string(content) == line(token)

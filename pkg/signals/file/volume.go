@@ -17,18 +17,17 @@ import (
 )
 
 const (
-	// tempPrefix begins the name of every file that is not finished yet.
+	// tempPrefix begins the names of unfinished files.
 	tempPrefix = ".lease-sidecar-tmp-"
 	// fileMode lets containers of any user read.
 	fileMode = 0o644
-	// maxRead bounds what is read from a file that others may have written, in bytes.
+	// maxRead bounds the bytes read from a file that others may have written.
 	maxRead = 4 << 10
-	// sweepMax bounds how many entries of the directory are looked at, at start.
+	// sweepMax bounds the directory entries examined at start.
 	sweepMax = 10_000
 )
 
-// volume is a directory that others may write to. Names are resolved in the directory that was opened, whatever
-// becomes of its path.
+// volume is a directory that others may write to. It resolves names in the directory it opened, even if the path changes.
 type volume struct {
 	root *os.Root
 	path string
@@ -42,10 +41,8 @@ func openVolume(path string) (*volume, error) {
 	return &volume{root: root, path: path}, nil
 }
 
-func (v *volume) close() error { return v.root.Close() }
-
-// put writes a file under a temporary name and renames it into place, so that nobody reads half of it; allow, where not
-// nil, can forbid the rename. A time that is not zero becomes the file's. The caller closes what is returned.
+// put writes a temporary file and renames it into place, so that nobody reads half of it. A non-nil allow can forbid the
+// rename. A non-zero mtime becomes the file's. The caller closes the returned file.
 func (v *volume) put(name string, content []byte, mtime time.Time, allow func() error) (_ *os.File, err error) {
 	temp := tempPrefix + name + "-" + rand.Text()
 	file, err := v.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
@@ -55,7 +52,7 @@ func (v *volume) put(name string, content []byte, mtime time.Time, allow func() 
 	defer func() {
 		if err != nil {
 			_ = file.Close()
-			_ = v.root.Remove(temp) // a leftover is swept at the next start
+			_ = v.root.Remove(temp) // leftovers are swept at the next start
 		}
 	}()
 	if err := fill(file, content, mtime); err != nil {
@@ -73,7 +70,7 @@ func (v *volume) put(name string, content []byte, mtime time.Time, allow func() 
 }
 
 func fill(file *os.File, content []byte, mtime time.Time) error {
-	if err := file.Chmod(fileMode); err != nil { // the umask may have taken the readers' bits
+	if err := file.Chmod(fileMode); err != nil { // the umask may have removed the readers' bits
 		return err
 	}
 	if _, err := file.Write(content); err != nil {
@@ -82,11 +79,11 @@ func fill(file *os.File, content []byte, mtime time.Time) error {
 	if mtime.IsZero() {
 		return nil
 	}
-	return setTime(file, mtime) // after the writing, which sets it too
+	return setTime(file, mtime) // last, since writing sets the time
 }
 
-// setTime sets the file's times through its descriptor, so that no name can be swapped underneath. It rounds down to
-// microseconds: a deadline must not move out. Times before 1970 count as 1970, as the conversion would wrap.
+// setTime sets the file's times through its descriptor, so that nobody can swap the name. It rounds down to microseconds, as
+// a deadline must not move later. Times before 1970 count as 1970: the conversion would wrap.
 func setTime(file *os.File, t time.Time) error {
 	if t.Unix() < 0 {
 		t = time.Unix(0, 0)
@@ -95,7 +92,7 @@ func setTime(file *os.File, t time.Time) error {
 	return unix.Futimes(int(file.Fd()), []unix.Timeval{at, at})
 }
 
-// remove removes a file, or a link, that may not be there.
+// remove removes a file or link, if it exists.
 func (v *volume) remove(name string) error {
 	if err := v.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return v.fault("remove", name, err)
@@ -103,7 +100,7 @@ func (v *volume) remove(name string) error {
 	return nil
 }
 
-// holds reports whether the name still stands for the open file, and not for something put in its place.
+// holds reports whether the name still refers to the open file.
 func (v *volume) holds(name string, file *os.File) bool {
 	if file == nil {
 		return false
@@ -116,13 +113,13 @@ func (v *volume) holds(name string, file *os.File) bool {
 	return err == nil && os.SameFile(named, opened)
 }
 
-// open opens a regular file for reading. It neither follows a link nor waits on a pipe.
+// open opens a regular file for reading. It follows no link and does not block on a pipe.
 func (v *volume) open(name string) (*os.File, error) {
 	file, err := v.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, v.fault("open", name, err)
 	}
-	// Where a link was followed, the name itself is still the link.
+	// If a link was followed, the name itself is still the link.
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() || !v.holds(name, file) {
 		_ = file.Close()
 		return nil, v.fault("open", name, errors.New("it is not a regular file"))
@@ -130,7 +127,7 @@ func (v *volume) open(name string) (*os.File, error) {
 	return file, nil
 }
 
-// read returns the beginning of a regular file.
+// read returns the first maxRead bytes of a regular file.
 func (v *volume) read(name string) ([]byte, error) {
 	file, err := v.open(name)
 	if err != nil {
@@ -160,13 +157,13 @@ func (v *volume) sweep() error {
 	return errors.Join(faults...)
 }
 
-// fault says what went wrong with which file, and how to fix it. It leaves out temporary names: an error is logged when it
-// changes.
+// fault says which operation failed on which file, and how to fix it. It leaves out temporary names, so that the text stays
+// the same: an error is logged when it changes.
 func (v *volume) fault(verb, name string, err error) error {
 	return fmt.Errorf("%s %s in signal directory %s: %w", verb, name, v.path, withFix(err))
 }
 
-// withFix strips an error of the system down to its reason, and adds how to fix that.
+// withFix reduces a system error to its reason and adds how to fix it.
 func withFix(err error) error {
 	reason := err
 	if path, ok := errors.AsType[*fs.PathError](err); ok {

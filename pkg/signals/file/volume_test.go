@@ -78,18 +78,6 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestForeignFileInPlaceOfOursIsReplaced(t *testing.T) {
-	dir, clock := t.TempDir(), newClock()
-	f := openFile(t, dir, clock)
-	apply(t, f, clock.term("5", 10*time.Second))
-	if err := os.Remove(filepath.Join(dir, leadership.LeaderFile)); err != nil {
-		t.Fatal(err)
-	}
-	write(t, dir, leadership.LeaderFile, "666\n")
-	apply(t, f, clock.term("5", 10*time.Second))
-	wantSeen(t, dir, `"5\n" until 10:00:10.12`, "leader 5")
-}
-
 func TestWhatCannotBeReplacedIsAnErrorThatSaysSo(t *testing.T) {
 	for _, name := range []string{leadership.LeaderFile, leadership.StateFile} {
 		t.Run(name, func(t *testing.T) {

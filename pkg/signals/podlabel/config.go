@@ -2,7 +2,6 @@ package podlabel
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
@@ -10,7 +9,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// Config says whose pod is labelled; all of it is needed.
+// Config says which pod to label. Every field is required.
 type Config struct {
 	// API is the way to the API server.
 	API apiserver.Client
@@ -22,24 +21,22 @@ type Config struct {
 	Clock bootclock.Clock
 }
 
-// defaultValue is the label's value where none is given.
 const defaultValue = "leader"
 
 // Label is the label of the leader's pod.
 type Label struct {
-	// Key and Value are the label's, both in the form that Kubernetes asks for.
+	// Key and Value are the label's. Both must be valid in Kubernetes.
 	Key, Value string
 }
 
-// The forms of Kubernetes: of a key's name and of a value, and of a key's prefix.
+// The forms of a key's name and of a value, and of a key's prefix, as Kubernetes defines them.
 const (
 	nameForm   = `^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
 	domainForm = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 )
 
-// ParseLabel reads KEY or KEY=VALUE, by the rules of Kubernetes. It refuses the keys of Kubernetes' own domains:
-// controllers select pods by them, and would take a pod whose label changed for a stranger's. The error is a [*field.Error]
-// of Label.
+// ParseLabel reads KEY or KEY=VALUE and checks both by the rules of Kubernetes. It refuses keys of Kubernetes' own domains:
+// controllers select pods by them and would disown a relabelled pod. The error is a [*field.Error] of Label.
 func ParseLabel(text string) (Label, error) {
 	key, value, given := strings.Cut(text, "=")
 	if !given {
@@ -51,17 +48,13 @@ func ParseLabel(text string) (Label, error) {
 	}
 	switch {
 	case !matches(nameForm, name), prefixed && (len(prefix) > 253 || !matches(domainForm, prefix)):
-		return fault(text, "a key such as lease-sidecar.dev/role")
+		return Label{}, field.Quoted("Label", text, "a key such as lease-sidecar.dev/role")
 	case !matches(nameForm, value):
-		return fault(text, "a value of 1 to 63 letters, digits, '-', '_' and '.', a letter or digit first and last")
+		return Label{}, field.Quoted("Label", text, "a value of 1 to 63 letters, digits, '-', '_' and '.', a letter or digit first and last")
 	case reserved(prefix, "kubernetes.io"), reserved(prefix, "k8s.io"), name == "pod-template-hash" && !prefixed:
-		return fault(text, "a key that is not Kubernetes' own, such as lease-sidecar.dev/role")
+		return Label{}, field.Quoted("Label", text, "a key that is not Kubernetes' own, such as lease-sidecar.dev/role")
 	}
 	return Label{Key: key, Value: value}, nil
-}
-
-func fault(text, want string) (Label, error) {
-	return Label{}, &field.Error{Field: "Label", Value: strconv.Quote(text), Want: want}
 }
 
 func matches(form, text string) bool { return regexp.MustCompile(form).MatchString(text) }

@@ -1,20 +1,19 @@
-// Package podlabel is the signal by a label on the pods: the leader's pod has it, so that a Service that selects the
-// label routes to the leader.
+// Package podlabel signals by a label on the leader's pod, so that a Service which selects the label routes to the leader.
 //
-// It promises that a leader takes the label from other pods of its election before it puts it on its own, that a
-// standby takes off its own, and that what goes wrong is set right: at errors, and by a look at the pods that the leader
-// repeats, at each 64 s in the end. Standbys ask the API server for nothing but that. It touches the pod with its own
-// UID and those whose annotation names its own Lease. It refuses to touch a pod that has the key with another value.
+// It promises that a leader takes the label from other pods of its election before it labels its own, and that a standby
+// unlabels its own pod. A leader corrects later faults: it lists the pods again at pauses that grow from 1 s to 64 s. An
+// unlabelled standby sends no requests. The signal touches only the pod with its own UID and pods whose annotation names its
+// own Lease, and never a pod that has the key with another value.
 //
-// It does not promise that no two pods have the label at one instant: a leader that is cut off from the API server
-// keeps it until the next one leads. Nor is it quick enough to fence anything: kube-proxy learns of it later still. How
-// long a handover waits for it is the fan-out's to say, by the output's wait policy.
+// It does not promise that at most one pod has the label: a leader cut off from the API server keeps it until the next one
+// leads. The label cannot fence: kube-proxy learns of a change even later. The output's wait policy says how long a handover
+// waits for it.
 //
 //	leadership ── leading ──▶ LIST pods with the label ──▶ off the others of this Lease ──▶ on our own, with the mark
 //	          └── not ──────▶ off our own
 //
-// The mark is an annotation with the label's own key: the Lease and the term's token. By it two workloads in one
-// namespace can use one label, and two elections of one pod two labels.
+// The mark is an annotation with the label's key. It holds the Lease and the term's token, so that two workloads in one
+// namespace can share a label, and two elections in one pod can use two labels.
 package podlabel
 
 import (
@@ -32,49 +31,45 @@ import (
 )
 
 const (
-	// attemptTimeout bounds one Apply, all of its requests together.
+	// attemptTimeout bounds one Apply, with all of its requests.
 	attemptTimeout = 3 * time.Second
-	// firstLook and lastLook are the pauses until the leader looks at the pods again; they double in between. A request
-	// that was overtaken shows soon after a handover.
+	// firstLook and lastLook are the shortest and the longest pause between the leader's looks at the pods; the pause
+	// doubles. The first is short because a request of the last leader may arrive late in a handover.
 	firstLook, lastLook = time.Second, 64 * time.Second
-	// refusedPause is how long the signal asks for nothing after a refusal that time alone will not change.
+	// refusedPause is the pause after a refusal that only a change by hand can lift.
 	refusedPause = 30 * time.Second
 )
 
-// errLapsed stops the labelling of a pod whose term ran out meanwhile.
+// errLapsed stops the labelling of a pod whose term has meanwhile ended.
 var errLapsed = errors.New("the term expired while its pod was being labelled")
 
-// mismatch is the error of a pod that must not be labelled. Only a new configuration changes that.
+// mismatch is the error of a pod that must not be labelled. Only a new configuration can fix it.
 type mismatch struct{ error }
 
-// Signal puts the label on the leader's pod and takes it off all others of the election.
+// Signal labels the leader's pod and unlabels all others of the election.
 type Signal struct {
-	cfg  Config
-	pods pods
+	cfg Config
 
-	inspected bool   // our own pod has been looked at, and it may be labelled
-	known     bool   // whether shown is what the API server has
-	shown     string // the token whose mark our pod has; "" for none
+	inspected bool   // our own pod was checked and may be labelled
+	known     bool   // shown is what the API server has
+	shown     string // the token of our pod's mark; "" for none
 	look      bootclock.Instant
-	pause     time.Duration // from the last look to the next
+	pause     time.Duration // between the last look and the next
 
-	refusal error // the newest refusal, and the token that it was for
+	refusal error // the latest refusal, and the token that it was for
 	refused string
 	until   bootclock.Instant
 }
 
 var _ signals.Signal = (*Signal)(nil)
 
-// New returns the signal. It contacts nobody.
-func New(cfg Config) *Signal {
-	return &Signal{cfg: cfg, pods: pods{cfg.API, cfg.Namespace}}
-}
+// New returns the signal. It makes no request.
+func New(cfg Config) *Signal { return &Signal{cfg: cfg} }
 
 // Name returns "pod-label".
 func (s *Signal) Name() string { return "pod-label" }
 
-// Apply makes the pods show the leadership. It sends nothing where they are known to show it, but for a leader's look now
-// and then. It takes 3 s at the most.
+// Apply makes the pods show the leadership, within 3 s. If they are known to show it, only a leader's look is sent.
 func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	now := s.cfg.Clock.Now()
 	l = l.At(now)
@@ -91,7 +86,7 @@ func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	return err
 }
 
-// note keeps what is known after an attempt, and when to try again.
+// note records the result of an attempt, and when to try again.
 func (s *Signal) note(token string, err error) {
 	now := s.cfg.Clock.Now()
 	if err != nil {
@@ -108,7 +103,7 @@ func (s *Signal) note(token string, err error) {
 	s.known, s.shown, s.refusal, s.look = true, token, nil, now.Add(s.pause)
 }
 
-// lasting reports whether the same request would be refused again: rights and policies change by hand only.
+// lasting reports whether the same request would be refused again: only people change rights and policies.
 func lasting(err error) bool {
 	if _, never := errors.AsType[mismatch](err); never {
 		return true
@@ -127,7 +122,7 @@ func (s *Signal) show(ctx context.Context, l leadership.Leadership) error {
 	}
 	own := metadata{Name: s.cfg.Pod, UID: s.cfg.UID}
 	if !l.IsLeader {
-		if err := s.pods.patch(ctx, own, s.cfg.Label.Key, nil, nil); err != nil && !gone(err) {
+		if err := s.patch(ctx, own, nil, nil); err != nil && !gone(err) {
 			return err
 		}
 		return nil
@@ -135,13 +130,13 @@ func (s *Signal) show(ctx context.Context, l leadership.Leadership) error {
 	return s.lead(ctx, l, own)
 }
 
-// inspect looks at our own pod, once: whether it is there and ours, and whether the key is free. A key of the
-// workload's own must never change: controllers and Services select pods by it.
+// inspect checks once that our own pod exists, is ours, and that the key is free. It must never change a key that the
+// workload uses itself: controllers and Services select pods by it.
 func (s *Signal) inspect(ctx context.Context, leading bool) error {
 	if s.inspected {
 		return nil
 	}
-	pod, err := s.pods.get(ctx, s.cfg.Pod)
+	pod, err := s.get(ctx)
 	switch {
 	case err == nil && pod.UID == s.cfg.UID:
 	case !leading && (err == nil || apiserver.Status(err) == http.StatusNotFound):
@@ -160,10 +155,10 @@ func (s *Signal) inspect(ctx context.Context, leading bool) error {
 	return nil
 }
 
-// lead takes the label from the others and puts it on our own pod. A pod that cannot be cleared does not keep ours from
-// the label: without it the Service would have no endpoint at all.
+// lead unlabels the other pods and then labels our own. It labels ours even if another pod cannot be cleared: otherwise the
+// Service would have no endpoint at all.
 func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata) error {
-	labelled, err := s.pods.list(ctx, s.cfg.Label)
+	labelled, err := s.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -176,8 +171,8 @@ func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata
 		case pod.UID == own.UID:
 			marked = pod.Annotations[key] == mark
 		case theirs == election(l):
-			// On the version that was listed: should that pod lead by now, its new mark is not taken off.
-			if err := s.pods.patch(ctx, pod, key, nil, nil); err != nil && apiserver.Status(err) != http.StatusNotFound {
+			// Only at the listed version: if that pod leads by now, its new mark must stay.
+			if err := s.patch(ctx, pod, nil, nil); err != nil && apiserver.Status(err) != http.StatusNotFound {
 				faults = append(faults, err)
 			}
 		}
@@ -186,10 +181,10 @@ func (s *Signal) lead(ctx context.Context, l leadership.Leadership, own metadata
 		return errors.Join(append(faults, errLapsed)...)
 	}
 	if !marked {
-		faults = append(faults, s.pods.patch(ctx, own, key, &s.cfg.Label.Value, &mark))
+		faults = append(faults, s.patch(ctx, own, &s.cfg.Label.Value, &mark))
 	}
 	return errors.Join(faults...)
 }
 
-// election names the Lease with its namespace: pods of one namespace may belong to Leases of several.
+// election names the Lease with its namespace, as pods of one namespace may belong to Leases of several.
 func election(l leadership.Leadership) string { return l.Namespace + "/" + l.Lease }

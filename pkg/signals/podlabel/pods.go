@@ -19,54 +19,48 @@ type metadata struct {
 	Annotations     map[string]string `json:"annotations"`
 }
 
-// pods reads and patches the pods of one namespace.
-type pods struct {
-	api       apiserver.Client
-	namespace string
-}
-
-func (p pods) path(name string) string {
-	path := "/api/v1/namespaces/" + url.PathEscape(p.namespace) + "/pods"
+// path returns the API path of a pod, or of all pods of the namespace if name is empty.
+func (s *Signal) path(name string) string {
+	path := "/api/v1/namespaces/" + url.PathEscape(s.cfg.Namespace) + "/pods"
 	if name != "" {
 		path += "/" + url.PathEscape(name)
 	}
 	return path
 }
 
-func (p pods) get(ctx context.Context, name string) (metadata, error) {
+func (s *Signal) get(ctx context.Context) (metadata, error) {
 	var pod struct{ Metadata metadata }
-	answer, err := p.api.Send(ctx, http.MethodGet, p.path(name), nil)
+	answer, err := s.cfg.API.Send(ctx, http.MethodGet, s.path(s.cfg.Pod), nil)
 	if err == nil {
 		err = json.Unmarshal(answer, &pod)
 	}
 	if err != nil {
-		return metadata{}, fmt.Errorf("read pod %s: %w", name, explain(err))
+		return metadata{}, fmt.Errorf("read pod %s: %w", s.cfg.Pod, explain(err))
 	}
 	return pod.Metadata, nil
 }
 
-// list returns the pods that have the label.
-func (p pods) list(ctx context.Context, label Label) ([]metadata, error) {
+func (s *Signal) list(ctx context.Context) ([]metadata, error) {
 	var list struct{ Items []struct{ Metadata metadata } }
-	answer, err := p.api.Send(ctx, http.MethodGet, p.path("")+"?labelSelector="+url.QueryEscape(label.String()), nil)
+	answer, err := s.cfg.API.Send(ctx, http.MethodGet, s.path("")+"?labelSelector="+url.QueryEscape(s.cfg.Label.String()), nil)
 	if err == nil {
 		err = json.Unmarshal(answer, &list)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the pods with label %s: %w", label, explain(err))
+		return nil, fmt.Errorf("list the pods with label %s: %w", s.cfg.Label, explain(err))
 	}
 	found := make([]metadata, 0, len(list.Items))
 	for _, item := range list.Items {
-		if item.Metadata.Name != "" && item.Metadata.UID != "" { // a patch could not be bound to this one pod
+		if item.Metadata.Name != "" && item.Metadata.UID != "" { // without them, no patch could be bound to this pod
 			found = append(found, item.Metadata)
 		}
 	}
 	return found, nil
 }
 
-// patch sets label and annotation of that key, or removes them where they are nil. The UID is a precondition, so that
-// a namesake is never touched; so is the version, where it is given.
-func (p pods) patch(ctx context.Context, pod metadata, key string, label, annotation *string) error {
+// patch sets the label and the annotation, or removes them where nil. The UID is a precondition, so that a pod of the same
+// name is never touched; so is the version, if given.
+func (s *Signal) patch(ctx context.Context, pod metadata, label, annotation *string) error {
 	var patch struct {
 		Metadata struct {
 			UID             string             `json:"uid"`
@@ -76,19 +70,19 @@ func (p pods) patch(ctx context.Context, pod metadata, key string, label, annota
 		} `json:"metadata"`
 	}
 	patch.Metadata.UID, patch.Metadata.ResourceVersion = pod.UID, pod.ResourceVersion
-	patch.Metadata.Labels = map[string]*string{key: label}
-	patch.Metadata.Annotations = map[string]*string{key: annotation}
+	patch.Metadata.Labels = map[string]*string{s.cfg.Label.Key: label}
+	patch.Metadata.Annotations = map[string]*string{s.cfg.Label.Key: annotation}
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return fmt.Errorf("print the patch: %w", err)
 	}
-	if _, err := p.api.Send(ctx, http.MethodPatch, p.path(pod.Name), body); err != nil {
+	if _, err := s.cfg.API.Send(ctx, http.MethodPatch, s.path(pod.Name), body); err != nil {
 		return fmt.Errorf("label pod %s: %w", pod.Name, explain(err))
 	}
 	return nil
 }
 
-// gone reports whether the pod is not there any more, or is another one by now.
+// gone reports whether the pod no longer exists or was replaced.
 func gone(err error) bool {
 	switch apiserver.Status(err) {
 	case http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
@@ -97,7 +91,7 @@ func gone(err error) bool {
 	return false
 }
 
-// explain adds the missing rule to a refusal.
+// explain adds the missing RBAC rule to a refusal.
 func explain(err error) error {
 	if apiserver.Status(err) != http.StatusForbidden {
 		return err

@@ -1,8 +1,11 @@
 package process
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
 func TestValidateNamesTheFieldAndTheFix(t *testing.T) {
@@ -25,21 +28,18 @@ func TestValidateNamesTheFieldAndTheFix(t *testing.T) {
 		"a parked fence":    {Config{Target: byName, OnLost: stop, Fence: true}, []string{"Fence kill: want TERM SIGSTOP"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := ""
-			if err := tc.cfg.Validate(); err != nil {
-				got = err.Error()
-			}
-			rest := got
+			err := tc.cfg.Validate()
+			rest := fmt.Sprint(err)
 			for _, fault := range tc.want {
 				for part := range strings.FieldsSeq(fault) {
 					var found bool
 					if _, rest, found = strings.Cut(rest, part); !found {
-						t.Fatalf("%q is missing, or out of order, in: %s", part, got)
+						t.Fatalf("%q is missing, or out of order, in: %v", part, err)
 					}
 				}
 			}
-			if n := strings.Count(got, "\t*"); n != len(tc.want) {
-				t.Errorf("%d faults, want %d: %s", n, len(tc.want), got)
+			if n := len(field.Flatten(err)); n != len(tc.want) {
+				t.Errorf("%d faults, want %d: %v", n, len(tc.want), err)
 			}
 		})
 	}

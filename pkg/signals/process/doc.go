@@ -1,19 +1,18 @@
-// Package process signals a workload by process signals: it sends one when its replica is elected, and one when it has lost. It
-// looks for the one process that a name or a pid file stands for, in the pid namespace that the sidecar shares with it, and looks
-// again when that process has ended.
+// Package process signals a workload by process signals: one when its replica is elected, one when it has lost. It finds the
+// process by name or pid file in a pid namespace that the sidecar shares with it, and looks again after that process has ended.
 //
-// It promises that a signal reaches only the process that was found (a pidfd holds it, so a reused pid is never hit), never one that
-// would die of a signal meant as news, and never the sidecar, its parents or a pause process; that a process which comes later gets
-// the signal for the leadership that holds then; and, with a fence, that a process which does not end is killed before another
-// replica can take the Lease. [Process.State] is sight of its end.
+// It promises:
+//   - A signal reaches only the process that was found: a pidfd holds it, so a reused pid is never hit. A signal meant as news
+//     is never sent to a process that would die of it. The sidecar, its parents and a pause process are never signalled.
+//   - A process that starts later gets the signal for the current leadership.
+//   - With a fence, a process that does not end is killed before another replica can take the Lease.
 //
-// It does not promise that the process acts on a signal, nor when: a handler may do nothing, and the time until a new process is
-// found is up to a second, or more where /proc is large.
+// It does not promise that the process acts on a signal: a handler may do nothing. A new process is found within a second,
+// or later where /proc is large.
 //
 //	leadership ── Apply ──▶ ┌─────────┐ ── signal, kill ──▶ pidfd ──▶ the process ──▶ its end: State, Crashed
 //	/proc ──── view, look ▶ │ machine │
 //	the clock ── Run ─────▶ └─────────┘ ── order ──▶ the guard, which acts should this process freeze or die
 //
-// The machine decides; it is deterministic, and the transcripts in testdata test it. [Process] is the shell around it: it looks,
-// carries out and waits.
+// The machine decides; it is deterministic. [Process] is the shell around it: it looks, acts and waits.
 package process

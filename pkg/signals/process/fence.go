@@ -16,18 +16,18 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// This file decides when what belongs to the workload is killed, and what the guard does should this process freeze or die.
+// This file decides when the workload is killed, and what the guard must do if this process freezes or dies.
 
 const (
-	// killPause is the pause between attempts to kill what has not ended yet, or has been started meanwhile.
+	// killPause is the pause between attempts to kill what is still alive or was started since.
 	killPause = 20 * time.Millisecond
 	// failedPause is the pause after an attempt that failed.
 	failedPause = 200 * time.Millisecond
-	// kinMax is how many processes the guard's order names at most. The guard finds their descendants by itself.
+	// kinMax bounds the processes that the guard's order names. The guard finds their descendants by itself.
 	kinMax = 4096
 )
 
-// aim sets the kill deadline from l, which must not be a leader's.
+// aim sets the kill deadline. l must not be a leader's.
 func (m *machine) aim(l leadership.Leadership, now bootclock.Instant) {
 	m.stop = m.rule().Next(m.stop, now, m.until, l)
 	m.kill = m.stop.At
@@ -37,7 +37,7 @@ func (m *machine) rule() killtime.Rule {
 	return killtime.Rule{StopTimeout: m.cfg.StopTimeout, KillMargin: m.cfg.KillMargin}
 }
 
-// prolong moves the kill deadline of a stop that is under way: the hold was renewed. guardFence then gives it to the guard.
+// prolong moves the kill deadline of a stop in progress after a renewal of the hold. guardFence then passes it to the guard.
 func (m *machine) prolong(l leadership.Leadership, now bootclock.Instant) {
 	if !m.kill.IsZero() && !m.stop.Began.IsZero() {
 		m.aim(l, now)
@@ -62,10 +62,10 @@ func (s *step) killDue() {
 		s.log(slog.LevelWarn, "the process has not ended in time: killing it", "reason", "ProcessKilled", "pid", h.PID, "command", h.Comm)
 	}
 	s.killAgainAt = s.now.Add(killPause)
-	s.do(action{kind: sendSignal, purpose: forDeadline, signo: kill, to: slices.Clone(left)}) // the process first, or it would replace the others
+	s.do(action{kind: sendSignal, purpose: forDeadline, signo: kill, to: slices.Clone(left)}) // the process comes first, or it would replace the others
 }
 
-// noteKilled notes how one process was killed.
+// noteKilled records the result of killing one process.
 func (s *step) noteKilled(to procfs.Process, err error) {
 	switch {
 	case err == nil && s.held != nil && s.held.ID == to.ID:
@@ -76,12 +76,11 @@ func (s *step) noteKilled(to procfs.Process, err error) {
 	}
 }
 
-// follows reports whether the process came after those that the fence is to kill, and got no stop.
+// follows reports whether the held process came after those that the fence must kill, and got no stop.
 func (m *machine) follows() bool {
 	return m.held != nil && m.held.dismissed.IsZero() && !contains(m.work, m.held.ID)
 }
 
-// toKill returns what the fence is to kill.
 func (m *machine) toKill() []procfs.Process {
 	if m.follows() {
 		return m.work
@@ -89,8 +88,7 @@ func (m *machine) toKill() []procfs.Process {
 	return m.kin
 }
 
-// armTerm has the guard send OnLost at the end of the term, unless it gets another order before. It reports false where the guard
-// has that order.
+// armTerm orders the guard to send OnLost at the end of the term. It reports false if the guard already has that order.
 func (s *step) armTerm() bool {
 	s.held.led = s.leadership.ValidUntil
 	order := s.termOrder()
@@ -116,18 +114,17 @@ func (s *step) termOrder() procfs.Order {
 	return order
 }
 
-// guardFence gives the guard the fence alone, once the process has got the loss. Where the process has ended, the fence is for what it
-// left behind.
+// guardFence gives the guard the fence's order, once the process got the loss. If it has ended, the order is for what it left.
 func (s *step) guardFence() {
 	var order procfs.Order
 	switch h := s.held; {
 	case s.cfg.OnLost == 0:
 		return
 	case s.leads && h == nil && s.cfg.Fence && s.someAtWork():
-		return // the order of the term stands: at its end the guard kills the kin
+		return // the term's order stays: at its end the guard kills the kin
 	case s.leads && h == nil:
 	case s.leads, h != nil && (h.notified != lossNotice || h.owed):
-		return // the order of the term stands: the loss is still to be sent
+		return // the term's order stays: the loss is still to be sent
 	default:
 		order = s.fenceOrder()
 	}
@@ -148,17 +145,17 @@ func (s *step) fenceOrder() procfs.Order {
 	default:
 		return procfs.Order{}
 	}
-	// A guard whose sidecar has died sends the signal at once: CONT does no harm.
+	// If the sidecar has died, the guard sends the signal at once. CONT does no harm.
 	return procfs.Order{ID: chief, Deadline: s.kill, Signal: syscall.SIGCONT, Kill: s.kill, Kin: others(s.toKill(), chief)}
 }
 
-// others returns the IDs of processes, without but.
+// others returns the IDs of the processes except one.
 func others(processes []procfs.Process, but procfs.ID) []procfs.ID {
 	named := ids(processes[:min(len(processes), kinMax)])
 	return slices.DeleteFunc(named, func(id procfs.ID) bool { return id == but })
 }
 
-// covers reports whether the guard's order does what the new one says. Kin that have ended make no difference.
+// covers reports whether the guard's order already does what the new one says. Kin that have ended make no difference.
 func covers(has, wants procfs.Order) bool {
 	for _, id := range wants.Kin {
 		if !slices.Contains(has.Kin, id) {
@@ -169,12 +166,12 @@ func covers(has, wants procfs.Order) bool {
 	return has.Equal(wants)
 }
 
-// armed notes whether the guard took an order.
+// armed records whether the guard took an order.
 func (s *step) armed(done action, err error) {
 	switch {
 	case err == nil:
 		s.order = done.order
-	case done.fence: // this process kills at the deadline, too
+	case done.fence: // this process kills at the deadline too
 		s.log(slog.LevelWarn, "the guard does not have the kill deadline", "reason", "GuardFails", "error", err)
 		s.order = done.order
 	default:
@@ -183,8 +180,8 @@ func (s *step) armed(done action, err error) {
 	}
 }
 
-// guardWasFaster notes that the guard's deadline has passed, so the guard has sent the loss. If a renewal comes after that, the process
-// gets the gain again. Where the loss is a stop, it does not, and its kill deadline is the one that the guard has.
+// guardWasFaster records that the guard sent the loss, as its deadline has passed. After a later renewal the process gets
+// the gain again, unless the loss is a stop; the guard's kill deadline then stands.
 func (s *step) guardWasFaster() {
 	h := s.held
 	if h == nil || !h.notified.leading() || s.order.Deadline.IsZero() || s.now.Before(s.order.Deadline) {

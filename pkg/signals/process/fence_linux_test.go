@@ -9,8 +9,6 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 // What ignores its stop is killed at the kill deadline with all that it has started, not before and not much later.
@@ -90,45 +88,6 @@ func TestFenceKillsWhatIsLeftBehind(t *testing.T) {
 	r.within(5*time.Second, "it is seen", func() bool { return r.State(true) == sight.Stopped })
 }
 
-// In a handover each renewal of the hold moves the kill deadline, and the guard gets it; the last one stands when the hold is
-// renewed no more (I11).
-func TestPlannedStopMovesTheFence(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, ignoresTerm)
-	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Second, StopTimeout: time.Minute})
-	guards := func(until bootclock.Instant) {
-		t.Helper()
-		if got, want := r.guard.last().Kill, until.Add(500*time.Millisecond); got != want {
-			t.Errorf("the guard kills at %s; want %s", got, want)
-		}
-	}
-	r.lead("1", 10*time.Second)
-	guards(r.hold(12 * time.Second))
-	guards(r.hold(20 * time.Second))
-	last := r.hold(30 * time.Second)
-	guards(last)
-	r.lose()
-	guards(last)
-	r.hold(50 * time.Second) // of a term that began too late
-	guards(last)
-	r.lead("2", 10*time.Second) // another term does not move it
-	guards(last)
-	r.hold(2 * time.Minute)
-	guards(last)
-	if state(t, a.pid()).Over() {
-		t.Error("it was killed")
-	}
-	a.end()
-	python(t, name, ignoresTerm)
-	r.lead("3", 10*time.Second)
-	began := r.clock.Now()
-	r.hold(2 * time.Minute)
-	if limit := r.guard.last().Kill.Sub(began); limit < time.Minute || limit > time.Minute+10*time.Second {
-		t.Errorf("the guard kills %s after the handover's begin; want the stop timeout, a minute", limit)
-	}
-	r.machine.kill = 0 // the test's end is not the workload's
-}
-
 // Who closes waits for the kill deadline.
 func TestFinishWaitsForTheFence(t *testing.T) {
 	name := unique(t)
@@ -141,50 +100,5 @@ func TestFinishWaitsForTheFence(t *testing.T) {
 	r.Finish(t.Context())
 	if late := r.clock.Now().Sub(until); late < 500*time.Millisecond || !state(t, a.pid()).Over() {
 		t.Errorf("returned %s after the term's end, and it has ended: %v", late, state(t, a.pid()).Over())
-	}
-}
-
-// TestKillDeadlineIsTheTerms is I11: the fence killAgainAt so long after the term's end, whenever the loss comes.
-func TestKillDeadlineIsTheTerms(t *testing.T) {
-	name := unique(t)
-	python(t, name, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: time.Minute})
-	until := r.lead("1", time.Minute)
-	r.lose()
-	if got, want := r.guard.last().Kill, until.Add(30*time.Second); got != want {
-		t.Errorf("the guard kills at %v, want %v: half the kill margin after the term's end", got, want)
-	}
-}
-
-// TestKillDeadlineOfATermThatNeverBegan is the planned one (I11): it moves with the hold, up to the stop timeout. That of a
-// standby's process is not.
-func TestKillDeadlineOfATermThatNeverBegan(t *testing.T) {
-	const margin, timeout = 10 * time.Second, time.Minute
-	for _, late := range []bool{false, true} { // the process comes after the first leadership
-		name := unique(t)
-		if !late {
-			python(t, name, ignoresTerm)
-		}
-		r := newRig(t, Config{Target: Target{Name: name}, OnLost: term, Fence: true, KillMargin: margin, StopTimeout: timeout})
-		guards := func(until leadership.Leadership) {
-			t.Helper()
-			if got, want := r.guard.last().Kill, until.ValidUntil.Add(margin/2); got != want {
-				t.Errorf("late %v: the guard kills at %s; want %s", late, got, want)
-			}
-		}
-		began := r.clock.Now()
-		until := r.hold(20 * time.Second)
-		if late {
-			python(t, name, ignoresTerm)
-		}
-		if !late {
-			guards(leadership.Leadership{ValidUntil: until})
-		}
-		guards(leadership.Leadership{ValidUntil: r.hold(30 * time.Second)})
-		r.hold(5 * time.Minute)
-		if limit := r.guard.last().Kill.Sub(began); limit < timeout || limit > timeout+10*time.Second {
-			t.Errorf("late %v: the guard kills %s after the handover's begin; want the stop timeout, a minute", late, limit)
-		}
-		r.machine.kill = 0 // the test's end is not the workload's
 	}
 }

@@ -24,10 +24,10 @@ const (
 	listMax    = 6  // processes to name in an error
 )
 
-// errNone says that nothing matches now, which is how every workload begins.
+// errNone says that nothing matches now. This is normal at the start of a workload.
 var errNone = errors.New("no such process in this pid namespace: check its name or pid file, and that the pod has shareProcessNamespace: true")
 
-// find returns the one process that the target stands for, and all processes of its name.
+// find returns the process that the target means, and all processes of its name.
 func (t Target) find(all procfs.Table) (found procfs.Process, namesakes []procfs.Process, err error) {
 	if t.PIDFile != "" {
 		found, err = t.byFile(all)
@@ -48,7 +48,7 @@ func (t Target) byName(all procfs.Table) (procfs.Process, []procfs.Process, erro
 			namesakes = append(namesakes, e)
 		}
 	}
-	for _, e := range namesakes { // a master's workers have its name
+	for _, e := range namesakes { // workers have their master's name
 		if !slices.ContainsFunc(namesakes, func(other procfs.Process) bool { return other.PID == e.Parent }) {
 			heads = append(heads, e)
 		}
@@ -62,8 +62,8 @@ func (t Target) byName(all procfs.Table) (procfs.Process, []procfs.Process, erro
 	return procfs.Process{}, namesakes, fmt.Errorf("%d processes match, none the parent of the others (%s): choose one by its pid file", len(heads), list(heads))
 }
 
-// matches compares the name with comm, which even a process that rewrites its arguments keeps, and with argv[0], which
-// has all of a long name.
+// matches compares the name with comm, which survives a rewrite of the arguments, and with argv[0], which holds long names
+// in full.
 func (t Target) matches(e procfs.Process) bool {
 	if len(t.Name) <= commMax && e.Comm == t.Name {
 		return true
@@ -72,7 +72,7 @@ func (t Target) matches(e procfs.Process) bool {
 	if base == t.Name {
 		return true
 	}
-	// A comm that is cut counts, unless argv[0] shows another program that merely begins alike.
+	// A truncated comm counts, unless argv[0] shows another program with the same beginning.
 	return len(t.Name) > commMax && e.Comm == t.Name[:commMax] && !strings.HasPrefix(base, e.Comm)
 }
 
@@ -84,15 +84,15 @@ func (t Target) byFile(all procfs.Table) (procfs.Process, error) {
 	e, ok := all[pid]
 	switch {
 	case !ok:
-		return procfs.Process{}, errNone // left by one that has ended, or not written anew yet
+		return procfs.Process{}, errNone // left by a process that has ended, or not yet rewritten
 	case t.Name != "" && !t.matches(e):
 		return procfs.Process{}, fmt.Errorf("%s, which the pid file %s names, is not named %q: remove the file before the program starts, or correct the name", e, t.PIDFile, t.Name)
 	}
 	return e, nil
 }
 
-// readPIDFile reads a pid from a file that another container may have written: no link is followed, nothing but a
-// regular file is read, and no more of it than a pid takes.
+// readPIDFile reads a pid from a file that another container may have written. It follows no link, reads only a regular
+// file, and only as many bytes as a pid takes.
 func readPIDFile(name string) (int, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	switch {
@@ -122,7 +122,7 @@ func readPIDFile(name string) (int, error) {
 	return int(pid), nil
 }
 
-// refuse says what is never signalled, whatever it is called.
+// refuse returns an error for processes that must never be signalled, whatever their name.
 func refuse(all procfs.Table, e procfs.Process) error {
 	self := os.Getpid()
 	switch {

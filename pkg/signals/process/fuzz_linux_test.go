@@ -6,7 +6,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
@@ -96,7 +99,7 @@ func checkSignal(t *testing.T, text string) {
 	switch {
 	case err != nil && s != 0, (s == 0) != (err != nil || text == ""), s < 0 || s > lastSignal || s == 32 || s == 33:
 		t.Fatalf("%q is signal %d, %v", text, s, err)
-	case s > 0 && int(s) < len(names):
+	case unix.SignalName(syscall.Signal(s)) != "":
 		if again, err := ParseSignal(s.String()); err != nil || again != s {
 			t.Fatalf("%q is %v, and that %v, %v", text, s, again, err)
 		}

@@ -9,15 +9,15 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
-// armer is another process that acts at a deadline which nobody has moved. Calls do not overlap, and return within a second.
+// armer acts in another process at a deadline, unless a new order comes first. Calls do not overlap and take at most 1 s.
 type armer interface {
-	// Arm replaces the order that it has; the zero order takes that back.
+	// Arm replaces the current order. The zero order withdraws it.
 	Arm(procfs.Order) error
 	// Close ends it.
 	Close() error
 }
 
-// restartingGuard is a guard process from the first order on. It starts another one where the guard has ended.
+// restartingGuard starts a guard process at the first order, and another one when that has ended.
 type restartingGuard struct {
 	log   *slog.Logger
 	guard *guard.Guard // nil before the first order
@@ -25,8 +25,7 @@ type restartingGuard struct {
 
 var _ armer = (*restartingGuard)(nil)
 
-// Arm gives the order to the guard process.
-func (r *restartingGuard) Arm(order procfs.Order) error {
+func (r *restartingGuard) Arm(order procfs.Order) (err error) {
 	if order.PID == 0 {
 		if r.guard != nil {
 			_ = r.guard.Disarm() // an error means that it has ended
@@ -40,16 +39,12 @@ func (r *restartingGuard) Arm(order procfs.Order) error {
 		r.log.Warn("the guard process has ended: starting another", "reason", "GuardEnded")
 		_ = r.guard.Close() // it has ended
 	}
-	started, err := guard.Start(guard.Config{})
-	if err != nil {
-		r.guard = nil
+	if r.guard, err = guard.Start(guard.Config{}); err != nil {
 		return err
 	}
-	r.guard = started
-	return started.Arm(order)
+	return r.guard.Arm(order)
 }
 
-// Close ends the guard process.
 func (r *restartingGuard) Close() error {
 	if r.guard == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
-// view reads what the machine decides by: the held process, and where there is a fence, the states of the workload's processes.
+// view reads what the machine decides by: the held process and, with a fence, the states of the workload's processes.
 func (p *Process) view(came answer) view {
 	p.mu.Lock()
 	h, members, closely := p.handle, p.machine.scene().members, p.machine.closely()
@@ -35,21 +35,20 @@ func (p *Process) view(came answer) view {
 
 var errNotRead = errors.New("its signals were not read")
 
-// viewClosely reads what the process does at this moment, and with its signals.
+// viewClosely reads the process's current state and its signals.
 func (p *Process) viewClosely(h *procfs.Handle, v *heldView) {
 	if now, alive := h.Alive(); alive {
 		v.state = now.State
 	}
 	v.signals, v.err = procfs.ReadSignals(h.PID)
-	for _, s := range []Signo{p.cfg.OnElected, p.cfg.OnLost} {
-		n := syscall.Signal(s)
+	for _, n := range []syscall.Signal{syscall.Signal(p.cfg.OnElected), syscall.Signal(p.cfg.OnLost)} {
 		if v.signals.Blocked.Has(n) && !v.signals.Caught.Has(n) && procfs.BlockedByAll(h.PID, n) {
-			v.sigwait = append(v.sigwait, s)
+			v.signals.Caught |= 1 << (n - 1)
 		}
 	}
 }
 
-// look reads the process table. Where find is set it looks for the target, and opens it unless it is held.
+// look reads the process table. If find is set, it also looks for the target, and opens it unless it is held already.
 func (p *Process) look(find bool) (l look, opened *procfs.Handle) {
 	p.mu.Lock()
 	h := p.handle
@@ -66,7 +65,7 @@ func (p *Process) look(find bool) (l look, opened *procfs.Handle) {
 	return l, opened
 }
 
-// open holds a process, if it may be signalled.
+// open opens a process, if it may be signalled.
 func (p *Process) open(found procfs.Process) (*procfs.Handle, error) {
 	h, err := procfs.Open(found)
 	if errors.Is(err, procfs.ErrOver) {
@@ -78,14 +77,14 @@ func (p *Process) open(found procfs.Process) (*procfs.Handle, error) {
 	if p.cfg.OnElected == 0 && p.cfg.OnLost == 0 {
 		return h, nil
 	}
-	if err := h.Send(0); err != nil { // signal 0 only asks whether it may be signalled
+	if err := h.Send(0); err != nil { // signal 0 only checks the right to signal
 		h.Close()
 		return nil, fmt.Errorf("signal %s: %w", found, err)
 	}
 	return h, nil
 }
 
-// send sends a signal, to the held process by its handle.
+// send sends a signal. It uses the handle for the held process.
 func (p *Process) send(to procfs.Process, s Signo) error {
 	p.mu.Lock()
 	h := p.handle
@@ -96,8 +95,7 @@ func (p *Process) send(to procfs.Process, s Signo) error {
 	return procfs.Send(to.ID, syscall.Signal(s))
 }
 
-// meter measures what a look costs. It counts processor time: a sidecar that is starved or throttled waits long for its looks, and
-// they cost no more for that.
+// meter measures the cost of a look in processor time: a starved sidecar waits longer for a look, but the look costs no more.
 type meter struct {
 	began time.Time
 	used  time.Duration
@@ -105,11 +103,10 @@ type meter struct {
 
 func startMeter() meter { return meter{began: time.Now(), used: processorTime()} }
 
-// read returns the processor time since the start. What other goroutines used meanwhile counts, so it is no more than the time that
-// has passed.
+// read returns the processor time since the start. Other goroutines' time counts, so it is capped at the elapsed time.
 func (m meter) read() time.Duration { return min(time.Since(m.began), processorTime()-m.used) }
 
-// processorTime returns what this program has used so far.
+// processorTime returns the processor time that this program has used so far.
 func processorTime() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {

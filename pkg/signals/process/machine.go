@@ -10,71 +10,72 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// machine decides what the process signal does next. It has four inputs: [machine.lead] takes a leadership, [machine.decide] what was
-// seen at one moment, [machine.addSeen] what a sight has seen between two decisions, and [machine.close] the end. Decide returns one
-// action at most. The machine reads no clock and no /proc, takes no lock and starts nothing: [Process] does that, and calls it under its
-// own lock. The same inputs always give the same outputs, so the transcripts in testdata test it.
+// machine decides what the process signal does next. Its inputs are [machine.lead] (a leadership), [machine.decide] (what
+// was seen at one moment; it returns at most one action), [machine.addSeen] (what a sight saw between two decisions) and
+// [machine.close]. The machine reads no clock and no /proc, takes no lock and starts nothing: [Process] does that, and calls
+// it under its own lock. The same inputs always give the same outputs.
 type machine struct {
 	cfg Config // without Clock, Log and Crashed
 
 	leadership leadership.Leadership // the newest
-	known      bool                  // there is one
-	fresh      bool                  // it has come since the last turn
-	asked      bool                  // the turn is for a leadership that has just come
+	known      bool                  // leadership is set
+	fresh      bool                  // it came after the last turn
+	asked      bool                  // this turn is for a leadership that has just come
 	pending    action                // the action that has no answer yet
 
-	turning bool   // /proc was looked at for a turn, which has not ended
-	findErr error  // why that look found no process
-	failure error  // how the last turn ended; nil: the leadership is applied, or no process is there
-	warned  string // which failure is in the log
-	trouble string // the last failure of a turn that nobody asked for
+	turning bool         // a turn has read /proc and has not ended
+	findErr error        // why that look found no process
+	failure error        // how the last turn ended; nil: the leadership is applied, or there is no process
+	warned  trouble.Last // the log's last message on turns that no Apply asked for
+	trouble trouble.Last // how the last such turn ended
 
 	held      *held            // the process; nil: none
 	everFound bool             // there has been one
-	kin       []procfs.Process // the process, all that it started, and its namesakes, as last seen
-	work      []procfs.Process // kin at the end of the term, and what they have started since: when these are gone, the workload has stopped
+	kin       []procfs.Process // the process, its descendants and its namesakes, as last seen
+	work      []procfs.Process // kin at the end of the term and later descendants: when all are gone, the workload has stopped
 
 	leads   bool              // the term has begun here
-	until   bootclock.Instant // the last validUntil that came with leadership
-	awaits  bool              // this replica leads, but what got a stop is not gone, so no process gets the gain
-	awaited string            // the token of the term for which that is in the log
-	strayed bool              // what an ended process left behind has got its signal
-	drain   drain             // the newest drain, also when it is over
+	until   bootclock.Instant // the last validUntil of a leadership that leads
+	awaits  bool              // this replica leads, but something that got a stop is alive, so no process gets the gain
+	awaited string            // the token of the term for which that was logged
+	strayed bool              // what an ended process left behind got its signal
+	drain   drain             // the latest drain, even when it is over
 	gained  bootclock.Instant // when a process got the last gain
-	absent  string            // what the log says of a missing process: "", "standby" or "leading"
+	absent  string            // what was logged about a missing process: "", "standby" or "leading"
 
-	order       procfs.Order      // what the guard has; zero: nothing
-	refused     procfs.Order      // what it has refused since the leadership came
-	stop        killtime.Stop     // of the last term's work, where there is a fence
+	order       procfs.Order      // the guard's order; zero: none
+	refused     procfs.Order      // the order that the guard refused since the leadership came
+	stop        killtime.Stop     // of the last term's work, with a fence
 	kill        bootclock.Instant // when the fence kills; zero: never
-	killAgainAt bootclock.Instant // when it tries again
+	killAgainAt bootclock.Instant // when the fence tries again
 	closing     bool              // nothing else happens any more
 
-	nextLook       bootclock.Instant // when /proc is looked at next
-	lookOftenUntil bootclock.Instant // until then often
-	took           time.Duration     // what the last look took of a processor
-	stale          bool              // a look that is under way does not count: lead or addSeen came after its begin
+	nextLook       bootclock.Instant // when to read /proc next
+	lookOftenUntil bootclock.Instant // until then, /proc is read often
+	took           time.Duration     // the processor time of the last look
+	stale          bool              // discard a look in progress: lead or addSeen came after it began
 }
 
 // held is the process that gets the signals.
 type held struct {
 	procfs.Process
-	notified  notice            // what it was signalled last
-	handled   bootclock.Instant // until then it has its time to handle the signal before; zero: it had that long ago
-	untaken   bool              // a signal was pending when that was looked at last
+	notified  notice            // what the last signal meant
+	handled   bootclock.Instant // until then it may be handling the last signal; zero: that was long ago
+	untaken   bool              // a signal was pending at the last view
 	heldBack  bool              // its next signal waits for that
-	owed      bool              // it gets the loss once more, as it may handle a gain after the first
-	repeats   int               // how often it got that while it was busy
-	led       bootclock.Instant // the last validUntil of a term in which it was there; zero: none
-	dismissed bootclock.Instant // when it got its last stop; zero: none, or it has outlived that
+	owed      bool              // it gets the loss again, as it may handle a gain after the first
+	repeats   int               // how often it got the loss again while busy
+	led       bootclock.Instant // the last validUntil of a term in which it lived; zero: none
+	dismissed bootclock.Instant // when it got its last stop; zero: none, or it outlived that
 	killed    bool
 }
 
-// notice is what a process was signalled last: "" for nothing, lossNotice, or the gain of a term.
+// notice says which signal a process got last: "" for none, lossNotice, or the gain of a term.
 type notice string
 
 const lossNotice notice = "loss"
@@ -93,10 +94,9 @@ func newMachine(cfg Config) machine {
 	return machine{cfg: cfg}
 }
 
-// lead takes a leadership.
 func (m *machine) lead(l leadership.Leadership, now bootclock.Instant) {
 	if !m.leadership.SameTerm(l) {
-		m.turning, m.stale = false, true // a new turn looks again, at what is there now
+		m.turning, m.stale = false, true // a new turn looks again
 	}
 	m.leadership, m.known, m.fresh, m.failure, m.refused = l, true, true, nil, procfs.Order{}
 	if l.IsLeader {
@@ -105,7 +105,6 @@ func (m *machine) lead(l leadership.Leadership, now bootclock.Instant) {
 	m.noteDrain(l.At(now), now)
 }
 
-// step is one call of decide.
 type step struct {
 	*machine
 	now   bootclock.Instant
@@ -114,8 +113,7 @@ type step struct {
 	out   output
 }
 
-// decide returns what to do next. A view that does not answer the action before is an error: nothing else changes, and the next call
-// begins with a new turn.
+// decide returns what to do next. A view that does not answer the pending action is an error, after which a new turn begins.
 func (m *machine) decide(v view) (output, error) {
 	if pending := m.pending.kind; v.answer.of != pending {
 		m.pending, m.turning, m.nextLook = action{}, false, 0
@@ -160,7 +158,7 @@ func (s *step) log(severity slog.Level, message string, args ...any) {
 	s.out.records = append(s.out.records, record{severity, message, args})
 }
 
-// take notes what came of an action.
+// take records the result of an action.
 func (s *step) take(done action) {
 	switch done.kind {
 	case lookNow:
@@ -172,7 +170,7 @@ func (s *step) take(done action) {
 	}
 }
 
-// looked takes what was read of /proc. A look at the table alone is for the fence.
+// looked takes the result of a read of /proc. A look that did not search the target serves the fence.
 func (s *step) looked(done action, l look) {
 	switch {
 	case s.stale: // it may lack a process that has started since
@@ -200,18 +198,18 @@ func (s *step) looked(done action, l look) {
 	s.took = l.took
 }
 
-// found takes the process that was found in place of the one before, which the pid file does not name any more.
+// found takes the found process in place of the held one, which the pid file no longer names.
 func (s *step) found(l look) {
 	switch h := s.held; {
 	case l.findErr == nil && (h == nil || h.ID != l.found.ID):
 		s.held, s.everFound = &held{Process: l.found}, true
 		s.log(slog.LevelInfo, "found the process to signal", "reason", "ProcessFound", "pid", l.found.PID, "command", l.found.Comm)
 	case errors.Is(l.findErr, errNone) && h != nil && !h.notified.leading():
-		s.held = nil // it has become another program
+		s.held = nil // it is now another program
 	}
 }
 
-// noteEnd notes that the process has ended. While this replica leads that is a crash, unless the process got a stop.
+// noteEnd records that the process has ended. While this replica leads that is a crash, unless the process got a stop.
 func (s *step) noteEnd() {
 	h := s.held
 	leading := s.leadership.At(s.now).IsLeader

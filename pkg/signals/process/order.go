@@ -14,30 +14,29 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// This file decides which signal the process gets, and in which order. A process may handle two pending signals in either order: a
-// program in C begins with the highest number, CPython and Go with the lowest. So a gain waits until a loss is taken and handled; a
-// loss never waits, but follows once more where a gain was pending.
+// This file decides which signal the process gets, and in which order. A process may handle two pending signals in either
+// order: C programs begin with the highest number, CPython and Go with the lowest. So a gain waits until a loss is taken and
+// handled. A loss never waits, but is sent again if a gain was pending.
 
 const (
 	// gainAfterLoss is how long a process has to handle a signal that it has taken before the next one may follow.
 	gainAfterLoss = 50 * time.Millisecond
-	// busyMax is how much longer a gain waits for a process that is busy, and so may not have come to its handler.
+	// busyMax is how much longer a gain waits for a busy process, which may not have run its handler yet.
 	busyMax = 2 * time.Second
-	// repeatsMax bounds how often a busy process gets an owed loss. The pauses double: this is some 3 s.
+	// repeatsMax bounds how often a busy process gets an owed loss. With doubling pauses, this takes about 3 s.
 	repeatsMax = 6
 )
 
-// errUntaken says that the order of two signals is not certain yet.
+// errUntaken says that a signal is still pending, so the order of two signals is not certain.
 var errUntaken = errors.New("it has not taken the signal before: it is stopped, frozen or starved, and two pending signals are handled in either order: the next one is sent once it runs")
 
-// ordered reports whether it matters which of the two signals the process handles last. It does not where a loss ends it, and a
-// loss that parks it needs no handler.
+// ordered reports whether it matters which of the two signals is handled last. It does not if a loss ends the process, or
+// parks it, which needs no handler.
 func (c Config) ordered() bool {
 	return c.OnElected != 0 && c.OnLost != 0 && !c.Fence && !c.OnLost.Ends() && !c.OnLost.Parks()
 }
 
-// elect sends the process the gain. The guard has its order first: a sidecar that freezes in between must not
-// leave a process that leads without a deadline.
+// elect sends the gain. It arms the guard first: a sidecar may freeze, but no process may lead without a deadline.
 func (s *step) elect(l leadership.Leadership) {
 	h := s.held
 	if h.notified == noticeOf(l) {
@@ -80,7 +79,7 @@ func (s *step) lose() {
 		s.signalStrays()
 	case h.notified != lossNotice:
 		if s.cfg.dismisses() {
-			if s.cfg.Fence && h.led.IsZero() && s.kill.IsZero() { // of no term that is known here
+			if s.cfg.Fence && h.led.IsZero() && s.kill.IsZero() { // of no term known here
 				s.kill = s.now.Add(s.cfg.KillMargin / 2)
 			}
 			s.addToWork(s.kin)
@@ -98,8 +97,8 @@ func (s *step) lose() {
 	}
 }
 
-// repeat sends the loss that a process is owed, once it has taken both signals and had its time for them. One that is busy then may
-// not have come to its handlers, so it gets another.
+// repeat sends the owed loss once the process has taken both signals and had time to handle them. If it is busy then, its
+// handlers may not have run, so it gets another.
 func (s *step) repeat() {
 	if err := s.await(s.cfg.OnElected, s.cfg.OnLost); err != nil {
 		s.end(err)
@@ -112,7 +111,7 @@ func (s *step) repeat() {
 	s.send(action{purpose: forRepeat, signo: s.cfg.OnLost, notice: lossNotice, busy: s.busy()})
 }
 
-// send sends a signal to the process; without one, the process counts as signalled.
+// send sends a signal to the process. If there is none to send, the process counts as signalled.
 func (s *step) send(a action) {
 	a.kind, a.to = sendSignal, []procfs.Process{s.held.Process}
 	if a.signo == 0 {
@@ -123,7 +122,7 @@ func (s *step) send(a action) {
 	s.do(a)
 }
 
-// signalled notes what came of sending signals. A process that has ended meanwhile needs none.
+// signalled records the results of sent signals. A process that has meanwhile ended needs none.
 func (s *step) signalled(done action, errs []error) {
 	for i, to := range done.to {
 		err := errs[i]
@@ -141,7 +140,7 @@ func (s *step) signalled(done action, errs []error) {
 			}
 		default:
 			switch {
-			case !isHeld: // it was seen to end
+			case !isHeld: // its end was seen
 			case err == nil:
 				s.log(slog.LevelInfo, "signalled the process", "reason", "ProcessSignalled", "pid", to.PID, "command", to.Comm,
 					"process_signal", done.signo.String(), "leading", done.notice.leading())
@@ -155,7 +154,7 @@ func (s *step) signalled(done action, errs []error) {
 	}
 }
 
-// sent notes which signal the process got.
+// sent records which signal the process got.
 func (s *step) sent(a action) {
 	h := s.held
 	h.notified, h.owed, h.heldBack = a.notice, false, false
@@ -176,8 +175,7 @@ func (s *step) sent(a action) {
 	}
 }
 
-// signalStrays sends a signal that is meant to end the workload to what its ended process left behind, as the workers of a master
-// that was killed.
+// signalStrays sends an ending signal to what the ended process left behind, such as the workers of a killed master.
 func (s *step) signalStrays() {
 	if s.strayed || !s.cfg.OnLost.Ends() || len(s.work) == 0 {
 		s.end(nil)
@@ -187,7 +185,7 @@ func (s *step) signalStrays() {
 	s.do(action{kind: sendSignal, purpose: forStrays, signo: s.cfg.OnLost, to: slices.Clone(s.work)})
 }
 
-// await returns nil once the process has taken all of these signals, and else errUntaken.
+// await returns nil if the process has taken all of these signals, else errUntaken.
 func (s *step) await(signos ...Signo) error {
 	h := s.held
 	if s.view.process.err != nil {
@@ -205,13 +203,13 @@ func (s *step) await(signos ...Signo) error {
 	return nil
 }
 
-// holdBack leaves the signal for later. The process is looked at often from then on.
+// holdBack delays the signal. The process is then viewed often.
 func (s *step) holdBack() error {
 	s.held.heldBack = true
 	return fmt.Errorf("signal %s: %w", s.held.Process, errUntaken)
 }
 
-// ripe reports whether the process can get the signal that was held back.
+// ripe reports whether the delayed signal can be sent.
 func (s *step) ripe() bool {
 	switch {
 	case s.held == nil, !s.held.heldBack, s.await(s.cfg.OnElected, s.cfg.OnLost) != nil:
@@ -233,11 +231,10 @@ func (s *step) handling() bool {
 	return s.busy()
 }
 
-// busy reports whether the process runs, waits for a processor or a page, or is stopped.
 func (s *step) busy() bool { return s.view.process.state != 0 && s.view.process.state != 'S' }
 
-// admit refuses a signal that would not do what it is sent for: one that is meant as news to a process that would die of it, or
-// does not hear it; one that is meant to end a process which ignores it.
+// admit refuses a signal that would not have its purpose: one meant as news if the process would die of it or not notice it,
+// and one meant to end the process if it ignores the signal.
 func (s *step) admit(signo Signo) error {
 	if signo == 0 {
 		return nil
@@ -250,7 +247,7 @@ func (s *step) admit(signo Signo) error {
 
 func admit(p procfs.Process, signo Signo, seen heldView, fenced bool) error {
 	n := syscall.Signal(signo)
-	caught := seen.signals.Caught.Has(n) || slices.Contains(seen.sigwait, signo)
+	caught := seen.signals.Caught.Has(n)
 	ignored := seen.signals.Ignored.Has(n)
 	switch {
 	case p.PID == 1 && (signo.forced() || signo.meant() && !caught):
@@ -258,7 +255,7 @@ func admit(p procfs.Process, signo Signo, seen heldView, fenced bool) error {
 	case signo.forced() || signo == cont || caught:
 		return nil
 	case ignored && signo.meant() && fenced:
-		return nil // the fence ends it
+		return nil // the fence will kill it
 	case ignored:
 		return fmt.Errorf("%s ignores %s: choose a signal that it acts on", p, signo)
 	case signo.meant():

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -103,92 +102,6 @@ func TestLossIsHandledLast(t *testing.T) {
 	})
 }
 
-// stoppedClock shows one instant.
-type stoppedClock struct {
-	bootclock.System
-	at bootclock.Instant
-}
-
-func (c stoppedClock) Now() bootclock.Instant { return c.at }
-
-// The loss is sent once more only when the process has had its time for the gain that it has taken.
-func TestRepeatedLossLeavesAGainItsTime(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	wake := a.freeze(t)
-	r.lead("1", time.Minute)
-	r.cfg.Clock = stoppedClock{at: r.clock.Now()}
-	_ = r.apply(leadership.Leadership{})
-	wake()
-	a.says(t, "SIGUSR1")
-	a.says(t, "SIGUSR2") // the loss of before
-	if err := r.apply(leadership.Leadership{}); !errors.Is(err, errUntaken) {
-		t.Errorf("got %v while no time passes; want it to wait", err)
-	}
-	r.cfg.Clock = r.clock
-	r.lose()
-	a.says(t, "SIGUSR2")
-}
-
-// Run looks often at a process that waits, but does not read the whole of /proc for that.
-func TestWhoWaitsIsLookedAtOften(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	a.freeze(t)
-	r.lead("1", time.Minute)
-	r.machine.gained, r.machine.nextLook = r.machine.gained.Add(-soonFor), 0 // a term that has just begun is looked at often
-	step := func() time.Duration {
-		out, err := r.act(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out.next.Sub(r.clock.Now())
-	}
-	if pause := step(); pause < lookPause/2 {
-		t.Errorf("the next look is in %v while nothing waits", pause)
-	}
-	_ = r.apply(leadership.Leadership{})
-	r.machine.nextLook = 0
-	if pause := step(); pause > takenPause {
-		t.Errorf("the next look is in %v; want %v while the loss is owed", pause, takenPause)
-	}
-	if left := r.machine.nextLook.Sub(r.clock.Now()); left < lookPause/2 {
-		t.Errorf("/proc is read in %v", left)
-	}
-}
-
-// The same by Run alone: nobody applies the leadership again.
-func TestRunRepeatsTheLoss(t *testing.T) {
-	name := unique(t)
-	a := perl(t, name) // SIGUSR2 first
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	r.looking()
-	wake := a.freeze(t)
-	r.lead("1", time.Minute)
-	_ = r.apply(leadership.Leadership{})
-	wake()
-	a.says(t, "SIGUSR1")
-	a.says(t, "SIGUSR2")
-	wake = a.freeze(t)
-	r.lead("2", time.Minute)
-	_ = r.apply(leadership.Leadership{})
-	_ = r.apply(r.term("3", r.clock.Now().Add(time.Minute))) // what was owed is out of date
-	wake()
-	r.within(10*time.Second, "it hears that it leads", func() bool { return r.upToDateNow() })
-	if after := a.heard(300 * time.Millisecond); len(after) == 0 || after[len(after)-1] != "SIGUSR1" {
-		t.Errorf("heard %q; want SIGUSR1 last", after)
-	}
-}
-
-func (r *rig) upToDateNow() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := step{machine: &r.machine, view: view{now: r.clock.Now()}}
-	return s.upToDate()
-}
-
 // A process that is frozen across a loss and the gain after it ends up leading.
 func TestGainIsHandledLast(t *testing.T) {
 	orders(t, func(t *testing.T, a *app, r *rig, elected, lost string) {
@@ -210,23 +123,6 @@ func TestGainIsHandledLast(t *testing.T) {
 			t.Errorf("heard %q after that", after)
 		}
 	})
-}
-
-// A gain that waited for the process to wake is not sent when the term is over by then.
-func TestGainThatWaitedIsSuperseded(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	r.looking()
-	wake := a.freeze(t)
-	r.lose()
-	_ = r.apply(r.term("1", r.clock.Now().Add(time.Minute)))
-	r.lose()
-	wake()
-	a.says(t, "SIGUSR2")
-	if after := a.heard(300 * time.Millisecond); len(after) > 0 {
-		t.Errorf("heard %q after that", after)
-	}
 }
 
 // Where the loss ends the process, or parks it, there is no order to wait for.

@@ -9,26 +9,26 @@ import (
 	"sync"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
-// Process is the signal to one process, and sight of its end. Make it with [New]; [Process.Run] keeps looking, and [Process.Close]
-// ends it.
+// Process signals one process and sees its end. Make it with [New], drive it with [Process.Run], and [Process.Close] it.
 type Process struct {
 	cfg   Config
 	guard armer
 	read  func() (procfs.Table, error)
 
-	acting    chan struct{} // holds a value while somebody looks, decides and carries out
-	wake      chan struct{} // room for one: Run has something new to wait for
-	crashes   chan struct{} // room for one: the process has ended while this replica led
+	acting    chan struct{} // a lock: holds a value while one goroutine looks, decides and acts
+	wake      chan struct{} // buffered, one slot: Run has something new to wait for
+	crashes   chan struct{} // buffered, one slot: the process ended while this replica led
 	closing   chan struct{}
 	abandoned chan struct{}
 	abandon   func()
 	applies   sync.WaitGroup
 
-	// mu is held for moments only: nobody waits, signals or reads /proc under it.
+	// mu is held only briefly: nobody waits, signals or reads /proc under it.
 	mu      sync.Mutex
 	machine machine
 	handle  *procfs.Handle // of the machine's held process
@@ -40,7 +40,7 @@ var _ signals.Signal = (*Process)(nil)
 
 var errClosed = errors.New("the process signal is closed")
 
-// New returns a signal that has looked for nothing yet. It fails as [Config.Validate] does, and without a target.
+// New returns a signal that has not looked for its process yet. It fails as [Config.Validate] does, or without a target.
 func New(cfg Config) (*Process, error) { return newProcess(cfg, &restartingGuard{log: cfg.Log}) }
 
 func newProcess(cfg Config, guard armer) (*Process, error) {
@@ -62,7 +62,7 @@ func newProcess(cfg Config, guard armer) (*Process, error) {
 // Name returns "process".
 func (p *Process) Name() string { return "process" }
 
-// Apply sends the process the signal for l, unless it was sent before. It is no failure that no process is found: the sidecar starts
+// Apply sends the process the signal for l, unless it has got it. A missing process is no error, since the sidecar starts
 // before the workload. A process that must not be signalled is one.
 func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
 	done := make(chan error, 1)
@@ -89,9 +89,9 @@ func (p *Process) Apply(ctx context.Context, l leadership.Leadership) error {
 	}
 }
 
-// apply turns until the newest leadership is applied, or failed.
+// apply runs turns until the newest leadership is applied, or has failed.
 func (p *Process) apply(ctx context.Context) error {
-	defer p.rouse()
+	defer put(p.wake) // Run may have something new to wait for
 	timer := p.cfg.Clock.NewTimer()
 	defer timer.Stop()
 	for {
@@ -110,9 +110,8 @@ func (p *Process) apply(ctx context.Context) error {
 	}
 }
 
-// Run looks for the process, signals one that has come, sees it end, kills at the kill deadline, and calls Crashed, until ctx ends.
-// It returns nil.
-func (p *Process) Run(ctx context.Context) error {
+// Run finds the process, signals a new one, sees its end, kills at the kill deadline, and calls Crashed, until ctx ends.
+func (p *Process) Run(ctx context.Context) {
 	p.cfg.warn()
 	var crashes sync.WaitGroup
 	defer crashes.Wait()
@@ -122,7 +121,7 @@ func (p *Process) Run(ctx context.Context) error {
 	for {
 		out, err := p.act(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if err != nil {
 			p.cfg.Log.Error("the process signal is at fault", "reason", "ProcessSignalAtFault", "error", err)
@@ -133,18 +132,13 @@ func (p *Process) Run(ctx context.Context) error {
 			exited = p.handle.Exited()
 		}
 		p.mu.Unlock()
-		timer.Reset(out.next)
-		select {
-		case <-exited:
-		case <-p.wake:
-		case <-timer.C():
-		case <-ctx.Done():
-			return nil
+		if bootclock.Await(ctx, timer, out.next, exited, p.wake) != nil {
+			return
 		}
 	}
 }
 
-// passCrashes calls Crashed, in a goroutine of its own: the election may take its time, and the kill deadline does not wait.
+// passCrashes calls Crashed in its own goroutine: the election may take long, and the kill deadline must not wait for it.
 func (p *Process) passCrashes(ctx context.Context) {
 	for {
 		select {
@@ -158,9 +152,6 @@ func (p *Process) passCrashes(ctx context.Context) {
 	}
 }
 
-// rouse wakes Run: there may be something else to wait for.
-func (p *Process) rouse() { put(p.wake) }
-
 func put(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -168,8 +159,8 @@ func put(c chan struct{}) {
 	}
 }
 
-// act carries out what the machine decides, until there is nothing to do at this moment. One caller acts at a time. The error
-// is ctx's, which ends the waiting for the others, or the machine's.
+// act carries out the machine's actions until there are none. One caller acts at a time. The error is ctx's, while waiting
+// for the others, or the machine's.
 func (p *Process) act(ctx context.Context) (output, error) {
 	select {
 	case p.acting <- struct{}{}:
@@ -188,7 +179,7 @@ func (p *Process) act(ctx context.Context) (output, error) {
 	}
 }
 
-// decide calls the machine, holds the process that it has chosen, and logs. Opened is what the last look has opened.
+// decide calls the machine, holds the process that it chose, and logs. Opened is the handle from the last look.
 func (p *Process) decide(v view, opened *procfs.Handle) (output, error) {
 	p.mu.Lock()
 	out, err := p.machine.decide(v)
@@ -218,7 +209,6 @@ func (p *Process) decide(v view, opened *procfs.Handle) (output, error) {
 	return out, err
 }
 
-// carryOut does what the machine wants done.
 func (p *Process) carryOut(a action) (came answer, opened *procfs.Handle) {
 	came.of = a.kind
 	switch a.kind {
@@ -234,11 +224,11 @@ func (p *Process) carryOut(a action) (came answer, opened *procfs.Handle) {
 	return came, opened
 }
 
-// Abandon ends the waiting of [Process.Finish].
+// Abandon makes [Process.Finish] stop waiting.
 func (p *Process) Abandon() { p.abandon() }
 
-// Close lets go of the process, which goes on as it is. One that the fence waits for is killed now, as nobody would kill it later. Close
-// ends the guard. Run must have ended, and Apply fails from then on.
+// Close lets go of the process, which keeps running, and ends the guard. It first kills a process that the fence waits for,
+// as nobody would kill it later. Run must have ended. Apply fails afterwards.
 func (p *Process) Close() error {
 	p.mu.Lock()
 	if p.closed {

@@ -3,8 +3,6 @@ package process
 import (
 	"context"
 	"errors"
-	"io"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,25 +48,6 @@ func TestLeadershipsReachTheProcessOnce(t *testing.T) {
 	hears("SIGUSR1")
 }
 
-// A loss has its time before a gain follows: two signals that wait together are handled by their numbers, so the loss
-// could come last.
-func TestGainDoesNotOvertakeALoss(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	before := r.clock.Now()
-	r.lose()
-	r.lead("1", time.Minute)
-	if spaced := r.clock.Now().Sub(before); spaced < gainAfterLoss {
-		t.Errorf("a gain followed a loss after %v; want at least %v", spaced, gainAfterLoss)
-	}
-	if m, err := procfs.ReadSignals(a.pid()); err != nil || m.Pending.Has(syscall.Signal(usr2)) {
-		t.Errorf("the gain was sent while the loss lay in wait (%v)", err)
-	}
-	a.says(t, "SIGUSR2")
-	a.says(t, "SIGUSR1")
-}
-
 // A process that came later gets the signal for the leadership that holds then, and its crash while leading is reported, once.
 func TestRestartedProcessGetsTheLeadership(t *testing.T) {
 	name := unique(t)
@@ -95,98 +74,6 @@ func TestRestartedProcessGetsTheLeadership(t *testing.T) {
 	}
 }
 
-func TestTermThatHasRunOutIsALoss(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	if err := r.apply(r.term("1", r.clock.Now())); err != nil {
-		t.Fatal(err)
-	}
-	if got := <-a.lines; got != "SIGUSR2" {
-		t.Errorf("got %s by a leadership that came late; want SIGUSR2", got)
-	}
-}
-
-// A guard that cannot be armed would leave the process of a frozen sidecar leading: then no process gets the gain.
-func TestNobodyLeadsWithoutTheGuard(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	r.guard.err = io.ErrClosedPipe
-	if err := r.apply(r.term("1", r.clock.Now().Add(time.Minute))); err == nil || !strings.Contains(err.Error(), "guard") {
-		t.Errorf("got %v; want an error of the guard", err)
-	}
-	r.guard.err = nil
-	r.lose()
-	if got := <-a.lines; got != "SIGUSR2" {
-		t.Errorf("got %s; want SIGUSR2 and nothing before", got)
-	}
-}
-
-// The guard may have acted on a deadline that was moved too late: then the process gets the gain again.
-func TestGainFollowsAGuardThatWasFaster(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	until := r.lead("1", 300*time.Millisecond)
-	a.says(t, "SIGUSR1")
-	r.within(time.Second, "the deadline has passed", func() bool { return !r.clock.Now().Before(until) })
-	r.lead("1", time.Minute)
-	a.says(t, "SIGUSR1")
-}
-
-func TestParkingStopsAndProves(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, "") // catches nothing: any program will do
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: cont, OnLost: stop})
-	r.lose()
-	r.within(time.Second, "it is parked", func() bool { return state(t, a.pid()).Stopped() })
-	r.lead("1", time.Minute)
-	r.within(time.Second, "it runs", func() bool { return !state(t, a.pid()).Stopped() })
-	if err := r.stopsWithin(50 * time.Millisecond); err == nil {
-		t.Error("it counts as stopped while it leads")
-	}
-	r.lose()
-	if err := r.stopsWithin(time.Second); err != nil {
-		t.Errorf("parked, it does not count as stopped: %v", err)
-	}
-	r.sees("parked", sight.Stopped, sight.Stopped)
-}
-
-// leavesADaemon ends at SIGTERM, and leaves a process of another name and session, which ignores that. Its pid is in the file "daemon".
-func leavesADaemon(dir string) string {
-	return `
-child = os.fork()
-if child == 0:
-    os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); os.close(1); os.close(2)
-    open('` + dir + `/daemon', 'w').write(str(os.getpid()) + '\n')
-    os.execv('/bin/sleep', ['sleep', '600'])
-while open('/proc/%d/comm' % child).read() != 'sleep\n': time.sleep(0.01)
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))`
-}
-
-// The end is seen with all that the process had started.
-func TestStoppedWaitsForTheWholeFamily(t *testing.T) {
-	name, dir := unique(t), t.TempDir()
-	a := python(t, name, leavesADaemon(dir))
-	r := newRig(t, Config{Target: Target{Name: name}, OnLost: term})
-	r.lead("1", time.Minute)
-	daemon := r.worker(filepath.Join(dir, "daemon"))
-	r.sees("a process that leads", sight.Running, sight.Running)
-	r.lose()
-	r.within(20*time.Second, "its first process ends", func() bool { return state(t, a.pid()).Over() })
-	r.sees("its daemon works", sight.Running, sight.Running)
-	if err := r.stopsWithin(100 * time.Millisecond); err == nil {
-		t.Error("it counts as stopped while its daemon works")
-	}
-	if err := syscall.Kill(daemon, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.stopsWithin(20 * time.Second); err != nil {
-		t.Errorf("the daemon's end is not seen: %v", err)
-	}
-}
-
 // A master that is killed leaves workers at work, which bear its name: they get their stop, and are waited for.
 func TestOrphansOfACrashAreEnded(t *testing.T) {
 	name := unique(t)
@@ -210,23 +97,6 @@ time.sleep(0.2)`)
 		t.Errorf("the workers work on: %v", err)
 	}
 	r.lose()
-}
-
-func TestIdleLookingCostsNextToNothing(t *testing.T) {
-	name := unique(t)
-	python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	r.lead("1", time.Hour)
-	r.machine.gained, r.machine.nextLook = r.machine.gained.Add(-soonFor), 0 // a term that has just begun is looked at often
-	cost := startMeter()
-	out, err := r.act(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	took := cost.read()
-	if pause := out.next.Sub(r.clock.Now()); pause < lookPause/2 || pause < lookMax/2 && pause < 900*took {
-		t.Errorf("the look took %s, and the next is in %s: that is more than 0.1 %% of a core", took, pause)
-	}
 }
 
 func BenchmarkLook(b *testing.B) {
@@ -273,7 +143,7 @@ func TestWaitingGainHoldsUpNobody(t *testing.T) {
 
 	running, stop := context.WithCancel(t.Context())
 	ran := make(chan struct{})
-	go func() { defer close(ran); _ = r.Run(running) }() // goes on with that gain
+	go func() { defer close(ran); r.Run(running) }() // goes on with that gain
 	time.Sleep(100 * time.Millisecond)
 	soon(t, "Apply with an ended context while Run has a gain that waits", func() { again := make(chan struct{}); apply(ctx, again) })
 	soon(t, "State while Run has a gain that waits", func() { r.State(false) })

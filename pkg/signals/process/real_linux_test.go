@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
+	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 )
 
 // The programs here are Debian's own. They run under names of their own, as others may run them on this machine.
@@ -158,6 +159,7 @@ func TestRedisParks(t *testing.T) {
 	}
 	r.lead("1", time.Minute)
 	r.within(5*time.Second, "the leader answers", func() bool { return answers(port) })
+	r.sees("leading", sight.Running, sight.Running)
 	a.end()
 	<-r.crashes
 	b := redis(t, name, port)
@@ -166,6 +168,7 @@ func TestRedisParks(t *testing.T) {
 	if err := r.stopsWithin(time.Second); err != nil {
 		t.Error(err)
 	}
+	r.sees("parked", sight.Stopped, sight.Stopped)
 	if answers(port) || !state(t, b.pid()).Stopped() {
 		t.Error("it answers after the loss")
 	}

@@ -65,21 +65,6 @@ func TestSeveralAreRefused(t *testing.T) {
 	}
 }
 
-// A second process of the name does not keep the loss from the one that leads.
-func TestLossReachesTheLeaderAmongSeveral(t *testing.T) {
-	name := unique(t)
-	a := python(t, name, catchesUsr)
-	r := newRig(t, Config{Target: Target{Name: name}, OnElected: usr1, OnLost: usr2})
-	r.lead("1", time.Minute)
-	a.says(t, "SIGUSR1")
-	python(t, name, catchesUsr)
-	err := r.apply(leadership.Leadership{})
-	a.says(t, "SIGUSR2")
-	if err == nil || !strings.Contains(err.Error(), "2 processes") {
-		t.Errorf("got %v; want the second one named, which got no signal", err)
-	}
-}
-
 func TestOurselvesAndOurParentsAreRefused(t *testing.T) {
 	wantText(t, refused(t, Config{Target: Target{PIDFile: writePID(t, os.Getpid())}, OnElected: usr1}), "the sidecar itself")
 	wantText(t, refused(t, Config{Target: Target{PIDFile: writePID(t, os.Getppid())}, OnElected: usr1}), "parent or an ancestor")

@@ -211,7 +211,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 func (r *rig) looking() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); _ = r.Run(ctx) }()
+	go func() { defer close(done); r.Run(ctx) }()
 	r.t.Cleanup(func() { cancel(); <-done })
 }
 

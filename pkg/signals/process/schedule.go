@@ -8,22 +8,21 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// How often /proc is read. That costs in proportion to the processes there, so the pause grows with the time it took, once the
-// process has been found: its end comes as an event.
+// How often /proc is read. The cost grows with the number of processes, so once the process is found the pause grows with
+// it: the end of the process comes as an event.
 const (
-	// lookSoon is the pause after an end, or while a process cannot be signalled: it may just be starting. It is also the pause
-	// after a gain: the process starts its workers then, and workers that were never seen while it lived cannot be recognized as its own
-	// once it has crashed.
+	// lookSoon is the pause after an end and while a process cannot be signalled, since it may be starting. It is also the pause
+	// after a gain, when the process starts its workers: workers not seen before a crash cannot be recognized after it.
 	lookSoon  = 100 * time.Millisecond
 	soonFor   = 3 * time.Second
 	lookPause = time.Second
 	lookMax   = 10 * time.Second
-	idleShare = 2000 // the pause is as many times what a look took: 0.05 % of a core
-	// takenPause is the pause between views of a process whose signal is held back. A view reads two small files.
+	idleShare = 2000 // the pause is this many times the cost of a look: 0.05 % of a core
+	// takenPause is the pause between views of a process whose signal is delayed. A view reads two small files.
 	takenPause = 20 * time.Millisecond
 )
 
-// schedule says when decide is to be called again.
+// schedule sets when decide must be called again.
 func (s *step) schedule() {
 	s.out.failure = s.failure
 	if !s.known {
@@ -49,18 +48,16 @@ func (s *step) schedule() {
 	s.out.next = max(next, 1)
 }
 
-// waits reports whether the process's next signal is held back.
 func (m *machine) waits() bool { return m.held != nil && m.held.heldBack }
 
-// closely reports whether the next view has to show what the process does with signals. A renewal needs none of that.
+// closely reports whether the next view must show how the process handles signals. A renewal does not need it.
 func (m *machine) closely() bool { return m.turning || m.awaits || m.waits() || m.pending.find }
 
-// startingWorkers reports whether the process got the gain a short time ago, and may be starting its workers.
+// startingWorkers reports whether the process got the gain so recently that it may still be starting its workers.
 func (s *step) startingWorkers() bool {
 	return !s.gained.IsZero() && s.now.Before(s.gained.Add(soonFor))
 }
 
-// lookInterval returns the pause until the next look.
 func (s *step) lookInterval() time.Duration {
 	if s.failure != nil && !s.waits() || s.now.Before(s.lookOftenUntil) || s.startingWorkers() {
 		return lookSoon
@@ -71,7 +68,7 @@ func (s *step) lookInterval() time.Duration {
 	return min(max(s.took*idleShare, lookPause), lookMax)
 }
 
-// close sets the kill deadline of what the fence waits for to now, as nobody would kill it later. It reports whether there is any.
+// close sets the fence's kill deadline to now, as nobody would kill later. It reports whether anything is to be killed.
 func (m *machine) close(now bootclock.Instant) (kills bool) {
 	m.closing, m.killAgainAt = true, 0
 	m.kill = min(m.kill, now)

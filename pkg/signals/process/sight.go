@@ -11,39 +11,37 @@ import (
 )
 
 const (
-	// glance is the pause between looks at processes whose end does not come as an event.
+	// glance is the pause between looks at processes whose end is not an event.
 	glance = 5 * time.Millisecond
-	// gatherPause is the pause, in a handover, between looks for what the processes of the last term have started since.
+	// gatherPause is the pause, in a handover, between looks for new descendants of the last term's processes.
 	gatherPause = 50 * time.Millisecond
-	// gatherShare bounds what those looks cost: the pause is as many times what the last one took.
+	// gatherShare bounds the cost of those looks: the pause is at least this many times the last one's duration.
 	gatherShare = 20
 )
 
 var _ sight.Sight = (*Process)(nil)
 
-// State returns what is seen of the work of the last term: the process that was there at its end, all that it had started, and what
-// these have started since. It is Stopped once they are gone, or, where OnLost parks, have stopped running. While one of them works
-// it is Running where OnLost is meant to end or to park it, or the pod is to end; else Unknown, as it may live on as a standby's;
-// what an ended process has left behind is nobody's, and so Running. It is Unknown, too, where no process was ever found, or none in
-// the handover of a term that never began here.
+// State returns what is seen of the last term's work: the process at the term's end, its descendants, and later ones.
+// It is Stopped once all are gone or, if OnLost parks, have stopped running. While one works, it is Running if OnLost ends or
+// parks it, if the pod is ending, or if only leftovers of an ended process work; otherwise Unknown, since the process may
+// continue on a standby. It is also Unknown if no process was ever found, or none in a handover whose term never began here.
 func (p *Process) State(ending bool) sight.State {
 	v := p.watch(false)
 	return v.state(v.working, ending)
 }
 
-// Kills reports whether what does not end is killed.
+// Kills reports whether the fence kills what does not end.
 func (p *Process) Kills() bool { return p.cfg.Fence }
 
-// sighting is one look at the work.
 type sighting struct {
 	scene
 	working  bool
-	exited   <-chan struct{} // of the held process; nil: there is none
+	exited   <-chan struct{} // of the held process; nil: none
 	turned   <-chan struct{} // closed when a turn ends
-	gathered time.Duration   // what it took to look for what was started meanwhile; 0: that was not done
+	gathered time.Duration   // how long the look for new descendants took; 0: there was none
 }
 
-// watch looks at the work. Where none is seen, or gather is set, it looks for what was started meanwhile.
+// watch looks at the work. If none is seen, or gather is set, it also looks for new descendants.
 func (p *Process) watch(gather bool) sighting {
 	p.mu.Lock()
 	v := sighting{scene: p.machine.scene(), turned: p.turned}
@@ -56,7 +54,7 @@ func (p *Process) watch(gather bool) sighting {
 		return v
 	}
 	before := p.cfg.Clock.Now()
-	if all, err := p.read(); err == nil { // else use what is known
+	if all, err := p.read(); err == nil { // on an error, use what is known
 		v.members = all.Families(ids(v.members)...)
 		v.working = v.atWork(statesOf(v.members))
 		p.mu.Lock()
@@ -67,11 +65,11 @@ func (p *Process) watch(gather bool) sighting {
 	return v
 }
 
-// Watch looks closely at the processes of the last term until ctx ends, and calls changed when their state may be another.
+// Watch looks closely at the last term's processes until ctx ends, and calls changed when their state may have changed.
 func (p *Process) Watch(ctx context.Context, changed func()) {
 	timer := p.cfg.Clock.NewTimer()
 	defer timer.Stop()
-	var gather bootclock.Instant // when to look for what was started meanwhile
+	var gather bootclock.Instant // when to look for new descendants
 	for before, first := (sighting{}), true; ; first = false {
 		now := p.cfg.Clock.Now()
 		v := p.watch(!now.Before(gather))
@@ -89,19 +87,14 @@ func (p *Process) Watch(ctx context.Context, changed func()) {
 				next = min(next, now.Add(glance))
 			}
 		}
-		timer.Reset(next)
-		select {
-		case <-exited:
-		case <-v.turned:
-		case <-timer.C():
-		case <-ctx.Done():
+		if bootclock.Await(ctx, timer, next, exited, v.turned) != nil {
 			return
 		}
 	}
 }
 
-// Finish returns once nothing is left that the fence has to kill, [Process.Abandon] is called, or ctx ends. Run must go on
-// meanwhile. What cannot be killed is not waited for beyond a kill margin after its deadline.
+// Finish returns once the fence has nothing left to kill, [Process.Abandon] is called, or ctx ends. Run must go on
+// meanwhile. What cannot be killed is waited for until one kill margin after its deadline.
 func (p *Process) Finish(ctx context.Context) {
 	timer := p.cfg.Clock.NewTimer()
 	defer timer.Stop()

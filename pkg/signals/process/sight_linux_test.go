@@ -5,12 +5,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -61,11 +60,7 @@ func TestLossOfATermThatWasNotSignalled(t *testing.T) {
 // worker waits for the pid that a worker wrote.
 func (r *rig) worker(file string) (pid int) {
 	r.t.Helper()
-	r.within(10*time.Second, "a worker works", func() bool {
-		b, _ := os.ReadFile(file)
-		pid, _ = strconv.Atoi(strings.TrimSpace(string(b)))
-		return pid != 0
-	})
+	pid = guardtest.PID(r.t, file)
 	r.t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	return pid
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// This file decides which processes have to end, and when a gain may follow. A process that got its stop gets no gain: it may take
-// the gain first, work for milliseconds, start workers, and end then. The gain is for the process that follows it.
+// This file decides which processes must end, and when a gain may follow. A process that got its stop gets no gain: it might
+// handle the gain first, work briefly, start workers, and then end. The gain is for its successor.
 
-// dismisses reports whether a process that gets the loss is not to live on.
+// dismisses reports whether the loss is meant to end the process.
 func (c Config) dismisses() bool { return c.OnLost.Ends() || c.Fence }
 
 // warn says at the start that the process of every standby will be ended. It is no fault: a supervisor, or the kubelet, may start the
@@ -30,11 +30,11 @@ func (c Config) warn() {
 		"detail", "start it only on the leader (lease-sidecar wait --for leader), or choose signals that leave it running, such as USR1 and USR2, or CONT and STOP")
 }
 
-// survival is how long a process has to end before it counts as one that does not act on its stop.
+// survival is how long a process has to end before it counts as ignoring its stop.
 func (c Config) survival() time.Duration { return max(c.StopTimeout, busyMax) }
 
-// mustWait reports whether something that got its stop still lives, so that a new term has to wait for it. With a fence that is all
-// that the fence is to kill. Without one it is the process, until it has outlived its stop.
+// mustWait reports whether a new term must wait because something that got its stop is alive: with a fence, anything it is
+// to kill; without, the process, until it has outlived its stop.
 func (s *step) mustWait() bool {
 	if s.cfg.Fence && !s.kill.IsZero() && s.someAtWork() {
 		s.waiting("what got its stop still lives: a gain waits for its end", s.work[0])
@@ -54,7 +54,7 @@ func (s *step) mustWait() bool {
 	return false
 }
 
-// outlived reports whether the process has taken the stop, and lived on for long. One that was frozen has its time from then on.
+// outlived reports whether the process took the stop and stayed alive. A frozen process gets its time after the thaw.
 func (s *step) outlived() bool {
 	h := s.held
 	if s.now.Before(h.dismissed.Add(s.cfg.survival())) {
@@ -67,15 +67,15 @@ func (s *step) outlived() bool {
 	return true
 }
 
-// lookAgainAt returns when to look again whether a term has to wait.
+// lookAgainAt returns when to check again whether a term must wait.
 func (s *step) lookAgainAt() bootclock.Instant {
-	if h := s.held; h != nil && !h.dismissed.IsZero() && !s.cfg.Fence { // its end comes as an event
+	if h := s.held; h != nil && !h.dismissed.IsZero() && !s.cfg.Fence { // its end is an event
 		return h.dismissed.Add(s.cfg.survival())
 	}
 	return s.now.Add(takenPause)
 }
 
-// waiting logs once for each term why no process gets the gain.
+// waiting logs once per term why no process gets the gain.
 func (s *step) waiting(detail string, p procfs.Process) {
 	if token := s.leadership.Token; s.awaited != token {
 		s.awaited = token
@@ -83,26 +83,24 @@ func (s *step) waiting(detail string, p procfs.Process) {
 	}
 }
 
-// A handover may be the first leadership of its term that comes here: a restarted sidecar may resume a term only to hand it over. The
-// process that is there may work for that term, so its end has to be seen, too.
+// A handover may be the first leadership of its term seen here: a restarted sidecar may resume a term only to hand it over.
+// The process that is there may work for that term, so its end must be seen too.
 
-// drain is a handover, or the end of a term that was not resumed: this replica does not lead, and the leadership says until when its
-// workload may work.
+// drain is a handover, or the end of a term that was not resumed: a leadership with IsLeader false and a validUntil.
 type drain struct {
 	under       bool  // the newest leadership belongs to it
-	transitions int64 // of the Lease: another number is another term
+	transitions int64 // of the Lease; it identifies the term
 	unled       bool  // its term never began here
-	tracked     bool  // the work has what was there of that term
+	tracked     bool  // work includes the process that was there
 }
 
-// untracked reports whether nothing is known of the work that has to end.
+// untracked reports whether nothing is known of the work that must end.
 func (d drain) untracked() bool { return d.unled && !d.tracked }
 
 // drains reports whether l belongs to a drain.
 func drains(l leadership.Leadership) bool { return !l.IsLeader && !l.ValidUntil.IsZero() }
 
-// noteDrain notes whether a drain begins with the leadership l, before anything is looked for: a process that has ended by now may have
-// left something.
+// noteDrain records the begin of a drain before any look: a process that has ended by then may have left something.
 func (m *machine) noteDrain(l leadership.Leadership, now bootclock.Instant) {
 	switch d := m.drain; {
 	case !drains(l):
@@ -120,13 +118,12 @@ func (m *machine) noteDrain(l leadership.Leadership, now bootclock.Instant) {
 	m.track(l, now)
 }
 
-// track adds the process that is there to work, where the term of the drain never began here. Where there is a fence, its kill deadline
-// is that of a planned stop.
+// track adds the present process to work if the drain's term never began here. A fence then kills it as in a planned stop.
 func (m *machine) track(l leadership.Leadership, now bootclock.Instant) {
 	if !m.drain.untracked() {
 		return
 	}
-	if m.cfg.Fence && m.stop.Began.IsZero() && drains(l) { // the stop timeout runs from here; prolong aims by it
+	if m.cfg.Fence && m.stop.Began.IsZero() && drains(l) { // the stop timeout starts now; prolong uses it
 		m.stop = m.rule().Next(m.stop, now, m.until, l)
 	}
 	if m.held == nil {

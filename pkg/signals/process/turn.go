@@ -11,10 +11,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// A turn is a look at /proc, and then an order for the guard and a signal for the process, by the current leadership. It
-// ends when the leadership is applied, or has failed for now.
+// A turn is a look at /proc, then an order for the guard and a signal for the process, by the current leadership. It ends
+// when the leadership is applied, or has failed for now.
 
-// due reports whether a turn begins: /proc is looked at, and the process gets the signal for the current leadership.
+// due reports whether a turn begins.
 func (s *step) due() bool {
 	switch {
 	case s.fresh:
@@ -28,23 +28,21 @@ func (s *step) due() bool {
 	return false
 }
 
-// upToDate reports whether the process is there and got the signal for the leadership: a newer leadership is then a renewal.
+// upToDate reports whether the process has got the signal for the leadership, so that a newer one is only a renewal.
 func (s *step) upToDate() bool {
 	l := s.leadership.At(s.now)
 	return s.held != nil && s.leads == l.IsLeader && s.held.notified == noticeOf(l) && !s.held.owed
 }
 
-// renew moves the guard's deadlines.
 func (s *step) renew() {
 	switch {
 	case !s.leads:
 		s.prolong(s.leadership.At(s.now), s.now)
-	case !s.termOrder().Equal(s.refused): // that is tried again with the next leadership, or look
+	case !s.termOrder().Equal(s.refused): // retried with the next leadership or look
 		s.armTerm()
 	}
 }
 
-// turn sends the process the signal for the current leadership.
 func (s *step) turn() {
 	l := s.leadership.At(s.now)
 	switch {
@@ -58,18 +56,17 @@ func (s *step) turn() {
 	}
 }
 
-// end ends a turn.
 func (s *step) end(err error) {
 	err = errors.Join(err, s.missing())
 	s.turning, s.fresh, s.failure = false, false, err
-	if !s.asked { // else Apply returns it
+	if !s.asked { // otherwise Apply returns it
 		s.report(err)
 	}
 	s.nextLook = s.now.Add(s.lookInterval())
 	s.out.turned = true
 }
 
-// missing returns why no process was found, but for the plain absence, which is logged when it changes.
+// missing returns why no process was found. Plain absence is no error; it is logged when it changes.
 func (s *step) missing() error {
 	target := s.cfg.Target.String()
 	switch {
@@ -87,25 +84,19 @@ func (s *step) missing() error {
 	return nil
 }
 
-// report logs a failure when it comes a second time, and its end. A process that is starting does not catch its signals yet.
+// report logs a failure when it occurs a second time, and its end. A starting process does not catch its signals yet.
 func (s *step) report(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
+	first := s.trouble.Changed(err) && err != nil
 	switch {
-	case text == "" && s.warned != "":
+	case first, !s.warned.Changed(err):
+	case err == nil:
 		s.log(slog.LevelInfo, "the process can be signalled again", "reason", "ProcessSignalWorks")
-		s.warned = ""
-	case text != "" && text == s.trouble && text != s.warned:
+	default:
 		s.log(slog.LevelWarn, "the process cannot be signalled", "reason", "ProcessSignalFails", "target", s.cfg.Target.String(), "error", err)
-		s.warned = text
 	}
-	s.trouble = text
 }
 
-// begin notes the beginning of a term. It reports false where the term must wait for what got a stop before it, which keeps its kill
-// deadline.
+// begin starts a term. It reports false if the term must wait for something that got a stop, which keeps its kill deadline.
 func (s *step) begin() bool {
 	switch {
 	case s.leads:
@@ -119,7 +110,7 @@ func (s *step) begin() bool {
 	return true
 }
 
-// endTerm notes the end of a term: what belonged to the workload must be gone before another replica may begin.
+// endTerm ends a term: everything of the workload must be gone before another replica may begin.
 func (s *step) endTerm(l leadership.Leadership) {
 	if !s.leads {
 		s.track(l, s.now)

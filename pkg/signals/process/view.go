@@ -10,44 +10,40 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// What goes into a decision, and what comes out of it.
-
-// view is what the shell sees at one moment, and what came of the action before.
+// view is what the shell sees at one moment, and the answer to the last action.
 type view struct {
 	now     bootclock.Instant
 	process heldView
-	states  map[procfs.ID]byte // of the members that have not ended, where a fence wants to know
+	states  map[procfs.ID]byte // of the members that have not ended, if the fence needs them
 	answer  answer
 }
 
-// heldView is the held process. Ended is read last, so that it explains every other error.
+// heldView shows the held process. Ended is read last, as it explains every other error.
 type heldView struct {
 	id      procfs.ID
 	state   byte
-	signals procfs.Signals
-	sigwait []Signo // those of the two signals that every thread blocks
-	err     error   // why the signals could not be read
+	signals procfs.Signals // of OnElected and OnLost; one blocked by every thread counts as caught, as sigwait takes it
+	err     error          // why the signals could not be read
 	ended   bool
 }
 
-// answer is what came of an action.
+// answer is the result of an action.
 type answer struct {
 	of   kind
 	look look
-	errs []error // of arming the guard, or of each signal
+	errs []error // of arming the guard, or one per signal
 }
 
-// look is what was read of /proc.
+// look is the result of reading /proc.
 type look struct {
 	table     procfs.Table
 	err       error            // the table could not be read
-	found     procfs.Process   // the target, where it was looked for
+	found     procfs.Process   // the target, if it was looked for
 	namesakes []procfs.Process // the processes of the target's name
 	findErr   error            // why no process was found
-	took      time.Duration    // of a processor
+	took      time.Duration    // processor time
 }
 
-// kind is what an action does.
 type kind int
 
 const (
@@ -60,7 +56,7 @@ const (
 
 func (k kind) String() string { return [...]string{"nothing", "look", "view", "arm", "signal"}[k] }
 
-// purpose is what a signal is sent for.
+// purpose says why a signal is sent.
 type purpose int
 
 const (
@@ -71,25 +67,25 @@ const (
 	forDeadline                // the kill deadline has passed
 )
 
-// action is one thing for the shell to do.
+// action is one step for the shell to carry out.
 type action struct {
 	kind  kind
 	find  bool
 	order procfs.Order
-	fence bool // the order is for after the term
+	fence bool // the order is for the time after the term
 	signo Signo
 	to    []procfs.Process
 
 	purpose   purpose
 	notice    notice
 	overtaken bool // a gain was pending when the loss was sent
-	busy      bool // the process had no rest when the loss was repeated
+	busy      bool // the process was busy when the loss was repeated
 }
 
-// output is what the machine wants done. Where there is no action, decide is to be called again at next, or when something happens.
+// output is what the machine wants done. Without an action, call decide again at next, or when something happens.
 type output struct {
 	action  action
-	wait    bootclock.Instant // the turn goes on then; zero: it has ended
+	wait    bootclock.Instant // when the turn continues; zero: it has ended
 	next    bootclock.Instant // zero: never
 	failure error             // why the newest leadership is not applied
 	turned  bool              // a turn has ended
@@ -97,7 +93,7 @@ type output struct {
 	records []record
 }
 
-// record is one line for the log.
+// record is one log line.
 type record struct {
 	level   slog.Level
 	message string

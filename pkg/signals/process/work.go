@@ -9,13 +9,13 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 )
 
-// This file says which processes the workload's work consists of, and whether any of them is at work.
+// This file says which processes are the workload's work, and whether any of them is working.
 
-// scene is what the machine knows of the workload's work at one moment.
+// scene is what the machine knows of the work at one moment.
 type scene struct {
 	cfg                                 Config
-	members                             []procfs.Process // whose work it is: of this term, or of the last
-	headless                            bool             // the process of the last term is gone, whatever it left behind
+	members                             []procfs.Process // the processes of this term, or of the last
+	headless                            bool             // the last term's process is gone, whatever it left behind
 	everFound, leads, awaits, untracked bool
 }
 
@@ -30,7 +30,6 @@ func (m *machine) scene() scene {
 	return c
 }
 
-// atWork reports whether any member is at work, by the states of those that have not ended.
 func (c scene) atWork(states map[procfs.ID]byte) bool {
 	parks := c.cfg.OnLost.Parks() && !c.leads
 	for _, p := range c.members {
@@ -41,19 +40,19 @@ func (c scene) atWork(states map[procfs.ID]byte) bool {
 	return false
 }
 
-// state judges what is seen, as [Process.State] says.
+// state implements the rules of [Process.State].
 func (c scene) state(works, ending bool) sight.State {
 	lost := c.cfg.OnLost
 	switch {
 	case works && (c.leads || ending || lost.Ends() || lost.Parks() || c.headless):
 		return sight.Running
-	case works, c.leads, c.awaits, !c.everFound, c.untracked: // who leads may start it anew
+	case works, c.leads, c.awaits, !c.everFound, c.untracked: // a leader may start it again
 		return sight.Unknown
 	}
 	return sight.Stopped
 }
 
-// someAtWork reports whether anything of the last term's work, or of this term's, is still at work.
+// someAtWork reports whether any process of the last or the current term is still at work.
 func (s *step) someAtWork() bool {
 	states := s.view.states
 	if s.table != nil {
@@ -65,7 +64,6 @@ func (s *step) someAtWork() bool {
 	return s.scene().atWork(states)
 }
 
-// statesOf reads the states of those processes that have not ended.
 func statesOf(processes []procfs.Process) map[procfs.ID]byte {
 	states := make(map[procfs.ID]byte, len(processes))
 	for _, p := range processes {
@@ -76,8 +74,8 @@ func statesOf(processes []procfs.Process) map[procfs.ID]byte {
 	return states
 }
 
-// remember keeps kin and work up to date. A process that was in them stays while it lives: a child whose parent has ended shows no
-// kinship any more. The held process comes first.
+// remember updates kin and work. Known processes stay while they live, as a child whose parent has ended shows no kinship
+// any more. The held process comes first.
 func (s *step) remember(namesakes []procfs.Process) {
 	var kin []procfs.ID
 	if s.held != nil {
@@ -95,7 +93,6 @@ func (s *step) remember(namesakes []procfs.Process) {
 	s.kin = s.table.Families(kin...)
 }
 
-// addToWork adds processes to the work whose end is the stop.
 func (m *machine) addToWork(processes []procfs.Process) {
 	for _, p := range processes {
 		if !contains(m.work, p.ID) {
@@ -104,7 +101,7 @@ func (m *machine) addToWork(processes []procfs.Process) {
 	}
 }
 
-// addSeen adds to the work of the last term what its processes have started since, as a sight saw it.
+// addSeen adds new descendants of the last term's processes, as a sight saw them.
 func (m *machine) addSeen(found []procfs.Process) {
 	if before := len(m.work); !m.leads {
 		m.addToWork(found)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,24 +13,24 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// URL is a webhook's address, checked.
+// URL is a validated webhook address.
 type URL struct{ parsed *url.URL }
 
-// ParseURL reads an http or https URL. It refuses a user or password in it, which would be seen in the pod's manifest and in
-// logs; a fragment; and an address that is link-local. The error is a [*field.Error] of URL.
+// ParseURL reads an http or https URL. It refuses credentials in it, which the pod's manifest and logs would show; a
+// fragment; and a link-local address. The error is a [*field.Error] of URL.
 func ParseURL(text string) (URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.Opaque != "":
-		return URL{}, fault("URL", text, "a URL such as http://127.0.0.1:8080/leadership")
+		return URL{}, field.Quoted("URL", text, "a URL such as http://127.0.0.1:8080/leadership")
 	case u.User != nil:
-		return URL{}, fault("URL", u.Host, "a URL without a user or password")
+		return URL{}, field.Quoted("URL", u.Host, "a URL without a user or password")
 	case u.Fragment != "":
-		return URL{}, fault("URL", text, "a URL without a fragment, which is never sent")
+		return URL{}, field.Quoted("URL", text, "a URL without a fragment, which is never sent")
 	}
 	if address, err := netip.ParseAddr(u.Hostname()); err == nil {
 		if err := allowed(address); err != nil {
-			return URL{}, fault("URL", text, "a receiver on loopback or in the cluster: "+err.Error())
+			return URL{}, field.Quoted("URL", text, "a receiver on loopback or in the cluster: %s", err)
 		}
 	}
 	return URL{u}, nil
@@ -38,17 +39,17 @@ func ParseURL(text string) (URL, error) {
 // String prints the URL.
 func (u URL) String() string { return u.parsed.String() }
 
-// Loopback reports whether the receiver is in the same pod, by the look of the URL.
+// Loopback reports whether the URL names a receiver in the same pod.
 func (u URL) Loopback() bool {
 	host := u.parsed.Hostname()
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && address.Unmap().IsLoopback()
 }
 
-// metadataIPv6 is where AWS serves an instance's credentials over IPv6: not link-local, and as secret.
+// metadataIPv6 is where AWS serves an instance's credentials over IPv6. It is not link-local, but must be refused too.
 var metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
 
-// dialer checks each address after the name was resolved: a name may point anywhere, and elsewhere at each look.
+// dialer checks each address after the name is resolved, as a name may resolve to any address, and to another one each time.
 func dialer() *net.Dialer {
 	return &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
 		target, err := netip.ParseAddrPort(address)
@@ -70,16 +71,16 @@ func allowed(address netip.Addr) error {
 // Statuses is a set of HTTP statuses: codes such as 204, and classes such as 2xx.
 type Statuses []span
 
-type span struct{ from, to int } // both included
+type span struct{ from, to int } // inclusive
 
-// ParseStatuses reads codes and classes with commas between them, such as "2xx" or "200,202". 1xx and 3xx are refused:
-// the first are no answer, and a redirect is not followed. The error is a [*field.Error] of Success.
+// ParseStatuses reads codes and classes separated by commas, such as "2xx" or "200,202". It refuses 1xx, which is no answer,
+// and 3xx, as redirects are not followed. The error is a [*field.Error] of Success.
 func ParseStatuses(text string) (Statuses, error) {
 	var all Statuses
 	for part := range strings.SplitSeq(text, ",") {
 		s, ok := parseSpan(strings.TrimSpace(part))
 		if !ok {
-			return nil, fault("Success", part, "codes or classes of 2xx, 4xx or 5xx with commas between them, such as 2xx or 200,204")
+			return nil, field.Quoted("Success", part, "codes or classes of 2xx, 4xx or 5xx with commas between them, such as 2xx or 200,204")
 		}
 		all = append(all, s)
 	}
@@ -99,12 +100,7 @@ func parseSpan(text string) (span, bool) {
 
 // Include reports whether the set has the status.
 func (s Statuses) Include(status int) bool {
-	for _, span := range s {
-		if span.from <= status && status <= span.to {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s, func(one span) bool { return one.from <= status && status <= one.to })
 }
 
 // String prints the set as [ParseStatuses] reads it.
@@ -118,9 +114,4 @@ func (s Statuses) String() string {
 		}
 	}
 	return strings.Join(parts, ",")
-}
-
-// fault is the error of a field.
-func fault(name, value, want string) error {
-	return &field.Error{Field: name, Value: strconv.Quote(value), Want: want}
 }

@@ -1,12 +1,11 @@
-// Package webhook is the signal by HTTP: at each transition it sends the leadership document to a URL, by POST.
+// Package webhook signals by HTTP: at each transition it POSTs the leadership document to a URL.
 //
-// It promises that renewals send nothing, that the newest document wins over whatever has not got through, that a
-// request ends after the timeout, and that it goes where the URL says: no redirect is followed, no proxy of the
-// environment is used, and no address that is link-local is dialled, by whatever name it was reached (a cloud's
-// metadata service hands out credentials there).
+// It promises that renewals send nothing, that the newest document replaces any that was not delivered, that a request ends
+// after the timeout, and that it goes only where the URL says: it follows no redirect, uses no proxy of the environment, and
+// dials no link-local address, whatever name resolves to it (a cloud's metadata service gives out credentials there).
 //
-// It does not promise that every transition is sent, nor that requests arrive in order: one that was given up may be
-// read after the next. A receiver goes by the document's transitions and validUntil, never by the order of arrival.
+// It does not promise that every transition is sent, nor that requests arrive in order: the receiver may read an abandoned
+// one after the next. A receiver must go by the document's transitions and validUntil.
 //
 //	leadership ── a new term, or none ──▶ POST document ──▶ a success status: applied
 //	          └── a renewal ──▶ nothing             └──────▶ anything else: again, with the newest
@@ -29,18 +28,18 @@ import (
 )
 
 const (
-	// largestHeader and largestBody bound what is read of an answer, in bytes.
+	// largestHeader and largestBody bound the bytes read of an answer.
 	largestHeader = 16 << 10
 	largestBody   = 4 << 10
 )
 
-// Config says where the documents go; all of it is needed.
+// Config says where documents go. Every field is required.
 type Config struct {
 	// URL is what [ParseURL] returned.
 	URL URL
-	// Timeout bounds one request, from the dialling to the answer.
+	// Timeout bounds one request, from dialling to the answer.
 	Timeout time.Duration
-	// Success holds the statuses by which the receiver says that it has taken the document.
+	// Success holds the statuses by which the receiver accepts the document.
 	Success Statuses
 	// Clock judges terms.
 	Clock bootclock.Clock
@@ -51,17 +50,17 @@ type Signal struct {
 	cfg    Config
 	client *http.Client
 
-	known bool // whether taken is what the receiver has
+	known bool // taken is what the receiver has
 	taken leadership.Leadership
 }
 
 var _ signals.Signal = (*Signal)(nil)
 
-// New returns the signal. It contacts nobody.
+// New returns the signal. It makes no request.
 func New(cfg Config) *Signal {
 	return &Signal{cfg: cfg, client: &http.Client{
 		Transport: &http.Transport{
-			Proxy:                  nil, // not the environment's: the document is for this receiver alone
+			Proxy:                  nil, // not the environment's: only this receiver may see the document
 			DialContext:            dialer().DialContext,
 			DisableKeepAlives:      true, // transitions are rare
 			DisableCompression:     true,
@@ -74,11 +73,10 @@ func New(cfg Config) *Signal {
 // Name returns "webhook".
 func (s *Signal) Name() string { return "webhook" }
 
-// Apply sends the document of a leadership that differs from the last one taken by more than its validity. It takes the
-// configured timeout at the most.
+// Apply sends the document if it differs from the last one accepted by more than its validity. It takes at most the timeout.
 //
-// A receiver on loopback that does not listen counts as having taken that this replica does not lead: it is the workload,
-// which has not started yet or has exited, and waiting for it would hold up the start or the handover.
+// A receiver on loopback that does not listen counts as knowing that this replica does not lead: it is the workload, which
+// has not started yet or has exited, and waiting for it would delay the start or the handover.
 func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 	l = l.At(s.cfg.Clock.Now())
 	if s.known && s.taken.SameTerm(l) {
@@ -111,7 +109,7 @@ func (s *Signal) post(ctx context.Context, l leadership.Leadership) error {
 	request.Header.Set("User-Agent", "lease-sidecar")
 	response, err := s.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("call the webhook: %.500w", err) // it may repeat what the receiver sent, at any length
+		return fmt.Errorf("call the webhook: %.500w", err) // it may repeat what the receiver sent, of any length
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, largestBody)) // the status is the answer

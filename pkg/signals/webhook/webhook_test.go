@@ -5,23 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
-	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -267,29 +263,5 @@ func TestParseStatuses(t *testing.T) {
 		if s, err := ParseStatuses(text); err == nil {
 			t.Errorf("ParseStatuses(%q) = %v, want an error", text, s)
 		}
-	}
-}
-
-// A webhook that answers 500 is called at its own pace while the term is renewed, not once more for each renewal.
-func TestRenewalsDoNotSpeedUpAWebhookThatFails(t *testing.T) {
-	const renewals = 20
-	address, calls := serve(t, status(http.StatusInternalServerError))
-	hook := newSignal(t, address, "2xx")
-	hook.cfg.Clock = bootclock.System{}
-	fanOut := signals.NewFanOut(slog.New(slog.DiscardHandler), bootclock.System{}, nil, signals.Output{Signal: hook})
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { fanOut.Run(ctx) })
-	for range renewals {
-		l := leads("7", 0)
-		l.ValidUntil = bootclock.System{}.Now().Add(time.Minute)
-		fanOut.Publish(l)
-		time.Sleep(50 * time.Millisecond)
-	}
-	cancel()
-	running.Wait()
-	// 50, 100, 200 and 400 ms lie between the attempts of the first second. One more is made at the end.
-	if n := len(calls()); n == 0 || n > 8 {
-		t.Errorf("%d calls during %d renewals; want at least one, and at most 8", n, renewals)
 	}
 }

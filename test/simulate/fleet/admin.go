@@ -44,8 +44,8 @@ func (w *world) touch(d time.Duration) {
 	w.mu.Lock()
 	w.touched = max(w.touched, end)
 	w.mu.Unlock()
-	var again func()
 	touches := 0
+	var again func()
 	again = func() {
 		if w.now() >= end {
 			return
@@ -66,15 +66,11 @@ func (w *world) touch(d time.Duration) {
 // byte for byte while a later leader is cut off is a known limit.
 func (w *world) putBack() {
 	w.mu.Lock()
-	var old *coordinationv1.Lease
-	if n := len(w.held); n > 0 {
-		old = w.held[int(w.chance.fraction(0, "put back", w.now())*float64(n))].Object(namespace, leaseName)
-	}
-	w.mu.Unlock()
-	if old == nil {
+	if len(w.held) == 0 {
+		w.mu.Unlock()
 		return
 	}
-	w.mu.Lock()
+	old := oneOf(w.chance, 0, "put back", w.now(), w.held).Object(namespace, leaseName)
 	w.putBacks = true
 	w.mu.Unlock()
 	w.edit("puts an old held record back", func(o *coordinationv1.Lease) {
@@ -113,7 +109,8 @@ func (w *world) restore(d time.Duration) {
 // skipPast raises the version of a restored store beyond one that was seen.
 func (w *world) skipPast(seen lease.Version) {
 	w.note("the numbering passes the versions of before")
-	w.backend.Advance(versionNumber(seen))
+	number, _ := strconv.Atoi(string(seen))
+	w.backend.Advance(number)
 	w.mu.Lock()
 	w.restored = false
 	w.mu.Unlock()
@@ -122,11 +119,6 @@ func (w *world) skipPast(seen lease.Version) {
 	}) {
 		_, _ = w.backend.Store(namespace, leaseName).Create(context.Background(), lease.Record{})
 	}
-}
-
-func versionNumber(v lease.Version) int {
-	n, _ := strconv.Atoi(string(v))
-	return n
 }
 
 // apiDown refuses every request for d, and breaks every watch.

@@ -169,8 +169,7 @@ func (c *candidate) freeze(d time.Duration) {
 
 func (c *candidate) freezeAtBoundary(d time.Duration) {
 	if p := c.running(); p != nil {
-		at := int(c.w.chance.fraction(c.number, "boundary", c.w.now()) * float64(len(boundaries)))
-		p.trapAt(boundaries[at], d, nil)
+		p.trapAt(c.drawBoundary(), d, nil)
 	}
 }
 

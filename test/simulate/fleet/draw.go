@@ -144,6 +144,11 @@ func (c chance) fraction(who int, what string, at time.Duration) float64 {
 	return float64(stir(h^uint64(at))>>11) / (1 << 53)
 }
 
+// oneOf draws one of several things.
+func oneOf[T any](c chance, who int, what string, at time.Duration, of []T) T {
+	return of[int(c.fraction(who, what, at)*float64(len(of)))]
+}
+
 // span returns a time drawn evenly from (0, most].
 func (c chance) span(who int, what string, at, most time.Duration) time.Duration {
 	return 1 + time.Duration(c.fraction(who, what, at)*float64(most-1))

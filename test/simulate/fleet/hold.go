@@ -27,17 +27,12 @@ var _ elector.HoldFile = holdFile{}
 // Save implements [elector.HoldFile].
 func (h holdFile) Save(key elector.HoldKey, s elector.HoldState) error {
 	h.p.w.mu.Lock()
-	full := !h.p.dead && h.p.w.now() < h.p.c.holdFull
-	if full {
+	defer h.p.w.mu.Unlock()
+	if !h.p.dead && h.p.w.now() < h.p.c.holdFull {
 		h.p.w.say(h.p.name, "hold", "cannot be written: leading %v", s.Leading)
-	}
-	h.p.w.mu.Unlock()
-	if full {
 		return errNoSpace
 	}
 	err := h.Hold.Save(key, s)
-	h.p.w.mu.Lock()
-	defer h.p.w.mu.Unlock()
 	if err == nil && !h.p.dead {
 		h.p.pod.heir = time.Time{}
 		if s.Leading {
@@ -68,9 +63,9 @@ func (c *candidate) spoilHold(d time.Duration) {
 		return
 	}
 	p.kill()
-	how := spoilings[int(c.w.chance.fraction(c.number, "spoiling", c.w.now())*float64(len(spoilings)))]
+	how := oneOf(c.w.chance, c.number, "spoiling", c.w.now(), spoilings)
 	c.w.note("the hold of " + p.pod.name + " is " + string(how))
-	if err := p.pod.spoil(how, p.pod.w.chance.fraction(c.number, "torn at", c.w.now()), p); err != nil {
+	if err := p.pod.spoil(how, c.w.chance.fraction(c.number, "torn at", c.w.now()), p); err != nil {
 		panic(err)
 	}
 	c.succeed(p.pod, samePod, d/20)

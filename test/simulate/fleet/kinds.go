@@ -35,14 +35,10 @@ const (
 
 var kinds = []kind{
 	{name: "requests cut", weight: 5, do: func(c *candidate, d time.Duration) { c.trouble(&c.net.cutRequests, d) }},
-	{name: "replies cut", weight: 5, do: func(c *candidate, d time.Duration) {
-		c.trouble(&c.net.cutReplies, d)
-		c.stall(d)
-	}},
+	{name: "replies cut", weight: 5, do: (*candidate).cutReplies},
 	{name: "blackhole", weight: 6, do: func(c *candidate, d time.Duration) {
 		c.trouble(&c.net.cutRequests, d)
-		c.trouble(&c.net.cutReplies, d)
-		c.stall(d)
+		c.cutReplies(d)
 	}},
 	{name: "slow network", weight: 4, do: func(c *candidate, d time.Duration) {
 		c.w.mu.Lock()
@@ -119,9 +115,9 @@ var kinds = []kind{
 		c.w.after(d/100, func() { c.terminate(samePod, d/8) })
 	}},
 
-	{name: "sidecar frozen", weight: 4, ours: noDeadline, do: func(c *candidate, d time.Duration) { c.freeze(d) }},
-	{name: "sidecar frozen at a boundary", weight: 10, ours: noDeadline, do: func(c *candidate, d time.Duration) { c.freezeAtBoundary(d) }},
-	{name: "app frozen", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.freezeApp(d) }},
+	{name: "sidecar frozen", weight: 4, ours: noDeadline, do: (*candidate).freeze},
+	{name: "sidecar frozen at a boundary", weight: 10, ours: noDeadline, do: (*candidate).freezeAtBoundary},
+	{name: "app frozen", weight: 3, ours: noSidecar, do: (*candidate).freezeApp},
 	{name: "sidecar and app frozen", weight: 4, ours: noDeadline, do: func(c *candidate, d time.Duration) {
 		c.freeze(d)
 		c.freezeApp(d)
@@ -152,8 +148,8 @@ var kinds = []kind{
 	}},
 	{name: "document cannot be written", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.trouble(&c.full, d) }},
 
-	{name: "frozen, second process waits for the lock", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.second(d) }},
-	{name: "frozen, second process without the directory", weight: 3, ours: noSidecar, do: func(c *candidate, d time.Duration) { c.stranger(d) }},
+	{name: "frozen, second process waits for the lock", weight: 3, ours: noSidecar, do: (*candidate).second},
+	{name: "frozen, second process without the directory", weight: 3, ours: noSidecar, do: (*candidate).stranger},
 
 	{name: "wall clock stepped", weight: 3, ours: "client-go reads the machine's clock, which has no other here", do: func(c *candidate, d time.Duration) {
 		step := time.Hour
@@ -162,7 +158,7 @@ var kinds = []kind{
 		}
 		c.stepWall(step)
 	}},
-	{name: "wall clock frozen", weight: 2, ours: "client-go reads the machine's clock, which has no other here", do: func(c *candidate, d time.Duration) { c.stopWall(d) }},
+	{name: "wall clock frozen", weight: 2, ours: "client-go reads the machine's clock, which has no other here", do: (*candidate).stopWall},
 
 	{name: "Lease deleted", weight: 2, alone: takesAtOnce, do: func(c *candidate, _ time.Duration) { c.w.delete() }},
 	{name: "Lease replaced", weight: 2, alone: takesAtOnce, do: func(c *candidate, _ time.Duration) { c.w.replace() }},
@@ -170,7 +166,7 @@ var kinds = []kind{
 		c.w.edit("blanks the holder", func(o *coordinationv1.Lease) { o.Spec.HolderIdentity = new("") })
 	}},
 	{name: "holder replaced by a hand", weight: 1, alone: takesAtOnce, do: func(c *candidate, _ time.Duration) {
-		c.w.edit("writes a holder", unlessLengthened(byHand))
+		c.w.edit("writes a holder", unlessLengthened(func(o *coordinationv1.Lease) { o.Spec.HolderIdentity = new("somebody") }))
 	}},
 	{name: "duration shortened", weight: 2, alone: takesAtOnce, do: func(c *candidate, _ time.Duration) {
 		c.w.edit("shortens the duration", func(o *coordinationv1.Lease) { o.Spec.LeaseDurationSeconds = new(int32(1)) })
@@ -211,8 +207,6 @@ func unlessLengthened(edit func(*coordinationv1.Lease)) func(*coordinationv1.Lea
 }
 
 func dropMark(o *coordinationv1.Lease) { delete(o.Annotations, naming.AnnotationFencedBy) }
-
-func byHand(o *coordinationv1.Lease) { o.Spec.HolderIdentity = new("somebody") }
 
 // kindsFor returns the faults that a plan may have.
 func kindsFor(s Plan) (of []weighted[kind]) {

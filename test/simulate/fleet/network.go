@@ -32,7 +32,7 @@ type network struct {
 const hop = 4 * time.Millisecond // one way through a healthy network takes up to this
 
 // fate decides what happens to a request of this candidate.
-func (c *candidate) fate(q memory.Request) memory.Fate {
+func (c *candidate) fate(verb memory.Verb) memory.Fate {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	now, n := c.w.now(), &c.net
@@ -50,14 +50,14 @@ func (c *candidate) fate(q memory.Request) memory.Fate {
 		f.Delay += span("slow there", n.slowBy)
 		f.ReplyDelay += span("slow back", n.slowBy)
 	}
-	write := q.Verb == memory.Create || q.Verb == memory.Update
+	write := verb == memory.Create || verb == memory.Update
 	if now < n.slowWrites && write {
 		f.Delay += n.slowWritesBy + span("slow write", 500*time.Millisecond)
 	}
 	if now < n.late && write && odds("late") < 0.7 {
 		f.Delay += span("late by", 40*time.Second)
 	}
-	if now < n.twice && q.Verb != memory.Watch && odds("twice") < 0.6 {
+	if now < n.twice && verb != memory.Watch && odds("twice") < 0.6 {
 		f.Again = span("again after", 300*time.Millisecond)
 	}
 	if (now < n.stormy || now < n.lying) && odds("storm") < 0.7 {
@@ -78,6 +78,12 @@ func (c *candidate) stall(d time.Duration) {
 	c.troubleThen(&c.net.stalled, d, func() { c.store.StallWatches(false) })
 }
 
+// cutReplies loses what the store answers, and what the watch would bring, for d.
+func (c *candidate) cutReplies(d time.Duration) {
+	c.trouble(&c.net.cutReplies, d)
+	c.stall(d)
+}
+
 // lagBehind makes the watch's events come up to most late for d.
 func (c *candidate) lagBehind(most, d time.Duration) {
 	c.trouble(&c.net.watchTrouble, d+most)
@@ -96,20 +102,20 @@ func (c *candidate) breakWatch(err error) {
 var _ lease.Store = (*process)(nil)
 
 // Get implements [lease.Store].
-func (p *process) Get(ctx context.Context) (lease.Reply, error) {
+func (p *process) Get(ctx context.Context) (lease.Record, error) {
 	return p.exchange(ctx, attempt{verb: get}, p.c.store.Get)
 }
 
 // Create implements [lease.Store].
-func (p *process) Create(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return p.exchange(ctx, attempt{verb: create, record: r}, func(ctx context.Context) (lease.Reply, error) {
+func (p *process) Create(ctx context.Context, r lease.Record) (lease.Record, error) {
+	return p.exchange(ctx, attempt{verb: create, record: r}, func(ctx context.Context) (lease.Record, error) {
 		return p.c.store.Create(ctx, r)
 	})
 }
 
 // Update implements [lease.Store].
-func (p *process) Update(ctx context.Context, r lease.Record) (lease.Reply, error) {
-	return p.exchange(ctx, attempt{verb: verbOf(r), record: r}, func(ctx context.Context) (lease.Reply, error) {
+func (p *process) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
+	return p.exchange(ctx, attempt{verb: verbOf(r), record: r}, func(ctx context.Context) (lease.Record, error) {
 		return p.c.store.Update(ctx, r)
 	})
 }
@@ -140,12 +146,12 @@ func (p *process) Watch(ctx context.Context, from lease.Version, connected func(
 
 // exchange performs one request. It is judged now, when the elector decided on it. It leaves a moment later, or much later if the
 // process is frozen in between. Its end takes a moment, too, so that it never falls on the instant of a timer.
-func (p *process) exchange(ctx context.Context, a attempt, call func(context.Context) (lease.Reply, error)) (lease.Reply, error) {
+func (p *process) exchange(ctx context.Context, a attempt, call func(context.Context) (lease.Record, error)) (lease.Record, error) {
 	p.asks(&a)
 	p.rest("send", 200*time.Microsecond)
 	p.pass(beforeSend)
 	if p.gone() {
-		return lease.Reply{}, errKilled
+		return lease.Record{}, errKilled
 	}
 	if ctx.Err() != nil { // it was frozen, and its bytes may leave before it finds that the time is over
 		if p.w.chance.fraction(p.number, "leaves late", p.w.now()) < 0.5 {
@@ -153,14 +159,14 @@ func (p *process) exchange(ctx context.Context, a attempt, call func(context.Con
 			defer cancel()
 			_, _ = call(late)
 		}
-		p.answered(&a, lease.Reply{}, ctx.Err())
-		return lease.Reply{}, ctx.Err()
+		p.answered(&a, lease.Record{}, ctx.Err())
+		return lease.Record{}, ctx.Err()
 	}
 	reply, err := call(ctx)
 	p.rest("reply", 50*time.Microsecond)
 	p.pass(beforeReply)
 	if p.gone() {
-		return lease.Reply{}, errKilled
+		return lease.Record{}, errKilled
 	}
 	p.answered(&a, reply, err)
 	return reply, err

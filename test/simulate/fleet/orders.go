@@ -18,9 +18,11 @@ const (
 
 var orders = []order{orderStepDown, orderStepDown, orderTerminate, orderSick, orderCrash, orderKill}
 
-// drawOrder draws an order.
-func (c *candidate) drawOrder() order {
-	return orders[int(c.w.chance.fraction(c.number, "order", c.w.now())*float64(len(orders)))]
+// drawOrder draws an order, drawBoundary where a process is to be frozen.
+func (c *candidate) drawOrder() order { return oneOf(c.w.chance, c.number, "order", c.w.now(), orders) }
+
+func (c *candidate) drawBoundary() boundary {
+	return oneOf(c.w.chance, c.number, "boundary", c.w.now(), boundaries)
 }
 
 // give carries out an order. d is how long it lasts, or how long it takes until the next process starts.
@@ -51,8 +53,7 @@ func (c *candidate) orderAtBoundary(d time.Duration) {
 		return
 	}
 	o := c.drawOrder()
-	at := int(c.w.chance.fraction(c.number, "boundary", c.w.now()) * float64(len(boundaries)))
-	p.trapAt(boundaries[at], c.w.chance.span(c.number, "stands", c.w.now(), 40*time.Millisecond), func() { c.give(o, d) })
+	p.trapAt(c.drawBoundary(), c.w.chance.span(c.number, "stands", c.w.now(), 40*time.Millisecond), func() { c.give(o, d) })
 }
 
 // orderInResume kills the sidecar, and gives its successor an order about when that starts or gets its first reply.
@@ -70,9 +71,7 @@ func (c *candidate) orderInResume(d time.Duration) {
 
 // sicken makes the workload unhealthy for d.
 func (c *candidate) sicken(d time.Duration) {
-	c.w.mu.Lock()
-	c.sick = max(c.sick, c.w.now()+d)
-	c.w.mu.Unlock()
+	c.trouble(&c.sick, d)
 	c.checkHealth()
 	c.w.after(d, c.checkHealth)
 }
@@ -95,11 +94,7 @@ func (c *candidate) reportHealth(p *process) {
 	sick := c.w.now() < c.sick
 	c.w.say(p.name, "life", "health: sick %v", sick)
 	c.w.mu.Unlock()
-	if sick {
-		p.elector.SetHealthy(false, "its health check fails")
-	} else {
-		p.elector.SetHealthy(true, "its health check passes")
-	}
+	p.elector.SetHealthy(!sick, "its health check says so")
 }
 
 // crash ends the workload, which the sidecar notices a moment later where it can see it.
@@ -140,7 +135,6 @@ func (c *candidate) hang(d time.Duration) {
 // a renewal that is answered late proves a term that must not begin again.
 func (c *candidate) sickWhileCut(time.Duration) {
 	cut := c.w.cfg.RenewDeadline + c.w.chance.span(c.number, "cut", c.w.now(), c.w.cfg.RenewDeadline)
-	c.trouble(&c.net.cutReplies, cut)
-	c.stall(cut)
+	c.cutReplies(cut)
 	c.w.after(cut/2, func() { c.sicken(cut) })
 }

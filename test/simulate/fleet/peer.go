@@ -109,23 +109,13 @@ func (p *peer) leads() bool {
 	return r != nil && len(r.spans) > 0 && r.spans[len(r.spans)-1].to == forever
 }
 
-// kill ends the program as SIGKILL does.
-func (p *peer) kill(pause time.Duration) {
-	p.w.mu.Lock()
-	r := p.process
-	if r == nil || r.stopped {
-		p.w.mu.Unlock()
-		return
-	}
-	r.dead, r.stopped, r.pause = true, true, pause
-	r.end(p.w.now())
-	p.w.say(r.name, "life", "killed")
-	p.w.mu.Unlock()
-	r.cancel()
-}
+// kill ends the program as SIGKILL does. The next one starts after a pause.
+func (p *peer) kill(pause time.Duration) { p.stop("killed", pause) }
 
 // terminate sends the program SIGTERM.
-func (p *peer) terminate(pause time.Duration) {
+func (p *peer) terminate(pause time.Duration) { p.stop("SIGTERM", pause) }
+
+func (p *peer) stop(how string, pause time.Duration) {
 	p.w.mu.Lock()
 	r := p.process
 	if r == nil || r.stopped {
@@ -133,7 +123,11 @@ func (p *peer) terminate(pause time.Duration) {
 		return
 	}
 	r.pause = pause
-	p.w.say(r.name, "life", "SIGTERM")
+	if how == "killed" {
+		r.dead, r.stopped = true, true
+		r.end(p.w.now())
+	}
+	p.w.say(r.name, "life", "%s", how)
 	p.w.mu.Unlock()
 	r.cancel()
 }
@@ -176,7 +170,7 @@ func (c peerClient) Create(ctx context.Context, o *coordinationv1.Lease, _ metav
 	if err != nil {
 		return nil, err
 	}
-	return c.exchange(ctx, func(ctx context.Context) (lease.Reply, error) { return c.process.c.store.Create(ctx, r) })
+	return c.exchange(ctx, func(ctx context.Context) (lease.Record, error) { return c.process.c.store.Create(ctx, r) })
 }
 
 // Update implements [typed.LeaseInterface].
@@ -185,10 +179,10 @@ func (c peerClient) Update(ctx context.Context, o *coordinationv1.Lease, _ metav
 	if err != nil {
 		return nil, err
 	}
-	return c.exchange(ctx, func(ctx context.Context) (lease.Reply, error) { return c.process.c.store.Update(ctx, r) })
+	return c.exchange(ctx, func(ctx context.Context) (lease.Record, error) { return c.process.c.store.Update(ctx, r) })
 }
 
-func (c peerClient) exchange(ctx context.Context, call func(context.Context) (lease.Reply, error)) (*coordinationv1.Lease, error) {
+func (c peerClient) exchange(ctx context.Context, call func(context.Context) (lease.Record, error)) (*coordinationv1.Lease, error) {
 	p := c.process
 	ctx, cancel := context.WithTimeout(ctx, p.w.plan.peerTimings().renew/2)
 	defer cancel()
@@ -210,7 +204,7 @@ func (c peerClient) exchange(ctx context.Context, call func(context.Context) (le
 	case err != nil:
 		return nil, err
 	}
-	return reply.Record.Object(namespace, leaseName), nil
+	return reply.Object(namespace, leaseName), nil
 }
 
 func (p *peerProcess) gone() bool {

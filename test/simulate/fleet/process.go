@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -111,9 +110,6 @@ func (p *process) equip() {
 		outputs = append(outputs, signals.Output{Signal: targetSignal{p}})
 	}
 	log := p.w.logOf(p.name, "side")
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	p.fanOut = signals.NewFanOut(log, sideClock{p, "fan-out"}, nil, outputs...)
 	var sights []sight.Sight
 	for _, e := range p.pod.app.kind.eyes(p.c.slot.health) {

@@ -203,7 +203,7 @@ func (p *process) judgeRelease(a *attempt) {
 }
 
 // answered records how a request ended, before the elector gets the answer.
-func (p *process) answered(a *attempt, reply lease.Reply, err error) {
+func (p *process) answered(a *attempt, reply lease.Record, err error) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if p.dead {
@@ -212,7 +212,7 @@ func (p *process) answered(a *attempt, reply lease.Reply, err error) {
 	r, now := &p.rules, p.w.now()
 	r.pending--
 	r.read = reading{}
-	p.w.say(p.name, "asks", "%s %s: %s %s", a.verb, a.record.Version, reply.Record.Version, outcome(err))
+	p.w.say(p.name, "asks", "%s %s: %s %s", a.verb, a.record.Version, reply.Version, outcome(err))
 	raced := errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists)
 	if raced {
 		p.w.tally.conflicts++
@@ -230,10 +230,10 @@ func (p *process) answered(a *attempt, reply lease.Reply, err error) {
 	default:
 		r.failed = false
 		r.ever = r.ever || err == nil || errors.Is(err, lease.ErrNotFound)
-		r.read = reading{record: reply.Record, asked: a.at, ok: err == nil}
+		r.read = reading{record: reply, asked: a.at, ok: err == nil}
 	}
 	if err == nil {
-		p.seesLocked(reply.Record)
+		p.seesLocked(reply)
 	}
 }
 

@@ -54,7 +54,7 @@ func (w *world) say(who, channel, format string, args ...any) {
 		return
 	}
 	w.counts[who+channel]++
-	w.lines = append(w.lines, line{w.now(), who, channel, w.counts[who+channel], sprintf(format, args...)})
+	w.lines = append(w.lines, line{w.now(), who, channel, w.counts[who+channel], fmt.Sprintf(format, args...)})
 }
 
 // sayLocking is say, for a caller that does not hold the world's lock.
@@ -97,10 +97,10 @@ func (t transcript) text() string {
 	return b.String()
 }
 
-// logOf returns a log of a process that writes into the transcript, or nil.
+// logOf returns a log of a process, which writes into the transcript where all of it is kept.
 func (w *world) logOf(who, channel string) *slog.Logger {
 	if w.keep != Everything {
-		return nil
+		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(&scribe{w, who, channel})
 }
@@ -151,7 +151,3 @@ func nameOf(identity string) string {
 	}
 	return strings.TrimSpace(id + " " + rest)
 }
-
-func candidateName(i int) string { return fmt.Sprintf("web-%d", i) }
-
-func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }

@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"testing/synctest"
@@ -113,7 +114,7 @@ func (w *world) spawn(do func()) {
 
 // newCandidate makes a candidate whose first process starts in the first half second.
 func (w *world) newCandidate(i int, s Slot) *candidate {
-	c := &candidate{w: w, number: i + 1, name: candidateName(i), slot: s, clock: machineClock{skew: s.skew, ppm: s.PPM}}
+	c := &candidate{w: w, number: i + 1, name: fmt.Sprintf("web-%d", i), slot: s, clock: machineClock{skew: s.skew, ppm: s.PPM}}
 	c.net.watchTrouble = -time.Hour
 	c.store = w.backend.Store(namespace, leaseName)
 	c.store.Faults(c.fate)
@@ -230,7 +231,6 @@ func (w *world) close() {
 		}
 	}
 	w.running.Wait()
-	w.backend.Close()
 	synctest.Wait()
 }
 
@@ -262,7 +262,7 @@ func (w *world) must(ok bool, rule, format string, args ...any) {
 	if ok || w.closing {
 		return
 	}
-	v := violation{at: w.now(), rule: rule, text: sprintf(format, args...)}
+	v := violation{at: w.now(), rule: rule, text: fmt.Sprintf(format, args...)}
 	w.violations = append(w.violations, v)
 	w.say(everybody, "rules", "VIOLATION of %s: %s", v.rule, v.text)
 }

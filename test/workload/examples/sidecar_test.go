@@ -26,28 +26,45 @@ type replica struct {
 	mark   string // what its worker names as token; "" for the term's
 }
 
-// startReplicas runs n sidecars that campaign for one Lease in a directory store, with a worker each.
-func startReplicas(t *testing.T, n int, l language, w way, script *transcript) []*replica {
-	t.Helper()
-	root := harness.LocalRoot(t)
-	var all []*replica
-	for i := range n {
-		r := newReplica(t, i, root)
-		r.startSidecar(script)
-		all = append(all, r)
-	}
-	for _, r := range all {
-		r.worker = startWorker(t, l, w, script, r.SignalDir(), r.URL())
-	}
-	return all
+// pair is two replicas of one election with a worker each.
+type pair struct {
+	t            *testing.T
+	script       *transcript
+	leader, heir *replica              // the one that led first, and the other
+	term         leadership.Leadership // of the leader, as it began
 }
 
-func newReplica(t *testing.T, number int, root string) *replica {
+// startPair has begin start the sidecar and the worker of two replicas, and waits until one of them works.
+func startPair(t *testing.T, begin func(*testing.T, *transcript, *replica)) *pair {
 	t.Helper()
-	r := &replica{store: filepath.Join(root, "store")}
-	r.Local = harness.NewLocal(t, root, "replica-"+string(rune('a'+number)), "--lease-duration", leaseDuration.String(), "--stop-timeout", "15s")
-	r.TCP = true
-	return r
+	p := &pair{t: t, script: newTranscript(t)}
+	root := harness.LocalRoot(t)
+	var both [2]*replica
+	for i, name := range []string{"replica-a", "replica-b"} {
+		r := &replica{store: filepath.Join(root, "store")}
+		r.Local = harness.NewLocal(t, root, name, "--lease-duration", leaseDuration.String(), "--stop-timeout", "15s")
+		r.TCP = true
+		begin(t, p.script, r)
+		both[i] = r
+	}
+	eventually(t, "a replica leads", func() bool {
+		p.leader, p.heir = both[0], both[1]
+		if !p.leader.Leadership().IsLeader {
+			p.leader, p.heir = both[1], both[0]
+		}
+		return p.leader.Leadership().IsLeader
+	})
+	p.term = p.awaitWork(p.leader)
+	return p
+}
+
+// startWorkers is startPair with the workers of a language.
+func startWorkers(t *testing.T, l language, w way) *pair {
+	t.Helper()
+	return startPair(t, func(t *testing.T, script *transcript, r *replica) {
+		r.startSidecar(script)
+		r.worker = startWorker(t, l, w, script, r.SignalDir(), r.URL())
+	})
 }
 
 // startSidecar runs the sidecar until the test ends; what it runs itself writes to the transcript.
@@ -59,28 +76,24 @@ func (r *replica) startSidecar(script *transcript, flags ...string) {
 // token returns what the replica's worker calls the term.
 func (r *replica) token(state leadership.Leadership) string { return cmp.Or(r.mark, state.Token) }
 
-// awaitLeader waits until one of the replicas leads and its worker is at work, and returns it with its state first.
-func awaitLeader(t *testing.T, script *transcript, replicas ...*replica) (leader *replica, state leadership.Leadership) {
-	t.Helper()
-	eventually(t, "a replica leads", func() bool {
-		for _, r := range replicas {
-			if s := r.Leadership(); s.IsLeader {
-				leader, state = r, s
-				return true
-			}
-		}
-		return false
+// awaitWork waits until the replica leads and its worker is at work, and returns its state as it began to lead.
+func (p *pair) awaitWork(r *replica) (state leadership.Leadership) {
+	p.t.Helper()
+	eventually(p.t, r.Name+" leads", func() bool {
+		state = r.Leadership()
+		return state.IsLeader
 	})
-	wantWork(t, script, 0, leader.token(state))
-	return leader, state
+	wantWork(p.t, p.script, 0, r.token(state))
+	return state
 }
 
-// other returns the one of two replicas that r is not.
-func other(r *replica, two []*replica) *replica {
-	if two[0] == r {
-		return two[1]
+// wantPieces waits until the heir's worker has begun so many more pieces of work.
+func (p *pair) wantPieces(count int) {
+	p.t.Helper()
+	from, token := p.script.len(), p.heir.token(p.heir.Leadership())
+	for range count {
+		from = wantWork(p.t, p.script, from, token)
 	}
-	return two[0]
 }
 
 func eventually(t *testing.T, what string, so func() bool) {

@@ -1,8 +1,8 @@
-// Package cas is compare-and-swap on Lease objects, by the API server's rules, for the stores that have no API
-// server: the directory and the memory.
+// Package cas is compare-and-swap on Lease objects, by the API server's rules, for the stores that have no API server: the
+// directory and the memory.
 //
-// It promises the rules only (who may replace what, which version comes next). It does not lock and does not
-// store: the caller holds its own lock around the read, the rule and the write.
+// It promises the rules only: who may replace what, and which version comes next. It does not lock and does not store: the
+// caller holds its own lock around the read, the rule and the write.
 package cas
 
 import (
@@ -27,9 +27,8 @@ func Create(r lease.Record, namespace, name string, version lease.Version, now t
 	return Canonical(o)
 }
 
-// Update returns the object that replaces current (nil: absent) by r at the next version. Where r changes
-// nothing it returns current itself: like the API server, which writes nothing then and keeps the version.
-// Errors: [lease.ErrNotFound], [lease.ErrConflict], and those of [Conditional].
+// Update returns the object that replaces current (nil: absent) by r at the next version; current itself where r changes nothing,
+// as the API server writes nothing then. Errors: [lease.ErrNotFound], [lease.ErrConflict], and those of [Conditional].
 func Update(current *coordinationv1.Lease, r lease.Record, next lease.Version) (*coordinationv1.Lease, error) {
 	if err := Conditional(r); err != nil {
 		return nil, err
@@ -53,8 +52,8 @@ func Update(current *coordinationv1.Lease, r lease.Record, next lease.Version) (
 	return o, nil
 }
 
-// Conditional refuses a record whose write could not be made to depend on what was read (invariant I4): a PUT
-// without the UID can bring a deleted Lease back, one without the version overwrites anything.
+// Conditional refuses a record whose write could not depend on what was read (I4): a PUT without the UID can bring a deleted
+// Lease back, and one without the version overwrites anything.
 func Conditional(r lease.Record) error {
 	if r.UID == "" || r.Version == "" {
 		return fmt.Errorf("update a Lease that was never read: UID %q, version %q", r.UID, r.Version)
@@ -71,8 +70,7 @@ func Next(v lease.Version) lease.Version {
 	return lease.Version(n.Add(n, big.NewInt(1)).String())
 }
 
-// Canonical returns o as it reads back from its JSON: times in the precision that is stored, kind and API
-// version set.
+// Canonical returns o as it reads back from its JSON: times in the stored precision, kind and API version set.
 func Canonical(o *coordinationv1.Lease) (*coordinationv1.Lease, error) {
 	o.TypeMeta = metav1.TypeMeta{Kind: "Lease", APIVersion: coordinationv1.SchemeGroupVersion.String()}
 	data, err := json.Marshal(o)

@@ -16,14 +16,22 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/sighttest"
 )
 
-// halfClosedEnv makes this test binary a client that closes its sending side, as `nc -N` does, and lives on. Its value is how it
-// goes on: "reads", "ignores", or "early" where it closes with the request; then the network and the address, after spaces.
-const halfClosedEnv = "RUNNING_HALF_CLOSED"
+// clientEnv makes this test binary a client that holds GET /running open. Its value says how, as below; then the network and the
+// address, after spaces.
+const clientEnv = "RUNNING_CLIENT"
+
+// How a client goes on. All but the first close their sending side, as `nc -N` does, and live on.
+const (
+	whole   = "whole"
+	reads   = "reads"
+	ignores = "ignores" // it reads nothing more
+	early   = "early"   // it closes with the request
+)
 
 // closeWriter is a TCP or unix connection.
 type closeWriter interface{ CloseWrite() error }
 
-func beHalfClosed(how, network, address string) {
+func beClient(how, network, address string) {
 	fail := func(err error) {
 		if err != nil {
 			fmt.Println(err)
@@ -32,14 +40,14 @@ func beHalfClosed(how, network, address string) {
 	}
 	conn, err := net.Dial(network, address)
 	fail(err)
-	early := ""
-	if how == "early" {
-		early = "Early: yes\r\n"
+	header := ""
+	if how == early {
+		header = "Early: yes\r\n"
 	}
-	_, err = io.WriteString(conn, "GET /running HTTP/1.1\r\nHost: localhost\r\n"+early+"\r\n")
+	_, err = io.WriteString(conn, "GET /running HTTP/1.1\r\nHost: localhost\r\n"+header+"\r\n")
 	fail(err)
 	end := conn.(closeWriter).CloseWrite
-	if how == "early" {
+	if how == early {
 		fail(end())
 	}
 	answer := bufio.NewReader(conn)
@@ -47,30 +55,34 @@ func beHalfClosed(how, network, address string) {
 		line, err = answer.ReadString('\n')
 		fail(err)
 	}
-	if how != "early" {
+	if how == reads || how == ignores {
 		fail(end())
 	}
-	fmt.Println("half-closed")
-	if how != "ignores" {
+	fmt.Println("held")
+	if how != ignores {
 		_, err = io.Copy(io.Discard, answer)
 		fmt.Println("the answer ended:", err)
 	}
 	select {}
 }
 
-// A client that has nothing more to send still runs, until its process ends: that is seen at once.
-func TestHalfClosed(t *testing.T) {
+// A process that holds the answer is killed: it is seen at once, and as a crash where this replica leads. A client that has nothing
+// more to send still runs, until its process ends.
+func TestEndOfAProcess(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
-		for _, how := range []string{"reads", "ignores", "early"} {
+		for _, how := range []string{whole, reads, ignores, early} {
 			t.Run(network+"/"+how, func(t *testing.T) {
 				address := "127.0.0.1:0"
 				if network == "unix" {
 					address = "unix:" + filepath.Join(t.TempDir(), "s")
 				}
 				s := serveAt(t, address, time.Hour)
+				if got := s.State(true); got != sight.Unknown {
+					t.Fatalf("never asked: got %s", got)
+				}
 				s.Observe(sighttest.Leads())
 				client := exec.Command("/proc/self/exe")
-				client.Env = append(os.Environ(), halfClosedEnv+"="+how+" "+network+" "+strings.TrimPrefix(s.address, "unix:"))
+				client.Env = append(os.Environ(), clientEnv+"="+how+" "+network+" "+strings.TrimPrefix(s.address, "unix:"))
 				out, err := client.StdoutPipe()
 				if err != nil {
 					t.Fatal(err)
@@ -82,7 +94,7 @@ func TestHalfClosed(t *testing.T) {
 					_ = client.Process.Kill()
 					_ = client.Wait()
 				})
-				if line, err := bufio.NewReader(out).ReadString('\n'); line != "half-closed\n" {
+				if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
 					t.Fatalf("the client says %q, %v", line, err)
 				}
 				for until := time.Now().Add(300 * time.Millisecond); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {

@@ -6,16 +6,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"maps"
 	"math"
 	"os"
 	"sync"
 	"testing"
 	"time"
-
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 )
 
 // Request is one request for a Lease as the API server's audit log has it.
@@ -26,8 +21,8 @@ type Request struct {
 	Namespace, Name string
 	// Code is the answer's HTTP status.
 	Code int
-	// Received and Answered are on the machine's wall clock, in microseconds.
-	Received, Answered time.Time
+	// Received is on the machine's wall clock, in microseconds.
+	Received time.Time
 	// Watching marks the start of a watch; its end is a Request of its own.
 	Watching bool
 }
@@ -48,7 +43,6 @@ type auditEvent struct {
 	ObjectRef                struct{ Namespace, Name string }
 	ResponseStatus           struct{ Code int }
 	RequestReceivedTimestamp time.Time
-	StageTimestamp           time.Time
 }
 
 // Requests returns the requests that were received from since on and that keep accepts, in the log's order. A
@@ -101,43 +95,7 @@ func (a *Audit) readOn() error {
 		}
 		a.requests = append(a.requests, Request{
 			User: e.User.Username, Verb: e.Verb, Namespace: e.ObjectRef.Namespace, Name: e.ObjectRef.Name,
-			Code: e.ResponseStatus.Code, Received: e.RequestReceivedTimestamp, Answered: e.StageTimestamp,
-			Watching: e.Stage == "ResponseStarted",
+			Code: e.ResponseStatus.Code, Received: e.RequestReceivedTimestamp, Watching: e.Stage == "ResponseStarted",
 		})
 	}
-}
-
-// Metrics are samples of one scrape of the API server.
-type Metrics map[string]*dto.MetricFamily
-
-// Metrics scrapes the API server's own metrics.
-func (c *Cluster) Metrics(t testing.TB) Metrics {
-	t.Helper()
-	body, err := c.Admin.RESTClient().Get().AbsPath("/metrics").DoRaw(t.Context())
-	if err != nil {
-		t.Fatalf("scrape the API server: %v", err)
-	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
-	if err != nil {
-		t.Fatalf("parse the API server's metrics: %v", err)
-	}
-	return families
-}
-
-// Sum adds up the counter or gauge name over all label sets that have the labels in want, by the label by.
-func (m Metrics) Sum(name, by string, want map[string]string) map[string]float64 {
-	sums := map[string]float64{}
-	for _, metric := range m[name].GetMetric() {
-		labels := map[string]string{}
-		for _, l := range metric.GetLabel() {
-			labels[l.GetName()] = l.GetValue()
-		}
-		all := maps.Clone(labels)
-		maps.Copy(all, want)
-		if maps.Equal(all, labels) {
-			sums[labels[by]] += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
-		}
-	}
-	return sums
 }
