@@ -34,8 +34,6 @@ var quotes = []quote{
 	{regexp.MustCompile(`--log-level|LOG_LEVEL|.LEVEL(.|\\fR) of the log`), "how loud a log record is: the field's standard word"},
 	{regexp.MustCompile(`when-all-unfit|WHEN_ALL_UNFIT|lease_sidecar_fit\b|lease_sidecar_leads_unfit`), "former names, which stay for one release"},
 	{regexp.MustCompile(`(?i)cannot tell`), "the answer of is-leader with status 2, as its error says it"},
-	{regexp.MustCompile(`first word of its command line`), "an argument, and not a Leadership"},
-	{regexp.MustCompile(`^\n*"ILL"$`), "the name of a process signal"},
 	{regexp.MustCompile(`said "told"`), "the changelog names a text as it was"},
 }
 
