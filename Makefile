@@ -50,7 +50,7 @@ help: ## list the targets
 		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## three replicas on this machine, no cluster: watch the leader move (under 90 s)
+demo: build ## three replicas on this machine, no cluster: watch the leader move (15 s after the build)
 	$(BINARY) demo
 
 .PHONY: build
