@@ -20,8 +20,8 @@ func waitCommand() *cli.Command {
 		Usage:     "wait until this replica leads, or until any replica does",
 		UsageText: "lease-sidecar wait [FLAGS]",
 		Description: `Asks the sidecar of this pod, and waits for a sidecar that is not up yet. Exit status 1 when
---timeout is over. The replica may lose the lead at any time after: watch the signal, or guard
-each write with the token.
+--timeout is over. The replica may lose leadership at any time after: watch the signal, or
+guard each write with the token.
 
 EXAMPLES:
   lease-sidecar wait && exec ./worker

@@ -173,7 +173,7 @@ var (
 	contextFlag    = table.Text(option{Name: "context", Group: ofStore, Value: "NAME", Usage: "context of the kubeconfig", Describe: "its current one"})
 
 	logFormatFlag = table.Choice(option{Name: "log-format", Group: ofLog, Default: "json", Choices: []string{"json", "text"}, Value: "FORMAT", Usage: "format of the log on stderr: json or text"})
-	logLevelFlag  = table.Choice(option{Name: "log-level", Group: ofLog, Default: "info", Choices: []string{"debug", "info", "warn", "error"}, Value: "LEVEL", Usage: "least to log: debug, info, warn or error"})
+	logLevelFlag  = table.Choice(option{Name: "log-level", Group: ofLog, Default: "info", Choices: []string{"debug", "info", "warn", "error"}, Value: "SEVERITY", Usage: "least severity to log: debug, info, warn or error"})
 	placementFlag = table.Choice(option{
 		Name: "placement", Group: ofLog, Default: "native", Choices: []string{"native", "classic"}, Value: "KIND", Usage: "without effect: native or classic",
 		Detail: "Manifests may say how the sidecar is placed. Nothing depends on it.",
