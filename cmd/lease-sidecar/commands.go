@@ -41,7 +41,7 @@ func installCommand() *cli.Command {
 		Usage:     "copy this program to a file or into a directory",
 		ArgsUsage: "PATH",
 		Description: "For an init container that brings the program into another container's volume, as the image has no cp. The file is\n" +
-			"replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link is followed,\n" +
+			"replaced in one step: a process that runs the old one goes on, and none runs half of the new. A symbolic link is followed,\n" +
 			"as cp does: the file that it leads to is replaced.",
 		Action: func(c *cli.Context) error {
 			if c.Args().First() == "" { // also if a variable is not set

@@ -14,7 +14,7 @@ func stepDownCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "step-down",
 		Usage: "ask this pod's sidecar to hand over to another replica",
-		Description: "Returns as soon as the sidecar has taken the request: it lets go of the Lease once the workload has stopped. Exit code 1\n" +
+		Description: "Returns as soon as the sidecar has taken the request: it releases the Lease once the workload has stopped. Exit code 1\n" +
 			"where this replica does not lead.",
 		Flags:  flags(httpAddressFlag),
 		Action: stepDown,
@@ -26,8 +26,8 @@ func stepDown(c *cli.Context) error { return answersOf(c).order("/step-down") }
 func drainedCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "drained",
-		Usage: "tell this pod's sidecar that the work has stopped, so that it may let go of the Lease",
-		Description: "With --token it speaks for that term alone, so that a late retry does not count for a later term. Exit code 1 where no\n" +
+		Usage: "report to this pod's sidecar that the work has stopped, so that it may release the Lease",
+		Description: "With --token the report is for that term alone, so that a late retry does not count for a later term. Exit code 1 where no\n" +
 			"handover waits for it.",
 		Flags:  flags(tokenFlag, httpAddressFlag),
 		Action: drained,
