@@ -160,7 +160,7 @@ func (p checked) late(within ast.Decl, left, right ast.Expr) string {
 	}
 	value, _ := right.(*ast.Ident)
 	given := value != nil && parameter(function, p.info.Uses[value])
-	if !callable(field.Type()) && !(given && p.pointsToPart(field.Type())) {
+	if part := callable(field.Type()) || given && p.pointsToPart(field.Type()); !part {
 		return ""
 	}
 	switch of := selector.X.(type) {
