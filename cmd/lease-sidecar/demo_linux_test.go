@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -45,7 +46,9 @@ func TestDemoEndedEarly(t *testing.T) {
 			screen, shown := vt10x.New(vt10x.WithSize(60, 14)), make(chan struct{})
 			go func() {
 				defer close(shown)
-				for output := bufio.NewReader(master); screen.Parse(output) == nil; { // an error: the demo has ended
+				output, err := bufio.NewReader(master), error(nil)
+				for err == nil { // an error: the demo has ended
+					err = screen.Parse(output)
 				}
 			}()
 			shows := func(text string) bool { return strings.Contains(screen.String(), text) }
@@ -75,6 +78,39 @@ func TestDemoEndedEarly(t *testing.T) {
 	}
 }
 
+// A live picture is for a terminal that can move its cursor; a terminal that does not know its size has the usual one.
+func TestSizeOfTerminal(t *testing.T) {
+	_, tty := openTerminal(t, 60, 14)
+	_, unsized := openTerminal(t, 0, 0)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for name, tc := range map[string]struct {
+		out  io.Writer
+		term string
+		want string
+	}{
+		"a terminal":         {tty, "xterm", "60x14"},
+		"without a size":     {unsized, "xterm", "80x24"},
+		"one that prints":    {tty, "dumb", ""},
+		"one without a name": {tty, "", ""},
+		"a file":             {null, "xterm", ""},
+		"a buffer":           {&bytes.Buffer{}, "xterm", ""},
+	} {
+		t.Setenv("TERM", tc.term)
+		got := ""
+		if size := sizeOf(tc.out); size != nil {
+			columns, rows := size()
+			got = fmt.Sprintf("%dx%d", columns, rows)
+		}
+		if got != tc.want {
+			t.Errorf("%s: got %q; want %q", name, got, tc.want)
+		}
+	}
+}
+
 // openTerminal returns both ends of a pseudo terminal.
 func openTerminal(t *testing.T, columns, rows uint16) (master, tty *os.File) {
 	t.Helper()
@@ -96,5 +132,6 @@ func openTerminal(t *testing.T, columns, rows uint16) (master, tty *os.File) {
 	if err != nil {
 		t.Fatalf("open a pseudo terminal: %v", err)
 	}
+	t.Cleanup(func() { _ = tty.Close() })
 	return master, tty
 }

@@ -125,16 +125,17 @@ func (s *screen) addTimelines(p *page) {
 		span = max(span, usualTime+time.Second)
 	}
 	for i, name := range replicaNames {
-		line := fmt.Sprintf(margin, name)
+		var line strings.Builder
+		fmt.Fprintf(&line, margin, name)
 		for c := range cells {
 			from, to := int(span/tick)*c/cells, int(span/tick)*(c+1)/cells
 			if from >= len(s.seen[i]) {
 				break
 			}
 			m := marks[slices.Max(s.seen[i][from:min(max(from+1, to), len(s.seen[i]))])]
-			line += p.paint(m.style, m.sign)
+			line.WriteString(p.paint(m.style, m.sign))
 		}
-		p.lines = append(p.lines, line)
+		p.lines = append(p.lines, line.String())
 	}
 	p.add(dim, fmt.Sprintf(margin, "")+axis(span, cells))
 	legend, length := " ", 1

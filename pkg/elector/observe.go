@@ -21,6 +21,11 @@ type knowledge struct {
 	situation string            // why it waits as it does, as last logged
 }
 
+// unheld reports whether the Lease is there without a holder, and nobody released it: it is new, or was edited.
+func (k *knowledge) unheld() bool {
+	return k.present && k.record.Holder == "" && !k.record.Released()
+}
+
 func (m *machine) change(now moment, e lease.Event) {
 	newer := e.Record.Version.Compare(m.know.version)
 	if newer >= 0 {
