@@ -184,7 +184,7 @@ fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
 	$(GOLANGCI_LINT) fmt
 
 .PHONY: docs
-docs: ## write the generated reference: docs/reference/cli.md and the manual page
+docs: ## write the generated reference: docs/reference/cli.md
 	$(GO) test -count=1 ./test/repo -run TestReferenceIsTheCommandsOwn -update
 
 .PHONY: pictures

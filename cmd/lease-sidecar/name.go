@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,10 +14,14 @@ import (
 
 func nameCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "name",
-		Usage: "print the name of the Lease for a prefix and a workload",
-		Description: "The name is the prefix, a hyphen, and the first 10 hexadecimal digits of SHA-256 of KIND/NAME. In a pod the\n" +
-			"workload is derived as run derives it; --workload gives it.",
+		Name:      "name",
+		Usage:     "print the name of the Lease for a prefix and a workload",
+		UsageText: "lease-sidecar name [FLAGS]",
+		Description: `The name is the prefix, a hyphen, and the first 10 hexadecimal digits of the SHA-256 of KIND/NAME.
+In a pod, the workload is derived from POD_NAME and the pod's labels, as run does.
+
+EXAMPLES:
+  lease-sidecar name --prefix acme --workload deployment/web`,
 		Flags:  flags(prefixFlag, workloadFlag, leaseNameFlag, labelsFileFlag),
 		Action: printName,
 	}
@@ -27,6 +32,9 @@ func printName(c *cli.Context) error {
 	e := a.election()
 	if err := a.err(); err != nil {
 		return err
+	}
+	for _, u := range unknownVariables(os.Environ()) { // run says so in its log
+		fmt.Fprintln(c.App.ErrWriter, "lease-sidecar: warning:", u)
 	}
 	_, err := fmt.Fprintln(c.App.Writer, e.lease)
 	return err

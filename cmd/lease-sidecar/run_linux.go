@@ -16,6 +16,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/logwriter"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
+	"github.com/lease-sidecar/lease-sidecar/internal/stops"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
@@ -35,7 +36,7 @@ func runSidecar(c *cli.Context) error {
 	if err != nil {
 		return runError(err)
 	}
-	ctx, again, release := catchStops(c.Context, stopSignals(config.Command != nil))
+	ctx, again, release := stops.Catch(c.Context, stops.Signals(config.Command != nil))
 	defer release()
 	return runError(s.Run(ctx, again))
 }

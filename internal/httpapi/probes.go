@@ -35,7 +35,7 @@ func NewProbeHandler(c ProbeConfig) http.Handler {
 	mux.HandleFunc("GET /startupz", answer(c.started))
 	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
 	mux.Handle("GET /metrics", c.Metrics)
-	return plain(podid.Pod{}, mux)
+	return plain(podid.Pod{}, explained(mux))
 }
 
 // live fails if the loop is stuck, which only a restart fixes.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -39,7 +40,35 @@ func plain(pod podid.Pod, h http.Handler) http.Handler {
 	})
 }
 
-// reply sends a body with its length, so that HEAD has the same headers as GET.
+// explained serves the mux's routes. Without a route the mux would answer in plain text; this answers in JSON.
+func explained(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, route := mux.Handler(r)
+		if route != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		refused := &unrouted{header: w.Header()}
+		h.ServeHTTP(refused, r)
+		if refused.status == http.StatusMethodNotAllowed {
+			fail(w, refused.status, fmt.Sprintf("%s %s: want %s", r.Method, r.URL.Path, w.Header().Get("Allow")))
+			return
+		}
+		fail(w, refused.status, r.URL.Path+": there is no such path at this address: want one such as /leader")
+	})
+}
+
+// unrouted keeps the status and the headers of an answer, not the body.
+type unrouted struct {
+	header http.Header
+	status int
+}
+
+func (r *unrouted) Header() http.Header         { return r.header }
+func (r *unrouted) WriteHeader(status int)      { r.status = status }
+func (r *unrouted) Write(b []byte) (int, error) { return len(b), nil }
+
+// reply sends a body with its length, so that HEAD has the headers of GET.
 func reply(w http.ResponseWriter, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -74,7 +74,7 @@ func NewWorkloadHandler(c WorkloadConfig) http.Handler {
 	mux.HandleFunc("POST /step-down", localOnly(c.stepDown))
 	mux.HandleFunc("POST /drained", localOnly(c.drained))
 	mux.HandleFunc("POST /quitquitquit", localOnly(c.quit))
-	return plain(c.Pod, mux)
+	return plain(c.Pod, explained(mux))
 }
 
 // name answers like the classic sidecar, to the byte.

@@ -7,6 +7,7 @@
 package options
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -26,9 +27,14 @@ type Option struct {
 	Default, Describe string
 	// Group is the group in the help text; "" for none.
 	Group string
-	// Usage is the help text, with the name of the value in backquotes.
-	Usage string
-	// Field is the configuration field that the option sets, such as "Election.RenewDeadline"; "" for none.
+	// Value is the name of the value in the help text, in capitals. Usage says in one line what the option does. Detail is
+	// sentences for the manual page and the reference; "" for none.
+	Value, Usage, Detail string
+	// Suggest are values that a shell completes, besides the Choices. One that ends with a colon is the start of a path.
+	Suggest []string
+	// Path is what a shell completes as the value, or after a Suggest with a colon.
+	Path Path
+	// Field is the field of the configuration that the option sets, such as "Election.RenewDeadline"; "" for none.
 	Field string
 	// Needs is a field that the option needs and no option sets, such as "Pod" (from the environment); "" for none.
 	Needs string
@@ -39,7 +45,17 @@ type Option struct {
 	toggle bool // takes no value
 }
 
-// The kinds of options. Each is a handle by which its values are read.
+// Path is a kind of path.
+type Path string
+
+// The kinds of paths.
+const (
+	NoPath    Path = ""
+	File      Path = "file"
+	Directory Path = "directory"
+)
+
+// The kinds of options are the handles by which values are read.
 type (
 	// Text is any text.
 	Text struct{ *Option }
@@ -102,7 +118,16 @@ func (t *Table) OfField(name string) *Option {
 	return t.all[i]
 }
 
-// Env returns the option's environment variable.
+// OfName returns the option with a flag of that name, or nil.
+func (t *Table) OfName(name string) *Option {
+	i := slices.IndexFunc(t.all, func(o *Option) bool { return name != "" && slices.Contains([]string{o.Name, o.Alias, o.Former}, name) })
+	if i < 0 {
+		return nil
+	}
+	return t.all[i]
+}
+
+// Env returns the option's environment twin.
 func (o *Option) Env() string { return envOf(o.Name) }
 
 func envOf(name string) string {
@@ -133,16 +158,45 @@ func (r *raw) String() string     { return r.text }
 // IsBoolFlag lets the flag stand without a value.
 func (r *raw) IsBoolFlag() bool { return r.toggle }
 
-// Flag returns the option for urfave, with the given variables. A cli.GenericFlag treats an empty variable as unset.
-func (o *Option) Flag(variables []string) cli.Flag {
-	f := &cli.GenericFlag{
-		Name: o.Name, Usage: o.Usage, Category: o.Group, DefaultText: o.Describe,
-		EnvVars: variables, Value: &raw{text: o.Default, toggle: o.toggle},
-	}
+// Flag is an option as urfave takes it.
+type Flag struct {
+	*cli.GenericFlag
+	// Option is the row of the table.
+	Option *Option
+}
+
+// Flag returns the option for urfave, with the given variables. A cli.GenericFlag takes an empty variable for an unset one, as the
+// contract says; urfave's other flags do not.
+func (o *Option) Flag(variables []string) *Flag {
+	f := &cli.GenericFlag{Name: o.Name, Usage: o.Usage, Category: o.Group, EnvVars: variables, Value: &raw{text: o.Default, toggle: o.toggle}}
 	for _, name := range []string{o.Alias, o.Former} {
 		if name != "" {
 			f.Aliases = append(f.Aliases, name)
 		}
 	}
-	return f
+	return &Flag{f, o}
+}
+
+// Synopsis returns the flag with the name of its value, such as "--namespace, -n NAME". A flag that takes no value has none,
+// unless it is true by default: then only a value makes sense.
+func (o *Option) Synopsis() string {
+	names := "--" + o.Name
+	if len(o.Alias) == 1 {
+		names += ", -" + o.Alias
+	}
+	switch {
+	case !o.toggle:
+		return names + " " + o.Value
+	case o.Default == "true":
+		return names + "=" + o.Value
+	}
+	return names
+}
+
+// DefaultText returns the default for a reader; "" if there is none, or if it is false.
+func (o *Option) DefaultText() string {
+	if o.toggle && o.Default == "false" {
+		return ""
+	}
+	return cmp.Or(o.Describe, o.Default)
 }

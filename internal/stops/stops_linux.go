@@ -1,4 +1,6 @@
-package main
+// Package stops catches the signals that end a sidecar. It promises that several signals within a second are one stop, and that a
+// signal that was ignored at the start ends nothing. It does not send signals, and does not pass them on.
+package stops
 
 import (
 	"context"
@@ -18,9 +20,9 @@ import (
 // the process and its group, and a closing terminal sends SIGHUP before SIGTERM.
 const oneStop = time.Second
 
-// stopSignals are the signals that end a sidecar: SIGTERM, SIGINT, and, unless ignored at the start (nohup), SIGHUP and
+// Signals are the signals that end a sidecar: SIGTERM, SIGINT, and, unless ignored at the start (nohup), SIGHUP and
 // SIGQUIT. With a command, package child forwards those two instead.
-func stopSignals(command bool) []os.Signal {
+func Signals(command bool) []os.Signal {
 	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
 		if !command && !slices.Contains(guard.Ignored(), s) {
@@ -36,9 +38,9 @@ type stoppedBy syscall.Signal
 // Error returns the signal's name, such as "SIGTERM".
 func (s stoppedBy) Error() string { return unix.SignalName(syscall.Signal(s)) }
 
-// catchStops returns a context that the first signal ends, with a stoppedBy as its cause. Signals within oneStop belong to
+// Catch returns a context that the first signal ends, with a cause such as "SIGTERM". Signals within a second belong to
 // the same stop; again, which is buffered, gets a value at a later one. Call release when done: it waits for the goroutine.
-func catchStops(parent context.Context, ends []os.Signal) (_ context.Context, again <-chan struct{}, release func()) {
+func Catch(parent context.Context, ends []os.Signal) (_ context.Context, again <-chan struct{}, release func()) {
 	ctx, end := context.WithCancelCause(parent)
 	incoming, later := make(chan os.Signal, 2), make(chan struct{}, 1)
 	signal.Notify(incoming, ends...)
