@@ -91,6 +91,9 @@ const (
 
 func (s *screen) addReplicas(p *page) {
 	title, clock := "  lease-sidecar demo, without a cluster", fmt.Sprintf("%.0f of about %s", s.elapsed.Seconds(), seconds(usualTime))
+	if s.verdict != nil {
+		clock = rounded(s.elapsed)
+	}
 	p.add(bold, fmt.Sprintf("%s%*s", title, p.width-len(title), clock))
 	p.add("", "")
 	p.add(dim, fmt.Sprintf(replicaRow, "REPLICA", "SIDECAR", "ROLE", "TOKEN", "VALID FOR", "WORK"))
