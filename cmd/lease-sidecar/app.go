@@ -106,8 +106,8 @@ func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cl
 			return faultf("--%s: want a value before %s", flag, next)
 		}
 		if stray := c.Args().Slice(); len(stray) > most {
-			if flag := toggleBefore(c, stray[most]); flag != "" {
-				return faultf("%s %q: a flag that is true or false takes its value with =, as in --%s=%s", c.Command.Name, stray[most], flag, stray[most])
+			if meant := toggleBefore(c, stray[most]); meant != "" {
+				return faultf("%s %q: a flag that is true or false takes its value with =, as in --%s", c.Command.Name, stray[most], meant)
 			}
 			if takesChild {
 				return faultf("%s %q: a command to run comes after --, as in: lease-sidecar %s [FLAGS] -- %s", c.Command.Name, stray[0], c.Command.Name, stray[0])
@@ -118,15 +118,16 @@ func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cl
 	}
 }
 
-// toggleBefore returns the flag that a stray "true" or "false" was most likely meant for: one that takes no value and was
-// given; "" if there is none. Only the first stray argument can be one, as parsing ends there.
+// toggleBefore returns what a stray "true" or "no" was most likely meant as, such as "events=true": the value of a flag before it
+// that takes none and was given; "" if there is none. Only the first stray argument can be one, as parsing ends there.
 func toggleBefore(c *cli.Context, stray string) string {
-	if _, err := strconv.ParseBool(stray); err != nil && stray != "yes" && stray != "no" {
+	value, err := strconv.ParseBool(stray)
+	if err != nil && stray != "yes" && stray != "no" {
 		return ""
 	}
 	for _, o := range table.All() {
 		if o.IsToggle() && c.IsSet(o.Name) && answersOf(c).Given(o) == "true" {
-			return o.Name
+			return o.Name + "=" + strconv.FormatBool(value || stray == "yes")
 		}
 	}
 	return ""

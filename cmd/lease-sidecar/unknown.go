@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -41,12 +42,16 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
 		var all []string
 		for _, flag := range c.Command.Flags {
-			all = append(all, flag.Names()...)
+			all = append(all, slices.DeleteFunc(flag.Names(), func(name string) bool { return len(name) == 1 })...)
+		}
+		dashed := "--" + name
+		if len(name) == 1 {
+			dashed = "-" + name
 		}
 		if of == c.App.HelpName && table.OfName(name) != nil {
 			return faultf("--%s: a flag comes after its command, as in: lease-sidecar COMMAND --%s", name, name)
 		}
-		return faultf("no flag --%s: %ssee %s --help", name, didYouMean("--", options.Nearest(name, all)), of)
+		return faultf("no flag %s: %ssee %s --help", dashed, didYouMean("--", options.Nearest(name, all)), of)
 	}
 	if name, lacking := strings.CutPrefix(err.Error(), "flag needs an argument: -"); lacking {
 		if o := table.OfName(name); o != nil {

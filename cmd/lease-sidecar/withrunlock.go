@@ -24,7 +24,7 @@ EXAMPLES:
 				a.Addf("--signal-dir \"\": where is the run lock? Give the directory that the sidecar has as its --signal-dir")
 			}
 			if len(command) == 0 {
-				a.Addf("%s: there is no command: name it after --, as in: lease-sidecar %s --signal-dir DIR -- CMD", withRunLock, withRunLock)
+				a.Addf("%s: there is no command: name it after --, as in: lease-sidecar %s --signal-dir DIR -- COMMAND", withRunLock, withRunLock)
 			}
 			if err := a.err(); err != nil {
 				return err

@@ -71,23 +71,24 @@ func (a *armed) due(now bootclock.Instant) (next bootclock.Instant) {
 		next = a.Deadline
 	}
 	if a.resend.wanted {
-		next = sooner(next, now.Add(pendingPause))
+		next = sooner(next, now.Add(PendingPause))
 	}
 	switch {
 	case a.Kill.IsZero():
 	case now.Before(a.Kill):
 		next = sooner(next, a.Kill)
 	case a.living:
-		next = sooner(next, now.Add(killPause))
+		next = sooner(next, now.Add(killRound))
 	}
 	return next
 }
 
+// How signals that may be pending together are timed. Package process keeps to the same.
 const (
-	// handlingTime is how long a process has to handle signals that it has taken before the next one may follow.
-	handlingTime = 50 * time.Millisecond
-	// pendingPause is the pause between looks at a process with pending signals.
-	pendingPause = 20 * time.Millisecond
+	// HandlingTime is how long a process has to handle signals that it has taken before the next one may follow.
+	HandlingTime = 50 * time.Millisecond
+	// PendingPause is the pause between looks at a process with pending signals.
+	PendingPause = 20 * time.Millisecond
 )
 
 // resend sends a loss signal again. That is wanted if the gain signal was still pending when the loss signal was sent: the
@@ -103,7 +104,7 @@ func (r *resend) due(o procfs.Order, now bootclock.Instant) bool {
 	case !r.wanted:
 		return false
 	case pending(o.PID, o.Gain, o.Signal):
-		r.handled = now.Add(handlingTime)
+		r.handled = now.Add(HandlingTime)
 		return false
 	case now.Before(r.handled):
 		return false

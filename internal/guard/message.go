@@ -58,7 +58,7 @@ type Report struct {
 	Ended *End `json:"ended"`
 }
 
-// message is an order on the wire. At most one part is set; none means stop.
+// message is an order on the wire. Exactly one part is set.
 type message struct {
 	Number  uint64         `json:"number"`
 	Run     *Term          `json:"run,omitempty"`

@@ -35,7 +35,7 @@ func Sweep(ctx context.Context) error {
 		if living == 0 && err == nil {
 			return nil
 		}
-		if ended := bootclock.Sleep(ctx, bootclock.System{}, killPause); ended != nil {
+		if ended := bootclock.Sleep(ctx, bootclock.System{}, killRound); ended != nil {
 			return errors.Join(fmt.Errorf("kill what the guard left: %d processes live: %w", living, ended), err)
 		}
 	}

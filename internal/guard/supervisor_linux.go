@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// killPause is the pause between rounds of killing.
-	killPause = 5 * time.Millisecond
+	// killRound is the time from one round of killing to the next.
+	killRound = 5 * time.Millisecond
 	// maxOrder bounds an order, in bytes.
 	maxOrder = 1 << 20
 )
@@ -194,7 +194,7 @@ func (s *supervisor) due(now bootclock.Instant) (next bootclock.Instant) {
 	switch p := s.program; {
 	case p == nil:
 	case p.stopping && !now.Before(p.deadline()):
-		next = now.Add(killPause)
+		next = now.Add(killRound)
 	case p.stopping:
 		next = p.deadline()
 	case s.want != nil:

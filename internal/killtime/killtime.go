@@ -42,15 +42,14 @@ type Stop struct {
 // In a planned stop the replica still holds the Lease, and l carries the hold's validUntil. Each renewal moves the deadline;
 // when renewals fail, the last one stands. A term lost without a handover ends by its own last validUntil, whatever comes later.
 func (r Rule) Next(s Stop, now, until bootclock.Instant, l leadership.Leadership) Stop {
-	holds := !l.IsLeader && !l.ValidUntil.IsZero()
 	switch {
-	case s.Began.IsZero() && !holds:
+	case s.Began.IsZero() && !l.Draining():
 		return Stop{Began: now, At: r.After(until)}
 	case s.Began.IsZero():
 		s = Stop{Began: now, planned: true}
 	case !s.planned:
 		return s
-	case !holds:
+	case !l.Draining():
 		s.planned = false
 		return s
 	}

@@ -11,7 +11,7 @@ import (
 // ofService matches the rest of the variables that Kubernetes sets for a Service named lease-sidecar.
 var ofService = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// mostMisspelt is how many edits a name may be away from a known one; for short names it is a third of the letters.
+// mostMisspelt is how many edits a name may be away from a known one; for short names it is a third of the letters, or one.
 const mostMisspelt = 3
 
 // UnknownVariable is a variable that has the options' prefix but belongs to no option. Its value is not shown.
@@ -55,7 +55,7 @@ func Nearest(given string, names []string) string { return nearest(given, 0, nam
 
 // nearest is Nearest of names that share so many letters at the start.
 func nearest(given string, same int, names []string) string {
-	best, least := "", min(mostMisspelt, (len(given)-same)/3)+1
+	best, least := "", max(1, min(mostMisspelt, (len(given)-same)/3))+1
 	for _, name := range names {
 		if d := smetrics.WagnerFischer(given, name, 1, 1, 1); d < least {
 			best, least = name, d

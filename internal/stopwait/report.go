@@ -32,7 +32,7 @@ func (w *Waiter) Observe(l leadership.Leadership) {
 // is the current leadership. It returns [ErrNotDraining] if l is not a drain's, and another error for the token of another
 // term: a late report must not count for a later term.
 func (w *Waiter) Drained(l leadership.Leadership, token string) error {
-	if l.IsLeader || l.ValidUntil.IsZero() {
+	if !l.Draining() {
 		return ErrNotDraining
 	}
 	w.mu.Lock()
