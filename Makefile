@@ -51,7 +51,7 @@ help: ## list the targets
 		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## three replicas on this machine, no cluster: watch the leader move (under 90 s)
+demo: build ## three replicas on this machine, no cluster: watch the leader move (15 s after the build)
 	$(BINARY) demo
 
 .PHONY: build
@@ -188,7 +188,7 @@ fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
 	$(GOLANGCI_LINT) fmt
 
 .PHONY: docs
-docs: ## write the generated reference: docs/reference/cli.md and the manual page
+docs: ## write the generated reference: docs/reference/cli.md
 	$(GO) test -count=1 ./test/repo -run TestReferenceIsTheCommandsOwn -update
 
 .PHONY: pictures

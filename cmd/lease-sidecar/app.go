@@ -1,92 +1,95 @@
 package main
 
 import (
-	"cmp"
-	_ "embed" // for the manual
-	"fmt"
 	"io"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/usage"
 )
 
-const description = `Each replica's sidecar campaigns for one Lease (coordination.k8s.io/v1) and signals to the workload beside it whether
-it leads: by files in a shared directory, and over HTTP. Every flag has an environment twin, LEASE_SIDECAR_ and its name in
-capitals (LEASE_SIDECAR_SIGNAL_DIR for --signal-dir); an empty variable counts as unset. Exit codes: 0 well, 1 a
-negative answer or a failure, 2 a configuration fault, 3 the Lease belongs to another workload, 4 leadership lost (--on-loss exit).`
+const description = `Each replica's sidecar campaigns for one Lease (coordination.k8s.io/v1). It signals to the
+workload beside it whether this replica leads: by files in a shared directory, by HTTP, and more.
 
-// manual is the manual page. `make docs` writes it: with the library that does, the binary would be 0.3 MB larger.
-//
-//go:embed lease-sidecar.1
-var manual string
+EXAMPLES:
+  # See three replicas and their leader on this machine, without a cluster
+  lease-sidecar demo
+  # See how to run the sidecar in a pod
+  lease-sidecar run --help
 
-// metaChild is where newApp keeps what followed "--".
+ENVIRONMENT:
+Each flag has a variable: LEASE_SIDECAR_SIGNAL_DIR is that of --signal-dir. A flag overrides its
+variable, and an empty variable counts as unset. Read as well are KUBECONFIG, and POD_NAME,
+POD_UID, POD_NAMESPACE and NODE_NAME, which a pod sets from the downward API.
+
+EXIT STATUS:
+  0  success
+  1  a negative answer, or a failure
+  2  a configuration fault; is-leader: it cannot tell
+  3  the Lease belongs to another workload
+  4  leadership was lost, with --on-loss exit`
+
+// metaChild is the key under which newApp keeps the arguments after "--".
 const metaChild = "child"
 
-// command returns what followed "--"; nil without one.
+// command returns the arguments after "--", or nil.
 func (a answers) command() []string {
 	command, _ := a.Context.App.Metadata[metaChild].([]string)
 	return command
 }
 
-// newApp builds the command line. child is what followed "--", nil without one.
+// newApp builds the command line. child holds the arguments after "--", or is nil.
 func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:        "lease-sidecar",
 		HelpName:    "lease-sidecar",
 		Usage:       "at most one active replica of any workload",
 		Description: description,
-		HideVersion: true, // there is a command for it
+		UsageText:   "lease-sidecar COMMAND [FLAGS]\nlease-sidecar COMMAND --help",
+		Version:     versionText(),
 		Reader:      stdin,
 		Writer:      stdout,
 		ErrWriter:   stderr,
-		Suggest:     true,
-
-		EnableBashCompletion: true,
-		Metadata:             map[string]any{metaChild: child},
+		Metadata:    map[string]any{metaChild: child},
+		// There are commands and flags of our own for these.
+		HideVersion: true, HideHelpCommand: true,
 		// urfave would call os.Exit on its own; main does that.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "man", Usage: "print the manual page", DisableDefaultText: true},
+			cli.HelpFlag, // urfave adds it only together with its own help command
+			&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version"},
+			&cli.BoolFlag{Name: "man", Usage: "print the manual page: lease-sidecar --man | man -l -"},
 		},
 		Action: rootAction,
 		Commands: []*cli.Command{
 			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), drainedCommand(), quitCommand(), withRunLockCommand(),
 			nameCommand(), installCommand(),
-			demoCommand(), toyCommand(), completionCommand(), versionCommand(),
+			demoCommand(), toyCommand(), completionCommand(), referenceCommand(), versionCommand(), helpCommand(),
 		},
 	}
-	app.Commands = append(app.Commands, referenceCommands()...)
 	for _, command := range app.Commands {
-		command.HideHelpCommand = true // else `run -- help` prints help instead of running it
+		command.HideHelpCommand = true // otherwise `run -- help` would print help
 		command.OnUsageError = usageError
 		takesChild := command.Name == "run" || command.Name == withRunLock
 		command.Action = onlyOwnArguments(command.Action, child, takesChild)
 	}
+	app.Commands = append(app.Commands, completeCommand())
 	return app
 }
 
-// rootAction runs where no command was named.
+// rootAction runs if no command was named.
 func rootAction(c *cli.Context) error {
 	switch {
+	case c.Bool("version"):
+		return printVersion(c)
 	case c.Bool("man"):
-		return writeText(c.App.Writer, manual)
+		return usage.Manual(c.App)
 	case c.Args().Present():
-		return unknownCommand(c)
+		return unknownCommand(c, c.Args().First())
 	}
 	return cli.ShowAppHelp(c)
-}
-
-func unknownCommand(c *cli.Context) error {
-	name := c.Args().First()
-	near := cli.SuggestCommand(c.App.VisibleCommands(), name) // a whole question, or nothing
-	return faultf("no command %q: %s", name, cmp.Or(near, "see lease-sidecar --help"))
-}
-
-// usageError turns what urfave says of a flag into a configuration fault.
-func usageError(c *cli.Context, err error, _ bool) error {
-	return faultf("%w: see %s --help", err, c.Command.HelpName)
 }
 
 // onlyOwnArguments refuses arguments that a command has no use for, rather than do something else than was meant.
@@ -99,12 +102,15 @@ func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cl
 		if c.Command.ArgsUsage != "" {
 			most = 1
 		}
+		if flag, next := answersOf(c).WithoutValue(); flag != "" {
+			return faultf("--%s: want a value before %s", flag, next)
+		}
 		if stray := c.Args().Slice(); len(stray) > most {
-			if flag := toggleBefore(c, stray[most]); flag != "" {
-				return faultf("%s %q: a flag that is true or false takes its value with =, as in --%s=%s", c.Command.Name, stray[most], flag, stray[most])
+			if meant := toggleBefore(c, stray[most]); meant != "" {
+				return faultf("%s %q: a flag that is true or false takes its value with =, as in --%s", c.Command.Name, stray[most], meant)
 			}
 			if takesChild {
-				return faultf("%s %q: a command to run comes after --, as in: lease-sidecar %s [flags] -- %s", c.Command.Name, stray[0], c.Command.Name, stray[0])
+				return faultf("%s %q: a command to run comes after --, as in: lease-sidecar %s [FLAGS] -- %s", c.Command.Name, stray[0], c.Command.Name, stray[0])
 			}
 			return faultf("%s takes no argument %q: see %s --help", c.Command.Name, stray[most], c.Command.HelpName)
 		}
@@ -112,25 +118,17 @@ func onlyOwnArguments(action cli.ActionFunc, child []string, takesChild bool) cl
 	}
 }
 
-// toggleBefore returns the flag that a stray "true" or "false" was most likely meant for: one that needs no value, and was
-// given without; "" where there is none. Only the first stray argument can be: parsing ends there.
+// toggleBefore returns what a stray "true" or "no" was most likely meant as, such as "events=true": the value of a flag before it
+// that takes none and was given; "" if there is none. Only the first stray argument can be one, as parsing ends there.
 func toggleBefore(c *cli.Context, stray string) string {
-	if _, err := strconv.ParseBool(stray); err != nil && stray != "yes" && stray != "no" {
+	value, err := strconv.ParseBool(stray)
+	if err != nil && stray != "yes" && stray != "no" {
 		return ""
 	}
 	for _, o := range table.All() {
 		if o.IsToggle() && c.IsSet(o.Name) && answersOf(c).Given(o) == "true" {
-			return o.Name
+			return o.Name + "=" + strconv.FormatBool(value || stray == "yes")
 		}
 	}
 	return ""
-}
-
-// printText prints what the library makes of the command line.
-func printText(c *cli.Context, text func() (string, error)) error {
-	s, err := text()
-	if err != nil {
-		return fmt.Errorf("write what was asked for: %w", err)
-	}
-	return writeText(c.App.Writer, s)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/signal"
 	"syscall"
 
@@ -15,10 +16,16 @@ import (
 
 func waitCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "wait",
-		Usage: "block until this replica leads, or until any does",
-		Description: "Asks the sidecar of this pod, and waits for it where it is not up yet. Exit code 0 once it is so, 1 when the time is\n" +
-			"over. What was true then may end at any time: watch the signal, or guard your writes with the token.",
+		Name:      "wait",
+		Usage:     "wait until this replica leads, or until any replica does",
+		UsageText: "lease-sidecar wait [FLAGS]",
+		Description: `Asks the sidecar of this pod, and waits for a sidecar that is not up yet. Exit status 1 when
+--timeout is over. The replica may lose leadership at any time after: watch the signal, or
+guard each write with the token.
+
+EXAMPLES:
+  lease-sidecar wait && exec ./worker
+  lease-sidecar wait --for elected --timeout 1m`,
 		Flags:  flags(forFlag, timeoutFlag, httpAddressFlag),
 		Action: wait,
 	}
@@ -53,10 +60,15 @@ func wait(c *cli.Context) error {
 
 func isLeaderCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "is-leader",
-		Usage: "exit 0 when this replica leads now, 1 when not, 2 when that cannot be known",
-		Description: "With --signal-dir it reads the directory, which also shows that the sidecar is frozen or dead; else it asks the sidecar\n" +
-			"at --http-address. It prints nothing but the reason for a 2.",
+		Name:      "is-leader",
+		Usage:     "exit 0 if this replica leads now, 1 if it does not, 2 if that is unknown",
+		UsageText: "lease-sidecar is-leader [FLAGS]",
+		Description: `With --signal-dir it reads the directory, which also shows a sidecar that is frozen or dead.
+Without it, it asks the sidecar at --http-address. It prints nothing but the reason for a 2.
+
+EXAMPLES:
+  lease-sidecar is-leader && ./send-mails
+  lease-sidecar is-leader --signal-dir /signal`,
 		Flags:  flags(signalDirFlag, httpAddressFlag),
 		Action: isLeader,
 	}
@@ -66,7 +78,8 @@ func isLeader(c *cli.Context) error {
 	a := answersOf(c)
 	var l leadership.Leadership
 	var err error
-	if dir := a.Text(signalDirFlag); dir != "" {
+	dir := a.Text(signalDirFlag)
+	if dir != "" {
 		l, err = leadership.Read(dir)
 	} else {
 		sidecar := a.local()
@@ -76,8 +89,12 @@ func isLeader(c *cli.Context) error {
 		l, err = sidecar.Leadership(c.Context)
 	}
 	switch {
+	case dir != "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)):
+		return faultf("cannot tell: --signal-dir %q: %w: want the directory that the sidecar has as its --signal-dir, once the sidecar has started", dir, err)
+	case err != nil && dir != "":
+		return faultf("cannot tell: --signal-dir %q: %w", dir, err)
 	case err != nil:
-		return faultf("cannot tell: %w", err)
+		return faultf("cannot tell: --http-address %s: %w", a.Address(httpAddressFlag), err)
 	case !l.IsLeader:
 		return errNo
 	}

@@ -12,8 +12,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// classicFlag is a flag of the classic leader-elector sidecar with its default, and the option of `run` that it stands for; nil
-// for none.
+// classicFlag is a flag of the classic leader-elector sidecar, its default, and the option of `run` that replaces it, or nil.
 type classicFlag struct {
 	name, value string
 	stands      *options.Option
@@ -28,14 +27,13 @@ var classicFlags = []classicFlag{
 	{"use-cluster-credentials", "false", nil}, // without a kubeconfig we use them anyway
 }
 
-// classicLine is a command line of the classic sidecar, taken apart.
+// classicLine is a parsed command line of the classic sidecar.
 type classicLine struct {
 	given map[string]string
 	rest  []string // options of `run`
 }
 
-// fromClassic translates a command line of the classic sidecar, which has no subcommand, to one of `run`. Any other it
-// returns as it is.
+// fromClassic translates a command line of the classic sidecar, which has no subcommand, to one of `run`. It keeps others.
 func fromClassic(args []string) ([]string, error) {
 	if len(args) < 2 || !slices.ContainsFunc(args[1:], isClassicFlag) || !strings.HasPrefix(args[1], "-") {
 		return args, nil
@@ -54,7 +52,7 @@ func isClassicFlag(arg string) bool {
 	return slices.ContainsFunc(classicFlags, func(f classicFlag) bool { return f.name == name })
 }
 
-// splitFlag takes -name, --name, -name=value or --name=value apart; name is "" where arg is no flag.
+// splitFlag splits -name, --name, -name=value or --name=value. name is "" if arg is not a flag.
 func splitFlag(arg string) (name, value string, assigned bool) {
 	flag, dashed := strings.CutPrefix(arg, "-")
 	if !dashed {
@@ -86,7 +84,7 @@ func parseClassic(args []string, list *field.Faults) classicLine {
 	return line
 }
 
-// check notes what `run` would find wrong under another name.
+// check reports what `run` would report under another name.
 func (l classicLine) check(list *field.Faults) {
 	if l.given["election"] == "" {
 		list.Addf("no election: set --election=NAME, or see lease-sidecar --help for the commands of today")
@@ -103,7 +101,7 @@ func (l classicLine) check(list *field.Faults) {
 	}
 }
 
-// options returns the options of `run`, those of today last, so that they win.
+// options returns the options of `run`. Those given under today's names come last, so that they win.
 func (l classicLine) options() []string {
 	all := []string{"--compat=classic"}
 	for _, f := range classicFlags {

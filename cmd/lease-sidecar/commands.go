@@ -8,23 +8,33 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/install"
+	"github.com/lease-sidecar/lease-sidecar/internal/usage"
 )
 
 func runCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "run",
-		Usage: "the sidecar: campaign for the Lease and signal to the workload; with -- COMMAND ARG…, run that only while leading",
-		Description: "Runs until SIGTERM, SIGINT, SIGHUP or SIGQUIT, and hands over before it ends; another one, a second later or more,\n" +
-			"abandons that: what the workload still does is then left to the Lease's end. With a command, HUP and QUIT are passed\n" +
-			"on to it. Where HUP was ignored at the start (nohup) it stays so, for the command too. In a pod it derives the workload,\n" +
-			"and with it the Lease's name, from POD_NAME and the pod's labels. An API server that is down or refuses does not end it:\n" +
-			"it says so and keeps trying.",
+		Name:      "run",
+		Usage:     "run the sidecar: campaign for the Lease, and signal to the workload",
+		UsageText: "lease-sidecar run [FLAGS]\nlease-sidecar run [FLAGS] -- COMMAND [ARG...]",
+		Description: `With -- COMMAND, the sidecar runs COMMAND only while this replica leads. In a pod, it derives the
+workload, and with it the Lease's name, from POD_NAME and the pod's labels. It runs until SIGTERM,
+SIGINT, SIGHUP or SIGQUIT, and hands over before it ends. A second one of these, a second or more
+after the first, ends the wait for the workload: the Lease is then left to expire. COMMAND gets
+SIGHUP and SIGQUIT itself. A SIGHUP that was ignored at the start (nohup) stays ignored. If the
+API server is down or refuses, the sidecar does not end: it logs that, and tries again.
+
+EXAMPLES:
+  # In a pod: signal by files in a directory that the workload shares
+  lease-sidecar run --signal-dir /signal --prefix acme --workload deployment/web
+  # Without a cluster: of all who run this on one machine, one at a time runs ./worker
+  lease-sidecar run --workload deployment/web --store dir:/tmp/leases \
+    --http-address off --probe-address off -- ./worker`,
 		Flags:  runFlags(),
 		Action: runSidecar,
 	}
 }
 
-// runFlags are all options that have a group in the help text.
+// runFlags returns every option that has a group in the help text.
 func runFlags() []cli.Flag {
 	var all []cli.Flag
 	for _, o := range table.All() {
@@ -39,12 +49,16 @@ func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "install",
 		Usage:     "copy this program to a file or into a directory",
+		UsageText: "lease-sidecar install PATH",
 		ArgsUsage: "PATH",
-		Description: "For an init container that brings the program into another container's volume, as the image has no cp. The file is\n" +
-			"replaced in one step: whoever runs the old one goes on, and nobody runs half of the new. A symbolic link is followed,\n" +
-			"as cp does: the file that it leads to is replaced.",
+		Description: `For an init container that puts the program into another container's volume: the image has no cp.
+The file is replaced in one step: a program that runs from it goes on, and nobody runs half of the
+new one. A symbolic link is followed, as cp does: the file that it leads to is replaced.
+
+EXAMPLES:
+  lease-sidecar install /shared`,
 		Action: func(c *cli.Context) error {
-			if c.Args().First() == "" { // a variable that is not set, too
+			if c.Args().First() == "" { // also if a variable is not set
 				return faultf("install: give the file or the directory to copy to, as in: lease-sidecar install /shared")
 			}
 			return install.To(c.Args().First())
@@ -54,31 +68,61 @@ func installCommand() *cli.Command {
 
 func demoCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "demo",
-		Usage: "play three replicas on this machine, with no cluster, and move leadership in several ways",
-		Description: "Shows each move and its time, and watches that two never lead at once. Takes about half a minute. Exit code 1 where two\n" +
-			"did, or where a move did not happen. A live table in a terminal, plain lines elsewhere.",
+		Name:      "demo",
+		Usage:     "run three replicas on this machine, without a cluster, and move the leader",
+		UsageText: "lease-sidecar demo",
+		Description: `Shows each move and its time, and checks that two replicas never lead at once. Takes about 15 s.
+Exit status 1 if two led at once, or if a move failed. On a terminal it is a live picture. It is
+plain lines elsewhere, and with TERM=dumb. NO_COLOR is respected.`,
 		Action: runDemo,
 	}
 }
 
-// toyCommand is the workload that the demo puts beside each sidecar.
+// toyCommand is the workload that the demo runs beside each sidecar.
 func toyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "toy", Hidden: true, Usage: "the demo's workload",
-		Flags:  flags(signalDirFlag, httpAddressFlag),
+		Flags:  flags(signalDirFlag),
 		Action: runToy,
 	}
 }
 
 func versionCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "version",
-		Usage: "print the version of this program and what built it",
+		Name: "version", Usage: "print the version of this program, and what built it",
+		UsageText: "lease-sidecar version\nlease-sidecar --version",
+		Action:    printVersion,
+	}
+}
+
+func printVersion(c *cli.Context) error {
+	_, err := fmt.Fprintf(c.App.Writer, "lease-sidecar %s %s %s/%s\n", c.App.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+func helpCommand() *cli.Command {
+	return &cli.Command{
+		Name: "help", Aliases: []string{"h"}, Usage: "show the help of a command, or of all",
+		UsageText: "lease-sidecar help [COMMAND]\nlease-sidecar COMMAND --help",
+		ArgsUsage: "[COMMAND]",
 		Action: func(c *cli.Context) error {
-			_, err := fmt.Fprintf(c.App.Writer, "lease-sidecar %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			switch name := c.Args().First(); {
+			case name == "":
+				return cli.ShowAppHelp(c)
+			case c.App.Command(name) == nil:
+				return unknownCommand(c, name)
+			default:
+				return cli.ShowCommandHelp(c, name)
+			}
 		},
+	}
+}
+
+// referenceCommand is for `make docs`.
+func referenceCommand() *cli.Command {
+	return &cli.Command{
+		Name: "docs", Hidden: true, Usage: "print the reference of the commands and flags, in Markdown",
+		Action: func(c *cli.Context) error { return usage.Reference(c.App) },
 	}
 }
 

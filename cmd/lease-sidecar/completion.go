@@ -1,43 +1,38 @@
 package main
 
 import (
-	_ "embed" // for the scripts
-	"io"
-
 	"github.com/urfave/cli/v2"
-)
 
-// The scripts ask the program itself for what may follow, as urfave answers --generate-bash-completion.
-var (
-	//go:embed completion.bash
-	bashScript string
-	//go:embed completion.zsh
-	zshScript string
+	"github.com/lease-sidecar/lease-sidecar/internal/completion"
 )
 
 func completionCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "completion",
-		Usage:     "print the script that completes this command in a shell",
+		Usage:     "print the script by which a shell completes commands, flags and values",
+		UsageText: "lease-sidecar completion bash|zsh|fish",
 		ArgsUsage: "bash|zsh|fish",
-		Description: "In bash: source <(lease-sidecar completion bash). In zsh: source <(lease-sidecar completion zsh), after compinit.\n" +
-			"In fish: lease-sidecar completion fish | source.",
+		Description: `EXAMPLES:
+  source <(lease-sidecar completion bash)      # in ~/.bashrc
+  source <(lease-sidecar completion zsh)       # in ~/.zshrc, after compinit
+  lease-sidecar completion fish | source       # in ~/.config/fish/config.fish`,
 		Action: func(c *cli.Context) error {
-			switch shell := c.Args().First(); shell {
-			case "bash":
-				return writeText(c.App.Writer, bashScript)
-			case "zsh":
-				return writeText(c.App.Writer, zshScript)
-			case "fish":
-				return printText(c, c.App.ToFishCompletion)
-			default:
-				return faultf("completion %q: want bash, zsh or fish", shell)
+			script, err := completion.Script(c.Args().First())
+			if err != nil {
+				return faultf("completion: %w", err)
 			}
+			_, err = c.App.Writer.Write(script)
+			return err
 		},
 	}
 }
 
-func writeText(w io.Writer, text string) error {
-	_, err := io.WriteString(w, text)
-	return err
+// completeCommand is what the scripts ask: its arguments are those of a command line, up to the one that is completed.
+func completeCommand() *cli.Command {
+	return &cli.Command{
+		Name: completion.Command, Hidden: true, SkipFlagParsing: true, HideHelp: true,
+		Action: func(c *cli.Context) error {
+			return completion.Complete(c.App, c.Args().Slice(), answersOf(c).command() != nil)
+		},
+	}
 }

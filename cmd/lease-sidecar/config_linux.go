@@ -25,7 +25,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"
 )
 
-// config reads all options of `run`, and notes every fault.
+// config reads all options of `run`, and records every fault.
 func (a answers) config() (sidecar.Config, logChoice) {
 	c := sidecar.Config{
 		Replica:          a.replica(),
@@ -50,7 +50,7 @@ func (a answers) config() (sidecar.Config, logChoice) {
 		Webhook:          a.webhook(),
 		Events:           a.Toggle(eventsFlag),
 	}
-	a.Choice(placementFlag) // a wrong one is a fault; either of the right ones changes nothing
+	a.Choice(placementFlag) // a wrong value is a fault; a right one changes nothing
 	var namespace string
 	c.Store, namespace = a.store()
 	c.Election = a.electorConfig(a.namespace(namespace))
@@ -58,12 +58,11 @@ func (a answers) config() (sidecar.Config, logChoice) {
 	c.Process = a.process(c.Election, c.StopTimeout)
 	c.Health = a.health(c.Command != nil || c.Process.OnLost.Parks())
 	log := logChoice{format: a.Choice(logFormatFlag)}
-	_ = log.level.UnmarshalText([]byte(a.Choice(logLevelFlag))) // a wrong one is noted already
+	_ = log.level.UnmarshalText([]byte(a.Choice(logLevelFlag))) // a wrong value is recorded already
 	a.Fields(c.Validate())
 	return c, log
 }
 
-// givenCommand reads the command that runs only while this replica leads.
 func (a answers) givenCommand() []string {
 	command := a.command()
 	switch {
@@ -78,8 +77,7 @@ func (a answers) givenCommand() []string {
 	return command
 }
 
-// replica reads the identity's parts. A host's name is folded to lower case, as machines outside Kubernetes have
-// all sorts.
+// replica reads the parts of the identity. It folds a host's name to lower case, as names outside Kubernetes may be mixed.
 func (a answers) replica() sidecar.Replica {
 	r := sidecar.Replica{Name: a.Text(identityFlag), PodUID: os.Getenv("POD_UID")}
 	source := "--identity"
@@ -103,7 +101,6 @@ func (a answers) replica() sidecar.Replica {
 	return r
 }
 
-// electorConfig reads what to campaign for and on which timings.
 func (a answers) electorConfig(namespace string) elector.Config {
 	e := a.election()
 	return elector.Config{
@@ -114,7 +111,7 @@ func (a answers) electorConfig(namespace string) elector.Config {
 	}.WithDefaults()
 }
 
-// store reads where the Lease is, and the namespace that goes with the credentials.
+// store reads where the Lease is, and the namespace of the credentials.
 func (a answers) store() (store sidecar.Store, namespace string) {
 	text := a.Text(storeFlag)
 	path, isDir := strings.CutPrefix(text, "dir:")
@@ -138,19 +135,18 @@ func (a answers) store() (store sidecar.Store, namespace string) {
 	return sidecar.Store{}, "default"
 }
 
-// namespace returns the Lease's namespace; fallback is the credentials'.
+// namespace returns the Lease's namespace. fallback is the credentials'.
 func (a answers) namespace(fallback string) string {
 	namespace := cmp.Or(a.Text(namespaceFlag), os.Getenv("POD_NAMESPACE"), fallback)
 	switch {
 	case namespace != "":
 		a.Of(namespaceFlag, naming.ValidateNamespace(namespace))
-	case a.Err() == nil: // else it may be missing because of what is wrong already
+	case a.Err() == nil: // otherwise an earlier fault may explain it
 		a.Addf("no namespace: set --namespace, or POD_NAMESPACE from the downward API")
 	}
 	return namespace
 }
 
-// label reads which label the leader's pod has.
 func (a answers) label() *podlabel.Label {
 	if a.Text(labelFlag) == "" {
 		return nil
@@ -159,7 +155,6 @@ func (a answers) label() *podlabel.Label {
 	return &label
 }
 
-// webhook reads where the document is sent.
 func (a answers) webhook() *webhook.Config {
 	w := &webhook.Config{Timeout: a.Duration(webhookTimeoutFlag)}
 	if w.Timeout == 0 {
@@ -173,7 +168,7 @@ func (a answers) webhook() *webhook.Config {
 	return w
 }
 
-// process reads which process gets process signals; its Target is not given where there is none.
+// process reads the options of process signals. Its Target is empty if there are none.
 func (a answers) process(election elector.Config, stopTimeout time.Duration) process.Config {
 	return process.Config{
 		Target:    process.Target{Name: a.Text(processNameFlag), PIDFile: a.Text(pidFileFlag)},
@@ -191,11 +186,11 @@ func (a answers) processSignal(o options.Text) process.Signo {
 	return s
 }
 
-// ownStartGrace is the default grace of a workload that only starts once this replica leads.
+// ownStartGrace is the default grace of a workload that starts only once this replica leads.
 const ownStartGrace = 30 * time.Second
 
-// health reads the health options. startsLate says that the workload runs only while this replica leads, as far as the options
-// show: a process that is parked runs as little as one that has not been started.
+// health reads the health options. startsLate says that the options let the workload run only while this replica leads; a
+// parked process does not run either.
 func (a answers) health(startsLate bool) health.Config {
 	c := health.Config{
 		URL: a.Text(healthURLFlag), TCP: a.Text(healthTCPFlag), File: a.Text(healthFileFlag),

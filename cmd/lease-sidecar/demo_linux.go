@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -14,14 +13,21 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/demo"
 )
 
-// isTerminal reports whether w is a terminal, which a live table can be drawn on.
-func isTerminal(w io.Writer) bool {
+// sizeOf returns what tells the size of the terminal that w is; nil where it is none, or one that only prints.
+func sizeOf(w io.Writer) func() (columns, rows int) {
 	file, ok := w.(*os.File)
-	if !ok {
-		return false
+	if !ok || os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "" {
+		return nil
 	}
-	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
-	return err == nil
+	if _, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS); err != nil {
+		return nil
+	}
+	return func() (columns, rows int) {
+		if size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
+			return int(size.Col), int(size.Row)
+		}
+		return 80, 24 // it does not say
+	}
 }
 
 func runDemo(c *cli.Context) error {
@@ -29,24 +35,22 @@ func runDemo(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("demo: find this program: %w", err)
 	}
-	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
+	// However it ends, it removes its files: also when the terminal is closed, and when nobody reads its output to the end.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
-	live := isTerminal(c.App.Writer) && os.Getenv("TERM") != "dumb"
 	return demo.Run(ctx, demo.Config{
-		Self: self, Out: c.App.Writer, Live: live, Colour: os.Getenv("NO_COLOR") == "",
+		Self: self, Out: c.App.Writer, Size: sizeOf(c.App.Writer), Colour: os.Getenv("NO_COLOR") == "",
 	})
 }
 
 func runToy(c *cli.Context) error {
 	a := answersOf(c)
-	sidecar := a.local()
+	dir := a.Text(signalDirFlag)
 	if err := a.err(); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	toy := demo.Toy{Dir: a.Text(signalDirFlag), Out: c.App.Writer, Drained: func(ctx context.Context) error {
-		return sidecar.Order(ctx, "/drained")
-	}}
-	return toy.Run(ctx)
+	return demo.Toy{Dir: dir, Out: c.App.Writer}.Run(ctx)
 }

@@ -12,9 +12,9 @@ import (
 const (
 	exitWell      = 0
 	exitNo        = 1 // a negative answer, or a failure
-	exitFault     = 2 // a configuration fault; of is-leader also "cannot tell"
-	exitCollision = 3 // the Lease is another workload's
-	exitLost      = 4 // leadership was lost, and --on-loss says exit
+	exitFault     = 2 // a configuration fault; for is-leader also "cannot tell"
+	exitCollision = 3 // the Lease belongs to another workload
+	exitLost      = 4 // leadership was lost, with --on-loss exit
 )
 
 // errNo is a negative answer that needs no message.
@@ -28,7 +28,7 @@ type exit struct {
 
 func (e exit) Unwrap() error { return e.error }
 
-// asFault marks an error as one of configuration, or, of is-leader, as "cannot tell"; nil stays nil.
+// asFault marks an error as a configuration fault, or, for is-leader, as "cannot tell". nil stays nil.
 func asFault(err error) error {
 	if err == nil {
 		return nil
@@ -48,7 +48,7 @@ func exitCode(err error) int {
 	return exitNo
 }
 
-// complaint returns the message about err; "" where the exit code says all.
+// complaint returns the message about err; "" if the exit code says it all.
 func complaint(err error) string {
 	if err == nil || errors.Is(err, errNo) {
 		return ""
@@ -56,8 +56,8 @@ func complaint(err error) string {
 	return visible(err.Error())
 }
 
-// visible returns text with what a person cannot see written out, such as \u00a0 for a no-break space and \r for a carriage
-// return: pasted names and paths carry them. Line breaks of our own lists stay.
+// visible escapes characters that a person cannot see, such as \u00a0 (no-break space) and \r, which pasted names and paths
+// may contain. Line breaks of our own lists stay.
 func visible(text string) string {
 	if !strings.ContainsFunc(text, invisible) {
 		return text
@@ -74,5 +74,5 @@ func visible(text string) string {
 	return b.String()
 }
 
-// invisible reports whether nobody sees a character, or takes it for another one.
+// invisible reports whether a person cannot see a character, or takes it for another one.
 func invisible(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }

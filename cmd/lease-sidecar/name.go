@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,10 +14,14 @@ import (
 
 func nameCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "name",
-		Usage: "print the name of the Lease for a prefix and a workload",
-		Description: "The name is the prefix, a hyphen, and the first 10 hexadecimal digits of SHA-256 of KIND/NAME. In a pod the\n" +
-			"workload is derived as run derives it; --workload gives it.",
+		Name:      "name",
+		Usage:     "print the name of the Lease for a prefix and a workload",
+		UsageText: "lease-sidecar name [FLAGS]",
+		Description: `The name is the prefix, a hyphen, and the first 10 hexadecimal digits of the SHA-256 of KIND/NAME.
+In a pod, the workload is derived from POD_NAME and the pod's labels, as run does.
+
+EXAMPLES:
+  lease-sidecar name --prefix acme --workload deployment/web`,
 		Flags:  flags(prefixFlag, workloadFlag, leaseNameFlag, labelsFileFlag),
 		Action: printName,
 	}
@@ -28,28 +33,30 @@ func printName(c *cli.Context) error {
 	if err := a.err(); err != nil {
 		return err
 	}
+	for _, u := range unknownVariables(os.Environ()) { // run says so in its log
+		fmt.Fprintln(c.App.ErrWriter, "lease-sidecar: warning:", u)
+	}
 	_, err := fmt.Fprintln(c.App.Writer, e.lease)
 	return err
 }
 
-// election is what the replicas of a workload agree on: the Lease's name, and the workload that it is for, which
-// is empty where the name was given outright.
+// election is what the replicas of a workload agree on: the Lease's name and its workload, which may be empty.
 type election struct {
 	lease    naming.LeaseName
 	workload string
 }
 
-// election works out the Lease's name from the flags and from what the pod knows of itself, and notes what is wrong.
+// election derives the Lease's name from the flags and the pod, and records faults.
 func (a answers) election() election {
 	if a.Text(leaseNameFlag) != "" {
-		// Without --workload no workload is claimed: whoever names a Lease may want several workloads to share it.
+		// Without --workload no workload is claimed: several workloads may be meant to share the named Lease.
 		e := election{lease: parsed(a, leaseNameFlag, naming.ParseLeaseName)}
 		if a.Text(workloadFlag) != "" {
 			e.workload = parsed(a, workloadFlag, naming.ParseWorkload).String()
 		}
 		return e
 	}
-	a.Excuse(leaseNameFlag) // without a name, another option is to blame, or the pod: that is noted here
+	a.Excuse(leaseNameFlag) // without a name the fault is another option's or the pod's, and is recorded here
 	prefix := a.Text(prefixFlag)
 	a.Of(prefixFlag, naming.ValidatePrefix(prefix))
 	workload, ok := a.workload()
@@ -58,12 +65,12 @@ func (a answers) election() election {
 	}
 	name, err := naming.NewLeaseName(prefix, workload)
 	if err != nil {
-		return election{} // the prefix, and that is noted
+		return election{} // the prefix is wrong, which is recorded
 	}
 	return election{lease: name, workload: workload.String()}
 }
 
-// workload returns the given workload, or the one that the pod's labels prove; not ok where what is wrong has been noted.
+// workload returns the given workload, or the one that the pod's labels prove. It records faults, and is then not ok.
 func (a answers) workload() (workload naming.Workload, ok bool) {
 	if text := a.Text(workloadFlag); text != "" {
 		workload, err := naming.ParseWorkload(text)
@@ -75,7 +82,6 @@ func (a answers) workload() (workload naming.Workload, ok bool) {
 	return workload, err == nil
 }
 
-// derivedWorkload returns the workload that the pod's labels prove.
 func (a answers) derivedWorkload() (naming.Workload, error) {
 	this := podid.FromEnvironment()
 	if this.Name == "" {
@@ -84,7 +90,7 @@ func (a answers) derivedWorkload() (naming.Workload, error) {
 	}
 	labels, err := podid.Labels(a.Text(labelsFileFlag))
 	if errors.Is(err, fs.ErrNotExist) && !a.Context.IsSet(labelsFileFlag.Name) {
-		err = nil // the default place is looked at, not asked for
+		err = nil // the default file may be missing: nobody asked for it
 	}
 	if err != nil {
 		return naming.Workload{}, fmt.Errorf("%w (--labels-file): mount the downward API's metadata.labels there, or set --workload", err)

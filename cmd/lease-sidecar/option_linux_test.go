@@ -43,8 +43,11 @@ func TestOptions(t *testing.T) {
 		if !used[o.Name] {
 			t.Errorf("no command takes --%s", o.Name)
 		}
-		if o.Usage == "" || !strings.Contains(o.Usage, "`") {
-			t.Errorf("--%s: the usage %q names no value in backquotes", o.Name, o.Usage)
+		if o.Usage == "" || o.Value == "" || strings.ToUpper(o.Value) != o.Value || strings.HasSuffix(o.Usage, ".") {
+			t.Errorf("--%s %s: %q: want a usage without a full stop, and a value in capitals", o.Name, o.Value, o.Usage)
+		}
+		if o.Detail != "" && !strings.HasSuffix(o.Detail, ".") {
+			t.Errorf("--%s: the detail %q is no sentence", o.Name, o.Detail)
 		}
 	}
 }

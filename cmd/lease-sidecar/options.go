@@ -1,105 +1,209 @@
 package main
 
 import (
+	"os"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
+	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
-// Groups of options in the help text of run.
+// Groups of options in the help text of run, in the order of use.
 const (
-	ofElection = "ELECTION"
-	ofStore    = "STORE"
-	ofWorkload = "WORKLOAD"
-	ofProcess  = "PROCESS SIGNALS"
-	ofHealth   = "HEALTH"
-	ofCluster  = "CLUSTER"
-	ofLogging  = "LOGGING"
+	ofFirst   = "Basic flags"
+	ofHTTP    = "HTTP"
+	ofProcess = "Process signals and command"
+	ofStop    = "Stop and handover"
+	ofHealth  = "Health"
+	ofCluster = "Pod label, webhook and Events"
+	ofLease   = "Lease and identity"
+	ofTiming  = "Timing"
+	ofStore   = "Store"
+	ofLog     = "Log and others"
 )
 
-// table is all options, in the order of the help text.
+// table holds all options, in the order of the help text. The help texts, the manual page, the reference and the completion
+// come from it.
 var table options.Table
+
+// option is a row of the table.
+type option = options.Option
+
+// Values that a shell completes.
+var (
+	someSignals = []string{"HUP", "USR1", "USR2", "TERM", "INT", "QUIT", "STOP", "CONT"}
+	someKinds   = []string{"deployment/", "statefulset/", "daemonset/", "job/", "cronjob/"}
+)
 
 // The rows of the table.
 var (
-	prefixFlag        = table.Text(options.Option{Name: "prefix", Group: ofElection, Default: "lease-sidecar", Usage: "first part of the Lease's name: the `PRODUCT`, at most 52 characters"})
-	workloadFlag      = table.Text(options.Option{Name: "workload", Group: ofElection, Usage: "`KIND/NAME` that the replicas belong to, such as deployment/web", Describe: "derived from the pod's name and labels"})
-	leaseNameFlag     = table.Text(options.Option{Name: "lease-name", Group: ofElection, Field: "Election.Lease", Usage: "the Lease's whole `NAME`, instead of one made from prefix and workload"})
-	namespaceFlag     = table.Text(options.Option{Name: "namespace", Alias: "n", Group: ofElection, Field: "Election.Namespace", Usage: "`NAMESPACE` of the Lease", Describe: "POD_NAMESPACE, or that of the credentials"})
-	identityFlag      = table.Text(options.Option{Name: "identity", Group: ofElection, Field: "Replica.Name", Usage: "`NAME` of this candidate", Describe: "POD_NAME, or the host's name"})
-	labelsFileFlag    = table.Text(options.Option{Name: "labels-file", Group: ofElection, Default: "/etc/podinfo/labels", Usage: "`FILE` of the downward API with the pod's labels; instead of it, a variable POD_LABEL_… each"})
-	leaseDurationFlag = table.Duration(options.Option{Name: "lease-duration", Group: ofElection, Field: "Election.Duration", Default: "15s", Usage: "`TIME` after which a Lease that nobody renews is free: whole seconds, the same for all replicas"})
-	renewDeadlineFlag = table.Duration(options.Option{Name: "renew-deadline", Group: ofElection, Field: "Election.RenewDeadline", Usage: "`TIME` for which one renewal lets this replica lead", Describe: "2/3 of the lease duration"})
-	renewIntervalFlag = table.Duration(options.Option{Name: "renew-interval", Alias: "retry-period", Group: ofElection, Field: "Election.RenewInterval", Usage: "`TIME` from one renewal to the next", Describe: "1/5 of the lease duration, at least 1s"})
-	priorityFlag      = table.Number(options.Option{Name: "priority", Group: ofElection, Field: "Election.Priority", Default: "10", Most: elector.MaxPriority, Usage: "`NUMBER` from 0 to 10, which is first in line: each step below waits 50ms longer for a free Lease"})
-	foreignGraceFlag  = table.Duration(options.Option{Name: "foreign-grace", Group: ofElection, Field: "Election.ForeignGrace", Default: "18s", Usage: "`TIME` to wait longer after a holder of another kind; 18s suits client-go's defaults"})
+	signalDirFlag = table.Text(option{
+		Name: "signal-dir", Group: ofFirst, Field: "SignalDir", Value: "DIR", Path: options.Directory, Usage: "directory shared with the workload, for state.json and leader",
+		Detail: "The sidecar writes to it, and the workload reads it.",
+	})
+	prefixFlag = table.Text(option{
+		Name: "prefix", Group: ofFirst, Default: "lease-sidecar", Value: "PREFIX", Usage: "first part of the Lease's name",
+		Detail: "Give each product a prefix of its own, of at most 52 characters: then no two products share a Lease.",
+	})
+	workloadFlag = table.Text(option{
+		Name: "workload", Group: ofFirst, Value: "KIND/NAME", Suggest: someKinds, Usage: "workload, such as deployment/web", Describe: "by the pod's labels",
+		Detail: "All replicas of it compete for one Lease. The pod's labels prove a Deployment, a StatefulSet, a DaemonSet and a Job; any other workload has to be given. For a CronJob give cronjob/NAME: else each run elects a leader of its own.",
+	})
 
-	storeFlag      = table.Text(options.Option{Name: "store", Group: ofStore, Field: "Store", Default: "kube", Usage: "`STORE` of the Lease: kube, or dir:PATH for replicas on one machine"})
-	kubeconfigFlag = table.Text(options.Option{Name: "kubeconfig", Group: ofStore, Usage: "`FILE` with the API server's address and credentials", Describe: "the pod's ServiceAccount, $KUBECONFIG or ~/.kube/config"})
-	contextFlag    = table.Text(options.Option{Name: "context", Group: ofStore, Usage: "`CONTEXT` of the kubeconfig", Describe: "its current one"})
+	httpAddressFlag = table.Address(option{
+		Name: "http-address", Group: ofHTTP, Field: "HTTPAddress", Default: "127.0.0.1:4040", Value: "ADDRESS", Suggest: []string{"127.0.0.1:4040", "unix:", "off"}, Path: options.File, Usage: "the sidecar's HTTP address, or off",
+		Detail: "HOST:PORT or unix:PATH; 127.0.0.1 includes ::1. The sidecar answers the workload there, and takes orders, such as step-down, on a loopback address and a socket only. With hostNetwork use unix:PATH, as the pods of a node share their ports.",
+	})
+	probeAddressFlag = table.Address(option{
+		Name: "probe-address", Group: ofHTTP, Field: "ProbeAddress", Default: ":4041", Value: "ADDRESS", Suggest: []string{":4041", "off"}, Usage: "address for probes and metrics, or off",
+		Detail: "HOST:PORT. It serves /livez, /readyz, /startupz, /metrics and /leader to the kubelet and to Prometheus, which do not reach a loopback address.",
+	})
+	allowStepDownFlag = table.Toggle(option{Name: "allow-step-down", Group: ofHTTP, Default: "true", Value: "BOOL", Usage: "let the pod's containers ask for a handover"})
+	compatFlag        = table.Choice(option{Name: "compat", Group: ofHTTP, Default: "off", Choices: []string{"off", "classic", "nais"}, Value: "SIDECAR", Usage: "answer like another sidecar: off, classic or nais"})
 
-	signalDirFlag      = table.Text(options.Option{Name: "signal-dir", Group: ofWorkload, Field: "SignalDir", Usage: "`DIRECTORY` shared with the workload, for the files state.json and leader"})
-	httpAddressFlag    = table.Address(options.Option{Name: "http-address", Group: ofWorkload, Field: "HTTPAddress", Default: "127.0.0.1:4040", Usage: "`ADDRESS` at which the sidecar answers its pod: host:port, unix:PATH, or off"})
-	compatFlag         = table.Choice(options.Option{Name: "compat", Group: ofWorkload, Default: "off", Choices: []string{"off", "classic", "nais"}, Usage: "`SIDECAR` to answer like at --http-address: classic, nais, or off"})
-	probeAddressFlag   = table.Address(options.Option{Name: "probe-address", Group: ofWorkload, Field: "ProbeAddress", Default: ":4041", Usage: "`ADDRESS` of /livez, /readyz, /startupz, /metrics: host:port, or off"})
-	allowStepDownFlag  = table.Toggle(options.Option{Name: "allow-step-down", Group: ofWorkload, Default: "true", Usage: "true or false (`BOOL`): may any container of the pod ask for a handover"})
-	placementFlag      = table.Choice(options.Option{Name: "placement", Group: ofWorkload, Default: "native", Choices: []string{"native", "classic"}, Usage: "`KIND` of sidecar, native or classic: it is accepted and changes nothing, since the sights judge whether the workload has stopped"})
-	stopTimeoutFlag    = table.Duration(options.Option{Name: "stop-timeout", Group: ofWorkload, Field: "StopTimeout", Default: "30s", Usage: "`TIME` that a workload gets to stop in a planned handover: one that is seen to run is waited for so long, and killed then where something kills it"})
-	watchProcessesFlag = table.Choice(options.Option{Name: "watch-processes", Group: ofWorkload, Field: "WatchProcesses", Choices: []string{"all"}, Usage: "all: the workload has stopped when `WHICH` processes of the pod, other than the sidecar's, have ended; for shareProcessNamespace"})
-	watchExceptFlag    = table.Text(options.Option{Name: "watch-processes-except", Group: ofWorkload, Field: "WatchExcept", Usage: "`NAMES` of programs that --watch-processes leaves out, with commas between, such as envoy,pilot-agent"})
-	watchPodFlag       = table.Toggle(options.Option{Name: "watch-pod", Group: ofWorkload, Field: "WatchPod", Needs: "Pod", Default: "false", Usage: "true or false (`BOOL`): the workload has stopped when the pod is being deleted and its other containers have terminated, by the API server"})
-	watchContainerFlag = table.Text(options.Option{Name: "watch-pod-container", Group: ofWorkload, Default: "lease-sidecar", Usage: "`NAME` of the sidecar's own container, for --watch-pod"})
-	drainTimeoutFlag   = table.Duration(options.Option{Name: "drain-timeout", Group: ofWorkload, Default: "0s", Usage: "`TIME` in which the workload always stops once it is asked to, by your promise; 0s: no promise"})
-	onLossFlag         = table.Choice(options.Option{Name: "on-loss", Group: ofWorkload, Default: "stand-by", Choices: []string{"stand-by", "exit"}, Usage: "`CHOICE` when leadership is lost without a handover: stand-by, or exit with status 4 once every signal is applied"})
+	processNameFlag = table.Text(option{
+		Name: "process-name", Group: ofProcess, Field: "Process.Target.Name", Value: "NAME", Usage: "name of the process to signal and to watch",
+		Detail: "Its comm or argv[0]. The pod needs shareProcessNamespace, and the sidecar the same user.",
+	})
+	pidFileFlag = table.Text(option{
+		Name: "pid-file", Group: ofProcess, Field: "Process.Target.PIDFile", Value: "FILE", Path: options.File, Usage: "file with the pid of that process, instead of its name",
+		Detail: "The pid is that of the pod's pid namespace, which the sidecar has to share.",
+	})
+	onElectedFlag = table.Text(option{Name: "on-elected", Group: ofProcess, Field: "Process.OnElected", Value: "SIGNAL", Suggest: someSignals, Usage: "process signal when this replica leads, such as HUP, USR1 or CONT"})
+	onLostFlag    = table.Text(option{
+		Name: "on-lost", Group: ofProcess, Field: "Process.OnLost", Value: "SIGNAL", Suggest: someSignals, Usage: "process signal when it does not lead, such as USR2, TERM or STOP",
+		Detail: "A standby's process gets it at the start, too.",
+	})
+	fenceFlag = table.Choice(option{
+		Name: "fence", Group: ofProcess, Field: "Process.Fence", Default: "none", Choices: []string{"none", "kill"}, Value: "ACTION", Usage: "none, or kill a process that stops too late",
+		Detail: "kill: SIGKILL follows --on-lost where the process has not ended when another replica may soon lead.",
+	})
+	onChildExitFlag = table.Choice(option{
+		Name: "on-child-exit", Group: ofProcess, Default: "standby", Choices: []string{"standby", "exit"}, Value: "ACTION", Usage: "if COMMAND ends by itself: standby or exit",
+		Detail: "standby: hand over, and campaign again after a pause. exit: hand over, and exit with the status of COMMAND.",
+	})
 
-	processNameFlag = table.Text(options.Option{Name: "process-name", Group: ofProcess, Field: "Process.Target.Name", Usage: "`NAME` of the workload's process, as its comm or argv[0]: send it signals, and see it end"})
-	pidFileFlag     = table.Text(options.Option{Name: "pid-file", Group: ofProcess, Field: "Process.Target.PIDFile", Usage: "`FILE` with the pid of the workload's process, in the pid namespace that the sidecar shares"})
-	onElectedFlag   = table.Text(options.Option{Name: "on-elected", Group: ofProcess, Field: "Process.OnElected", Usage: "`SIGNAL` that the process gets when this replica leads, such as HUP, USR1 or CONT"})
-	onLostFlag      = table.Text(options.Option{Name: "on-lost", Group: ofProcess, Field: "Process.OnLost", Usage: "`SIGNAL` that the process gets when this replica does not lead, such as USR2, TERM or STOP"})
-	fenceFlag       = table.Choice(options.Option{Name: "fence", Group: ofProcess, Field: "Process.Fence", Default: "none", Choices: []string{"none", "kill"}, Usage: "none, or kill: what `FOLLOWS` --on-lost where the process has not ended when another replica may soon lead"})
+	stopTimeoutFlag = table.Duration(option{
+		Name: "stop-timeout", Group: ofStop, Field: "StopTimeout", Default: "30s", Value: "TIME", Usage: "time for the workload to stop in a handover",
+		Detail: "A workload that is seen to run gets that time. Then it is killed, where something can kill it.",
+	})
+	drainTimeoutFlag = table.Duration(option{
+		Name: "drain-timeout", Group: ofStop, Default: "0s", Describe: "0s, never", Value: "TIME", Usage: "workload counts as stopped after this time",
+		Detail: "Your promise: the workload always stops within this time, once it is asked to, although nothing shows it.",
+	})
+	watchProcessesFlag = table.Choice(option{
+		Name: "watch-processes", Group: ofStop, Field: "WatchProcesses", Choices: []string{"all"}, Value: "WHICH", Usage: "all: workload has stopped once the pod's processes have ended",
+		Detail: "The pod needs shareProcessNamespace.",
+	})
+	watchExceptFlag = table.Text(option{Name: "watch-processes-except", Group: ofStop, Field: "WatchExcept", Value: "NAMES", Usage: "programs not to watch, such as envoy,pilot-agent"})
+	watchPodFlag    = table.Toggle(option{
+		Name: "watch-pod", Group: ofStop, Field: "WatchPod", Needs: "Pod", Default: "false", Value: "BOOL", Usage: "workload has stopped once the pod's containers have terminated",
+		Detail: "The sidecar asks the API server, once the pod is being deleted. It needs the right to get the pod.",
+	})
+	watchContainerFlag = table.Text(option{Name: "watch-pod-container", Group: ofStop, Default: "lease-sidecar", Value: "NAME", Usage: "the sidecar's own container, not to watch"})
+	onLossFlag         = table.Choice(option{
+		Name: "on-loss", Group: ofStop, Default: "stand-by", Choices: []string{"stand-by", "exit"}, Value: "ACTION", Usage: "if leadership is lost: stand-by or exit",
+		Detail: "Lost means: without a handover. exit: with status 4, once every signal is applied.",
+	})
 
-	onChildExitFlag = table.Choice(options.Option{Name: "on-child-exit", Group: ofWorkload, Default: "standby", Choices: []string{"standby", "exit"}, Usage: "`CHOICE` when the command after -- ends by itself: standby (hand over, and stand by again after a pause), or exit with its status"})
+	healthURLFlag       = table.Text(option{Name: "health-url", Group: ofHealth, Field: "Health.URL", Value: "URL", Usage: "URL that answers 200 to 399 while the workload is healthy"})
+	healthTCPFlag       = table.Text(option{Name: "health-tcp", Group: ofHealth, Field: "Health.TCP", Value: "ADDRESS", Suggest: []string{"unix:"}, Path: options.File, Usage: "HOST:PORT or unix:PATH that accepts connections while healthy"})
+	healthFileFlag      = table.Text(option{Name: "health-file", Group: ofHealth, Field: "Health.File", Value: "FILE", Path: options.File, Usage: "file that exists while the workload is healthy"})
+	healthMaxAgeFlag    = table.Duration(option{Name: "health-file-max-age", Group: ofHealth, Field: "Health.FileMaxAge", Default: "0s", Describe: "0s, any", Value: "TIME", Usage: "greatest age of that file"})
+	healthIntervalFlag  = table.Duration(option{Name: "health-interval", Group: ofHealth, Field: "Health.Interval", Default: "1s", Value: "TIME", Usage: "time between two health checks"})
+	healthTimeoutFlag   = table.Duration(option{Name: "health-timeout", Group: ofHealth, Field: "Health.Timeout", Value: "TIME", Usage: "time for one health check", Describe: "the interval, at most 1s"})
+	healthThresholdFlag = table.Number(option{Name: "health-threshold", Group: ofHealth, Field: "Health.Threshold", Default: "3", Least: 1, Most: health.MaxThreshold, Value: "N", Usage: "failed checks in a row until it is unhealthy"})
+	healthSuccessesFlag = table.Number(option{Name: "health-success-threshold", Group: ofHealth, Field: "Health.SuccessThreshold", Default: "1", Least: 1, Most: health.MaxThreshold, Value: "N", Usage: "passed checks in a row until it is healthy"})
+	healthGraceFlag     = table.Duration(option{
+		Name: "health-start-grace", Group: ofHealth, Value: "TIME", Usage: "time to start, in which failures do not count", Describe: "0s or 30s",
+		Detail: "The time begins with the sidecar and with each term, and ends with the first check that passes. The default is 30s with --health-while leading, else 0s.",
+	})
+	healthCooldownFlag = table.Duration(option{Name: "health-cooldown", Group: ofHealth, Default: "10s", Value: "TIME", Usage: "shortest time for which a leader is unhealthy"})
+	healthWhileFlag    = table.Choice(option{
+		Name: "health-while", Group: ofHealth, Choices: []string{"always", "leading"}, Value: "WHEN", Usage: "check always, or only while leading", Describe: "by other flags",
+		Detail: "leading suits a workload that runs only while this replica leads. It is the default where the sidecar runs COMMAND, and where --on-lost stops the process (SIGSTOP). Else the default is always.",
+	})
+	healthStopFlag   = table.Toggle(option{Name: "health-proves-stop", Group: ofHealth, Default: "true", Value: "BOOL", Usage: "workload has stopped once the endpoint is gone"})
+	allUnhealthyFlag = table.Choice(option{
+		Name: "when-all-unhealthy", Former: "when-all-unfit", Group: ofHealth, Default: "wait", Choices: []string{"wait", "lead"}, Value: "ACTION", Usage: "if no healthy replica leads: wait or lead",
+		Detail: "wait: nobody leads. lead: an unhealthy replica leads after one more lease duration.",
+	})
 
-	healthURLFlag       = table.Text(options.Option{Name: "health-url", Group: ofHealth, Field: "Health.URL", Usage: "`URL` that answers 200 to 399 while the workload is healthy"})
-	healthTCPFlag       = table.Text(options.Option{Name: "health-tcp", Group: ofHealth, Field: "Health.TCP", Usage: "`ADDRESS` that takes connections while the workload is healthy: host:port or unix:PATH"})
-	healthFileFlag      = table.Text(options.Option{Name: "health-file", Group: ofHealth, Field: "Health.File", Usage: "`FILE` that is there while the workload is healthy"})
-	healthMaxAgeFlag    = table.Duration(options.Option{Name: "health-file-max-age", Group: ofHealth, Field: "Health.FileMaxAge", Default: "0s", Usage: "`TIME` since the last change of --health-file after which it no longer counts; 0s: it always counts"})
-	healthIntervalFlag  = table.Duration(options.Option{Name: "health-interval", Group: ofHealth, Field: "Health.Interval", Default: "1s", Usage: "`TIME` from one health check to the next"})
-	healthTimeoutFlag   = table.Duration(options.Option{Name: "health-timeout", Group: ofHealth, Field: "Health.Timeout", Usage: "`TIME` that one health check may take", Describe: "the interval, at most 1s"})
-	healthThresholdFlag = table.Number(options.Option{Name: "health-threshold", Group: ofHealth, Field: "Health.Threshold", Default: "3", Least: 1, Most: health.MaxThreshold, Usage: "`NUMBER` of failed checks in a row that make the workload unhealthy"})
-	healthSuccessesFlag = table.Number(options.Option{Name: "health-success-threshold", Group: ofHealth, Field: "Health.SuccessThreshold", Default: "1", Least: 1, Most: health.MaxThreshold, Usage: "`NUMBER` of passed checks in a row that make the workload healthy"})
-	healthGraceFlag     = table.Duration(options.Option{Name: "health-start-grace", Group: ofHealth, Usage: "`TIME` from the start, and from the begin of each term, in which failed checks do not count until one has passed", Describe: "0s; 30s with --health-while leading"})
-	healthCooldownFlag  = table.Duration(options.Option{Name: "health-cooldown", Group: ofHealth, Default: "10s", Usage: "`TIME` for which a leader that became unhealthy counts as unhealthy, at least"})
-	healthWhileFlag     = table.Choice(options.Option{Name: "health-while", Group: ofHealth, Choices: []string{"always", "leading"}, Usage: "always, or leading where the workload runs only while this replica leads: `WHEN` it is checked", Describe: "leading where the sidecar runs a command, or --on-lost stops the process; else always"})
-	healthStopFlag      = table.Toggle(options.Option{Name: "health-proves-stop", Group: ofHealth, Default: "true", Usage: "true or false (`BOOL`): does the health endpoint's end show that the workload has stopped"})
-	allUnhealthyFlag    = table.Choice(options.Option{Name: "when-all-unhealthy", Former: "when-all-unfit", Group: ofHealth, Default: "wait", Choices: []string{"wait", "lead"}, Usage: "`CHOICE` of an unhealthy replica where no healthy one leads: wait (nobody leads), or lead after one more lease duration"})
+	labelFlag      = table.Text(option{Name: "label", Group: ofCluster, Field: "Label", Needs: "Pod", Value: "KEY[=VALUE]", Usage: "label that only the leader's pod has; VALUE is leader by default"})
+	webhookURLFlag = table.Text(option{
+		Name: "webhook-url", Group: ofCluster, Field: "Webhook.URL", Value: "URL", Usage: "URL that gets the leadership document at each transition",
+		Detail: "The URL is on loopback or in the cluster.",
+	})
+	webhookTimeoutFlag  = table.Duration(option{Name: "webhook-timeout", Group: ofCluster, Field: "Webhook.Timeout", Default: "3s", Value: "TIME", Usage: "time for one call of the webhook"})
+	webhookStatusesFlag = table.Text(option{Name: "webhook-success-status", Group: ofCluster, Field: "Webhook.Success", Default: "2xx", Value: "CODES", Usage: "answers that mean success, such as 200,204"})
+	eventsFlag          = table.Toggle(option{Name: "events", Group: ofCluster, Field: "Events", Default: "false", Value: "BOOL", Usage: "record Events on the Lease, as client-go does"})
 
-	labelFlag           = table.Text(options.Option{Name: "label", Group: ofCluster, Field: "Label", Needs: "Pod", Usage: "`KEY[=VALUE]` that the leader's pod has and no other pod of the election; the value is leader by default"})
-	webhookURLFlag      = table.Text(options.Option{Name: "webhook-url", Group: ofCluster, Field: "Webhook.URL", Usage: "`URL` to which each transition's document is sent by POST, on loopback or in the cluster"})
-	webhookTimeoutFlag  = table.Duration(options.Option{Name: "webhook-timeout", Group: ofCluster, Field: "Webhook.Timeout", Default: "3s", Usage: "`TIME` that one call of the webhook may take"})
-	webhookStatusesFlag = table.Text(options.Option{Name: "webhook-success-status", Group: ofCluster, Field: "Webhook.Success", Default: "2xx", Usage: "`STATUSES` by which the webhook says that it has taken the document, such as 2xx or 200,204"})
-	eventsFlag          = table.Toggle(options.Option{Name: "events", Group: ofCluster, Field: "Events", Default: "false", Usage: "true or false (`BOOL`): record Events on the Lease, as client-go does"})
+	leaseNameFlag  = table.Text(option{Name: "lease-name", Group: ofLease, Field: "Election.Lease", Value: "NAME", Usage: "whole name of the Lease, instead of prefix and workload"})
+	namespaceFlag  = table.Text(option{Name: "namespace", Alias: "n", Group: ofLease, Field: "Election.Namespace", Value: "NAME", Usage: "the Lease's namespace", Describe: "POD_NAMESPACE or the credentials'"})
+	identityFlag   = table.Text(option{Name: "identity", Group: ofLease, Field: "Replica.Name", Value: "NAME", Usage: "name of this replica", Describe: "POD_NAME, or the host's name"})
+	labelsFileFlag = table.Text(option{
+		Name: "labels-file", Group: ofLease, Default: "/etc/podinfo/labels", Value: "FILE", Path: options.File, Usage: "file with the pod's labels",
+		Detail: "A file of the downward API (metadata.labels). A variable for each label does as well, such as POD_LABEL_POD_TEMPLATE_HASH.",
+	})
 
-	logFormatFlag = table.Choice(options.Option{Name: "log-format", Group: ofLogging, Default: "json", Choices: []string{"json", "text"}, Usage: "`FORMAT` of the log on stderr: json or text"})
-	logLevelFlag  = table.Choice(options.Option{Name: "log-level", Group: ofLogging, Default: "info", Choices: []string{"debug", "info", "warn", "error"}, Usage: "`LEVEL` of the log: debug, info, warn or error"})
+	leaseDurationFlag = table.Duration(option{
+		Name: "lease-duration", Group: ofTiming, Field: "Election.Duration", Default: "15s", Value: "TIME", Usage: "time after which an unrenewed Lease is free",
+		Detail: "Whole seconds, at least 3s, and the same for all replicas of a workload.",
+	})
+	renewDeadlineFlag = table.Duration(option{Name: "renew-deadline", Group: ofTiming, Field: "Election.RenewDeadline", Value: "TIME", Usage: "time to lead after a renewal", Describe: "2/3 of lease-duration"})
+	renewIntervalFlag = table.Duration(option{
+		Name: "renew-interval", Alias: "retry-period", Group: ofTiming, Field: "Election.RenewInterval", Value: "TIME", Usage: "time between two renewals", Describe: "1/5 of lease-duration",
+		Detail: "At least 1s.",
+	})
+	foreignGraceFlag = table.Duration(option{
+		Name: "foreign-grace", Group: ofTiming, Field: "Election.ForeignGrace", Default: "18s", Value: "TIME", Usage: "extra wait after a holder of another kind",
+		Detail: "Such as a program with client-go's own elector: 18s suits its defaults.",
+	})
+	priorityFlag = table.Number(option{
+		Name: "priority", Group: ofTiming, Field: "Election.Priority", Default: "10", Most: elector.MaxPriority, Value: "N", Usage: "0 to 10: a lower one waits longer for a free Lease",
+		Detail: "Each step below 10 waits 50ms longer.",
+	})
 
-	tokenFlag   = table.Text(options.Option{Name: "token", Usage: "`TOKEN` of the term whose work has stopped", Describe: "the term that drains now"})
-	forFlag     = table.Choice(options.Option{Name: "for", Default: "leader", Choices: []string{"leader", "elected"}, Usage: "`WHAT` to wait for: leader (this replica leads) or elected (any replica does)"})
-	timeoutFlag = table.Duration(options.Option{Name: "timeout", Default: "0s", Usage: "`TIME` after which to give up; 0s: never"})
+	storeFlag      = table.Text(option{Name: "store", Group: ofStore, Field: "Store", Default: "kube", Value: "STORE", Suggest: []string{"kube", "dir:"}, Path: options.Directory, Usage: "kube, or dir:PATH for replicas on one machine"})
+	kubeconfigFlag = table.Text(option{Name: "kubeconfig", Group: ofStore, Value: "FILE", Path: options.File, Usage: "credentials", Describe: "ServiceAccount, $KUBECONFIG, ~/.kube/config"})
+	contextFlag    = table.Text(option{Name: "context", Group: ofStore, Value: "NAME", Usage: "context of the kubeconfig", Describe: "its current one"})
+
+	logFormatFlag = table.Choice(option{Name: "log-format", Group: ofLog, Default: "json", Choices: []string{"json", "text"}, Value: "FORMAT", Usage: "format of the log on stderr: json or text"})
+	logLevelFlag  = table.Choice(option{Name: "log-level", Group: ofLog, Default: "info", Choices: []string{"debug", "info", "warn", "error"}, Value: "SEVERITY", Usage: "least severity to log: debug, info, warn or error"})
+	placementFlag = table.Choice(option{
+		Name: "placement", Group: ofLog, Default: "native", Choices: []string{"native", "classic"}, Value: "KIND", Usage: "without effect: native or classic",
+		Detail: "Manifests may say how the sidecar is placed. Nothing depends on it.",
+	})
+
+	tokenFlag   = table.Text(option{Name: "token", Value: "TOKEN", Usage: "token of the term whose work has stopped", Describe: "the one that drains"})
+	forFlag     = table.Choice(option{Name: "for", Default: "leader", Choices: []string{"leader", "elected"}, Value: "WHAT", Usage: "leader: this replica leads; elected: any does"})
+	timeoutFlag = table.Duration(option{Name: "timeout", Default: "0s", Describe: "0s, never", Value: "TIME", Usage: "time after which to give up"})
 )
 
-// answers is what the user gave to a command's options.
+// answers holds what the user gave to a command's options.
 type answers struct{ *options.Answers }
 
 func answersOf(c *cli.Context) answers { return answers{options.Read(c, &table)} }
 
-// err returns all faults as one error with exit code 2, or nil where there are none.
-func (a answers) err() error { return asFault(a.Err()) }
+// err returns all faults as one error with exit code 2, or nil. With a fault it also names the variables that belong to no
+// option, as a misspelt one may be the cause.
+func (a answers) err() error {
+	var all field.Faults
+	all.Add(a.Err())
+	if all.Err() == nil {
+		return nil
+	}
+	for _, u := range unknownVariables(os.Environ()) {
+		all.Add(u)
+	}
+	return asFault(all.Err())
+}
 
-// parsed returns what parse makes of an option's text, and notes its faults.
+// parsed parses an option's text, and records its faults.
 func parsed[T any](a answers, o options.Text, parse func(string) (T, error)) T {
 	v, err := parse(a.Text(o))
 	a.Of(o, err)
@@ -108,7 +212,7 @@ func parsed[T any](a answers, o options.Text, parse func(string) (T, error)) T {
 
 // flagOf returns an option for urfave. A variable that belongs to the document of the sidecar above, which runs this one as its
 // command, sets nothing.
-func flagOf(h options.Handle) cli.Flag {
+func flagOf(h options.Handle) *options.Flag {
 	o := h.Spec()
 	if child.FromDocument(o.Env()) {
 		return o.Flag(nil)
@@ -116,11 +220,13 @@ func flagOf(h options.Handle) cli.Flag {
 	return o.Flag(o.Variables())
 }
 
-// flags returns the flags of some options.
+// flags returns the flags of some options, in one group.
 func flags(handles ...options.Handle) []cli.Flag {
 	var all []cli.Flag
 	for _, h := range handles {
-		all = append(all, flagOf(h))
+		f := flagOf(h)
+		f.Category = ""
+		all = append(all, f)
 	}
 	return all
 }

@@ -12,10 +12,11 @@ import (
 
 func stepDownCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "step-down",
-		Usage: "ask this pod's sidecar to hand over to another replica",
-		Description: "Returns as soon as the sidecar has taken the request: it lets go of the Lease once the workload has stopped. Exit code 1\n" +
-			"where this replica does not lead.",
+		Name:      "step-down",
+		Usage:     "ask this pod's sidecar to hand over to another replica",
+		UsageText: "lease-sidecar step-down [FLAGS]",
+		Description: `Returns as soon as the sidecar has taken the request. The sidecar releases the Lease once the
+workload has stopped. Exit status 1 if this replica does not lead.`,
 		Flags:  flags(httpAddressFlag),
 		Action: stepDown,
 	}
@@ -25,10 +26,14 @@ func stepDown(c *cli.Context) error { return answersOf(c).order("/step-down") }
 
 func drainedCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "drained",
-		Usage: "tell this pod's sidecar that the work has stopped, so that it may let go of the Lease",
-		Description: "With --token it speaks for that term alone, so that a late retry does not count for a later term. Exit code 1 where no\n" +
-			"handover waits for it.",
+		Name:      "drained",
+		Usage:     "report to this pod's sidecar that the work has stopped",
+		UsageText: "lease-sidecar drained [FLAGS]",
+		Description: `With --token the report is for that term alone: a late retry does not count for a later term. Exit
+status 1 if no handover waits for the report.
+
+EXAMPLES:
+  lease-sidecar drained --token "$LEADERSHIP_TOKEN"`,
 		Flags:  flags(tokenFlag, httpAddressFlag),
 		Action: drained,
 	}
@@ -45,17 +50,17 @@ func drained(c *cli.Context) error {
 
 func quitCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "quit",
-		Usage: "ask this pod's sidecar to end as on SIGTERM: it hands over first where it leads",
-		Description: "For Jobs that must finish. Returns as soon as the sidecar has taken the request. Exit code 1 where it leads and step-down is\n" +
-			"switched off.",
+		Name:      "quit",
+		Usage:     "ask this pod's sidecar to hand over, if it leads, and to end",
+		UsageText: "lease-sidecar quit [FLAGS]",
+		Description: `For Jobs, which finish only when all containers have. Returns as soon as the sidecar has taken the
+request. Exit status 1 if the replica leads and --allow-step-down is false.`,
 		Flags:  flags(httpAddressFlag),
 		Action: func(c *cli.Context) error { return answersOf(c).order("/quitquitquit") },
 	}
 }
 
-// order posts to the sidecar that --http-address names. It fails as a fault where another pod's sidecar answers, which gets no
-// order.
+// order posts to the sidecar at --http-address. If another pod's sidecar answers, that is a fault, and it gets no order.
 func (a answers) order(path string) error {
 	sidecar := a.local()
 	if err := a.err(); err != nil {
@@ -68,7 +73,7 @@ func (a answers) order(path string) error {
 	return err
 }
 
-// local returns the sidecar that --http-address names. Only that of this pod is believed, where the pod is known.
+// local returns the sidecar at --http-address. If the pod is known, only its own sidecar is accepted.
 func (a answers) local() *client.Sidecar {
 	address := a.Address(httpAddressFlag)
 	if address == "" {

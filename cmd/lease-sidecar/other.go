@@ -8,7 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// helper answers that this process is none: guards and run locks are on Linux only.
+// helper reports that this process is none: guards and run locks need Linux.
 func helper([]string) (code int, is bool) { return 0, false }
 
 func runSidecar(*cli.Context) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/runlock"
 )
 
-// helper runs this process as a sidecar's guard, or as the holder of a run lock, where the arguments say so in the plain way; the
+// helper runs this process as a guard, or as the holder of a run lock, if the arguments say so in the plain form: the
 // command line's machinery is too heavy for both. It returns the exit code, and whether the process was one of them.
 func helper(args []string) (code int, is bool) {
 	if argv, ok := guard.Invoked(args); ok {
@@ -24,10 +24,9 @@ func helper(args []string) (code int, is bool) {
 	return 0, false
 }
 
-// runGuard is the guard process.
 func runGuard(argv []string) int {
 	debug.SetGCPercent(20)    // it keeps next to nothing
-	_ = footprint.DropPages() // what fails costs memory only
+	_ = footprint.DropPages() // a failure costs only memory
 	if err := guard.Main(argv); err != nil {
 		say(os.Stderr, "lease-sidecar guard: "+err.Error())
 		return exitNo
@@ -35,8 +34,7 @@ func runGuard(argv []string) int {
 	return exitWell
 }
 
-// keepsRunLock reports whether this process is to hold the run lock for a command, in the plain way that needs nothing of
-// the command line's machinery: with-run-lock [--signal-dir DIR] -- CMD ARG….
+// keepsRunLock reports whether the arguments have the plain form with-run-lock [--signal-dir DIR] -- CMD ARG….
 func keepsRunLock(args []string) (dir string, command []string, plain bool) {
 	if len(args) < 2 || args[1] != withRunLock {
 		return "", nil, false
@@ -57,10 +55,10 @@ func keepsRunLock(args []string) (dir string, command []string, plain bool) {
 	return dir, command, dir != "" && len(command) > 0
 }
 
-// keepRunLock is that process.
+// keepRunLock holds the run lock for a command.
 func keepRunLock(dir string, command []string, stderr io.Writer) int {
 	debug.SetGCPercent(20)    // it keeps next to nothing
-	_ = footprint.DropPages() // what fails costs memory only
+	_ = footprint.DropPages() // a failure costs only memory
 	status, err := runlock.Keep(dir, command)
 	if err != nil {
 		fmt.Fprintf(stderr, "lease-sidecar: %s: %v\n", withRunLock, err)
@@ -68,7 +66,7 @@ func keepRunLock(dir string, command []string, stderr io.Writer) int {
 	return status
 }
 
-// holdRunLock does the same from the command line, which has judged the options.
+// holdRunLock does the same once the command line has validated the options.
 func holdRunLock(dir string, command []string, stderr io.Writer) error {
 	if status := keepRunLock(dir, command, stderr); status != 0 {
 		return exit{status, errNo}

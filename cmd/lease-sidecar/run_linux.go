@@ -16,6 +16,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/logwriter"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
+	"github.com/lease-sidecar/lease-sidecar/internal/stops"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
@@ -35,12 +36,12 @@ func runSidecar(c *cli.Context) error {
 	if err != nil {
 		return runError(err)
 	}
-	ctx, again, release := catchStops(c.Context, stopSignals(config.Command != nil))
+	ctx, again, release := stops.Catch(c.Context, stops.Signals(config.Command != nil))
 	defer release()
 	return runError(s.Run(ctx, again))
 }
 
-// runError gives a sidecar's error its exit code, and names the flag of a field.
+// runError adds the exit code to a sidecar's error, and names the flag of a field.
 func runError(err error) error {
 	if collision, ok := errors.AsType[*elector.CollisionError](err); ok {
 		return exit{exitCollision, fmt.Errorf("%w; --prefix or --lease-name sets it", collision)}
@@ -51,7 +52,7 @@ func runError(err error) error {
 	if resource, ok := errors.AsType[*sidecar.ResourceError](err); ok {
 		code := exitFault
 		if resource.Field == "HTTPAddress" || resource.Field == "ProbeAddress" {
-			code = exitNo // another process has it
+			code = exitNo // another process uses it
 		}
 		return exit{code, fmt.Errorf("--%s: %w", table.OfField(resource.Field).Name, resource.Unwrap())}
 	}
@@ -61,24 +62,22 @@ func runError(err error) error {
 	return err
 }
 
-// keepDispositions has this process ignore what it was started with ignored, of what the Go runtime would act on, and
-// outlive whoever reads its output: with nobody there, a write fails. Both are caught or left as they were, so that no
-// process started from here inherits a disposition that is not the sidecar's own.
+// keepDispositions makes this process ignore SIGQUIT if it was started so, and survive the reader of its output. It changes
+// nothing that a started process would inherit.
 func keepDispositions() {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // nobody listens: without this, a failed write ends a Go program
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // otherwise a failed write to a closed pipe would end the program
 	if slices.Contains(guard.Ignored(), syscall.SIGQUIT) {
 		signal.Ignore(syscall.SIGQUIT)
 	}
 }
 
-// logChoice is how the log is written.
+// logChoice says how the log is written.
 type logChoice struct {
 	format string // json or text
 	level  slog.Level
 }
 
-// open returns the log on w, which holds up nobody: where w takes no more, lines are lost, and counted. Call end when done:
-// it waits for the last lines for a moment.
+// open returns a log on w that never blocks: if w accepts no more, lines are lost and counted. Call end when done.
 func (c logChoice) open(w io.Writer) (log *slog.Logger, end func()) {
 	out := logwriter.New(w, c.lost)
 	return c.to(out), func() { out.Close(lastLine) }
@@ -93,7 +92,7 @@ func (c logChoice) to(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, options))
 }
 
-// lost returns the line that says how many were lost.
+// lost returns the line that reports a number of lost lines.
 func (c logChoice) lost(lines int) []byte {
 	var line bytes.Buffer
 	c.to(&line).Error("log lines were lost: nobody read the log, or it could not be written", "reason", "LogLinesLost", "lines", lines)

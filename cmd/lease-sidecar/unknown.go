@@ -2,51 +2,71 @@ package main
 
 import (
 	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/xrash/smetrics"
+	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
-// ofService matches what Kubernetes sets for a Service named lease-sidecar, after the prefix.
-var ofService = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+// unknownVariables returns the variables that belong to no option, nor to the document of a sidecar above.
+func unknownVariables(environment []string) []options.UnknownVariable {
+	return table.Unknown(environment, child.FromDocument)
+}
 
-// mostMisspelt is how many edits away a variable's name may be from the one that was meant; of a short one, a third of its letters.
-const mostMisspelt = 3
-
-// warnOfUnknown warns about each variable of the environment that is named as an option's is, and belongs to none: it was
-// most likely meant for one. Its value is not logged.
+// warnOfUnknown warns about each unknown variable.
 func warnOfUnknown(log *slog.Logger, environment []string) {
-	for _, variable := range environment {
-		name, value, _ := strings.Cut(variable, "=")
-		rest, ours := strings.CutPrefix(name, options.EnvPrefix)
-		if !ours || value == "" || isOption(name) || ofService.MatchString(rest) || child.FromDocument(name) {
-			continue
-		}
-		attributes := []any{"reason", "UnknownVariable", "variable", name}
-		if near := nearest(name); near != "" {
-			attributes = append(attributes, "did_you_mean", near)
+	for _, u := range unknownVariables(environment) {
+		attributes := []any{"reason", "UnknownVariable", "variable", u.Name}
+		if u.Near != "" {
+			attributes = append(attributes, "did_you_mean", u.Near)
 		}
 		log.Warn("an environment variable is named as an option, and there is none of that name: it has no effect", attributes...)
 	}
 }
 
-// isOption reports whether any command has an option with that variable.
-func isOption(name string) bool {
-	return slices.ContainsFunc(table.All(), func(o *options.Option) bool { return slices.Contains(o.Variables(), name) })
+// unknownCommand is the fault for a command that does not exist.
+func unknownCommand(c *cli.Context, name string) error {
+	var all []string
+	for _, command := range c.App.VisibleCommands() {
+		all = append(all, command.Name)
+	}
+	return faultf("no command %q: %ssee lease-sidecar --help", name, didYouMean("", options.Nearest(name, all)))
 }
 
-// nearest returns the option's variable that is the least number of edits (Levenshtein's distance) away from name; "" where none is near.
-func nearest(name string) string {
-	best, least := "", min(mostMisspelt, (len(name)-len(options.EnvPrefix))/3)+1
-	for _, o := range table.All() {
-		if d := smetrics.WagnerFischer(name, o.Env(), 1, 1, 1); d < least {
-			best, least = o.Env(), d
+// usageError turns an error about a flag, of which urfave gives only the text, into a configuration fault.
+func usageError(c *cli.Context, err error, _ bool) error {
+	of := c.Command.HelpName
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
+		var all []string
+		for _, flag := range c.Command.Flags {
+			all = append(all, slices.DeleteFunc(flag.Names(), func(name string) bool { return len(name) == 1 })...)
+		}
+		dashed := "--" + name
+		if len(name) == 1 {
+			dashed = "-" + name
+		}
+		if of == c.App.HelpName && table.OfName(name) != nil {
+			return faultf("--%s: a flag comes after its command, as in: lease-sidecar COMMAND --%s", name, name)
+		}
+		return faultf("no flag %s: %ssee %s --help", dashed, didYouMean("--", options.Nearest(name, all)), of)
+	}
+	if name, lacking := strings.CutPrefix(err.Error(), "flag needs an argument: -"); lacking {
+		if o := table.OfName(name); o != nil {
+			return faultf("--%s: want a value, as in --%s %s", o.Name, o.Name, o.Value)
 		}
 	}
-	return best
+	if names, both := strings.CutPrefix(err.Error(), "Cannot use two forms of the same flag: "); both {
+		return faultf("a flag is given by two of its names: %s: give it once", names)
+	}
+	return faultf("%w: see %s --help", err, of)
+}
+
+func didYouMean(dashes, near string) string {
+	if near == "" {
+		return ""
+	}
+	return "did you mean " + dashes + near + "? Else "
 }

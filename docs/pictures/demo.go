@@ -24,7 +24,7 @@ func demoPicture(captured string) (picture, error) {
 	for _, row := range screen {
 		var line strings.Builder
 		for _, r := range row {
-			line.WriteString(r.text)
+			line.WriteString(strings.Map(spoken, r.text))
 		}
 		all = append(all, strings.TrimSpace(line.String()))
 	}
@@ -196,6 +196,14 @@ func (c *canvas) phrases(x, y float64, class, text string) {
 			text = "  " + rest
 		}
 	}
+}
+
+// spoken leaves a space where a character is drawn: the picture's description is read aloud.
+func spoken(r rune) rune {
+	if drawn(r) != 0 {
+		return ' '
+	}
+	return r
 }
 
 // kind is how a character is drawn; 0: as text.

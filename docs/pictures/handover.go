@@ -7,7 +7,7 @@ func handoverPicture() picture {
 		title: "A planned handover: the Lease is released after the old application has stopped",
 		desc: "Five lanes: application A, sidecar A, the Lease, sidecar B and application B; time goes down. 1: sidecar A gets SIGTERM, or is asked to step down. " +
 			"2: it removes the leader file, so that application A sees that it does not lead. 3: application A ends its work, while sidecar A goes on renewing the " +
-			"Lease. 4: application A lets go of the run lock, and sidecar A sees that the work has stopped. 5: sidecar A releases the Lease. 6: sidecar B, which " +
+			"Lease. 4: application A releases the run lock, and sidecar A sees that the work has stopped. 5: sidecar A releases the Lease. 6: sidecar B, which " +
 			"watches the Lease, gets the event. 7: it takes the Lease, with a write that names the version that it has seen. 8: it writes the leader file with a " +
 			"higher token, and application B begins to work. At no time do both work.",
 		draw: drawHandover,
@@ -53,7 +53,7 @@ func drawHandover(c *canvas) {
 		c.arrow("blue", true, sidecarA+7, y, lease-2, y)
 	}
 	c.text((sidecarA+lease)/2, 210, "s muted mid", "renewed meanwhile")
-	step(drained, "green", "4", "run lock let go", "the work has stopped", appA+7, sidecarA-8)
+	step(drained, "green", "4", "run lock released", "the work has stopped", appA+7, sidecarA-8)
 	step(312, "blue", "5", "release", "", sidecarA+7, lease-2)
 	step(350, "blue", "6", "watch event", "", lease+2, sidecarB-2)
 	step(taken+24, "blue", "7", "take", "if nothing has changed", sidecarB-7, lease+2)

@@ -4,8 +4,8 @@
 #   */5 * * * *  SIGNAL_DIR=/var/run/lease-sidecar /app/if-leader.sh /app/fetch.sh /app/report.sh
 #
 # Each argument is one step, a command of the job; it looks again before each, and stops where leadership is lost.
-# With SIGNAL_DIR it asks the files, else over HTTP, at SIDECAR_URL. The step finds its fencing token in TOKEN, where
-# the files tell it. Status 0: done, or not this replica's turn; 1: leadership was lost on the way, or a step failed.
+# With SIGNAL_DIR it asks the files, else over HTTP, at SIDECAR_URL. With SIGNAL_DIR the step finds its fencing
+# token in TOKEN. Status 0: done, or not this replica's turn; 1: leadership was lost on the way, or a step failed.
 #
 # It fails closed: whatever is missing, stale or refused means "not leader".
 set -u
@@ -23,7 +23,7 @@ leads() {
   fi 2>/dev/null
 }
 
-# drained tells the sidecar that the work has stopped, so that another replica may start at once.
+# drained reports to the sidecar that the work has stopped, so that another replica may start at once.
 drained() { curl --noproxy '*' --silent --max-time 1 --output /dev/null -X POST "$url/drained"; }
 
 leads || {

@@ -80,11 +80,11 @@ func (w *worker) change(ctx context.Context, token string) {
 		return
 	}
 	if w.lock != nil {
-		_ = w.lock.Close() // and lets go of the lock
+		_ = w.lock.Close() // and releases the lock
 		w.lock = nil
 	}
 	fmt.Println("standing by")
-	// So that another replica may start at once. A dead sidecar's term runs out by itself.
+	// So that another replica may start at once. A dead sidecar's term expires by itself.
 	_, _ = w.ask(ctx, http.MethodPost, "/drained")
 }
 

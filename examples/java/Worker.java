@@ -90,8 +90,8 @@ public class Worker {
     }
 
     /**
-     * Takes the run lock, by which the sidecar sees this worker at work, and its end, however it ends; or lets go of it.
-     * Opening and closing the file elsewhere in this process would let go of it too: that is how POSIX locks are.
+     * Takes the run lock, by which the sidecar sees this worker at work, and its end, however it ends; or releases it.
+     * Opening and closing the file elsewhere in this process would release it too: that is how POSIX locks are.
      */
     void hold(boolean works) {
         try {
@@ -103,16 +103,16 @@ public class Worker {
                 lock = null;
             }
         } catch (IOException e) {
-            // then the sidecar goes by what it is told
+            // then the sidecar relies on the reports
         }
     }
 
-    /** Tells the sidecar that the work has stopped, so that another replica may start at once. */
+    /** Reports to the sidecar that the work has stopped, so that another replica may start at once. */
     void drained() throws InterruptedException {
         try {
             http.send(request("/drained").POST(HttpRequest.BodyPublishers.noBody()).build(), BodyHandlers.discarding());
         } catch (IOException e) {
-            // a dead sidecar's term runs out by itself
+            // a dead sidecar's term expires by itself
         }
     }
 
@@ -155,17 +155,17 @@ public class Worker {
     }
 
     void run() throws InterruptedException {
-        String told = "unknown";
+        String printed = "unknown";
         int unit = 0;
         while (true) {
             String token = term();
-            if (!token.equals(told)) {
+            if (!token.equals(printed)) {
                 hold(!token.isEmpty());
                 System.out.println(token.isEmpty() ? "standing by" : "leading token=" + token);
                 if (token.isEmpty()) {
                     drained();
                 }
-                told = token;
+                printed = token;
             }
             if (token.isEmpty()) {
                 pause();

@@ -56,16 +56,16 @@ function hold() {
       answer.on('error', () => {}).resume()
       resolve(() => { request.destroy() })
     })
-    request.on('error', () => resolve(() => {})) // then the sidecar goes by what it is told
+    request.on('error', () => resolve(() => {})) // then the sidecar relies on the reports
   })
 }
 
-// drained tells the sidecar that the work has stopped, so that another replica may start at once.
+// drained reports to the sidecar that the work has stopped, so that another replica may start at once.
 async function drained() {
   try {
     await (await fetch(`${url}/drained`, { method: 'POST', signal: AbortSignal.timeout(1000) })).text()
   } catch {
-    // a dead sidecar's term runs out by itself
+    // a dead sidecar's term expires by itself
   }
 }
 
@@ -99,17 +99,17 @@ async function work(token, unit) {
 
 async function main() {
   follow()
-  let told = 'unknown'
+  let printed = 'unknown'
   let unit = 0
   let letGo
   for (;;) {
     const token = await term()
-    if (token !== told) {
+    if (token !== printed) {
       if (token) letGo ??= await hold()
       else if (letGo) letGo = letGo() // undefined
       console.log(token ? `leading token=${token}` : 'standing by')
       if (!token) await drained()
-      told = token
+      printed = token
     }
     if (token) await work(token, ++unit)
     else await pause(interval)

@@ -62,15 +62,15 @@ sub term {
 }
 
 # hold takes the run lock, by which the sidecar sees this worker at work, and its end, however it ends. Closing the file
-# lets go of it.
+# releases it.
 sub hold {
     open my $lock, '<', "$dir/run.lock" or return;
     flock $lock, LOCK_SH or return;
     return $lock;
 }
 
-# drained tells the sidecar that the work has stopped, so that another replica may start at once. A dead sidecar's
-# term runs out by itself, so the answer does not matter.
+# drained reports to the sidecar that the work has stopped, so that another replica may start at once. A dead sidecar's
+# term expires by itself, so the answer does not matter.
 sub drained { $http->post("$url/drained") }
 
 # work is one short piece: it ends well within the gap between renew deadline and lease duration. Whatever it writes
@@ -81,15 +81,15 @@ sub work {
     sleep 0.2;
 }
 
-my ( $told, $unit, $lock ) = ( 'unknown', 0 );
+my ( $printed, $unit, $lock ) = ( 'unknown', 0 );
 while (1) {
     my $token = term();
-    if ( $token ne $told ) {
+    if ( $token ne $printed ) {
         if   ( !$token )         { undef $lock }
         elsif ( $dir && !$lock ) { $lock = hold() }
         print $token ? "leading token=$token\n" : "standing by\n";
         drained() unless $token;
-        $told = $token;
+        $printed = $token;
     }
     if   ($token) { work( $token, ++$unit ) }
     else          { sleep $interval }

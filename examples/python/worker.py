@@ -62,22 +62,22 @@ def term():
 def hold():
     """Take the run lock, by which the sidecar sees this worker at work, and its end, however it ends.
 
-    Closing what is returned lets go of it.
+    Closing what is returned releases it.
     """
     try:
         lock = open(os.path.join(DIR, "run.lock"), "rb")
         fcntl.flock(lock, fcntl.LOCK_SH)
         return lock
     except OSError:
-        return None  # then the sidecar goes by what it is told
+        return None  # then the sidecar relies on the reports
 
 
 def drained():
-    """Tell the sidecar that the work has stopped, so that another replica may start at once."""
+    """Report to the sidecar that the work has stopped, so that another replica may start at once."""
     try:
         ask("POST", "/drained")
     except (OSError, http.client.HTTPException):
-        pass  # a dead sidecar's term runs out by itself
+        pass  # a dead sidecar's term expires by itself
 
 
 def follow(news):
@@ -109,11 +109,11 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as pid 1 Python would not die of it
     news = threading.Event()
     threading.Thread(target=follow, args=[news], daemon=True).start()
-    told, unit, lock = "unknown", 0, None
+    printed, unit, lock = "unknown", 0, None
     while True:
         news.clear()
         token = term()
-        if token != told:
+        if token != printed:
             if token and not lock and DIR:
                 lock = hold()
             elif not token and lock:
@@ -121,7 +121,7 @@ def main():
             print(f"leading token={token}" if token else "standing by", flush=True)
             if not token:
                 drained()
-            told = token
+            printed = token
         if token:
             unit += 1
             work(token, unit)

@@ -34,7 +34,7 @@ term() {
   [ $# = 3 ] && [ "$3" = "$boot" ] && [ "${up%.*}${up#*.}" -lt "$2" ] && echo "$1"
 }
 
-# drained tells the sidecar that the work has stopped, so that another replica may start at once.
+# drained reports to the sidecar that the work has stopped, so that another replica may start at once.
 drained() { curl --noproxy '*' --silent --max-time 1 --output /dev/null -X POST "$url/drained"; }
 
 # hold takes the run lock, by which the sidecar sees this worker at work, and sees its end, however it ends; let_go ends
@@ -50,10 +50,10 @@ work() {
   sleep 0.2
 }
 
-unit=0 told=unknown
+unit=0 printed=unknown
 while :; do
   token=$(document | term)
-  if [ "$token" != "$told" ]; then
+  if [ "$token" != "$printed" ]; then
     if [ -n "$token" ]; then
       hold
       echo "leading token=$token"
@@ -62,7 +62,7 @@ while :; do
       echo "standing by"
       drained
     fi
-    told=$token
+    printed=$token
   fi
   if [ -n "$token" ]; then work "$token"; else sleep "$interval"; fi
 done

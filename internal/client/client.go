@@ -1,8 +1,8 @@
-// Package client asks the sidecar of this pod over its HTTP address: for the commands of this program, and for the demo.
+// Package client queries the sidecar of this pod over HTTP, for this program's commands and the demo.
 //
-// It promises that what it returns is judged by the clock after the answer has come, where sidecar and caller share one, and
-// that no answer of another pod's sidecar is accepted (package podid). It does not promise that a silent sidecar leads or
-// does not: an error means that nothing is known.
+// It promises that a result is judged by the clock after the answer has come, if sidecar and caller share a clock, and that
+// no answer of another pod's sidecar is accepted (package podid). An error means that nothing is known: neither that the
+// sidecar leads nor that it does not.
 package client
 
 import (
@@ -23,28 +23,26 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// answerTime bounds one question to the sidecar, which answers from memory.
+// answerTime bounds one request. The sidecar answers from memory.
 const answerTime = 5 * time.Second
 
 // eventMax bounds a line of the event stream, in bytes.
 const eventMax = 2 * leadership.DocumentMax
 
-// ErrOtherPod is why an answer is refused: another pod's sidecar gave it, and so nothing is known of this pod.
+// ErrOtherPod says that another pod's sidecar answered, so nothing is known of this pod.
 var ErrOtherPod = errors.New("the sidecar of another pod answered")
 
-// Sidecar is the sidecar at one address. Its methods may be called from several goroutines at once. Their errors name the
-// address, and say what to do where that is known.
+// Sidecar is the sidecar at one address. It is safe for concurrent use. Errors name the address and, if known, the fix.
 type Sidecar struct {
 	http    *http.Client
 	base    string
 	address string    // as the user gave it
 	pod     podid.Pod // only this pod's answers are accepted
-	bootID  string    // "" where this system has no boot clock that processes share
+	bootID  string    // "" if this system has no boot clock that processes share
 }
 
-// New takes the address at which the sidecar listens, HOST:PORT (without a host: this machine's) or unix:PATH, and the pod
-// whose sidecar that is: only its answers are accepted, and every answer where nothing is known of the pod. New contacts
-// nobody. Its error is a [*field.Error] about the address.
+// New takes the sidecar's address, HOST:PORT (an empty HOST is this machine) or unix:PATH, and its pod: answers of other
+// pods are refused, unless the pod is unknown. New makes no request. Its error is a [*field.Error] about the address.
 func New(text string, pod podid.Pod) (*Sidecar, error) {
 	if _, err := address.Parse(text); err != nil {
 		return nil, err
@@ -60,15 +58,15 @@ func New(text string, pod podid.Pod) (*Sidecar, error) {
 		host = "localhost" + text
 	}
 	s := &Sidecar{http: &http.Client{Transport: transport}, base: "http://" + host, address: text, pod: pod}
-	s.bootID, _ = bootclock.ID() // without one the answer counts as the sidecar judged it
+	s.bootID, _ = bootclock.ID() // without an ID, the sidecar's own judgement counts
 	return s, nil
 }
 
 // Close closes idle connections.
 func (s *Sidecar) Close() { s.http.CloseIdleConnections() }
 
-// Leadership returns what the sidecar knows, judged by the clock once more when the answer is here. It fails within
-// five seconds where the sidecar cannot be asked: then nothing is known.
+// Leadership returns what the sidecar knows, judged again by the clock after the answer. It fails within 5 s if the sidecar
+// cannot be asked; then nothing is known.
 func (s *Sidecar) Leadership(ctx context.Context) (leadership.Leadership, error) {
 	status, header, body, err := s.do(ctx, http.MethodGet, "/leader")
 	if err != nil {
@@ -80,7 +78,7 @@ func (s *Sidecar) Leadership(ctx context.Context) (leadership.Leadership, error)
 	return s.read(header, body)
 }
 
-// read returns the leadership in a document, judged once more, where this pod's sidecar sent it.
+// read returns the leadership in a document of this pod's sidecar, judged again.
 func (s *Sidecar) read(header http.Header, document []byte) (leadership.Leadership, error) {
 	var l leadership.Leadership
 	if err := json.Unmarshal(document, &l); err != nil {
@@ -88,7 +86,7 @@ func (s *Sidecar) read(header http.Header, document []byte) (leadership.Leadersh
 	}
 	from := podid.Parse(header.Get(podid.Header))
 	if s.pod.Sent(from, l) {
-		if s.bootID != "" && l.BootID == s.bootID { // the clock of its deadline is ours too
+		if s.bootID != "" && l.BootID == s.bootID { // its deadline is on our clock
 			l = l.At(bootclock.System{}.Now())
 		}
 		return l, nil
@@ -107,9 +105,8 @@ func (s *Sidecar) strange(err error) error {
 	return fmt.Errorf("read the sidecar's answer: %w: is something else at %s?", err, s.address)
 }
 
-// Order posts to the path, such as "/step-down". It returns nil when the sidecar has taken the order; else an error
-// with the sidecar's own explanation, or why it cannot be asked. Where the pod is known, it asks for the leadership
-// first: another pod's sidecar gets no order.
+// Order posts to the path, such as "/step-down". It returns nil once the sidecar has taken the order, else the sidecar's
+// explanation or why it cannot be asked. If the pod is known, it asks for the leadership first: no other pod may get the order.
 func (s *Sidecar) Order(ctx context.Context, path string) error {
 	if !s.pod.IsZero() {
 		if _, err := s.Leadership(ctx); err != nil {
@@ -126,7 +123,7 @@ func (s *Sidecar) Order(ctx context.Context, path string) error {
 	return nil
 }
 
-// reason returns the explanation in a refusal: the field of the sidecar's errors, or all of the body.
+// reason returns a refusal's explanation: the field of the sidecar's errors, or the whole body.
 func reason(body []byte) string {
 	var refusal struct {
 		Error string `json:"error"`
@@ -137,7 +134,7 @@ func reason(body []byte) string {
 	return strings.TrimSpace(string(body))
 }
 
-// do sends a request without a body and returns the status, the headers and a bounded answer.
+// do sends a request without a body and returns the status, the headers and the beginning of the answer.
 func (s *Sidecar) do(ctx context.Context, method, path string) (int, http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -169,8 +166,8 @@ func (s *Sidecar) send(ctx context.Context, method, path string) (*http.Response
 	return response, nil
 }
 
-// Follow calls each with what the sidecar knows, first at once, then at each transition. It returns nil when the stream
-// ends, each's error, or why there is no stream: then ask [Sidecar.Leadership].
+// Follow calls each with the sidecar's leadership, at once and at each transition. It returns nil when the stream ends, else
+// each's error or why there is no stream; then use [Sidecar.Leadership].
 func (s *Sidecar) Follow(ctx context.Context, each func(leadership.Leadership) error) error {
 	response, err := s.send(ctx, http.MethodGet, "/events")
 	if err != nil {
@@ -185,7 +182,7 @@ func (s *Sidecar) Follow(ctx context.Context, each func(leadership.Leadership) e
 	for lines.Scan() {
 		document, ok := strings.CutPrefix(lines.Text(), "data:")
 		if !ok {
-			continue // an event's name, a heartbeat, or the blank line between two
+			continue // an event's name, a heartbeat, or a blank line
 		}
 		l, err := s.read(response.Header, []byte(document))
 		if err != nil {

@@ -10,21 +10,20 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// errEnough ends the following of a sidecar that has said what was waited for.
+// errEnough ends Follow once the wanted leadership has come.
 var errEnough = errors.New("seen enough")
 
-// askAgain is the pause before a sidecar that is not up yet, or has no event stream to give, is asked again. It doubles up
-// to askLast: many may wait for one sidecar.
+// askAgain is the first pause before asking again a sidecar that is not up or has no free event stream. The pause doubles up
+// to askLast, as many may wait for one sidecar.
 const askAgain, askLast = 200 * time.Millisecond, time.Second
 
-// WaitUntil follows the sidecar until it says what is wanted. Where it gives no event stream, or the stream ends, it is asked
-// for the document now and then. When ctx ends first it returns ctx's cause, and why the sidecar could not be asked, where
-// that was so. Another pod's sidecar ends the wait
-// with [ErrOtherPod].
+// WaitUntil follows the sidecar until wanted returns true. Without an event stream it asks repeatedly for the document.
+// If ctx ends first, it returns ctx's cause, and why the sidecar could not be asked, if so. An answer of another pod's
+// sidecar ends the wait with [ErrOtherPod].
 func (s *Sidecar) WaitUntil(ctx context.Context, wanted func(leadership.Leadership) bool) error {
 	for pause := askAgain; ; pause = min(2*pause, askLast) {
 		err := s.Follow(ctx, func(l leadership.Leadership) error {
-			pause = askAgain // a stream that stood is opened anew soon
+			pause = askAgain // a stream that stood is reopened soon
 			if wanted(l) {
 				return errEnough
 			}

@@ -26,10 +26,11 @@ import (
 type Config struct {
 	// Self is the program to run as sidecar and as toy: this one.
 	Self string
-	// Out takes the output: a live table where Live is set, else plain lines.
-	Out  io.Writer
-	Live bool
-	// Colour allows colours in the live table.
+	// Out takes the output: a live picture where Size is set, else plain lines.
+	Out io.Writer
+	// Size returns the columns and rows of the terminal that Out is; nil where it is none, or one that only prints.
+	Size func() (columns, rows int)
+	// Colour allows colours in the live picture.
 	Colour bool
 
 	moveTimeout time.Duration // how long a move is waited for; 0: long enough for a slow machine
@@ -74,6 +75,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 
 // run runs the steps beside the witness and the screen, and joins both.
 func (d *demo) run(ctx context.Context) error {
+	d.screen.begin()
 	watching, done := context.WithCancel(ctx)
 	var others sync.WaitGroup
 	for _, r := range d.replicas {
@@ -99,13 +101,13 @@ func (d *demo) runSteps(ctx context.Context) error {
 			return err
 		}
 	}
-	d.screen.announce("three replicas start")
+	d.screen.announce(firstStep)
 	leader, since, err := d.awaitLeader(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("first election: %w", err)
 	}
 	took := since.Sub(began)
-	d.screen.moved(move{"first election", "-", leader.name, took, took, "a new Lease costs one lease duration"})
+	d.screen.moved(move{"election", "-", leader.name, took, took, "a new Lease is free after " + seconds(leaseDuration)})
 	for _, s := range steps {
 		_ = d.await(ctx, awareEvery, d.allAware) // the step fails where it matters
 		pause(ctx, stepPause)
@@ -129,3 +131,6 @@ func rounded(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.2f s", d.Seconds())
 }
+
+// seconds is a number of whole seconds.
+func seconds(d time.Duration) string { return fmt.Sprintf("%d s", int(d.Seconds())) }

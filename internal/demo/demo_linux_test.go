@@ -17,9 +17,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // A run whose replicas do nothing fails, says why, and leaves nothing behind.
 func TestRunFailsWithoutAMove(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	for _, live := range []bool{false, true} {
+	for live, size := range map[bool]func() (int, int){false: nil, true: func() (int, int) { return 80, 24 }} {
 		var out bytes.Buffer
-		err := Run(context.Background(), Config{Self: "/bin/true", Out: &out, Live: live, moveTimeout: 300 * time.Millisecond})
+		err := Run(context.Background(), Config{Self: "/bin/true", Out: &out, Size: size, moveTimeout: 300 * time.Millisecond})
 		if !errors.Is(err, errNoMove) {
 			t.Errorf("live %v: got %v; want %v", live, err, errNoMove)
 		}

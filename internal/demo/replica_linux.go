@@ -25,9 +25,9 @@ const (
 // replica is one "pod": a sidecar and a toy workload, which share a directory.
 type replica struct {
 	name    string
-	dir     string   // the signal directory
-	self    string   // the program to run
-	options []string // of both processes: the directory and the address that they share
+	dir     string // the signal directory
+	self    string // the program to run
+	address string // of the sidecar
 	store   string
 	log     *os.File
 	client  *client.Sidecar
@@ -55,8 +55,7 @@ func newReplica(name, root, self string) (*replica, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make the replica's address: %w", err), log.Close())
 	}
-	r := &replica{name: name, dir: dir, self: self, store: filepath.Join(root, "store"), log: log, client: sidecar}
-	r.options = []string{"--signal-dir", dir, "--http-address", address}
+	r := &replica{name: name, dir: dir, self: self, address: address, store: filepath.Join(root, "store"), log: log, client: sidecar}
 	r.become(stopped)
 	return r, nil
 }
@@ -77,7 +76,7 @@ func (r *replica) start() error {
 func (r *replica) startSidecar() error {
 	sidecar, err := r.spawn(nil, "run", "--store", "dir:"+r.store, "--namespace", "demo", "--prefix", "demo",
 		"--workload", "deployment/toy", "--identity", r.name, "--lease-duration", leaseDuration.String(),
-		"--probe-address", "off", "--log-format", "text")
+		"--http-address", r.address, "--probe-address", "off", "--log-format", "text")
 	if err != nil {
 		return fmt.Errorf("start the sidecar of %s: %w", r.name, err)
 	}
@@ -88,7 +87,7 @@ func (r *replica) startSidecar() error {
 
 // spawn runs the program itself. listen reads what it writes to its end; where listen is nil, the log takes that.
 func (r *replica) spawn(listen func(io.Reader), args ...string) (*process, error) {
-	command := exec.Command(r.self, append(args, r.options...)...)
+	command := exec.Command(r.self, append(args, "--signal-dir", r.dir)...)
 	// Only what is named here reaches it: no variable of the user's shell may change the demo.
 	command.Env = []string{"PATH=" + os.Getenv("PATH")}
 	command.Stdout, command.Stderr = r.log, r.log

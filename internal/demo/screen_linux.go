@@ -9,28 +9,34 @@ import (
 )
 
 const (
-	redrawEvery = 50 * time.Millisecond
-	// cell is the time that one character of a timeline stands for; cells is how many there are.
-	cell  = 250 * time.Millisecond
-	cells = 56
+	// tick is the time between two looks and their pictures.
+	tick = 50 * time.Millisecond
+	// usualTime is how long a run takes on a machine with time to spare, cut down to whole seconds.
+	usualTime = 15 * time.Second
+
+	firstStep = "three replicas start on a new Lease"
+	nextStep  = "next: try docs/tutorial, or see lease-sidecar run --help"
 )
 
-// screen shows the user what happens: in a terminal a live table, which draws over itself; elsewhere a line at a time.
+// screen shows the user what happens. In a terminal it is a live picture on the alternate screen, and the last one stays on the
+// normal screen; elsewhere, for logs and pipes, it is a line at a time.
 type screen struct {
 	Config
 	began time.Time
 
-	mu        sync.Mutex
-	drawn     int // lines of the last picture
-	now       string
-	moves     []move
-	sights    []sight
-	timelines [][]mark
+	mu      sync.Mutex
+	now     string
+	moves   []move
+	elapsed time.Duration
+	led     time.Duration // when somebody was last seen to lead
+	sights  []sight
+	seen    [][]mark // the timeline of each replica: a mark for each tick
+	verdict *verdict // nil until the end
 }
 
 func newScreen(cfg Config) *screen {
 	n := len(replicaNames)
-	return &screen{Config: cfg, began: time.Now(), now: "three replicas start", sights: make([]sight, n), timelines: make([][]mark, n)}
+	return &screen{Config: cfg, began: time.Now(), now: firstStep, sights: make([]sight, n), seen: make([][]mark, n)}
 }
 
 // announce says what is about to be done.
@@ -38,7 +44,7 @@ func (s *screen) announce(what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now = what
-	if !s.Live {
+	if s.Size == nil {
 		fmt.Fprintln(s.Out, "now: "+what)
 	}
 }
@@ -46,148 +52,76 @@ func (s *screen) announce(what string) {
 func (s *screen) moved(m move) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.moves, s.now = append(s.moves, m), m.to+" leads"
-	if s.Live {
-		return
+	s.moves, s.now = append(s.moves, m), m.to+" leads; "+m.remark
+	if s.Size == nil {
+		fmt.Fprintf(s.Out, "  %s -> %s in %s; no leader for %s; %s\n", m.from, m.to, rounded(m.took), rounded(m.alone), m.remark)
 	}
-	fmt.Fprintf(s.Out, "  %s -> %s in %s; no leader for %s", m.from, m.to, rounded(m.took), rounded(m.alone))
-	if m.remark != "" {
-		fmt.Fprintf(s.Out, "; %s", m.remark)
-	}
-	fmt.Fprintln(s.Out)
 }
 
-// run keeps the table up to date until ctx ends.
+// begin takes the terminal, or says what will be seen.
+func (s *screen) begin() {
+	if s.Size != nil {
+		fmt.Fprint(s.Out, "\x1b[?1049h\x1b[?25l\x1b[?7l") // the alternate screen, without a cursor, and without wrapping
+		return
+	}
+	fmt.Fprintf(s.Out, "lease-sidecar demo: %d replicas on a new Lease of %s, no cluster; it takes about %s\n",
+		len(replicaNames), seconds(leaseDuration), seconds(usualTime))
+}
+
+// run keeps the picture up to date until ctx ends.
 func (s *screen) run(ctx context.Context, replicas []*replica) {
-	if !s.Live {
+	if s.Size == nil {
 		return
 	}
-	fmt.Fprint(s.Out, "\x1b[?25l") // hide the cursor
-	defer fmt.Fprint(s.Out, "\x1b[?25h")
-	for turn := 0; ctx.Err() == nil; turn++ {
-		s.mu.Lock()
+	sights := make([]sight, len(replicas))
+	for ; ctx.Err() == nil; pause(ctx, tick) {
 		for i, r := range replicas {
-			s.sights[i] = r.sight()
+			sights[i] = r.sight()
 		}
-		s.advance(turn%int(cell/redrawEvery) == 0)
+		s.look(time.Since(s.began), sights)
 		s.draw()
-		s.mu.Unlock()
-		pause(ctx, redrawEvery)
 	}
 }
 
-func (s *screen) end(v verdict) {
+// look takes what is seen of the replicas when the run has lasted so long.
+func (s *screen) look(elapsed time.Duration, sights []sight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.Live {
-		fmt.Fprintln(s.Out, v)
-		return
-	}
-	s.now = "the end"
-	s.draw()
-	style := green
-	if v.err() != nil || v.moves != len(steps)+1 {
-		style = red
-	}
-	fmt.Fprintf(s.Out, "\n  %s\n", s.paint(style, v.String()))
-}
-
-// advance adds a cell to each timeline, or shows within the newest that a replica led in it.
-func (s *screen) advance(next bool) {
-	for i, sight := range s.sights {
-		mark, line := sight.mark(), s.timelines[i]
-		switch {
-		case next || len(line) == 0:
-			line = append(line, mark)
-		case sight.leads:
-			line[len(line)-1] = mark
+	s.elapsed = elapsed
+	copy(s.sights, sights)
+	for i, v := range s.sights {
+		if v.leads {
+			s.led = elapsed
 		}
-		s.timelines[i] = line[max(0, len(line)-cells):]
+		for time.Duration(len(s.seen[i]))*tick <= elapsed {
+			s.seen[i] = append(s.seen[i], v.mark())
+		}
 	}
-}
-
-// mark is a cell of a timeline.
-type mark struct{ style, sign string }
-
-func (s sight) mark() mark {
-	switch {
-	case s.leads:
-		return mark{green, "█"}
-	case s.condition == frozen:
-		return mark{red, "░"}
-	case s.condition == running:
-		return mark{dim, "─"}
-	}
-	return mark{"", " "}
 }
 
 // draw puts the picture over the last one, in one write so that it does not flicker.
 func (s *screen) draw() {
-	picture, up := s.picture(), ""
-	if s.drawn > 0 {
-		up = fmt.Sprintf("\x1b[%dA", s.drawn)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for i, line := range s.picture(s.Size()) {
+		fmt.Fprintf(&b, "\x1b[%d;1H%s\x1b[K", i+1, line) // each in its place: a terminal that shrinks meanwhile does not scroll
 	}
-	s.drawn = strings.Count(picture, "\n")
-	fmt.Fprint(s.Out, up+strings.ReplaceAll(picture, "\n", "\x1b[K\n"))
+	fmt.Fprint(s.Out, b.String()+"\x1b[J")
 }
 
-const (
-	replicaRow = "  %-8s %-9s %-9s %7s %9s %9s"
-	moveRow    = "  %-31s %-15s %8s  %s"
-)
-
-func (s *screen) picture() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n  %s   three replicas, one Lease of %s, no cluster%*s\n\n",
-		s.paint(bold, "lease-sidecar demo"), leaseDuration, 14, time.Time{}.Add(time.Since(s.began)).Format("04:05"))
-	fmt.Fprintln(&b, s.paint(dim, fmt.Sprintf(replicaRow, "REPLICA", "SIDECAR", "ROLE", "TOKEN", "VALID FOR", "WORK")))
-	for i, name := range replicaNames {
-		fmt.Fprintln(&b, s.row(name, s.sights[i]))
-	}
-	fmt.Fprintln(&b)
-	for i, name := range replicaNames {
-		fmt.Fprintf(&b, "  %-8s %s\n", name, s.timeline(i))
-	}
-	fmt.Fprintf(&b, "\n  %s\n\n", s.paint(bold, "now: "+s.now))
-	fmt.Fprintln(&b, s.paint(dim, fmt.Sprintf(moveRow, "MOVE", "", "TOOK", "NO LEADER FOR")))
-	for _, m := range s.moves {
-		fmt.Fprintf(&b, moveRow+"\n", m.how, m.from+" → "+m.to, rounded(m.took), rounded(m.alone))
-		if m.remark != "" {
-			fmt.Fprintln(&b, s.paint(dim, "    "+m.remark))
+// end gives the terminal back, and shows the verdict there below all that was seen.
+func (s *screen) end(v verdict) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.verdict = &v
+	if s.Size == nil {
+		fmt.Fprintln(s.Out, v)
+		if v.well() {
+			fmt.Fprintln(s.Out, nextStep)
 		}
+		return
 	}
-	return b.String()
-}
-
-func (s *screen) row(name string, v sight) string {
-	role, left, style := "standby", "", ""
-	switch {
-	case v.leads:
-		role, left, style = "leader", fmt.Sprintf("%.1f s", v.left.Seconds()), green
-	case v.condition == frozen || v.condition == killed:
-		style = red
-	}
-	work := fmt.Sprint(v.work.Units)
-	if v.work.Working {
-		work = "» " + work
-	}
-	return s.paint(style, fmt.Sprintf(replicaRow, name, v.condition, role, v.token, left, work))
-}
-
-func (s *screen) timeline(i int) string {
-	var b strings.Builder
-	for _, m := range s.timelines[i] {
-		b.WriteString(s.paint(m.style, m.sign))
-	}
-	return b.String()
-}
-
-// The styles in which a terminal writes, as ECMA-48 numbers them; "" is plain.
-const bold, dim, red, green = "1", "2", "31", "32"
-
-func (s *screen) paint(style, text string) string {
-	if !s.Colour || style == "" {
-		return text
-	}
-	return "\x1b[" + style + "m" + text + "\x1b[0m"
+	columns, _ := s.Size()
+	fmt.Fprint(s.Out, "\x1b[?7h\x1b[?25h\x1b[?1049l"+strings.Join(s.picture(columns, 0), "\r\n")+"\r\n")
 }

@@ -34,7 +34,8 @@ type move struct {
 
 // step is one way of moving leadership away from a leader.
 type step struct {
-	how string
+	how  string
+	what string // happens to %s
 	// act does it to the leader, and returns when.
 	act func(ctx context.Context, leader *replica) (bootclock.Instant, error)
 	// after, where not nil, restores the replica once another leads; remark is what its success shows.
@@ -43,11 +44,11 @@ type step struct {
 }
 
 var steps = []step{
-	{"step down, when asked", stepDown, nil, ""},
-	{"SIGTERM, as a rollout does", terminate, restart, ""},
+	{"step-down", "%s is asked to step down", stepDown, nil, "handed over on request"},
+	{"SIGTERM", "%s gets SIGTERM, as in a rollout", terminate, restart, "handed over, as in a rollout"},
 	// The toy is alone with the files of a dead sidecar: it has to stop by the deadline in them.
-	{"SIGKILL of the sidecar", send(syscall.SIGKILL, killed), restartSidecar, "its workload stopped by the deadline in the file"},
-	{"SIGSTOP, longer than the Lease", send(syscall.SIGSTOP, frozen), wake, "woke and knew at once that it no longer led"},
+	{"SIGKILL", "the sidecar of %s gets SIGKILL", send(syscall.SIGKILL, killed), restartSidecar, "workload stopped by its deadline"},
+	{"SIGSTOP", "the sidecar of %s gets SIGSTOP", send(syscall.SIGSTOP, frozen), wake, "old leader woke as a standby"},
 }
 
 func stepDown(ctx context.Context, leader *replica) (bootclock.Instant, error) {
@@ -57,9 +58,11 @@ func stepDown(ctx context.Context, leader *replica) (bootclock.Instant, error) {
 
 // terminate ends a pod as Kubernetes does with a native sidecar: the workload first, then the sidecar.
 func terminate(_ context.Context, leader *replica) (bootclock.Instant, error) {
+	at := now()
 	_ = leader.toy.Signal(syscall.SIGTERM) // it may have ended already
 	leader.toy.await()
-	return leader.signal(syscall.SIGTERM, stopped)
+	_, err := leader.signal(syscall.SIGTERM, stopped)
+	return at, err
 }
 
 func restart(_ context.Context, old *replica) error {
@@ -96,7 +99,7 @@ func (d *demo) runStep(ctx context.Context, s step) error {
 	if err != nil {
 		return err
 	}
-	d.screen.announce(s.how + ": " + old.name)
+	d.screen.announce(fmt.Sprintf(s.what, old.name))
 	at, err := s.act(ctx, old)
 	if err != nil {
 		return err

@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
@@ -16,8 +20,6 @@ const (
 	workUnit = 5 * time.Millisecond
 	// idleLook is how often it looks while it has nothing to do.
 	idleLook = 2 * time.Millisecond
-	// drainedTime bounds the report that it has stopped.
-	drainedTime = time.Second
 )
 
 // workReport is what the toy says of itself, a line of JSON each time, on the boot clock.
@@ -29,49 +31,62 @@ type workReport struct {
 }
 
 // Toy is a workload that works only while the signal directory says that this replica leads. A real one does the same: it
-// looks before each piece of work, and says when it has stopped.
+// looks before each piece of work, and holds the run lock as long as there is any.
 type Toy struct {
 	// Dir is the signal directory.
 	Dir string
-	// Drained reports to the sidecar that the work has stopped.
-	Drained func(context.Context) error
 	// Out takes a report, a line each.
 	Out io.Writer
 }
 
-// Run works until ctx ends. It returns an error only where nobody reads its reports any more.
+// Run works until ctx ends. It returns an error where it cannot take the run lock, or nobody reads its reports any more.
 func (t Toy) Run(ctx context.Context) (err error) {
-	r := workReport{}
+	var r workReport
+	var lock *os.File // held while it works
 	for ctx.Err() == nil && err == nil {
 		l, unread := leadership.Read(t.Dir)
-		if leads := unread == nil && l.IsLeader; leads {
+		switch leads := unread == nil && l.IsLeader; {
+		case !leads:
+			err = t.rest(&r, lock)
+			lock = nil
+			pause(ctx, idleLook)
+		case lock == nil: // and look again: the sidecar sees the work from now on, and not before
+			lock, err = t.hold()
+		default:
 			r = workReport{At: now(), Working: true, Token: l.Token, Units: r.Units + 1}
 			err = t.report(r)
 			pause(ctx, workUnit) // the work itself
-		} else {
-			err = t.rest(ctx, &r)
-			pause(ctx, idleLook)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	return t.rest(context.WithoutCancel(ctx), &r)
+	return t.rest(&r, lock)
 }
 
-// rest stops the work, if there is any, and only then reports it, because the sidecar may release at once.
-func (t Toy) rest(ctx context.Context, r *workReport) error {
-	if !r.Working {
-		return nil
+// hold takes the run lock, by whose end the sidecar sees that the work has stopped.
+func (t Toy) hold() (*os.File, error) {
+	lock, err := os.Open(filepath.Join(t.Dir, "run.lock"))
+	if err != nil {
+		return nil, fmt.Errorf("open the run lock: %w", err)
 	}
-	r.At, r.Working, r.Token = now(), false, ""
-	if err := t.report(*r); err != nil {
-		return err
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_SH); err != nil {
+		_ = lock.Close() // the fault is reported
+		return nil, fmt.Errorf("take the run lock: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, drainedTime)
-	defer cancel()
-	_ = t.Drained(ctx) // a sidecar that is dead, frozen or drains nothing has no use for it
-	return nil
+	return lock, nil
+}
+
+// rest reports that the work has stopped, if there was any, and then lets go of the lock: another replica may start at once.
+func (t Toy) rest(r *workReport, lock *os.File) (err error) {
+	if r.Working {
+		r.At, r.Working, r.Token = now(), false, ""
+		err = t.report(*r)
+	}
+	if lock != nil {
+		_ = lock.Close() // it was only read
+	}
+	return err
 }
 
 func (t Toy) report(r workReport) error {

@@ -149,9 +149,12 @@ func judge(replicas []*replica, moves int) verdict {
 
 // String is the verdict in plain text.
 func (v verdict) String() string {
-	return fmt.Sprintf("%d of %d moves, %d looks: two led at once for %s, two worked at once for %s",
+	return fmt.Sprintf("%d of %d moves; in %d looks: two led at once for %s, two worked at once for %s",
 		v.moves, len(steps)+1, v.looks, rounded(v.led), rounded(v.work))
 }
+
+// well reports whether all moves happened, and nothing that must never be seen.
+func (v verdict) well() bool { return v.err() == nil && v.moves == len(steps)+1 }
 
 // err returns an error for what must never be seen.
 func (v verdict) err() error {

@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	// sendTime bounds the sending of an order: a pipe that stays full for so long has no reader.
+	// sendTime bounds the sending of an order: a pipe that stays full this long has no reader.
 	sendTime = 200 * time.Millisecond
-	// ordersFD and reportsFD are the pipes' ends in the guard process.
+	// ordersFD and reportsFD are the guard's pipe ends.
 	ordersFD, reportsFD = 3, 4
-	// endTime bounds a guard's own end, killing included, once its sidecar has gone.
+	// endTime bounds the guard's own end, killing included, after its sidecar is gone.
 	endTime = 2 * time.Second
 )
 
 // errGone is returned for orders to a guard that has ended.
 var errGone = errors.New("the guard process has ended")
 
-// Guard is the sidecar's end of a guard process. Its methods may be called from several goroutines at once.
+// Guard is the sidecar's handle of a guard process. It is safe for concurrent use.
 type Guard struct {
 	command *exec.Cmd
 	orders  *os.File
@@ -41,16 +41,14 @@ type Guard struct {
 
 // Config says what a guard is for.
 type Config struct {
-	// Command is the program and its arguments that [Guard.Run] runs; nil for a guard that is only armed.
+	// Command is the program that [Guard.Run] runs, with its arguments; nil for a guard that is only armed.
 	Command []string
-	// Report takes every report, in order, and must return soon; nil: nobody reads them. It is not called any more
-	// once [Guard.Done] is closed.
+	// Report gets every report, in order, and must return soon. It is not called after [Guard.Done] is closed. It may be nil.
 	Report func(Report)
 }
 
-// Start starts a guard: this very program again, whose main function calls [Main] where [Invoked] says
-// so. End it with [Guard.Close]. It fails
-// where /proc does not show this process's own pid namespace, as the guard could then not find a descendant.
+// Start starts a guard: this program again, whose main function calls [Main] if [Invoked] says so. End it with [Guard.Close]. It
+// fails if /proc does not show this process's own pid namespace, as the guard could not find descendants then.
 func Start(c Config) (*Guard, error) {
 	if err := ownProc(); err != nil {
 		return nil, err
@@ -72,7 +70,7 @@ func Start(c Config) (*Guard, error) {
 	g.command.Stdin, g.command.Stdout, g.command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	g.command.Env = append(os.Environ(), ignoredEntry())
 	g.command.ExtraFiles = []*os.File{theirs, answers} // ordersFD, reportsFD
-	// A group of its own: a terminal's Ctrl-C and Ctrl-Z mean the sidecar, not its guard.
+	// A process group of its own: a terminal's Ctrl-C and Ctrl-Z are for the sidecar.
 	g.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := g.command.Start(); err != nil {
 		orders.Close()
@@ -96,7 +94,7 @@ func ownProc() error {
 	return nil
 }
 
-// listen passes reports on until the guard ends, and reaps it.
+// listen passes on reports until the guard ends, and reaps it.
 func (g *Guard) listen(reports *os.File, report func(Report)) {
 	defer close(g.done)
 	defer reports.Close()
@@ -106,7 +104,7 @@ func (g *Guard) listen(reports *os.File, report func(Report)) {
 			report(r)
 		}
 	}
-	// No more reports: it has ended, or is about to.
+	// No more reports: the guard has ended, or is ending.
 	timer := time.AfterFunc(endTime, func() { _ = g.command.Process.Kill() })
 	defer timer.Stop()
 	_ = g.command.Wait() // how it ended does not matter
@@ -116,41 +114,41 @@ func (g *Guard) listen(reports *os.File, report func(Report)) {
 // PID returns the guard's process id.
 func (g *Guard) PID() int { return g.command.Process.Pid }
 
-// Done returns a channel that is closed once the guard has ended and was reaped. The program has had SIGKILL
-// by then. Descendants that left its process group may live: they are children of the sidecar now, if that is a subreaper.
+// Done returns a channel that closes once the guard has ended and is reaped. The program has got SIGKILL by then.
+// Descendants outside its process group may be alive: they are now children of the sidecar, if that is a subreaper.
 func (g *Guard) Done() <-chan struct{} { return g.done }
 
-// Run makes the program run for a term, or moves the term's deadlines. It returns the order's number, which
-// [Report].Taken reaches when the guard has taken it.
+// Run runs the program for a term, or moves the term's deadlines. It returns the order's number, which [Report].Taken
+// reaches once the guard has taken the order.
 func (g *Guard) Run(t Term) (uint64, error) { return g.send(message{Run: &t}) }
 
-// Stop sends SIGTERM to the program, and SIGKILL at the instant kill to all that still lives. A further Stop moves that instant, later too,
-// for the program of the term with that token; a program of another term that still lives keeps its own, if that comes first.
-// When no more orders come, the last one stands. It returns the order's number.
+// Stop sends SIGTERM to the program, and SIGKILL to everything alive at the instant kill. A further Stop may move kill in
+// either direction for the term with that token; for a program of another term it can only bring it closer. Without further
+// orders, the last one stands. Stop returns the order's number.
 func (g *Guard) Stop(token string, kill bootclock.Instant) (uint64, error) {
 	return g.send(message{Stop: &stop{token, kill}})
 }
 
-// Forward sends a signal to the program's process group; nothing happens while it does not run.
+// Forward sends a signal to the program's process group, if the program runs.
 func (g *Guard) Forward(s syscall.Signal) error {
 	_, err := g.send(message{Forward: s})
 	return err
 }
 
-// Arm sets the deadline of a process that is not the guard's own, in place of the one before. When the sidecar dies, the
-// process gets the signal at once, as nobody could take it back any more.
+// Arm sets the deadlines of a process that the guard did not start, in place of the last order. If the sidecar dies, the
+// process gets the signal at once, as nobody could withdraw it any more.
 func (g *Guard) Arm(o procfs.Order) error {
 	_, err := g.send(message{Arm: &o})
 	return err
 }
 
-// Disarm takes the deadline of [Guard.Arm] away.
+// Disarm withdraws the order of [Guard.Arm].
 func (g *Guard) Disarm() error {
 	_, err := g.send(message{Disarm: true})
 	return err
 }
 
-// send writes an order. An error means that the guard cannot be relied on: it has ended, or does not read.
+// send writes an order. An error means that the guard has ended, or does not read.
 func (g *Guard) send(m message) (uint64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -163,16 +161,16 @@ func (g *Guard) send(m message) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("order the guard: %w", err)
 	}
-	_ = g.orders.SetWriteDeadline(time.Now().Add(sendTime)) // a pipe takes one
+	_ = g.orders.SetWriteDeadline(time.Now().Add(sendTime)) // pipes support deadlines
 	if _, err := g.orders.Write(append(line, '\n')); err != nil {
-		// What is there may be half a line: nothing sensible can follow it.
+		// Half a line may have been written, so nothing valid can follow.
 		g.kill()
 		return 0, fmt.Errorf("order the guard: %w", err)
 	}
 	return m.Number, nil
 }
 
-// Kill ends a guard that cannot be relied on, and by that its program.
+// Kill ends an unreliable guard, and with it the program.
 func (g *Guard) Kill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -184,7 +182,7 @@ func (g *Guard) kill() {
 	g.hangUp()
 }
 
-// hangUp ends the orders. The lock is held.
+// hangUp closes the order pipe. The lock is held.
 func (g *Guard) hangUp() {
 	if !g.closed {
 		g.closed = true
@@ -192,8 +190,7 @@ func (g *Guard) hangUp() {
 	}
 }
 
-// Close ends the guard. A program that still runs is killed with all its descendants; an armed process is left alone.
-// It returns when the guard has ended.
+// Close ends the guard and waits for its end. A running program is killed with its descendants; an armed process is not.
 func (g *Guard) Close() error {
 	_ = g.Disarm() // an error means that it has ended
 	g.mu.Lock()

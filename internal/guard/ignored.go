@@ -9,16 +9,15 @@ import (
 	"syscall"
 )
 
-// ignoredVariable says which signals its sidecar was started with ignored. The guard takes it out of its
+// ignoredVariable tells the guard which signals its sidecar was started with ignored. The guard removes it from its
 // environment, so that no program sees it.
 const ignoredVariable = "LEASE_SIDECAR_GUARD_IGNORES"
 
-// atStart is what this process was started with. It is read before anybody catches a signal.
+// atStart holds the signals ignored at the start. It is set before anybody catches a signal.
 var atStart = ignoredAtStart()
 
-// Ignored returns which of SIGHUP, SIGINT and SIGQUIT this process was started with ignored, as nohup and the background
-// jobs of a shell are. The Go runtime does not report SIGQUIT: it counts as ignored where SIGINT is, as a shell ignores
-// both.
+// Ignored returns which of SIGHUP, SIGINT and SIGQUIT were ignored when this process started, as under nohup and in a
+// shell's background jobs. The Go runtime does not report SIGQUIT: it counts as ignored if SIGINT is, as shells ignore both.
 func Ignored() []syscall.Signal { return slices.Clone(atStart) }
 
 func ignoredAtStart() []syscall.Signal {
@@ -32,7 +31,7 @@ func ignoredAtStart() []syscall.Signal {
 	return ignored
 }
 
-// ignoredEntry returns the environment's entry for a guard process.
+// ignoredEntry returns the environment entry for a guard process.
 func ignoredEntry() string {
 	var numbers []string
 	for _, s := range atStart {
@@ -41,7 +40,7 @@ func ignoredEntry() string {
 	return ignoredVariable + "=" + strings.Join(numbers, ",")
 }
 
-// takeIgnored returns what the sidecar was started with ignored, and takes it out of the environment.
+// takeIgnored returns the signals that the sidecar was started with ignored, and removes the variable.
 func takeIgnored() []os.Signal {
 	var ignored []os.Signal
 	for number := range strings.SplitSeq(os.Getenv(ignoredVariable), ",") {
@@ -49,6 +48,6 @@ func takeIgnored() []os.Signal {
 			ignored = append(ignored, syscall.Signal(n))
 		}
 	}
-	_ = os.Unsetenv(ignoredVariable) // of a valid name it cannot fail
+	_ = os.Unsetenv(ignoredVariable) // cannot fail for a valid name
 	return ignored
 }

@@ -17,14 +17,14 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// guards holds the pids of this process's guards, which [Sweep] spares with all that is below them.
+// guards holds the pids of this process's guards. [Sweep] spares them and their descendants.
 var guards sync.Map
 
-// reapPause is the time between looks for zombies. One that is there at two looks is a zombie that nobody waits for.
+// reapPause is the time between looks for zombies. Nobody waits for a zombie that is seen twice.
 const reapPause = time.Second
 
-// Sweep kills what guards that died have left: all descendants of this process but its guards and what is below them.
-// It returns nil once none of them lives, and why they could not be killed when ctx ends first.
+// Sweep kills what dead guards left: all descendants of this process except guards and their descendants. It returns nil
+// once none is alive; if ctx ends first, it returns why they could not be killed.
 func Sweep(ctx context.Context) error {
 	for {
 		left, err := strays()
@@ -35,13 +35,13 @@ func Sweep(ctx context.Context) error {
 		if living == 0 && err == nil {
 			return nil
 		}
-		if ended := bootclock.Sleep(ctx, bootclock.System{}, killPause); ended != nil {
+		if ended := bootclock.Sleep(ctx, bootclock.System{}, killRound); ended != nil {
 			return errors.Join(fmt.Errorf("kill what the guard left: %d processes live: %w", living, ended), err)
 		}
 	}
 }
 
-// strays returns the descendants of this process that are below no guard of it.
+// strays returns the descendants of this process that are not below a guard.
 func strays() ([]procfs.Process, error) {
 	all, err := procfs.Descendants(os.Getpid())
 	if err != nil {
@@ -55,8 +55,8 @@ func strays() ([]procfs.Process, error) {
 	}), nil
 }
 
-// Reap collects zombies that this process has inherited, as a subreaper or as pid 1, until ctx ends. A child that
-// somebody here waits for is collected by them at once; so a zombie that is still there at a second look is an orphan.
+// Reap collects zombies that this process has inherited, as a subreaper or pid 1, until ctx ends. A child that somebody
+// waits for is collected at once, so a zombie that is still there at a second look is an orphan.
 func Reap(ctx context.Context) {
 	deaths := make(chan os.Signal, 1)
 	signal.Notify(deaths, syscall.SIGCHLD)
@@ -87,7 +87,7 @@ func Reap(ctx context.Context) {
 	}
 }
 
-// reap collects the zombies among this process's children that were suspects before, and returns the new suspects.
+// reap collects the zombie children that were suspects before, and returns the new suspects.
 func reap(before map[procfs.ID]bool) map[procfs.ID]bool {
 	zombies, err := procfs.Zombies(os.Getpid())
 	if err != nil {
@@ -98,7 +98,7 @@ func reap(before map[procfs.ID]bool) map[procfs.ID]bool {
 		switch _, guard := guards.Load(zombie.PID); {
 		case guard:
 		case before[zombie]:
-			_, _ = unix.Wait4(zombie.PID, nil, unix.WNOHANG, nil) // an error means that it has been collected
+			_, _ = unix.Wait4(zombie.PID, nil, unix.WNOHANG, nil) // an error means that it was collected
 		default:
 			suspects[zombie] = true
 		}

@@ -14,22 +14,21 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// leftoverGrace is the time that descendants get to stop, once the program has ended by itself.
+// leftoverGrace is how long descendants have to stop after the program has ended by itself.
 const leftoverGrace = time.Second
 
-// program is the program of one term, and what it has started.
+// program is the program of one term, with its descendants.
 type program struct {
 	token    string
 	pid      int
-	kill     bootclock.Instant // when all that still lives is killed
-	leftover bootclock.Instant // the latest kill deadline of what a program that ended by itself left behind; zero: it has not
-	stopping bool              // SIGTERM has been sent
-	end      *End              // how the program ended; nil while it runs
-	killed   bool              // SIGKILL has been sent to everything
+	kill     bootclock.Instant // when everything alive is killed
+	leftover bootclock.Instant // the latest kill deadline of what was left when the program ended by itself; zero: it did not
+	stopping bool              // SIGTERM was sent
+	end      *End              // nil while the program runs
+	killed   bool              // SIGKILL was sent to everything
 }
 
-// start starts the program for a term. If that fails, the returned program has ended already. The kernel kills the program
-// when the calling thread ends.
+// start starts the program for a term. After a failure, it has ended already. The kernel kills it when the calling thread ends.
 func start(argv []string, t Term) *program {
 	p := &program{token: t.Token, kill: t.Kill}
 	path, err := exec.LookPath(argv[0])
@@ -45,8 +44,8 @@ func start(argv []string, t Term) *program {
 	return p
 }
 
-// environment returns the process's own variables, with those of a term in place of variables with the same name. A guard
-// below a guard has both, and most programs read the first of two.
+// environment returns the process's own variables, replaced by those of a term with the same name. A guard below a guard has
+// both, and most programs read the first of two.
 func environment(own, term []string) []string {
 	names := map[string]bool{}
 	for _, one := range term {
@@ -60,14 +59,14 @@ func environment(own, term []string) []string {
 	return append(merged, term...)
 }
 
-// signal signals the process group. Its number belongs to this program until the program has been reaped.
+// signal signals the process group, whose number belongs to this program until it is reaped.
 func (p *program) signal(s syscall.Signal) {
 	if p.pid != 0 && p.end == nil {
 		_ = syscall.Kill(-p.pid, s) // an error means that the group has no process
 	}
 }
 
-// deadline returns when all that still lives is killed.
+// deadline returns when everything alive is killed.
 func (p *program) deadline() bootclock.Instant {
 	if p.leftover.IsZero() {
 		return p.kill
@@ -75,8 +74,8 @@ func (p *program) deadline() bootclock.Instant {
 	return min(p.kill, p.leftover)
 }
 
-// order takes the sidecar's order that the program of a term is to stop. In a planned stop each renewal moves the kill
-// deadline, so the newest order counts. An order for another term can only move the deadline closer (I11).
+// order applies the sidecar's order to stop a term's program. In a planned stop each renewal moves the kill deadline, so the
+// newest order counts. An order for another term can only bring the deadline closer (I11).
 func (p *program) order(s stop) {
 	if s.Token == p.token {
 		p.kill = s.Kill
@@ -84,8 +83,7 @@ func (p *program) order(s stop) {
 	p.stop(s.Kill)
 }
 
-// stop sends SIGTERM to the program, once. All that still lives is killed at the instant kill, or at the deadline that was
-// set before if that is earlier.
+// stop sends SIGTERM to the program, once, and moves the kill deadline to kill if that is earlier.
 func (p *program) stop(kill bootclock.Instant) {
 	p.kill = min(p.kill, kill)
 	if !p.stopping {
@@ -94,7 +92,7 @@ func (p *program) stop(kill bootclock.Instant) {
 	}
 }
 
-// reaped notes how the program ended, and sends SIGTERM to all that it left behind, daemons of other groups too.
+// reaped records how the program ended, and sends SIGTERM to everything it left, daemons of other groups too.
 func (p *program) reaped(now bootclock.Instant, how unix.WaitStatus) {
 	p.end = &End{Token: p.token, Status: procfs.ExitStatus(how), Ordered: p.stopping}
 	if how.Signaled() {
@@ -109,8 +107,7 @@ func (p *program) reaped(now bootclock.Instant, how unix.WaitStatus) {
 	}
 }
 
-// killAll kills all that lives. It is called again until nothing does: a process that is just being started is missed the
-// first time.
+// killAll kills everything alive. Repeat it until nothing is: the first call can miss a process that is just starting.
 func (p *program) killAll() {
 	p.signal(syscall.SIGKILL)
 	p.killed = true

@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// killPause is the pause between rounds of killing.
-	killPause = 5 * time.Millisecond
+	// killRound is the time from one round of killing to the next.
+	killRound = 5 * time.Millisecond
 	// maxOrder bounds an order, in bytes.
 	maxOrder = 1 << 20
 )
 
-// supervisor is the guard process: it takes the sidecar's orders and enforces the deadlines in them.
+// supervisor is the guard process. It takes the sidecar's orders and enforces their deadlines.
 type supervisor struct {
 	argv    []string
 	clock   bootclock.System
@@ -32,32 +32,30 @@ type supervisor struct {
 
 	taken    uint64   // the number of the last order
 	orphaned bool     // the sidecar is gone
-	want     *Term    // what is to run; nil: nothing
-	program  *program // what runs, or still lives; nil: nothing
+	want     *Term    // the term to run; nil: none
+	program  *program // the program that runs or has left something; nil: none
 	ended    *End     // how the last program ended
-	armed    *armed   // the deadline of a process that is not the guard's own; nil: none
+	armed    *armed   // the deadlines of a process that the guard did not start; nil: none
 	last     []byte   // the last report
 }
 
-// Main is the guard process: it takes orders until they end, and returns once nothing that it ran lives. argv is the
-// program with its arguments, as [Invoked] returns them. It must be called from the process's main goroutine, which stays on
-// its thread from then on.
+// Main is the guard process: it takes orders until they end, and returns once nothing that it ran is alive. argv is the
+// program with its arguments, as from [Invoked]. Call it from the main goroutine, which it locks to its thread.
 func Main(argv []string) error {
 	syscall.CloseOnExec(ordersFD)
 	syscall.CloseOnExec(reportsFD)
-	// The kernel kills the program when the thread that started it ends (PR_SET_PDEATHSIG), so that thread must live as
-	// long as the process.
+	// The kernel kills the program when the thread that started it ends (PR_SET_PDEATHSIG), so this thread must not end.
 	runtime.LockOSThread()
 	if err := procfs.Subreaper(); err != nil {
 		return err
 	}
-	// These signals are caught and dropped. They are not ignored, because the program would inherit that. Whoever signals
-	// every process (a cgroup's manager, a session's end) means the workload; the guard ends last.
+	// Catch and drop these signals. The program would inherit it if they were ignored. A sender that signals every process
+	// (a cgroup's manager, a session's end) means the workload; the guard must end last.
 	dropped := make(chan os.Signal, 1)
 	signal.Notify(dropped, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM)
 	defer signal.Stop(dropped)
-	// The program starts with the signals ignored that the sidecar was started with ignored (nohup).
+	// Ignore what the sidecar was started with ignored (nohup), for the program to inherit.
 	if ignored := takeIgnored(); len(ignored) > 0 {
 		signal.Ignore(ignored...)
 	}
@@ -68,7 +66,7 @@ func Main(argv []string) error {
 	return s.run(read(os.NewFile(ordersFD, "orders")), died)
 }
 
-// read turns lines into orders. The channel closes at the end, and at a line that is not an order.
+// read turns lines into orders. The channel closes at the end of input or at an invalid line.
 func read(orders io.Reader) <-chan message {
 	read := make(chan message)
 	go func() {
@@ -106,14 +104,14 @@ func (s *supervisor) run(orders <-chan message, died <-chan os.Signal) error {
 			return nil
 		}
 		if err := s.report(); err != nil && !s.orphaned {
-			s.orphaned = true // nobody reads the reports: the sidecar is gone, and the orders end too
+			s.orphaned = true // nobody reads the reports: the sidecar is gone, and the orders will end too
 			s.step(s.clock.Now())
 		}
 		timer.Reset(s.due(s.clock.Now()))
 	}
 }
 
-// take notes an order. step acts on it.
+// take records an order; step acts on it.
 func (s *supervisor) take(m message) {
 	s.taken = m.Number
 	switch {
@@ -135,7 +133,6 @@ func (s *supervisor) take(m message) {
 	}
 }
 
-// step does all that is due now.
 func (s *supervisor) step(now bootclock.Instant) {
 	none := s.reap(now)
 	if s.armed != nil && s.armed.step(now, s.orphaned) {
@@ -158,14 +155,13 @@ func (s *supervisor) step(now bootclock.Instant) {
 	}
 }
 
-// startDue reports whether the program is to be started. It is not started again in a term in which it has ended: the
-// replica gives that term up.
+// startDue reports whether to start the program. It is not started again in a term in which it ended: the replica gives that up.
 func (s *supervisor) startDue(now bootclock.Instant) bool {
 	spent := s.ended != nil && s.want != nil && s.ended.Token == s.want.Token
 	return s.want != nil && !spent && now.Before(s.want.Until) && len(s.argv) > 0
 }
 
-// enforce stops the running program when its deadline has passed, and kills it when its kill deadline has.
+// enforce stops the program at its deadline, and kills it at its kill deadline.
 func (s *supervisor) enforce(now bootclock.Instant) {
 	p := s.program
 	switch wanted := s.want != nil && s.want.Token == p.token; {
@@ -183,7 +179,7 @@ func (s *supervisor) enforce(now bootclock.Instant) {
 	}
 }
 
-// reap collects the children that have ended. It reports whether no child is left, and so no descendant.
+// reap collects ended children. It reports whether no child, and so no descendant, is left.
 func (s *supervisor) reap(now bootclock.Instant) (none bool) {
 	return procfs.Reap(func(pid int, how unix.WaitStatus) {
 		if p := s.program; p != nil && pid == p.pid && p.end == nil {
@@ -193,12 +189,12 @@ func (s *supervisor) reap(now bootclock.Instant) (none bool) {
 	})
 }
 
-// due returns when something is to be done next by time alone; zero: never.
+// due returns the next time at which step has work; zero: never.
 func (s *supervisor) due(now bootclock.Instant) (next bootclock.Instant) {
 	switch p := s.program; {
 	case p == nil:
 	case p.stopping && !now.Before(p.deadline()):
-		next = now.Add(killPause)
+		next = now.Add(killRound)
 	case p.stopping:
 		next = p.deadline()
 	case s.want != nil:
@@ -210,7 +206,7 @@ func (s *supervisor) due(now bootclock.Instant) (next bootclock.Instant) {
 	return next
 }
 
-// sooner returns the earlier of two instants; zero is never.
+// sooner returns the earlier of two instants, where zero means never.
 func sooner(a, b bootclock.Instant) bootclock.Instant {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -218,7 +214,7 @@ func sooner(a, b bootclock.Instant) bootclock.Instant {
 	return a
 }
 
-// report sends the guard's state to the sidecar when it has changed.
+// report sends the guard's state to the sidecar if it has changed.
 func (s *supervisor) report() error {
 	r := Report{Taken: s.taken, Ended: s.ended}
 	if p := s.program; p != nil {

@@ -9,24 +9,24 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Board combines what several voices say of one workload: one that says unhealthy is enough. What says nothing counts as
-// healthy. Make it with [NewBoard]. Its methods may be called from several goroutines at once.
+// Board combines several voices on one workload: it is unhealthy if any voice says so, else healthy. Make it with
+// [NewBoard]. It is safe for concurrent use.
 type Board struct {
 	election Election
 
 	mu        sync.Mutex
-	unhealthy map[string]string // why, by the voice that says so
+	unhealthy map[string]string // the reason, by the voice that says so
 }
 
-// NewBoard returns a board that reports to the election, and on which no voice has said anything.
+// NewBoard returns a board without voices that reports to the election.
 func NewBoard(election Election) *Board {
 	return &Board{election: election, unhealthy: map[string]string{}}
 }
 
-// Voice returns the voice of that name, such as "health". Voices of one name are one voice.
+// Voice returns the voice of that name, such as "health". The same name gives the same voice.
 func (b *Board) Voice(name string) Voice { return Voice{b, name} }
 
-// Voice is one of those that say whether the workload is healthy.
+// Voice is one source of the workload's health.
 type Voice struct {
 	board *Board
 	name  string
@@ -34,15 +34,15 @@ type Voice struct {
 
 var _ Election = Voice{}
 
-// Leadership returns what the election knows now.
+// Leadership returns the election's current leadership.
 func (v Voice) Leadership() leadership.Leadership { return v.board.election.Leadership() }
 
-// SetHealthy replaces what the voice said last, and reports to the election what follows from all voices: healthy, with the
-// reason given here, or unhealthy, with the reasons of all voices that say so.
+// SetHealthy replaces the voice's last call, and reports the result to the election: healthy with this reason, or unhealthy
+// with the reasons of all voices that say so.
 func (v Voice) SetHealthy(healthy bool, why string) {
 	b := v.board
 	b.mu.Lock()
-	defer b.mu.Unlock() // the reports come in the order of the changes
+	defer b.mu.Unlock() // keeps the reports in the order of the changes
 	if healthy {
 		delete(b.unhealthy, v.name)
 	} else {

@@ -9,28 +9,28 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Election is the election, as far as health concerns it.
+// Election is the part of the election that health needs.
 type Election interface {
 	// SetHealthy says whether the workload is healthy, and why.
 	SetHealthy(healthy bool, why string)
-	// Leadership returns what is known now.
+	// Leadership returns the current leadership.
 	Leadership() leadership.Leadership
 }
 
-// Checker checks the workload again and again, and says to the election when its health changes. A workload of unknown
-// health is unhealthy: before the first check has passed, a replica does not campaign.
+// Checker checks the workload repeatedly, and reports changes of its health to the election. A workload of unknown health is
+// unhealthy: a replica does not campaign before the first check has passed.
 type Checker struct {
 	cfg      Config
 	probe    probe
 	election Election
 	gate     gate
 	healthy  atomic.Bool
-	seen     atomic.Bool // the endpoint has answered once
+	seen     atomic.Bool // the endpoint has answered at least once
 	trouble  trouble.Last
 }
 
-// New returns a check that has not looked yet, and says to the election what holds until the first check. Call it before
-// the election runs, else that may campaign with a workload of unknown health. An error is a [*field.Error] about URL or TCP.
+// New returns a checker that has not checked yet, and reports the initial health to the election. Call it before the election
+// runs: otherwise that might campaign with a workload of unknown health. An error is a [*field.Error] about URL or TCP.
 func New(cfg Config, election Election) (*Checker, error) {
 	probe, err := newProbe(cfg)
 	if err != nil {
@@ -41,7 +41,7 @@ func New(cfg Config, election Election) (*Checker, error) {
 	return h, nil
 }
 
-// Healthy reports whether the workload is healthy, as the election last heard.
+// Healthy reports the workload's health as last reported to the election.
 func (h *Checker) Healthy() bool { return h.healthy.Load() }
 
 // Run checks at once, and then at each interval, until ctx ends.
@@ -58,7 +58,7 @@ func (h *Checker) Run(ctx context.Context) {
 	}
 }
 
-// check looks once, and reports to the election where that changes the health.
+// check checks once, and reports a change to the election.
 func (h *Checker) check(ctx context.Context) {
 	before := h.election.Leadership()
 	changed := false
@@ -67,7 +67,7 @@ func (h *Checker) check(ctx context.Context) {
 	} else {
 		_, err := h.look(ctx)
 		if ctx.Err() != nil {
-			return // cut short, so it shows nothing
+			return // cut short: no result
 		}
 		h.note(err)
 		changed = h.gate.count(h.cfg.Clock.Now(), before, err)
@@ -77,7 +77,7 @@ func (h *Checker) check(ctx context.Context) {
 	}
 }
 
-// look performs one check of the workload, which is healthy where the error is nil.
+// look performs one check. A nil error means healthy.
 func (h *Checker) look(ctx context.Context) (presence, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
 	defer cancel()
@@ -88,7 +88,7 @@ func (h *Checker) look(ctx context.Context) (presence, error) {
 	return seen, err
 }
 
-// note logs a check when its outcome has changed.
+// note logs a check whose result differs from the last.
 func (h *Checker) note(err error) {
 	switch changed := h.trouble.Changed(err); {
 	case changed && err != nil:
@@ -98,7 +98,6 @@ func (h *Checker) note(err error) {
 	}
 }
 
-// report says the gate's verdict to the election.
 func (h *Checker) report() {
 	h.healthy.Store(h.gate.healthy)
 	h.election.SetHealthy(h.gate.healthy, h.gate.why)

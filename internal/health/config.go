@@ -10,50 +10,49 @@ import (
 )
 
 const (
-	// minInterval is the shortest interval: below it the checks load the workload.
+	// minInterval is the shortest interval: more frequent checks would load the workload.
 	minInterval = 10 * time.Millisecond
 	// MaxThreshold bounds both thresholds.
 	MaxThreshold = 1000
 )
 
-// Config says how to find out whether the workload is healthy. One of URL, TCP and File is given.
+// Config says how to check the workload's health. At most one of URL, TCP and File is set.
 type Config struct {
-	// URL answers a GET with a status from 200 to 399 while the workload is healthy. Redirects are not followed, proxies
-	// of the environment not used, and certificates not checked: all as the kubelet does it.
+	// URL answers a GET with a status from 200 to 399 while the workload is healthy. As with the kubelet, redirects are not
+	// followed, the environment's proxies are not used, and certificates are not checked.
 	URL string
-	// TCP is an address that takes connections while the workload is healthy: "HOST:PORT", ":PORT" or "unix:PATH".
+	// TCP is an address that accepts connections while the workload is healthy: "HOST:PORT", ":PORT" or "unix:PATH".
 	TCP string
 	// File exists while the workload is healthy.
 	File string
-	// FileMaxAge is how long ago the file's last change may be; 0: any time.
+	// FileMaxAge is the maximum age of the file's last change; 0: any.
 	FileMaxAge time.Duration
 
-	// Interval is the time from the begin of one check to that of the next.
+	// Interval is the time between the begins of two checks.
 	Interval time.Duration
-	// Timeout bounds one check. It must not be longer than Interval.
+	// Timeout bounds one check. It must not exceed Interval.
 	Timeout time.Duration
-	// Threshold is how many checks in a row must fail before a healthy workload is unhealthy, at least 1.
+	// Threshold is how many checks in a row must fail before a healthy workload becomes unhealthy, at least 1.
 	Threshold int
-	// SuccessThreshold is how many checks in a row must pass before an unhealthy one is healthy, at least 1.
+	// SuccessThreshold is how many checks in a row must pass before an unhealthy workload becomes healthy, at least 1.
 	SuccessThreshold int
-	// StartGrace is how long, from the start and from the begin of each term, failures do not count. It ends with the
-	// first check that passes.
+	// StartGrace is how long failures do not count, from the start and from the begin of each term. A passed check ends it.
 	StartGrace time.Duration
-	// Cooldown is how long a replica stays unhealthy, at least, that became so while it led.
+	// Cooldown is the minimum time that a replica stays unhealthy if it became so while it led.
 	Cooldown time.Duration
 	// WhileLeading says that the workload runs only while this replica leads: a standby is not checked, and is healthy.
 	WhileLeading bool
 
 	// Clock judges the spans.
 	Clock bootclock.Clock
-	// Log takes checks whose outcome is not the last one's.
+	// Log records checks whose result differs from the last.
 	Log *slog.Logger
 }
 
 // On reports whether there is anything to check.
 func (c Config) On() bool { return c.URL != "" || c.TCP != "" || c.File != "" }
 
-// given returns how many endpoints are named, and the first of them.
+// given returns how many endpoints are set, and the first of them.
 func (c Config) given() (n int, name, value string) {
 	for _, of := range []struct{ name, value string }{{"File", c.File}, {"TCP", c.TCP}, {"URL", c.URL}} {
 		if of.value != "" {
@@ -63,8 +62,7 @@ func (c Config) given() (n int, name, value string) {
 	return n, name, value
 }
 
-// Validate returns every fault at once, each a [*field.Error]: see [field.Faults]. A Config that checks nothing is valid
-// where its spans are.
+// Validate returns every fault at once, each a [*field.Error]; see [field.Faults]. A Config without checks can be valid too.
 func (c Config) Validate() error {
 	var faults field.Faults
 	if n, name, value := c.given(); n > 1 {

@@ -8,8 +8,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// gate counts checks, and decides from them whether the workload is healthy. It is deterministic: it reads no clock and
-// looks at nothing of the workload.
+// gate decides from check results whether the workload is healthy. It is deterministic: it reads no clock.
 type gate struct {
 	cfg Config
 
@@ -17,13 +16,13 @@ type gate struct {
 	why     string
 
 	passed, failed int               // checks in a row
-	token          string            // of the last term seen
-	graceUntil     bootclock.Instant // failures do not count before
+	token          string            // of the latest term
+	graceUntil     bootclock.Instant // failures before then do not count
 	proven         bool              // a check has passed since the grace began
-	coolUntil      bootclock.Instant // unhealthy until then, whatever the checks show
+	coolUntil      bootclock.Instant // unhealthy until then, whatever checks show
 }
 
-// onlyWhileLeading is why a workload is healthy that does not run on a standby.
+// onlyWhileLeading is the reason for the health of a workload that does not run on a standby.
 const onlyWhileLeading = "the workload runs only while this replica leads"
 
 func newGate(cfg Config, now bootclock.Instant) gate {
@@ -34,8 +33,7 @@ func newGate(cfg Config, now bootclock.Instant) gate {
 	return g
 }
 
-// count takes a check that was made under the leadership l and has ended now; it passed where err is nil. It reports
-// whether the health changed.
+// count takes the result of a check that was made under l and ended now; nil means passed. It reports a change of the health.
 func (g *gate) count(now bootclock.Instant, l leadership.Leadership, err error) (changed bool) {
 	if l.IsLeader && l.Token != g.token {
 		g.token, g.proven, g.graceUntil = l.Token, false, now.Add(g.cfg.StartGrace)
@@ -53,7 +51,7 @@ func (g *gate) count(now bootclock.Instant, l leadership.Leadership, err error) 
 	return g.healthy && g.failed >= g.cfg.Threshold && g.becomeUnhealthy(now, l.IsLeader, err)
 }
 
-// skip lets time pass without a check, for a workload that does not run. It reports whether the health changed.
+// skip passes time without a check, for a workload that does not run. It reports a change of the health.
 func (g *gate) skip(now bootclock.Instant) (changed bool) {
 	g.passed, g.failed = 0, 0
 	return !g.healthy && g.becomeHealthy(now, onlyWhileLeading)

@@ -19,19 +19,19 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// maxBody bounds what is read of an answer, in bytes: its status says all.
+// maxBody bounds the bytes read of an answer, of which only the status counts.
 const maxBody = 10 << 10
 
-// presence is what a look shows of the endpoint itself, healthy or not.
+// presence says whether the endpoint exists, healthy or not.
 type presence int
 
 const (
 	unclear presence = iota // no answer in time, or one that decides nothing
 	there                   // something answers
-	absent                  // nothing is there: the connection is refused, the file is not there
+	absent                  // connection refused, or no such file
 )
 
-// probe looks at the workload once. The error says that it is unhealthy; the presence says whether its endpoint is there.
+// probe looks at the workload once. The error says that it is unhealthy.
 type probe func(ctx context.Context) (presence, error)
 
 func newProbe(cfg Config) (probe, error) {
@@ -44,7 +44,7 @@ func newProbe(cfg Config) (probe, error) {
 	return newFileProbe(cfg.File, cfg.FileMaxAge, cfg.Clock), nil
 }
 
-// newHTTPProbe returns what gets a URL.
+// newHTTPProbe returns a probe that gets a URL.
 func newHTTPProbe(s string) (probe, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
@@ -52,9 +52,9 @@ func newHTTPProbe(s string) (probe, error) {
 	}
 	client := &http.Client{
 		Transport: &http.Transport{
-			// Each look connects anew: an old connection would outlive the listener.
+			// Connect anew each time: an old connection would outlive the listener.
 			DisableKeepAlives: true,
-			// The certificate is for the workload's name, and this asks it by its address, as the kubelet does.
+			// Like the kubelet, this connects to an address, while the certificate is for the workload's name.
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // nothing secret is sent
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -67,7 +67,7 @@ func newHTTPProbe(s string) (probe, error) {
 		request.Header.Set("User-Agent", "lease-sidecar")
 		response, err := client.Do(request)
 		if err != nil {
-			return afterDial(err), err // it says the URL
+			return afterDial(err), err // it names the URL
 		}
 		defer func() { _ = response.Body.Close() }()
 		_, _ = io.CopyN(io.Discard, response.Body, maxBody)
@@ -78,7 +78,7 @@ func newHTTPProbe(s string) (probe, error) {
 	}, nil
 }
 
-// newTCPProbe returns what connects, and closes the connection.
+// newTCPProbe returns a probe that connects and closes the connection.
 func newTCPProbe(s string) (probe, error) {
 	a, err := address.Parse(s)
 	if err != nil {
@@ -91,14 +91,14 @@ func newTCPProbe(s string) (probe, error) {
 	return func(ctx context.Context) (presence, error) {
 		connection, err := new(net.Dialer).DialContext(ctx, network, at)
 		if err != nil {
-			return afterDial(err), err // it says the address
+			return afterDial(err), err // it names the address
 		}
 		_ = connection.Close()
 		return there, nil
 	}, nil
 }
 
-// afterDial distinguishes an endpoint that is gone from one that does not answer.
+// afterDial tells an endpoint that is gone from one that does not answer.
 func afterDial(err error) presence {
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
 		return absent
@@ -106,18 +106,18 @@ func afterDial(err error) presence {
 	return unclear
 }
 
-// newFileProbe returns what looks for a file, and at its age.
+// newFileProbe returns a probe of a file's existence and age.
 func newFileProbe(path string, maxAge time.Duration, clock bootclock.Clock) probe {
 	return func(context.Context) (presence, error) {
 		info, err := os.Stat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return absent, err // it says the path
+			return absent, err // it names the path
 		case err != nil:
 			return unclear, err
 		}
-		// The age of a file from the future is as unknown as that of an old one: somebody stepped the clock. The error names the
-		// time and not the age, which would make each check another fault in the log.
+		// A file from the future fails too, as somebody stepped the clock. The error names the time and not the age, which
+		// would log each check as a new fault.
 		at := info.ModTime()
 		if maxAge > 0 && clock.Wall().Sub(at).Abs() > maxAge {
 			return there, fmt.Errorf("look at %s: last changed at %s, not within %s of now", path, at.UTC().Format(time.RFC3339), maxAge)

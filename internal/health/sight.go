@@ -8,23 +8,23 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 )
 
-// lookForEnd is the pause between looks whether the endpoint is gone: a handover waits for it.
+// lookForEnd is the pause between looks for the endpoint's end, while a handover waits for it.
 const lookForEnd = 20 * time.Millisecond
 
-// Endpoint is the sight of the workload by its health endpoint: once that has been there, its absence shows that the workload
-// has stopped. Its presence shows nothing: a standby may serve it as well.
+// Endpoint sees the workload by its health endpoint: if an endpoint that was there is gone, the workload has stopped. Its
+// presence shows nothing, as a standby may serve it too.
 type Endpoint struct {
 	h *Checker
 
 	mu      sync.Mutex
-	watches int  // how many go on
-	gone    bool // as the newest look of a watch saw it
+	watches int  // how many are running
+	gone    bool // by the latest look of a watch
 }
 
 var _ sight.Sight = (*Endpoint)(nil)
 
-// Endpoint returns the sight of the endpoint's end: a connection is refused after one was accepted. A workload that closes
-// its listener first and works on after that must not use it. A file proves nothing, as it stays when the workload dies.
+// Endpoint returns the sight of the endpoint's end: a connection is refused after one was accepted. Do not use it for a
+// workload that closes its listener first and works on. A file shows no end, as it stays when the workload dies.
 func (h *Checker) Endpoint() *Endpoint { return &Endpoint{h: h} }
 
 // Name returns "health".
@@ -33,7 +33,7 @@ func (*Endpoint) Name() string { return "health" }
 // Kills returns false.
 func (*Endpoint) Kills() bool { return false }
 
-// State returns Stopped where the endpoint is gone, by a look of an [Endpoint.Watch] that still goes on; otherwise Unknown.
+// State returns Stopped if a running [Endpoint.Watch] saw that the endpoint is gone, else Unknown.
 func (e *Endpoint) State(bool) sight.State {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -43,13 +43,13 @@ func (e *Endpoint) State(bool) sight.State {
 	return sight.Unknown
 }
 
-// Watch looks again and again until ctx ends.
+// Watch looks for the endpoint's end until ctx ends.
 func (e *Endpoint) Watch(ctx context.Context, changed func()) {
-	if e.h.cfg.File != "" { // it stays when the workload dies without an orderly stop
+	if e.h.cfg.File != "" { // a file stays when the workload dies
 		<-ctx.Done()
 		return
 	}
-	e.note(1, false) // what an earlier watch saw counts no more
+	e.note(1, false) // the result of an earlier watch no longer counts
 	defer e.note(-1, false)
 	again := time.NewTicker(lookForEnd)
 	defer again.Stop()
@@ -66,7 +66,7 @@ func (e *Endpoint) Watch(ctx context.Context, changed func()) {
 	}
 }
 
-// note counts a watch in or out, or takes its look. It reports whether that changed the state.
+// note counts a watch in or out, or takes its result. It reports whether the state changed.
 func (e *Endpoint) note(watch int, gone bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
 )
 
-// bind opens the sockets of the address. 127.0.0.1 comes with ::1 on the same port, as programs that resolve
-// "localhost" may try either, and must not reach another program there.
+// bind opens the address's sockets. With 127.0.0.1 it also binds ::1 on the same port: programs that resolve "localhost" may
+// try either, and must not reach another program.
 func bind(a address.Address) ([]net.Listener, error) {
 	if a.Path != "" {
 		return one(listenUnix(a.Path))
@@ -24,7 +24,7 @@ func bind(a address.Address) ([]net.Listener, error) {
 	if a.Host != "127.0.0.1" {
 		return one(net.Listen("tcp", net.JoinHostPort(a.Host, a.Port)))
 	}
-	// A free port of one family may be taken in the other: then another free one is tried.
+	// A free port of one family may be taken in the other. Then try another.
 	const attempts = 10
 	for attempt := 1; ; attempt++ {
 		both, err := bindLoopback(a.Port)
@@ -60,16 +60,16 @@ func one(l net.Listener, err error) ([]net.Listener, error) {
 	return []net.Listener{l}, nil
 }
 
-// noIPv6 reports whether an attempt to bind ::1 failed because this machine has no such address.
+// noIPv6 reports whether binding ::1 failed because this machine has no IPv6.
 func noIPv6(err error) bool {
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) ||
 		errors.Is(err, syscall.EPROTONOSUPPORT)
 }
 
-// socketMode lets the pod's group in (its fsGroup), and nobody else but the owner.
+// socketMode admits only the owner and the pod's group (fsGroup).
 const socketMode = 0o660
 
-// listenUnix binds a unix socket in place of one that a dead process left.
+// listenUnix binds a unix socket, in place of one that a dead process left.
 func listenUnix(path string) (net.Listener, error) {
 	if err := clearSocket(path); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func listenUnix(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// clearSocket removes a socket that nobody listens on. It touches nothing else.
+// clearSocket removes a socket that nobody listens on, and nothing else.
 func clearSocket(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -106,7 +106,7 @@ func clearSocket(path string) error {
 	return os.Remove(path)
 }
 
-// setSocketMode sets the mode of the socket at the path, and of nothing behind a link that was put there meanwhile.
+// setSocketMode sets the mode of the socket itself. It follows no link that replaced it.
 func setSocketMode(path string) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -116,7 +116,7 @@ func setSocketMode(path string) error {
 	return unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), socketMode)
 }
 
-// bindHint returns what to do about an address that cannot be bound, in brackets; "" where nothing is known to help.
+// bindHint returns how to fix an address that cannot be bound, in brackets; "" if unknown.
 func bindHint(a address.Address, err error) string {
 	var hint string
 	port, _ := strconv.Atoi(a.Port) // 0 for a unix socket

@@ -12,18 +12,18 @@ import (
 	"strings"
 )
 
-// maxBody bounds the body of an order, in bytes. Only a report of a stop has one, with its token.
+// maxBody bounds the body of an order in bytes. Only the report of a stop has a body, with its token.
 const maxBody = 1 << 10
 
 type loopbackKey struct{}
 
-// withLoopback records in a request's context whether its listener can be reached from this machine only.
+// withLoopback records in the context whether the listener is reachable from this machine only.
 func withLoopback(ctx context.Context, loopback bool) context.Context {
 	return context.WithValue(ctx, loopbackKey{}, loopback)
 }
 
-// localOnly passes only orders that come from this machine, and from no web page: anybody who reaches a public address, a
-// name that a browser resolves to loopback, or a service mesh that forwards a stranger's request could take leadership away.
+// localOnly refuses orders that come from another machine or a web page. Otherwise anybody could take leadership away
+// through a public address, a name that resolves to loopback, or a service mesh that forwards requests.
 func localOnly(order http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := refusal(r); err != nil {
@@ -44,8 +44,8 @@ func localOnly(order http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// localStream passes only requests that may give orders, as an answer that stays open holds the lead. It is a GET, which web
-// pages may send anywhere: the headers that every browser adds give them away.
+// localStream applies the same rule to a stream, as an open answer holds the lead. It is a GET, which web pages may send
+// anywhere, but the headers that every browser adds reveal them.
 func localStream(h http.Handler) http.HandlerFunc {
 	return localOnly(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
@@ -65,7 +65,7 @@ func localStream(h http.Handler) http.HandlerFunc {
 
 var crossOrigin = http.NewCrossOriginProtection()
 
-// refusal says why the request may not give orders; nil when it may.
+// refusal returns why the request may not give orders, or nil.
 func refusal(r *http.Request) error {
 	if local, _ := r.Context().Value(loopbackKey{}).(bool); !local {
 		return errors.New("orders are taken on a loopback address only: have the sidecar listen at 127.0.0.1:PORT or unix:PATH")
@@ -84,7 +84,7 @@ func refusal(r *http.Request) error {
 	return nil
 }
 
-// loopbackHost reports whether a Host header, with or without a port, names this machine by loopback.
+// loopbackHost reports whether a Host header, with or without a port, is a loopback name.
 func loopbackHost(host string) bool {
 	if name, port, err := net.SplitHostPort(host); err == nil {
 		if strings.Trim(port, "0123456789") != "" {

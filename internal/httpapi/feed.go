@@ -14,17 +14,16 @@ import (
 )
 
 const (
-	// maxStreams bounds the event streams that are open at once.
+	// maxStreams bounds the open event streams.
 	maxStreams = 64
-	// heartbeat is how often a stream without events sends a comment.
+	// heartbeat is how often an idle stream sends a comment.
 	heartbeat = 15 * time.Second
 	// eventTimeout is how long a client may take over one event before it is dropped.
 	eventTimeout = 5 * time.Second
 )
 
-// Feed is the signal that serves GET /events, a stream of server-sent events: the current document first, then one for each
-// transition, and a comment now and then. A slow client skips to the newest leadership; one that takes nothing is dropped.
-// Renewals make no event.
+// Feed is the signal that serves GET /events, a stream of server-sent events: first the current document, then one per
+// transition, none for renewals, and comments in between. A slow client skips to the newest leadership; a stuck one is dropped.
 type Feed struct {
 	clock     bootclock.Clock
 	heartbeat time.Duration
@@ -32,7 +31,7 @@ type Feed struct {
 	places    chan struct{} // one for each stream
 
 	mu      sync.Mutex
-	known   bool // whether any leadership was applied
+	known   bool // a leadership was applied
 	newest  leadership.Leadership
 	renamed time.Time     // when the leader's name last changed
 	changed chan struct{} // closed, and replaced, at each leadership
@@ -40,7 +39,7 @@ type Feed struct {
 
 var _ signals.Signal = (*Feed)(nil)
 
-// NewFeed returns a feed that knows of no leadership yet: streams have no event until the first.
+// NewFeed returns a feed without a leadership. Streams have no event until the first one.
 func NewFeed(clock bootclock.Clock) *Feed {
 	return &Feed{
 		clock: clock, heartbeat: heartbeat, timeout: eventTimeout,
@@ -51,7 +50,7 @@ func NewFeed(clock bootclock.Clock) *Feed {
 // Name returns "events".
 func (f *Feed) Name() string { return "events" }
 
-// Apply hands the leadership to every stream. It waits for none of them.
+// Apply passes the leadership to every stream, and waits for none.
 func (f *Feed) Apply(_ context.Context, l leadership.Leadership) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -64,18 +63,17 @@ func (f *Feed) Apply(_ context.Context, l leadership.Leadership) error {
 	return nil
 }
 
-// moment returns the wall clock's time as documents carry it.
+// moment returns the wall clock's time with a document's precision.
 func moment(clock bootclock.Clock) time.Time { return clock.Wall().UTC().Truncate(time.Millisecond) }
 
-// format says how a stream prints a leadership, and which leaderships are the same to it. A greeting, as a comment, comes
-// before the first event.
+// format says how a stream prints a leadership, and which leaderships it treats as equal. The greeting is its first comment.
 type format struct {
 	greeting string
 	same     func(a, b leadership.Leadership) bool
 	print    func(leadership.Leadership) ([]byte, error)
 }
 
-// ServeHTTP streams the leadership document until the client leaves, is too slow, or the listener ends.
+// ServeHTTP streams the leadership document until the client leaves or is too slow, or the listener ends.
 func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.serve(w, r, format{
 		greeting: "leadership of this replica",
@@ -98,10 +96,10 @@ func (f *Feed) serve(w http.ResponseWriter, r *http.Request, as format) {
 		return
 	}
 	s := stream{w: w, control: http.NewResponseController(w), timeout: f.timeout, format: as}
-	_ = f.follow(r.Context(), &s) // an error: the client has gone, or takes nothing
+	_ = f.follow(r.Context(), &s) // an error means that the client is gone or stuck
 }
 
-// follow sends what a client has not seen yet, until ctx ends or the client takes no more.
+// follow sends what the client has not seen, until ctx ends or the client accepts no more.
 func (f *Feed) follow(ctx context.Context, s *stream) error {
 	beat := time.NewTicker(f.heartbeat)
 	defer beat.Stop()
@@ -129,7 +127,7 @@ func (f *Feed) follow(ctx context.Context, s *stream) error {
 	}
 }
 
-// send sends the newest leadership as it stands now, if this client has not had it. The channel closes at the next.
+// send sends the newest leadership as of now, if the client has not had it. The channel closes at the next leadership.
 func (f *Feed) send(s *stream) (changed <-chan struct{}, err error) {
 	f.mu.Lock()
 	l, known, changed := f.newest.At(f.clock.Now()), f.known, f.changed
@@ -140,7 +138,7 @@ func (f *Feed) send(s *stream) (changed <-chan struct{}, err error) {
 	return changed, err
 }
 
-// stream is one client's side of the feed.
+// stream is one client's stream.
 type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController

@@ -14,7 +14,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/address"
 )
 
-// maxHeader bounds the headers of a request, in bytes; net/http adds some slack.
+// maxHeader bounds a request's headers in bytes; net/http adds some slack.
 const maxHeader = 8 << 10
 
 // Listener is one bound address: a TCP port, 127.0.0.1 and ::1 together, or a unix socket.
@@ -22,10 +22,10 @@ type Listener struct {
 	sockets  []net.Listener
 	loopback bool
 	server   *http.Server
-	shutdown time.Duration // for the requests under way when the serving ends
+	shutdown time.Duration // how long requests in progress may take at the end
 }
 
-// newListener returns a listener that bounds what a slow client can hold.
+// newListener returns a listener that limits what a slow client can occupy.
 func newListener(h http.Handler, log *slog.Logger, loopback bool, sockets ...net.Listener) *Listener {
 	return &Listener{sockets: sockets, loopback: loopback, shutdown: 2 * time.Second, server: &http.Server{
 		Handler:                      h,
@@ -39,8 +39,8 @@ func newListener(h http.Handler, log *slog.Logger, loopback bool, sockets ...net
 	}}
 }
 
-// Listen binds "HOST:PORT" (127.0.0.1 and localhost come with ::1, port 0 is any free one), ":PORT" or "unix:PATH".
-// An error says what to do, where that is known.
+// Listen binds "HOST:PORT" (127.0.0.1 and localhost include ::1; port 0 is any free one), ":PORT" or "unix:PATH". An error
+// says how to fix it, if that is known.
 func Listen(s string, h http.Handler, log *slog.Logger) (*Listener, error) {
 	a, err := address.Parse(s)
 	if err != nil {
@@ -53,7 +53,7 @@ func Listen(s string, h http.Handler, log *slog.Logger) (*Listener, error) {
 	return newListener(h, log, a.Loopback(), sockets...), nil
 }
 
-// Addrs returns what was bound, "HOST:PORT" or "unix:PATH".
+// Addrs returns the bound addresses, "HOST:PORT" or "unix:PATH".
 func (l *Listener) Addrs() []string {
 	var addrs []string
 	for _, s := range l.sockets {
@@ -66,7 +66,7 @@ func (l *Listener) Addrs() []string {
 	return addrs
 }
 
-// Close frees the address without having served. [Listener.Serve] does it at its end.
+// Close frees the address if [Listener.Serve], which does so at its end, was not called.
 func (l *Listener) Close() error {
 	var faults []error
 	for _, s := range l.sockets {
@@ -75,8 +75,8 @@ func (l *Listener) Close() error {
 	return errors.Join(faults...)
 }
 
-// Serve answers with the handler until ctx ends, which ends event streams too. Requests that are under way then have two seconds.
-// Serve returns nil, or an error where a socket fails. Call it once.
+// Serve serves until ctx ends, which also ends event streams. Requests in progress then have 2 s. It returns nil, or an
+// error if a socket fails. Call it once.
 func (l *Listener) Serve(ctx context.Context) error {
 	group, serving := errgroup.WithContext(ctx)
 	l.server.BaseContext = func(net.Listener) context.Context { return withLoopback(serving, l.loopback) }
@@ -93,7 +93,7 @@ func (l *Listener) Serve(ctx context.Context) error {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.shutdown)
 		defer cancel()
 		if err := l.server.Shutdown(last); err != nil {
-			return l.server.Close() // it cuts off requests that stall
+			return l.server.Close() // it cuts off stalled requests
 		}
 		return nil
 	})

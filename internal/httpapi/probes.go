@@ -11,13 +11,13 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// aliveWithin is how long the election's loop may take to answer before it counts as stuck. It answers within
-// milliseconds; the rest is for machines under load, as a restart costs more than it fixes.
+// aliveWithin is how long the election's loop may take to answer before it counts as stuck. It needs milliseconds; the rest
+// is for loaded machines, as a needless restart costs more than it fixes.
 const aliveWithin = 5 * time.Second
 
-// ProbeConfig is what the probes' handler needs. All of it is required.
+// ProbeConfig is what the probe handler needs. Every field is required.
 type ProbeConfig struct {
-	// Election is what is probed.
+	// Election is the probed election.
 	Election Election
 	// Clock judges the answers.
 	Clock bootclock.Clock
@@ -35,10 +35,10 @@ func NewProbeHandler(c ProbeConfig) http.Handler {
 	mux.HandleFunc("GET /startupz", answer(c.started))
 	mux.HandleFunc("GET /leader", leader(c.Election, c.Clock))
 	mux.Handle("GET /metrics", c.Metrics)
-	return plain(podid.Pod{}, mux)
+	return plain(podid.Pod{}, explained(mux))
 }
 
-// live fails when the loop is stuck, which only a restart fixes.
+// live fails if the loop is stuck, which only a restart fixes.
 func (c ProbeConfig) live(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, aliveWithin)
 	defer cancel()
@@ -48,8 +48,8 @@ func (c ProbeConfig) live(ctx context.Context) error {
 	return nil
 }
 
-// ready means that this replica campaigns, never that it leads: a rollout that waits for a second leader waits forever.
-// The election does not take it back, or one outage of the API would empty every Service.
+// ready means that this replica campaigns, not that it leads: a rollout would wait forever for a second leader. The election
+// does not take it back, as one API outage would then empty every Service.
 func (c ProbeConfig) ready(context.Context) error { return c.Election.Ready() }
 
 func (c ProbeConfig) started(context.Context) error {
@@ -59,7 +59,7 @@ func (c ProbeConfig) started(context.Context) error {
 	return nil
 }
 
-// answer makes a probe of a check: 200 "ok", or 503 and the reason.
+// answer turns a check into a handler: 200 "ok", or 503 and the reason.
 func answer(check func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status, text := http.StatusOK, "ok"

@@ -58,13 +58,17 @@ func TestProbesTakeNoOrders(t *testing.T) {
 		Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
 	})
 	for _, path := range []string{"/step-down", "/drained", "/quitquitquit", "/events", "/"} {
-		if w := ask(t, probes, "POST", path); w.Code != 404 {
+		w := ask(t, probes, "POST", path)
+		if w.Code != 404 {
 			t.Errorf("POST %s: %d, want 404", path, w.Code)
 		}
+		wantExplained(t, w, path, "no such path")
 	}
 	for _, path := range []string{"/leader", "/livez", "/metrics"} {
-		if w := ask(t, probes, "POST", path); w.Code != 405 {
+		w := ask(t, probes, "POST", path)
+		if w.Code != 405 {
 			t.Errorf("POST %s: %d, want 405", path, w.Code)
 		}
+		wantExplained(t, w, "POST "+path+": want GET, HEAD")
 	}
 }

@@ -16,23 +16,22 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Election is the elector, as far as it is asked and commanded over HTTP. Its methods may be called from several goroutines
-// at once.
+// Election is the part of the elector that HTTP uses. Its methods must be safe for concurrent use.
 type Election interface {
-	// Leadership returns what is known now.
+	// Leadership returns the current leadership.
 	Leadership() leadership.Leadership
 	// StepDown asks for a handover and returns nil once the order is taken; [elector.ErrNotLeading] on a standby,
-	// [elector.ErrDraining] where a handover is under way.
+	// [elector.ErrDraining] during a handover.
 	StepDown(cause string) error
-	// Ready returns nil when the Lease has been read once and nothing would keep this replica from leading; else why not.
+	// Ready returns nil once the Lease was read and nothing keeps this replica from leading, else the reason.
 	Ready() error
-	// Alive returns nil once the election's loop has turned, and an error when ctx ends first.
+	// Alive returns nil once the election's loop has turned, or an error if ctx ends first.
 	Alive(ctx context.Context) error
 }
 
 var _ Election = (*elector.Elector)(nil)
 
-// WorkloadConfig is what the workload's handler needs. All but Running and Pod is required.
+// WorkloadConfig is what the workload's handler needs. Every field but Running and Pod is required.
 type WorkloadConfig struct {
 	// Election answers questions and takes orders.
 	Election Election
@@ -40,23 +39,22 @@ type WorkloadConfig struct {
 	Clock bootclock.Clock
 	// Feed serves GET /events.
 	Feed *Feed
-	// Drained takes POST /drained: the workload reports that its work of the term with that token ("": of the one that
-	// drains) has stopped. An error is the reason for refusing the report.
+	// Drained takes POST /drained: the workload's report that its work of the term with that token has stopped ("": of the
+	// draining term). An error is the reason for a refusal.
 	Drained func(l leadership.Leadership, token string) error
-	// Quit asks the process to end, as SIGTERM does. It must return at once.
+	// Quit asks the process to end, as SIGTERM does. It must not block.
 	Quit func()
-	// Running serves GET /running, whose answer stays open while the workload runs; nil: nothing does.
+	// Running serves GET /running, whose answer stays open while the workload runs. It may be nil.
 	Running http.Handler
 	// AllowStepDown lets any container of the pod take leadership away.
 	AllowStepDown bool
-	// Compat is the sidecar whose answers are given; "" is CompatOff.
+	// Compat is the sidecar to imitate; "" is CompatOff.
 	Compat Compat
-	// Pod is the sidecar's own, which every answer names but CompatClassic's.
+	// Pod is the sidecar's own. Every answer but CompatClassic's names it.
 	Pod podid.Pod
 }
 
-// NewWorkloadHandler returns the handler for the workload's address. It takes orders only over a [Listener] whose address is
-// loopback.
+// NewWorkloadHandler returns the handler for the workload's address. It takes orders only over a loopback [Listener].
 func NewWorkloadHandler(c WorkloadConfig) http.Handler {
 	mux := http.NewServeMux()
 	switch c.Compat {
@@ -76,15 +74,15 @@ func NewWorkloadHandler(c WorkloadConfig) http.Handler {
 	mux.HandleFunc("POST /step-down", localOnly(c.stepDown))
 	mux.HandleFunc("POST /drained", localOnly(c.drained))
 	mux.HandleFunc("POST /quitquitquit", localOnly(c.quit))
-	return plain(c.Pod, mux)
+	return plain(c.Pod, explained(mux))
 }
 
-// name answers as the classic leader-elector sidecar did, to the byte.
+// name answers like the classic sidecar, to the byte.
 func (c WorkloadConfig) name(w http.ResponseWriter, _ *http.Request) {
 	replyExact(w, name{Name: now(c.Election, c.Clock).Leader})
 }
 
-// stepDown answers 202 only where the election has taken the order.
+// stepDown answers 202 only if the election has taken the order.
 func (c WorkloadConfig) stepDown(w http.ResponseWriter, _ *http.Request) {
 	if !c.AllowStepDown {
 		fail(w, http.StatusForbidden, "step-down is switched off in the sidecar's configuration (allow-step-down)")
@@ -110,7 +108,7 @@ func (c WorkloadConfig) whoLeads() string {
 	return ""
 }
 
-// drained takes the token from the query (?token=) or from a JSON body; without either the report is for this drain.
+// drained reads the token from the query (?token=) or a JSON body. Without one, the report is for the current drain.
 func (c WorkloadConfig) drained(w http.ResponseWriter, r *http.Request) {
 	token, err := tokenOf(r)
 	if err != nil {

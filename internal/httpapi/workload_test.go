@@ -3,7 +3,9 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -148,6 +150,26 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		if w.Code != c.want || w.Header().Get("Allow") != c.allow {
 			t.Errorf("%s %s: %d, Allow %q, want %d, %q", c.method, c.path, w.Code, w.Header().Get("Allow"), c.want, c.allow)
 		}
+		wantExplained(t, w, c.path, c.allow)
+	}
+}
+
+// wantExplained checks that an answer is an error in JSON, that its only text has those parts, and that HEAD's length is right.
+func wantExplained(t *testing.T, w *httptest.ResponseRecorder, parts ...string) {
+	t.Helper()
+	var document map[string]string
+	if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
+		t.Fatalf("%q: %v", w.Body, err)
+	}
+	for _, part := range parts {
+		if !strings.Contains(document["error"], part) || len(document) != 1 {
+			t.Errorf("%s: want an error with %q", w.Body, part)
+		}
+	}
+	want := http.Header{"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(w.Body.Len())}}
+	got := http.Header{"Content-Type": w.Header()["Content-Type"], "Content-Length": w.Header()["Content-Length"]}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("headers (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,8 +1,8 @@
-// Package killtime computes when a workload that has to stop is killed, where something kills it.
+// Package killtime computes when a workload that must stop is killed.
 //
-// It promises that a workload of a term dies early enough for no other replica to work beside it: half a kill margin after the
-// last instant until which this replica may hold the Lease (I11). In a planned stop it also has no longer than the stop
-// timeout. It does not promise that the killing is quick: the other half of the margin is for that.
+// It promises a deadline early enough that no other replica works beside the workload: half a kill margin after the last
+// instant until which this replica may hold the Lease (I11), and in a planned stop no later than the stop timeout. It does
+// not promise that killing is quick: the other half of the margin is for that.
 //
 //	a loss:      last validUntil ── half a margin ──▶ killed
 //	a handover:  begin ── the hold's validUntil + half a margin, at most the stop timeout ──▶ killed
@@ -15,20 +15,20 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Rule is what the deadlines follow from.
+// Rule holds the parameters of the deadlines.
 type Rule struct {
-	// StopTimeout is how long a workload gets to stop in a planned handover, for as long as the hold is renewed.
+	// StopTimeout is how long a workload has to stop in a planned handover, while the hold is renewed.
 	StopTimeout time.Duration
-	// KillMargin is the election's: by so long after validUntil nothing of the workload may live.
+	// KillMargin is the election's: nothing of the workload may be alive so long after validUntil.
 	KillMargin time.Duration
 }
 
-// After returns when a workload is killed that may work until the instant until.
+// After returns when a workload that may work until the given instant is killed.
 func (r Rule) After(until bootclock.Instant) bootclock.Instant { return until.Add(r.KillMargin / 2) }
 
-// Stop is the end of one term's workload. The zero Stop is that of a workload that does not stop yet.
+// Stop is the end of one term's workload. The zero Stop is of a workload that is not stopping.
 type Stop struct {
-	// Began is when it was first to stop; zero: not yet.
+	// Began is when it was first asked to stop; zero: not yet.
 	Began bootclock.Instant
 	// At is when it is killed.
 	At bootclock.Instant
@@ -36,22 +36,20 @@ type Stop struct {
 	planned bool // it stops for a handover, and the hold may still be renewed
 }
 
-// Next returns the stop that follows s when the leadership l, which is not that of a leader, is published at the instant now.
-// until is the last validUntil of the term.
+// Next returns the stop after s when l, a leadership that does not lead, is published at the instant now. until is the
+// term's last validUntil.
 //
-// In a planned stop the replica hands over and holds the Lease meanwhile: l carries the hold's validUntil. Each renewal moves
-// the deadline, and when renewals fail the last one stands. A term that was lost without a handover ends by its own last
-// validUntil, whatever comes later.
+// In a planned stop the replica still holds the Lease, and l carries the hold's validUntil. Each renewal moves the deadline;
+// when renewals fail, the last one stands. A term lost without a handover ends by its own last validUntil, whatever comes later.
 func (r Rule) Next(s Stop, now, until bootclock.Instant, l leadership.Leadership) Stop {
-	holds := !l.IsLeader && !l.ValidUntil.IsZero()
 	switch {
-	case s.Began.IsZero() && !holds:
+	case s.Began.IsZero() && !l.Draining():
 		return Stop{Began: now, At: r.After(until)}
 	case s.Began.IsZero():
 		s = Stop{Began: now, planned: true}
 	case !s.planned:
 		return s
-	case !holds:
+	case !l.Draining():
 		s.planned = false
 		return s
 	}

@@ -1,8 +1,7 @@
-// Package logwriter keeps a log that nobody reads from stopping the program that writes it.
+// Package logwriter keeps an unread log from blocking the program that writes it.
 //
-// It promises that [Writer.Write] never waits and never fails, whatever becomes of the reader: a full pipe, a closed one, a
-// full disk. It does not promise that every line is read: lines are lost where too many wait, and a line says how
-// many.
+// It promises that [Writer.Write] never waits and never fails, even if the pipe is full or closed, or the disk is full. It
+// does not promise that every line is written: when too many wait, lines are lost, and a later line says how many.
 //
 //	slog ──Write──▶ queue (bounded) ──one goroutine──▶ standard error
 package logwriter
@@ -16,37 +15,34 @@ import (
 )
 
 const (
-	// most bounds what waits for a slow reader, in bytes.
+	// most bounds the waiting lines, in bytes.
 	most = 256 << 10
-	// firstTry and lastTry are the pauses between attempts at a descriptor that would block (EAGAIN), as one is that
-	// another process has made non-blocking.
+	// firstTry and lastTry bound the pause between writes to a descriptor that another process made non-blocking (EAGAIN).
 	firstTry, lastTry = 10 * time.Millisecond, time.Second
 )
 
-// Writer hands lines to another writer, in order, from a goroutine of its own. Its methods may be called from several
-// goroutines at once. Close it when done.
+// Writer passes lines to another writer, in order, in its own goroutine. It is safe for concurrent use. Close it when done.
 type Writer struct {
 	to   io.Writer
 	note func(lines int) []byte
-	wake chan struct{} // has room for one
-	done chan struct{} // closed: everything was written, or was lost
+	wake chan struct{} // buffered, one slot
+	done chan struct{} // closed once everything is written or lost
 
 	mu     sync.Mutex
 	lines  [][]byte
 	size   int // of lines, in bytes
-	lost   int // lines that no note has reported yet
+	lost   int // lines not yet reported by a note
 	closed bool
 }
 
-// New returns a Writer to the given one. note returns the line that says how many lines were lost; nil: none is
-// written.
+// New returns a Writer to the given one. note returns the line that reports a number of lost lines; nil: none is written.
 func New(to io.Writer, note func(lines int) []byte) *Writer {
 	w := &Writer{to: to, note: note, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go w.run()
 	return w
 }
 
-// Write takes one line, or loses it where too many wait. It returns at once, and no error.
+// Write takes one line, or loses it if too many wait. It returns at once, without an error.
 func (w *Writer) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	if w.closed || w.size+len(line) > most {
@@ -60,15 +56,15 @@ func (w *Writer) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// rouse has the goroutine look at what there is to do.
+// rouse wakes the goroutine.
 func (w *Writer) rouse() {
 	select {
 	case w.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // it is awake already
 	}
 }
 
-// Close waits until all lines are written, for at most the given time. What is written later is lost.
+// Close waits until all lines are written, at most the given time. Later lines are lost.
 func (w *Writer) Close(wait time.Duration) {
 	w.mu.Lock()
 	w.closed = true
@@ -78,11 +74,10 @@ func (w *Writer) Close(wait time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-w.done:
-	case <-timer.C: // the goroutine is left behind in a write that may never return
+	case <-timer.C: // the goroutine stays in a write that may never return
 	}
 }
 
-// run writes lines until there are no more.
 func (w *Writer) run() {
 	defer close(w.done)
 	for {
@@ -106,7 +101,7 @@ func (w *Writer) run() {
 	}
 }
 
-// next takes the oldest line, nil where none waits. lost is the number of lines to report before it.
+// next takes the oldest line, or nil. lost is the number of lines to report before it.
 func (w *Writer) next() (line []byte, lost int, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -118,14 +113,13 @@ func (w *Writer) next() (line []byte, lost int, closed bool) {
 	return line, w.lost, w.closed
 }
 
-// addLost adds to the lines that no note has reported yet.
 func (w *Writer) addLost(lines int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lost += lines
 }
 
-// write writes the whole line, and reports whether it could.
+// write writes the whole line, and reports success.
 func (w *Writer) write(line []byte) bool {
 	for pause := firstTry; ; pause = min(2*pause, lastTry) {
 		n, err := w.to.Write(line)

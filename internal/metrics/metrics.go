@@ -1,9 +1,8 @@
 // Package metrics counts and times what the sidecar does, and serves it to Prometheus.
 //
-// It promises that every series exists from the start, that what says "this replica leads" is judged by the clock at the
-// scrape, and that names and meanings stay as docs/reference/metrics.md has them: a renamed metric keeps its old name for
-// one release. It does not promise that a scrape shows a state which began and ended between two scrapes, though the counters count
-// it, nor that a counter outlives the process.
+// It promises that every series exists from the start, that "this replica leads" is judged by the clock at the scrape, and
+// that names and meanings follow docs/reference/metrics.md: a renamed metric keeps its old name for one release. A scrape
+// need not show a state that began and ended between two scrapes, though counters count it. Counters end with the process.
 package metrics
 
 import (
@@ -28,24 +27,23 @@ const (
 	toStandby = "standby"
 )
 
-// Config names what the metrics are of, and what they read at a scrape. All but Signals and Healthy is required.
+// Config names the election, and what is read at a scrape. Every field but Signals and Healthy is required.
 type Config struct {
 	// Lease is the Lease's name.
 	Lease string
-	// Version is the program's.
+	// Version is the program's version.
 	Version string
 	// Clock judges validity at the scrape.
 	Clock bootclock.Clock
-	// Leadership returns what is known now, as [elector.Elector.Leadership].
+	// Leadership returns the current leadership, as [elector.Elector.Leadership] does.
 	Leadership func() leadership.Leadership
-	// Healthy reports whether the workload is healthy; nil: it always is.
+	// Healthy reports whether the workload is healthy. If nil, it always is.
 	Healthy func() bool
-	// Signals are the names of the signals in use, so that their series exist before their first attempt.
+	// Signals names the signals in use, so that their series exist before the first attempt.
 	Signals []string
 }
 
-// Metrics keeps what Prometheus scrapes. It observes the elector and the signals. Its methods may be called from several
-// goroutines at once.
+// Metrics keeps what Prometheus scrapes. It observes the elector and the signals. It is safe for concurrent use.
 type Metrics struct {
 	cfg     Config
 	handler http.Handler
@@ -67,7 +65,7 @@ var (
 	_ signals.Observer = (*Metrics)(nil)
 )
 
-// New returns the metrics of one election, all counters at zero.
+// New returns the metrics of one election, with all counters at zero.
 func New(cfg Config) *Metrics {
 	if cfg.Healthy == nil {
 		cfg.Healthy = func() bool { return true }
@@ -97,7 +95,7 @@ func New(cfg Config) *Metrics {
 	registry.MustRegister(m.transitions, m.requests, m.requestFailures, m.lastRenewal, m.signals, m.signalFailures, m.abandoned,
 		m.buildInfo(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(m.atScrape()...)
-	// A compressor would hold more memory than all that is sent here.
+	// Compression would need more memory than all that is sent.
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
 	m.exportZeros()
 	return m
@@ -119,7 +117,7 @@ func (m *Metrics) Requested(verb string, latency time.Duration, err error) {
 	}
 }
 
-// Applied counts an attempt at a signal, as the fan-out of package signals reports it.
+// Applied counts an attempt at a signal; see [signals.Observer].
 func (m *Metrics) Applied(signal string, latency time.Duration, err error) {
 	m.signals.WithLabelValues(signal).Observe(latency.Seconds())
 	if err != nil {
@@ -127,10 +125,10 @@ func (m *Metrics) Applied(signal string, latency time.Duration, err error) {
 	}
 }
 
-// DrainAbandoned counts a handover that ended though the workload was not seen to stop.
+// DrainAbandoned counts a handover that ended although the workload was not seen to stop.
 func (m *Metrics) DrainAbandoned() { m.abandoned.Inc() }
 
-// Published counts the transitions of this replica; call it with each leadership, in order. A replica starts as a standby.
+// Published counts this replica's transitions. Call it with each leadership, in order. A replica starts as a standby.
 func (m *Metrics) Published(l leadership.Leadership) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -143,7 +141,7 @@ func (m *Metrics) Published(l leadership.Leadership) {
 	m.last = l
 }
 
-// exportZeros makes all series exist from the start: an alert for "no leader" must not wait for the first leader.
+// exportZeros creates all series at the start: an alert for "no leader" must not wait for the first leader.
 func (m *Metrics) exportZeros() {
 	for _, to := range []string{toLeader, toStandby} {
 		m.transitions.WithLabelValues(to)
@@ -158,13 +156,12 @@ func (m *Metrics) exportZeros() {
 	}
 }
 
-// atScrape returns the gauges that are computed at each scrape.
 func (m *Metrics) atScrape() []prometheus.Collector {
 	leads := func() float64 { return number(m.now().IsLeader) }
 	healthy := func() float64 { return number(m.cfg.Healthy()) }
 	leadsUnhealthy := func() float64 { return number(!m.cfg.Healthy() && m.now().IsLeader) }
 	return []prometheus.Collector{
-		// The name and the meaning are those of client-go's metric, so that alerts for it go on working.
+		// Name and meaning are those of client-go's metric, so that alerts on it keep working.
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name:        "leader_election_master_status",
 			Help:        "Whether this replica leads at the scrape (1) or not (0), by the name of the Lease.",
@@ -172,7 +169,7 @@ func (m *Metrics) atScrape() []prometheus.Collector {
 		}, leads),
 		gauge("validity_left_seconds",
 			"Time at the scrape until this replica's term ends unless it is renewed; 0 if it does not lead.", m.validityLeft),
-		// The health is the workload's, not the election's: a healthy replica may well be a standby.
+		// This is the workload's health: a healthy replica may be a standby.
 		gauge("healthy",
 			"Whether the workload is healthy (1) or not (0) by its health checks; without any it is healthy.", healthy),
 		gauge("leads_unhealthy",
@@ -190,7 +187,7 @@ func (m *Metrics) validityLeft() float64 {
 	return max(l.ValidUntil.Sub(m.cfg.Clock.Now()), 0).Seconds()
 }
 
-// now returns the leadership as the clock has it at this scrape: a stuck election does not prolong a term.
+// now judges the leadership at the scrape, so that a stuck election does not prolong a term.
 func (m *Metrics) now() leadership.Leadership {
 	return m.cfg.Leadership().At(m.cfg.Clock.Now())
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// Answers is what the user gave to a command's options. Its methods note what is wrong, and return the default in its place.
+// Answers holds what the user gave to a command's options. Its methods record faults, and return the default in their place.
 type Answers struct {
 	field.Faults
 	// Context is the command's.
 	Context *cli.Context
 
 	table   *Table
-	excused map[*Option]bool // of which Fields notes nothing
+	excused map[*Option]bool // options about which Fields reports nothing
 }
 
 // Read returns the answers to a command's options, of the table.
@@ -27,7 +27,7 @@ func Read(c *cli.Context, t *Table) *Answers {
 	return &Answers{Context: c, table: t, excused: map[*Option]bool{}}
 }
 
-// Given returns the text of an option: the flag's, the variable's or the default; "" where the command does not have it.
+// Given returns an option's text: the flag's, the variable's or the default; "" if the command does not have the option.
 func (a *Answers) Given(h Handle) string {
 	if r, ok := a.Context.Generic(h.Spec().Name).(*raw); ok {
 		return r.text
@@ -38,7 +38,7 @@ func (a *Answers) Given(h Handle) string {
 // Text reads a text.
 func (a *Answers) Text(o Text) string { return a.Given(o) }
 
-// Duration reads a duration; "" is 0.
+// Duration reads a duration. "" is 0.
 func (a *Answers) Duration(o Duration) time.Duration {
 	d, want := parseDuration(a.Given(o))
 	if want != "" {
@@ -48,13 +48,13 @@ func (a *Answers) Duration(o Duration) time.Duration {
 	return d
 }
 
-// Longest is the most that any duration may be: what is longer is a mistake, and may overflow where it is added up.
+// Longest bounds every duration: a longer one is a mistake, and sums of it may overflow.
 const Longest = 365 * 24 * time.Hour
 
-// tooMany matches a duration that is well formed, and too long for a number of nanoseconds.
+// tooMany matches a well-formed duration that overflows nanoseconds.
 var tooMany = regexp.MustCompile(`^\+?([0-9]+(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h))+$`)
 
-// parseDuration returns what would do where text does not.
+// parseDuration returns what is wanted if the text is not a duration.
 func parseDuration(text string) (d time.Duration, want string) {
 	if text == "" || text == "0" {
 		return 0, ""
@@ -81,7 +81,7 @@ func (a *Answers) Number(o Number) int {
 	return n
 }
 
-// Toggle reads true or false; what is neither is false.
+// Toggle reads true or false. A wrong text counts as false.
 func (a *Answers) Toggle(o Toggle) bool {
 	switch a.Given(o) {
 	case "true":
@@ -93,7 +93,7 @@ func (a *Answers) Toggle(o Toggle) bool {
 	return false
 }
 
-// Is reports whether a choice has the value. It panics where the option has no such choice.
+// Is reports whether a choice has the value. It panics if the option has no such choice.
 func (a *Answers) Is(o Choice, value string) bool {
 	if !slices.Contains(o.Choices, value) {
 		panic("--" + o.Name + " has no choice " + value)
@@ -101,7 +101,7 @@ func (a *Answers) Is(o Choice, value string) bool {
 	return a.Choice(o) == value
 }
 
-// Choice reads a choice. A wrong one is returned as it is.
+// Choice reads a choice. It returns a wrong one as given.
 func (a *Answers) Choice(o Choice) string {
 	text := a.Given(o)
 	if text != o.Default && !slices.Contains(o.Choices, text) && !a.excused[o.Option] {
@@ -110,7 +110,7 @@ func (a *Answers) Choice(o Choice) string {
 	return text
 }
 
-// Address reads where to listen or to ask; "" where the option is off.
+// Address reads an address to listen on or to ask; "" if the option is off.
 func (a *Answers) Address(o Address) string {
 	if text := a.Given(o); text != "off" {
 		return text

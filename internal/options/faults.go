@@ -8,12 +8,12 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 )
 
-// Refuse notes an option's value as a fault, and what would do.
+// Refuse records a fault of an option's value, and what is wanted.
 func (a *Answers) Refuse(h Handle, want string) {
 	a.Of(h, field.Quoted("", a.Given(h), "%s", want))
 }
 
-// Of notes the faults of an option's value under its name; nil notes nothing.
+// Of records faults of an option's value under the option's name, if err is not nil.
 func (a *Answers) Of(h Handle, err error) {
 	name := h.Spec().Name
 	for _, single := range field.Flatten(err) {
@@ -30,15 +30,15 @@ func (a *Answers) Of(h Handle, err error) {
 	}
 }
 
-// Excuse has [Answers.Fields] note nothing about the option: what is wrong with it is noted already, or of another one.
+// Excuse makes [Answers.Fields] skip the option: its fault is recorded already, or is another option's.
 func (a *Answers) Excuse(h Handle) { a.excused[h.Spec()] = true }
 
-// Fields notes the faults of a configuration's fields, each under its option. An option that is excused is left out. One that was
-// not given, but follows from others of the same nested configuration, is only blamed where none of those is. A fault of a field
-// that no option sets names the given options that need the field.
+// Fields records the faults of a configuration's fields under their options. It skips excused options. An option that was
+// not given is blamed only if no given option of the same nested configuration is: its value may follow from those. A fault
+// of a field that no option sets names the given options that need the field.
 func (a *Answers) Fields(err error) {
 	excused, all := maps.Clone(a.excused), field.Flatten(err)
-	blamed := map[string]bool{} // nested configurations in which a given option is wrong
+	blamed := map[string]bool{} // nested configurations with a wrong given option
 	for _, single := range all {
 		if o := a.optionOf(single); o != nil && a.Given(o) != "" {
 			blamed[o.nesting()] = true
@@ -55,7 +55,7 @@ func (a *Answers) Fields(err error) {
 	}
 }
 
-// needed notes the fault of a field that no option sets.
+// needed records the fault of a field that no option sets.
 func (a *Answers) needed(fault error) {
 	one, isField := errors.AsType[*field.Error](fault)
 	var flags []string
@@ -71,7 +71,7 @@ func (a *Answers) needed(fault error) {
 	a.Addf("%s: want %s; or leave that out", strings.Join(flags, " and "), one.Want)
 }
 
-// optionOf returns the option whose field the error is about; nil where there is none.
+// optionOf returns the option whose field the error is about, or nil.
 func (a *Answers) optionOf(err error) *Option {
 	if one, ok := errors.AsType[*field.Error](err); ok {
 		return a.table.OfField(one.Field)
@@ -79,7 +79,7 @@ func (a *Answers) optionOf(err error) *Option {
 	return nil
 }
 
-// nesting returns the nested configuration that the option's field is in.
+// nesting returns the nested configuration of the option's field.
 func (o *Option) nesting() string {
 	nesting, _, _ := strings.Cut(o.Field, ".")
 	return nesting

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// StatusNotRun is the exit status of a program that could not be started, as shells have it.
+// StatusNotRun is the exit status for a program that could not be started, as in shells.
 const StatusNotRun = 126
 
-// NotStarted returns the exit status where err has kept a program from being started: 127 where it is not there.
+// NotStarted returns the exit status for a failed start: 127 if the program does not exist, else 126.
 func NotStarted(err error) int {
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return 127
@@ -21,7 +21,7 @@ func NotStarted(err error) int {
 	return StatusNotRun
 }
 
-// ExitStatus returns the exit status as a shell counts it: 128 and the signal where one killed the process.
+// ExitStatus returns the exit status as in a shell: 128 plus the signal that killed the process.
 func ExitStatus(how unix.WaitStatus) int {
 	if how.Signaled() {
 		return 128 + int(how.Signal())
@@ -29,7 +29,7 @@ func ExitStatus(how unix.WaitStatus) int {
 	return how.ExitStatus()
 }
 
-// Subreaper makes this process the parent of every orphan below it.
+// Subreaper makes this process the parent of its orphaned descendants.
 func Subreaper() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("become the parent of what may be left behind: %w", err)
@@ -37,8 +37,8 @@ func Subreaper() error {
 	return nil
 }
 
-// Reap collects the children of this process that have ended, and calls ended for each. It reports whether no child is left. In a
-// subreaper no descendant is left then, because orphans become its children.
+// Reap collects this process's ended children, and calls ended for each. It reports whether no child is left. In a subreaper
+// this means that no descendant is left, as orphans become its children.
 func Reap(ended func(pid int, how unix.WaitStatus)) (none bool) {
 	for {
 		var how unix.WaitStatus
@@ -55,8 +55,8 @@ func Reap(ended func(pid int, how unix.WaitStatus)) (none bool) {
 	}
 }
 
-// Descendants returns the processes below root that have not ended, parents before their children. A process that starts or ends
-// meanwhile may be missed, so look again. A descendant cannot leave the tree as long as root is its subreaper.
+// Descendants returns the running processes below root, parents before children. It may miss a process that starts or ends
+// meanwhile, so look again. No descendant can leave the tree while root is its subreaper.
 func Descendants(root int) ([]Process, error) {
 	all, err := Read()
 	if err != nil {
@@ -66,7 +66,7 @@ func Descendants(root int) ([]Process, error) {
 	return family[min(1, len(family)):], nil
 }
 
-// SignalAll sends a signal to every process, and returns how many of them had not ended.
+// SignalAll sends a signal to every process, and returns how many had not ended.
 func SignalAll(all []Process, s syscall.Signal) (living int, err error) {
 	var faults []error
 	for _, p := range all {

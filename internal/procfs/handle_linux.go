@@ -12,16 +12,16 @@ import (
 // ErrOver is returned for a process that has ended.
 var ErrOver = errors.New("the process has ended")
 
-// Handle holds a process by its pidfd, which stands for that process even after the pid is another's. End it with
-// [Handle.Close]. Its methods may be called from several goroutines at once.
+// Handle holds a process by its pidfd, which never refers to another process, even if the pid is reused. End it with
+// [Handle.Close]. It is safe for concurrent use.
 type Handle struct {
-	// Process is the process as it was seen before.
+	// Process is the process as last seen.
 	Process
 	fd     *os.File
 	exited chan struct{}
 }
 
-// Open holds a process. It returns [ErrOver] where the process has ended, also where its pid is another's by now.
+// Open holds a process. It returns [ErrOver] if the process has ended, even if its pid was reused.
 func Open(p Process) (*Handle, error) {
 	fd, err := open(p.ID)
 	if errors.Is(err, ErrOver) {
@@ -39,7 +39,6 @@ func Open(p Process) (*Handle, error) {
 	return h, nil
 }
 
-// open returns a pidfd of the process.
 func open(id ID) (fd int, err error) {
 	fd, err = unix.PidfdOpen(id.PID, 0)
 	switch {
@@ -58,22 +57,22 @@ func open(id ID) (fd int, err error) {
 	return fd, nil
 }
 
-// wait waits for the process's end: its pidfd is readable from then on.
+// wait waits for the process's end, which makes its pidfd readable.
 func (h *Handle) wait() {
 	defer close(h.exited)
 	conn, err := h.fd.SyscallConn()
 	if err != nil {
 		return
 	}
-	_ = conn.Read(func(uintptr) bool { return h.Ended() }) // it fails when the file is closed
+	_ = conn.Read(func(uintptr) bool { return h.Ended() }) // fails once the file is closed
 }
 
-// Exited returns a channel that is closed once the process has ended, or the handle is closed.
+// Exited returns a channel that closes once the process has ended or the handle is closed.
 func (h *Handle) Exited() <-chan struct{} { return h.exited }
 
 // Ended asks the kernel whether the process has ended.
 func (h *Handle) Ended() bool {
-	ended := true // as a closed handle says
+	ended := true // also for a closed handle
 	h.control(func(pidfd int) {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
 		ended = err == nil && n > 0
@@ -81,9 +80,9 @@ func (h *Handle) Ended() bool {
 	return ended
 }
 
-// Send sends a signal to this process; 0 only asks whether it may. It fails as [Send] does.
+// Send sends a signal to this process; 0 only checks the right to. It fails as [Send] does.
 func (h *Handle) Send(s syscall.Signal) error {
-	err := ErrOver // as a closed handle says
+	err := ErrOver // also for a closed handle
 	h.control(func(pidfd int) { err = send(pidfd, h.PID, s) })
 	return err
 }
@@ -95,14 +94,14 @@ func (h *Handle) control(do func(pidfd int)) {
 	}
 }
 
-// Close lets go of the process, and joins what waited for its end.
+// Close lets go of the process, and waits for the handle's goroutine.
 func (h *Handle) Close() {
 	_ = h.fd.Close()
 	<-h.exited
 }
 
-// Send sends one signal to a process that is not held. It returns [ErrOver] where the process has ended, and an error that names
-// both users where it is another user's.
+// Send sends one signal to a process without a handle. It returns [ErrOver] if the process has ended, and names both users
+// in the error for another user's process.
 func Send(id ID, s syscall.Signal) error {
 	fd, err := open(id)
 	if errors.Is(err, ErrOver) {
@@ -115,7 +114,6 @@ func Send(id ID, s syscall.Signal) error {
 	return send(fd, id.PID, s)
 }
 
-// send sends a signal by a pidfd.
 func send(fd, pid int, s syscall.Signal) error {
 	err := unix.PidfdSendSignal(fd, s, nil, 0)
 	switch {

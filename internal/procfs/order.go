@@ -1,9 +1,9 @@
-// Package procfs is all that this program does with processes but for starting them: it reads /proc (the process table, what
-// a process does with signals), holds a process by a pidfd, sends it signals, waits for its end, and reaps children.
+// Package procfs handles processes once they are started: it reads /proc (the process table, signal dispositions), holds a
+// process by a pidfd, sends signals, waits for ends, and reaps children.
 //
-// It promises that a signal reaches the process that was seen, never another that has its pid by now: an [ID] is a pid with a
-// start time, and both are compared once the pidfd is open. It does not promise a complete table: a process that starts or ends
-// while the table is read may be missing, so look again. All but [Order] needs Linux.
+// It promises that a signal reaches the process that was seen, even if its pid is reused: an [ID] is a pid with a start
+// time, and both are compared after the pidfd is open. It does not promise a complete table: a process that starts or ends
+// during the read may be missing, so look again. All but [Order] needs Linux.
 package procfs
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// ID identifies a process of this boot. A pid alone is given out again.
+// ID identifies a process of this boot. A pid alone may be reused.
 type ID struct {
 	// PID is the process's number in this pid namespace.
 	PID int `json:"pid"`
@@ -21,21 +21,20 @@ type ID struct {
 	Start uint64 `json:"startTime"`
 }
 
-// Order is what happens to a process at a deadline, unless another order comes before. The process signal gives it to the guard,
-// as a JSON line.
+// Order says what the guard, which gets it as a JSON line, does to a process at a deadline unless another order comes first.
 type Order struct {
 	// ID is the process.
 	ID
 	// Deadline is when the process gets Signal.
 	Deadline bootclock.Instant `json:"deadline"`
-	// Signal is what the process gets at Deadline.
+	// Signal is sent at Deadline.
 	Signal syscall.Signal `json:"signal"`
-	// Gain is the signal that Signal takes back. Where it is still pending when Signal is sent, Signal is sent once more after
-	// both are taken: the process may handle two pending signals in either order. 0: nothing is taken back.
+	// Gain is the signal that Signal revokes; 0: none. If Gain is still pending when Signal is sent, Signal is sent again
+	// once both are taken: the process may handle two pending signals in either order.
 	Gain syscall.Signal `json:"gain,omitempty"`
-	// Kill is when the process gets SIGKILL, with its descendants and Kin; 0: never.
+	// Kill is when the process, its descendants and Kin get SIGKILL; 0: never.
 	Kill bootclock.Instant `json:"kill"`
-	// Kin are other processes of the workload that were seen. One whose parent has ended is no descendant any more.
+	// Kin are other known processes of the workload: one whose parent has ended is no longer a descendant.
 	Kin []ID `json:"kin,omitempty"`
 }
 

@@ -10,26 +10,26 @@ import (
 	"syscall"
 )
 
-// threadsMax bounds how many threads are looked at for a blocked signal.
+// threadsMax bounds the threads examined for a blocked signal.
 const threadsMax = 4096
 
-// SignalSet is a set of signals, a bit for each, the lowest for signal 1.
+// SignalSet is a set of signals. The lowest bit is signal 1.
 type SignalSet uint64
 
-// Has reports whether a signal is in the set. 0 never is.
+// Has reports whether the set contains a signal. It never contains 0.
 func (s SignalSet) Has(n syscall.Signal) bool { return n > 0 && s>>(n-1)&1 == 1 }
 
-// Signals is what a process does with signals.
+// Signals says how a process handles signals.
 type Signals struct {
-	// Blocked are those that its first thread blocks.
+	// Blocked are the signals that its first thread blocks.
 	Blocked SignalSet
-	// Ignored and Caught are the process's own.
+	// Ignored and Caught are process-wide.
 	Ignored, Caught SignalSet
-	// Pending were sent to the process, not to one of its threads, and no thread has taken them yet.
+	// Pending were sent to the process, not to one of its threads, and are not yet taken.
 	Pending SignalSet
 }
 
-// ReadSignals reads what a process does with signals, /proc/PID/status.
+// ReadSignals reads how a process handles signals from /proc/PID/status.
 func ReadSignals(pid int) (Signals, error) { return readSignals(strconv.Itoa(pid)) }
 
 // readSignals reads it for a process, or for a thread given as "PID/task/TID".
@@ -62,7 +62,7 @@ func readStatus(task string) (map[string]string, error) {
 	return status, nil
 }
 
-// BlockedByAll reports whether every thread of a process blocks a signal, as a program that takes it by sigwait or signalfd does.
+// BlockedByAll reports whether every thread blocks a signal, as in a program that uses sigwait or signalfd.
 func BlockedByAll(pid int, s syscall.Signal) bool {
 	dir, err := os.Open(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
@@ -81,7 +81,7 @@ func BlockedByAll(pid int, s syscall.Signal) bool {
 	return true
 }
 
-// Owner returns the real UID of a process in decimal; "unknown" where it cannot be read.
+// Owner returns a process's real UID in decimal, or "unknown".
 func Owner(pid int) string {
 	status, err := readStatus(strconv.Itoa(pid))
 	if uids := strings.Fields(status["Uid"]); err == nil && len(uids) > 0 {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What is read of a file of /proc, in bytes. A stat line takes some 300; of a command line the first argument counts.
+// How much is read of a file of /proc, in bytes. A stat line takes about 300; of a command line only the first argument counts.
 const (
 	statMax    = 1024
 	cmdlineMax = 4096
@@ -21,18 +21,18 @@ const (
 // Process is a process as /proc/PID/stat shows it to every user.
 type Process struct {
 	ID
-	// Parent is the parent's pid; 0 where that is outside of this pid namespace.
+	// Parent is the parent's pid; 0 if that is outside of this pid namespace.
 	Parent int
 	// State is the kernel's letter: R runs, S sleeps, D waits for a device or a page, T is stopped, Z has ended.
 	State byte
 	// Threads counts the threads that have not ended.
 	Threads int
-	// Comm is its name, of which Linux keeps 15 bytes. It may hold any bytes.
+	// Comm is its name, cut to 15 bytes by Linux. It may hold any bytes.
 	Comm string
 }
 
-// Over reports whether the process has ended, though its parent may not have reaped it. A process whose first thread alone has
-// ended has the state Z, too, but counts its other threads.
+// Over reports whether the process has ended, reaped or not. A process of which only the first thread has ended has the
+// state Z too, but counts its other threads.
 func (p Process) Over() bool { return (p.State == 'Z' || p.State == 'X') && p.Threads <= 1 }
 
 // Stopped reports whether the process is stopped by a signal or a debugger.
@@ -41,14 +41,13 @@ func (p Process) Stopped() bool { return p.State == 'T' || p.State == 't' }
 // String returns "process PID (COMM)".
 func (p Process) String() string { return fmt.Sprintf("process %d (%s)", p.PID, p.Comm) }
 
-// Alive returns the process as it is now; false once it has ended, also where its pid is another's.
+// Alive returns the process as it is now; false if it has ended, even if its pid was reused.
 func (p Process) Alive() (Process, bool) {
 	now, err := ReadProcess(p.PID)
 	return now, err == nil && now.ID == p.ID && !now.Over()
 }
 
-// Program returns the last path element of the process's argv[0]; "" where that cannot be read. A process may write there what
-// it likes.
+// Program returns the last path element of argv[0]; "" if unreadable. The process may have changed it.
 func (p Process) Program() string {
 	var room [cmdlineMax]byte
 	b, err := read(strconv.Itoa(p.PID)+"/cmdline", room[:])
@@ -59,7 +58,7 @@ func (p Process) Program() string {
 	return path.Base(string(first))
 }
 
-// Table is all processes of this pid namespace that have not ended, by pid.
+// Table maps pids to all processes of this pid namespace that have not ended.
 type Table map[int]Process
 
 // Read reads the table.
@@ -73,7 +72,7 @@ func Read() (Table, error) {
 	return all, err
 }
 
-// Zombies returns the children of a process that have ended and that it has not reaped.
+// Zombies returns the ended children that a process has not reaped.
 func Zombies(parent int) ([]ID, error) {
 	var found []ID
 	err := each(func(p Process) {
@@ -84,7 +83,6 @@ func Zombies(parent int) ([]ID, error) {
 	return found, err
 }
 
-// each calls see for every process of /proc.
 func each(see func(Process)) error {
 	proc, err := os.Open("/proc")
 	if err != nil {
@@ -107,7 +105,7 @@ func each(see func(Process)) error {
 	return nil
 }
 
-// ReadProcess reads one process, /proc/PID/stat.
+// ReadProcess reads /proc/PID/stat.
 func ReadProcess(pid int) (Process, error) {
 	var room [statMax]byte
 	b, err := read(strconv.Itoa(pid)+"/stat", room[:])
@@ -117,7 +115,7 @@ func ReadProcess(pid int) (Process, error) {
 	return parse(pid, b)
 }
 
-// read reads the beginning of a file of /proc into b, past the standard library's poller, which costs more than the read.
+// read reads the beginning of a file of /proc into b. It avoids the standard library's poller, which costs more than the read.
 func read(file string, b []byte) ([]byte, error) {
 	name := "/proc/" + file
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -132,8 +130,8 @@ func read(file string, b []byte) ([]byte, error) {
 	return b[:n], nil
 }
 
-// parse reads PID (COMM) STATE PPID … with the number of threads as field 20 and the start time as field 22. A comm may hold
-// anything, ") " too, so the last bracket counts.
+// parse reads PID (COMM) STATE PPID …, with the number of threads in field 20 and the start time in field 22. A comm may
+// hold anything, even ") ", so the last bracket counts.
 func parse(pid int, stat []byte) (Process, error) {
 	before, after := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 	if before < 0 || after < before {
@@ -154,7 +152,7 @@ func parse(pid int, stat []byte) (Process, error) {
 	}, nil
 }
 
-// Families returns those of the processes that live, in their order, and then all of their descendants, each once.
+// Families returns the living ones of the processes, in order, and then all their descendants, each once.
 func (t Table) Families(roots ...ID) []Process {
 	known := map[int]bool{}
 	var found []Process
@@ -184,10 +182,10 @@ func (t Table) Families(roots ...ID) []Process {
 	return found
 }
 
-// Family returns the process with that pid and all of its descendants, the process first; nil where it does not live.
+// Family returns the process with that pid and all its descendants, the process first; nil if it is not alive.
 func (t Table) Family(pid int) []Process { return t.Families(t[pid].ID) }
 
-// Ancestors returns the pid and those of all its parents, as far as they are in this pid namespace.
+// Ancestors returns the pid and the pids of all its ancestors in this pid namespace.
 func (t Table) Ancestors(pid int) map[int]bool {
 	line := map[int]bool{}
 	for pid > 0 && !line[pid] {

@@ -22,8 +22,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
-// assembly is what one run of a sidecar consists of. Whatever it is built from exists before it: first the elector, then the parts
-// that command it, then the fan-out, the metrics and the waiter, which the elector gets as its outputs when it runs.
+// assembly is one run of a sidecar. Each piece is built from earlier ones: first the elector, then the parts that command
+// it, then the fan-out, the metrics and the waiter, which are the elector's outputs.
 type assembly struct {
 	*kit
 	fanOut  *signals.FanOut
@@ -36,7 +36,7 @@ type assembly struct {
 	started atomic.Bool   // the first state is written
 }
 
-// build builds an assembly, and binds the addresses. quit ends the sidecar in good order. The hold may be nil.
+// build builds an assembly and binds its addresses. quit ends the sidecar in good order. The hold may be nil.
 func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(error)) (*assembly, error) {
 	clock, election := bootclock.System{}, s.cfg.Election
 	election.Identity = identity
@@ -60,7 +60,7 @@ func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(
 	return a, nil
 }
 
-// addOutputs builds what the elector gets as its outputs: the fan-out over the signals, the metrics and the waiter.
+// addOutputs builds the elector's outputs: the fan-out over the signals, the metrics and the waiter.
 func (a *assembly) addOutputs() {
 	election, outputs := a.cfg.Election, a.parts.outputs()
 	var names []string
@@ -79,7 +79,6 @@ func (a *assembly) addOutputs() {
 	a.outputs = elector.Outputs{Publish: a.publisher(), StopWait: a.waiter.Wait, Observer: a.counts}
 }
 
-// bind binds the addresses for the workload and for the kubelet.
 func (a *assembly) bind() error {
 	workload := httpapi.NewWorkloadHandler(httpapi.WorkloadConfig{
 		Election: a.elector, Clock: a.clock, Feed: a.feed, Running: a.running, Drained: a.waiter.Drained, Quit: func() { a.quit(errQuit) },
@@ -91,7 +90,7 @@ func (a *assembly) bind() error {
 		a.listen("ProbeAddress", "probe-address", a.cfg.ProbeAddress, a.trimmer.Watching(probes)))
 }
 
-// publisher returns what takes each leadership that the elector publishes. Calls do not overlap.
+// publisher returns the function that takes each published leadership. Calls do not overlap.
 func (a *assembly) publisher() func(leadership.Leadership) {
 	var last leadership.Leadership
 	published := sync.OnceFunc(func() { close(a.first) })
@@ -108,7 +107,7 @@ func (a *assembly) publisher() func(leadership.Leadership) {
 	}
 }
 
-// abandoned records a drain that was given up while the workload was seen to run.
+// abandoned records a drain that was given up while the workload was seen running.
 func (a *assembly) abandoned(d elector.Drain, running []string) {
 	if a.events == nil {
 		return
@@ -118,7 +117,7 @@ func (a *assembly) abandoned(d elector.Drain, running []string) {
 		l.Identity, d.Token, strings.Join(running, ", ")))
 }
 
-// listen binds an address; "" is none.
+// listen binds an address, unless it is "".
 func (a *assembly) listen(field, purpose, address string, handler http.Handler) error {
 	if address == "" {
 		return nil
@@ -132,7 +131,7 @@ func (a *assembly) listen(field, purpose, address string, handler http.Handler) 
 	return nil
 }
 
-// close closes what build opened, where run has not.
+// close closes what build opened, if run has not.
 func (a *assembly) close() error {
 	var faults []error
 	for _, s := range a.sites {

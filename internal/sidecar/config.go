@@ -22,65 +22,64 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"
 )
 
-// Config says what a sidecar does. Clocks and logs of the nested configurations are set by [Sidecar.Run].
+// Config configures a sidecar. [Sidecar.Run] sets the clocks and logs of the nested configurations.
 type Config struct {
-	// Election says what to campaign for, and on which timings. Run sets its Identity.
+	// Election says what to campaign for, with which timings. Run sets its Identity.
 	Election elector.Config
-	// Replica is who this replica is.
+	// Replica identifies this replica.
 	Replica Replica
-	// Pod is the pod that the HTTP API names in its answers; its fields may be empty outside Kubernetes.
+	// Pod is the pod that HTTP answers name. Its fields may be empty outside Kubernetes.
 	Pod podid.Pod
-	// Node is the node's name, for logs and Events; "" where it is not known.
+	// Node is the node's name for logs and Events; "" if unknown.
 	Node string
-	// Version is the program's, for logs and metrics.
+	// Version is the program's version, for logs and metrics.
 	Version string
-	// Log takes everything that is logged.
+	// Log takes all log records.
 	Log *slog.Logger
 
 	// Store is where the Lease is.
 	Store Store
 
-	// SignalDir is the directory shared with the workload; "" for no files, no run lock and no resumed terms.
+	// SignalDir is the directory shared with the workload. "" means no files, no run lock and no resumed terms.
 	SignalDir string
-	// HTTPAddress and ProbeAddress are where to listen: HOST:PORT, for HTTPAddress also unix:PATH; "" for nowhere.
+	// HTTPAddress and ProbeAddress are the addresses to listen on: HOST:PORT, for HTTPAddress also unix:PATH; "" for none.
 	HTTPAddress, ProbeAddress string
-	// Compat is whose answers the HTTP API gives.
+	// Compat is the sidecar whose HTTP answers are imitated.
 	Compat httpapi.Compat
 	// AllowStepDown lets any container of the pod ask for a handover.
 	AllowStepDown bool
-	// StopTimeout bounds how long a planned handover waits for a workload that is seen to run, at least 1 s.
+	// StopTimeout bounds how long a planned handover waits for a workload that is seen running, at least 1 s.
 	StopTimeout time.Duration
-	// DrainTimeout is the time in which the workload always stops by the operator's promise; 0: there is no promise.
+	// DrainTimeout is the time in which the workload stops by the operator's promise; 0: no promise.
 	DrainTimeout time.Duration
 
-	// Health says how to check the workload; [health.Config.On] is false where it is not checked.
+	// Health says how to check the workload. If [health.Config.On] is false, it is not checked.
 	Health health.Config
-	// HealthProvesStop lets the end of the health endpoint count as the workload's end.
+	// HealthProvesStop makes the end of the health endpoint count as the workload's end.
 	HealthProvesStop bool
-	// Command is the program, with its arguments, that runs only while this replica leads; nil for none.
+	// Command is a program with its arguments that runs only while this replica leads, or nil.
 	Command []string
-	// ExitWithCommand ends the sidecar when the command ends, with the command's status.
+	// ExitWithCommand ends the sidecar with the command, and with its status.
 	ExitWithCommand bool
-	// Process is the process that gets process signals; its Target is empty where there is none.
+	// Process is the process that gets process signals. Its Target is empty for none.
 	Process process.Config
-	// Label is the label that the leader's pod has; nil for none. It needs Pod's name and UID.
+	// Label is the label of the leader's pod, or nil. It needs Pod's name and UID.
 	Label *podlabel.Label
-	// Webhook is where each transition is sent; nil for nowhere.
+	// Webhook says where to send each transition, or is nil.
 	Webhook *webhook.Config
-	// Events has Events recorded on the Lease.
+	// Events records Events on the Lease.
 	Events bool
 
-	// WatchProcesses counts the end of the pod's other processes as the workload's end, but for programs of the names in
-	// WatchExcept.
+	// WatchProcesses makes the end of the pod's other processes, except those in WatchExcept, count as the workload's end.
 	WatchProcesses bool
 	WatchExcept    []string
-	// WatchPod counts the end of the pod's other containers, by its status, as the workload's end. It needs Pod's name and UID, and
-	// the name of the sidecar's own container in OwnContainer.
+	// WatchPod makes the end of the pod's other containers, by the pod's status, count as the workload's end. It needs Pod's
+	// name and UID, and the sidecar's own container name in OwnContainer.
 	WatchPod     bool
 	OwnContainer string
 }
 
-// Store is where the Lease is: in a directory, or else behind an API server.
+// Store says where the Lease is: in a directory or behind an API server.
 type Store struct {
 	// Dir is the directory; "" for none.
 	Dir string
@@ -88,7 +87,7 @@ type Store struct {
 	REST *rest.Config
 }
 
-// Name says where that is, such as "kube:https://10.0.0.1" or "dir:/var/lib/leases". A hold file of another store is not believed.
+// Name names the place, such as "kube:https://10.0.0.1" or "dir:/var/lib/leases". A hold file of another store is not trusted.
 func (s Store) Name() string {
 	switch {
 	case s.REST != nil:
@@ -103,7 +102,7 @@ func (s Store) Name() string {
 	return "dir:" + path
 }
 
-// open returns the Store of one Lease, and the way to the rest of the API; nil where the store is a directory. It contacts nobody.
+// open returns the Store of one Lease, and the client for the rest of the API; nil for a directory. It makes no request.
 func (s Store) open(namespace, name string, log *slog.Logger) (lease.Store, apiserver.Client, error) {
 	if s.Dir != "" {
 		store, err := dir.New(s.Dir, namespace, name, log)

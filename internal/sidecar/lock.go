@@ -14,14 +14,13 @@ import (
 )
 
 const (
-	// firstLook bounds the look for another workload's Lease before anything starts: the election looks again.
+	// firstLook bounds the first look for another workload's Lease; the election looks again.
 	firstLook = time.Second
 	// lockAgain is the pause between attempts at the signal directory's lock.
 	lockAgain = 200 * time.Millisecond
 )
 
-// refuseCollision ends a sidecar that was given another workload's Lease before it has touched anything. It says nothing about a
-// store that does not answer.
+// refuseCollision ends a sidecar whose Lease is another workload's before it touches anything. A silent store passes.
 func (s *Sidecar) refuseCollision(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, firstLook)
 	defer cancel()
@@ -29,20 +28,20 @@ func (s *Sidecar) refuseCollision(ctx context.Context) error {
 	e := s.cfg.Election
 	other, ours := reply.Workload, e.Workload
 	if err != nil || other == "" || ours == "" || other == ours {
-		return nil //nolint:nilerr // the election reads again, and says what is wrong
+		return nil //nolint:nilerr // the election reads again and reports the fault
 	}
 	return &elector.CollisionError{Lease: e.Lease, Namespace: e.Namespace, Workload: ours, Other: other}
 }
 
-// Replica is who a replica is.
+// Replica identifies a replica.
 type Replica struct {
-	// Name is what people know it by, such as the pod's name.
+	// Name is the name for people, such as the pod's.
 	Name string
-	// PodUID is its pod's UID; "" where it has none.
+	// PodUID is the pod's UID; "" outside a pod.
 	PodUID string
 }
 
-// Identity returns the replica's identity: the pod's own where alone says that no other process has it, else a new random one.
+// Identity returns the replica's identity: the pod's own if alone says that no other process has it, else a new random one.
 // It fails on a name that an identity cannot hold.
 func (r Replica) Identity(alone bool) (naming.Identity, error) {
 	if alone && r.PodUID != "" {
@@ -51,8 +50,8 @@ func (r Replica) Identity(alone bool) (naming.Identity, error) {
 	return naming.RandomIdentity(r.Name)
 }
 
-// lock takes the signal directory's lock, which shows that no other process writes there for this replica. It waits
-// for as long as another process has it, and logs that once. The hold is nil without a signal directory, or when ctx ends.
+// lock takes the signal directory's lock, which proves that no other process writes there. It waits while another process
+// has it, and logs that once. The hold is nil without a signal directory, or if ctx ends.
 func (s *Sidecar) lock(ctx context.Context) (hold *elector.Hold, waited bool, err error) {
 	if s.cfg.SignalDir == "" {
 		return nil, false, nil
@@ -76,8 +75,7 @@ func (s *Sidecar) lock(ctx context.Context) (hold *elector.Hold, waited bool, er
 	}
 }
 
-// resumable returns the token of the term that the process before has left in the hold file; "" where that is void, or its
-// term is over.
+// resumable returns the token of the term in an earlier process's hold file; "" if the file is void or the term is over.
 func (s *Sidecar) resumable(hold *elector.Hold, identity naming.Identity) string {
 	config, now := s.cfg.Election, bootclock.System{}.Now()
 	config.Identity = identity

@@ -23,9 +23,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
 )
 
-// registrations is the one list of everything that signals to the workload, sees it, or judges its health. A new signal or sight
-// is one row. The first part that has seen the workload stop is the one that the log names; parts are closed from the last to the
-// first.
+// registrations lists everything that signals to the workload, sees it, or judges its health. A new signal or sight is one
+// row. The log names the first part that saw the workload stop. Parts are closed in reverse order.
 var registrations = []func(*kit) error{
 	addEventStream,
 	addFile,
@@ -41,25 +40,25 @@ var registrations = []func(*kit) error{
 	addPodStatus,
 }
 
-// kit is what the parts are built from, and collects them.
+// kit is what the parts are built from. It collects them.
 type kit struct {
 	cfg     Config
 	log     *slog.Logger
 	clock   bootclock.Clock
 	elector *elector.Elector
-	board   *health.Board    // what the elector learns of the workload's health
-	api     apiserver.Client // nil where the store is a directory
+	board   *health.Board    // passes the workload's health to the elector
+	api     apiserver.Client // nil if the store is a directory
 	quit    func(error)      // ends the sidecar in good order
 
 	parts
 }
 
-// parts are the parts of one run, in the order of their registration.
+// parts are the parts of one run, in the order of registration.
 type parts struct {
 	all    []part
 	closed bool
 
-	// What others need by its own type; nil where the configuration does not ask for it.
+	// Parts that others need by type; nil if not configured.
 	feed    *httpapi.Feed
 	running *running.Running
 	file    *file.Signal
@@ -67,21 +66,21 @@ type parts struct {
 	events  *event.Signal
 }
 
-// part is one thing that signals to the workload, sees it, or both. What it does not do is nil.
+// part signals to the workload, sees it, or both. Unused fields are nil.
 type part struct {
 	signal signals.Signal
 	wait   signals.Wait // how far a handover waits for the signal; the zero value waits until it is applied
 	remote bool         // the signal uses the network
 	sight  sight.Sight
 
-	observe func(leadership.Leadership) // is called before any signal applies the leadership; it does not block
+	observe func(leadership.Leadership) // called before any signal applies the leadership; must not block
 	run     func(ctx context.Context)   // returns soon after ctx ends
-	finish  func(ctx context.Context)   // waits for what is still to be done once the election is over
-	abandon func()                      // ends the waiting of finish and close
+	finish  func(ctx context.Context)   // waits for the remaining work after the election
+	abandon func()                      // makes finish and close stop waiting
 	close   func() error
 }
 
-// build builds the parts that the configuration asks for. On an error it closes those that are built.
+// build builds the configured parts. On an error it closes those already built.
 func (k *kit) build() error {
 	for _, add := range registrations {
 		if err := add(k); err != nil {
@@ -91,12 +90,11 @@ func (k *kit) build() error {
 	return nil
 }
 
-// podNamespace returns the namespace of this replica's pod: that of the Lease where the downward API does not say it.
+// podNamespace returns the pod's namespace from the downward API, else the Lease's.
 func (k *kit) podNamespace() string { return cmp.Or(k.cfg.Pod.Namespace, k.cfg.Election.Namespace) }
 
 func (p *parts) add(one part) { p.all = append(p.all, one) }
 
-// outputs returns the signals for the fan-out.
 func (p *parts) outputs() []signals.Output {
 	var outputs []signals.Output
 	for _, one := range p.all {
@@ -107,7 +105,6 @@ func (p *parts) outputs() []signals.Output {
 	return outputs
 }
 
-// sights returns everything that sees the workload.
 func (p *parts) sights() []sight.Sight {
 	var sights []sight.Sight
 	for _, one := range p.all {
@@ -118,7 +115,7 @@ func (p *parts) sights() []sight.Sight {
 	return sights
 }
 
-// observe shows each part the leadership that is about to be applied.
+// observe shows each part a leadership before it is applied.
 func (p *parts) observe(l leadership.Leadership) {
 	for _, one := range p.all {
 		if one.observe != nil {
@@ -127,7 +124,6 @@ func (p *parts) observe(l leadership.Leadership) {
 	}
 }
 
-// run runs the parts until ctx ends.
 func (p *parts) run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, one := range p.all {
@@ -138,7 +134,7 @@ func (p *parts) run(ctx context.Context) {
 	running.Wait()
 }
 
-// finish waits for what the parts still have to do once the election is over.
+// finish waits for the parts' remaining work after the election.
 func (p *parts) finish(ctx context.Context) {
 	for _, one := range p.all {
 		if one.finish != nil {
@@ -147,7 +143,6 @@ func (p *parts) finish(ctx context.Context) {
 	}
 }
 
-// abandon ends all waiting of the parts for the workload.
 func (p *parts) abandon() {
 	for _, one := range p.all {
 		if one.abandon != nil {
@@ -156,7 +151,7 @@ func (p *parts) abandon() {
 	}
 }
 
-// close closes the parts, from the last to the first. Nothing of theirs may run any more. A second call does nothing.
+// close closes the parts in reverse order, once they no longer run. A second call does nothing.
 func (p *parts) close() error {
 	if p.closed {
 		return nil
@@ -171,5 +166,4 @@ func (p *parts) close() error {
 	return errors.Join(faults...)
 }
 
-// healthy reports whether the workload is healthy; without a health check it always is.
 func (p *parts) healthy() bool { return p.health == nil || p.health.Healthy() }

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// lastPublish bounds the wait for the signals to apply the last leadership, once the election is over.
+// lastPublish bounds the wait for the signals to apply the last leadership after the election.
 const lastPublish = 2 * time.Second
 
-// run campaigns until ctx ends, and hands over then. Each value of abandon ends all waiting for the workload. It returns what ended
-// the campaign beside its error. stands says that a document of the process before is still valid.
+// run campaigns until ctx ends, then hands over. Each value of abandon ends all waiting for the workload. It returns what
+// ended the campaign, and its error. stands says that an earlier process's document is still valid.
 //
-// The order of the end: the election, the signals once they have applied the last leadership, the parts, and the listeners last of
-// all, so that readers get "not leader" to the end.
+// Order of the end: the election, the signals once they have applied the last leadership, the parts, and last the listeners,
+// so that readers get "not leader" to the end.
 func (a *assembly) run(ctx context.Context, abandon <-chan struct{}, stands bool) (cause, err error) {
 	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer endServing()
@@ -57,7 +57,7 @@ func (a *assembly) run(ctx context.Context, abandon <-chan struct{}, stands bool
 	return cause, errors.Join(err, sites.Wait())
 }
 
-// campaign runs the election until ctx ends, or a listener fails, which ends it in good order.
+// campaign runs the election until ctx ends or a listener fails, which ends it in good order.
 func (a *assembly) campaign(ctx, serving context.Context) (cause, err error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -80,8 +80,8 @@ func (a *assembly) abandonOn(ctx context.Context, abandon <-chan struct{}) {
 	}
 }
 
-// awaitStart notes when the first state is written: until then the workload must not start. A document of the process before that is
-// still valid is that state.
+// awaitStart waits until the first state is written, before which the workload must not start. A still valid document of an
+// earlier process is that state.
 func (a *assembly) awaitStart(ctx context.Context, stands bool) {
 	if !stands {
 		select {

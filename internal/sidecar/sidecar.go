@@ -15,19 +15,19 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// Sidecar is one replica in one election, with everything that signals for it. Make it with [New].
+// Sidecar is one replica in one election, with all its signals. Make it with [New].
 type Sidecar struct {
 	cfg   Config
 	log   *slog.Logger
 	store lease.Store
-	api   apiserver.Client // nil where the store is a directory
+	api   apiserver.Client // nil if the store is a directory
 }
 
-// errQuit is the cause of an end that was asked for over HTTP.
+// errQuit is the cause of an end requested over HTTP.
 var errQuit = errors.New("POST /quitquitquit")
 
-// New returns a sidecar that does nothing until [Sidecar.Run]. It opens the store, which contacts nobody. It fails as
-// [Config.Validate] does, and with a [*ResourceError] where the store cannot be opened.
+// New returns a sidecar that does nothing until [Sidecar.Run]. It opens the store without a request. It fails as
+// [Config.Validate] does, or with a [*ResourceError] if the store cannot be opened.
 func New(cfg Config) (*Sidecar, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -43,13 +43,12 @@ func New(cfg Config) (*Sidecar, error) {
 	return &Sidecar{cfg: cfg, log: log, store: store, api: api}, nil
 }
 
-// Run campaigns until ctx ends or POST /quitquitquit is sent, and hands over then. Each value of abandon ends all waiting for the
-// workload: what it still does is left to the Lease's end. abandon may be nil. Run catches no operating-system signal. It waits for
-// the signal directory's lock first.
+// Run first waits for the signal directory's lock. It campaigns until ctx ends or POST /quitquitquit is sent, then hands
+// over. Each value of abandon, which may be nil, ends all waiting for the workload: the Lease's end then covers the rest of
+// its work. Run catches no operating-system signal.
 //
-// It returns nil after a good end; else an error that holds a [*ResourceError], an [*elector.CollisionError],
-// [elector.ErrLeadershipLost] or a [CommandStatus]. Everything that it has started has ended when it returns. It may be called again
-// then, but not while it runs.
+// It returns nil after a good end, else an error that holds a [*ResourceError], an [*elector.CollisionError],
+// [elector.ErrLeadershipLost] or a [CommandStatus]. Everything it started has ended by then. Calls must not overlap.
 func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 	ctx, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
@@ -64,7 +63,7 @@ func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	// Without the lock from the start there may be, or have just been, another process with the pod's own identity.
+	// Without the lock from the start, a process with the pod's own identity may exist or have just ended.
 	identity, err := s.cfg.Replica.Identity(hold != nil && !waited)
 	if err != nil {
 		return err
@@ -81,8 +80,8 @@ func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 	return errors.Join(err, a.close())
 }
 
-// adopt takes over what the process before has left in the signal directory, and reports whether its document is still valid. That
-// stands until the Lease has been read: the election publishes nothing before. Else a first document is published.
+// adopt takes over what an earlier process left in the signal directory, and reports whether its document is still valid: it
+// then stands until the Lease is read. Otherwise adopt publishes a first document.
 func (s *Sidecar) adopt(a *assembly, hold *elector.Hold, identity naming.Identity) (stands bool) {
 	if a.file == nil {
 		return false
@@ -95,27 +94,27 @@ func (s *Sidecar) adopt(a *assembly, hold *elector.Hold, identity naming.Identit
 	}
 	switch {
 	case !adopted.IsLeader:
-		a.outputs.Publish(a.elector.Leadership()) // a reader must find a document, also while there is a term to resume
+		a.outputs.Publish(a.elector.Leadership()) // readers must find a document, even if there is a term to resume
 	case a.events != nil:
 		a.events.Resume(adopted)
 	}
 	return adopted.IsLeader
 }
 
-// ResourceError is the error of a directory, a store or an address that a field of the [Config] names and that cannot be used.
+// ResourceError is the error of a directory, store or address that a field of the [Config] names and that cannot be used.
 type ResourceError struct {
 	// Field is the Config's field, such as "SignalDir".
 	Field string
 	err   error
 }
 
-// Error names the field. A caller that knows the field by another name uses Unwrap.
+// Error names the field. Use Unwrap to name it otherwise.
 func (e *ResourceError) Error() string { return fmt.Sprintf("%s: %v", e.Field, e.err) }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the underlying error.
 func (e *ResourceError) Unwrap() error { return e.err }
 
-// CommandStatus ends a sidecar that ends as its command did: it is the exit status.
+// CommandStatus is the exit status of a sidecar that ends with its command.
 type CommandStatus int
 
 // Error names the status.

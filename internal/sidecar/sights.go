@@ -11,8 +11,8 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/running"
 )
 
-// addHealth adds the health check, and the health endpoint as a sight. The end of the endpoint shows nothing where the workload's
-// process or command is seen itself, to its very end.
+// addHealth adds the health check, and the health endpoint as a sight. The endpoint's end shows nothing if the workload's
+// process or command itself is seen.
 func addHealth(k *kit) (err error) {
 	if !k.cfg.Health.On() {
 		return nil
@@ -30,14 +30,12 @@ func addHealth(k *kit) (err error) {
 	return nil
 }
 
-// addRunning adds GET /running.
 func addRunning(k *kit) error {
 	k.running = running.New(sight.PresenceConfig{Clock: k.clock, Ended: k.crash("running"), Log: k.log})
 	k.add(part{sight: k.running, observe: k.running.Observe})
 	return nil
 }
 
-// addRunLock adds the run lock in the signal directory.
 func addRunLock(k *kit) error {
 	if k.cfg.SignalDir == "" {
 		return nil
@@ -50,7 +48,6 @@ func addRunLock(k *kit) error {
 	return nil
 }
 
-// addProcesses adds the sight of the other processes of the pod.
 func addProcesses(k *kit) error {
 	if k.cfg.WatchProcesses {
 		k.add(part{sight: processes.New(processes.Config{Except: k.cfg.WatchExcept, Log: k.log})})
@@ -58,7 +55,6 @@ func addProcesses(k *kit) error {
 	return nil
 }
 
-// addPodStatus adds the sight of the pod's status.
 func addPodStatus(k *kit) error {
 	if !k.cfg.WatchPod || k.api == nil {
 		return nil
@@ -70,10 +66,10 @@ func addPodStatus(k *kit) error {
 	return nil
 }
 
-// crash returns what a sight calls when it has seen the workload end while this replica leads: the replica hands over.
+// crash returns the function that a sight calls when it sees the workload end while this replica leads: the replica hands over.
 func (k *kit) crash(sight string) func() {
 	return func() {
 		k.log.Warn("the workload has ended while this replica leads: handing over", "reason", "WorkloadEnded", "sight", sight)
-		_ = k.elector.StepDown("the workload has ended (" + sight + ")") // an error: it leads no more
+		_ = k.elector.StepDown("the workload has ended (" + sight + ")") // an error means that it no longer leads
 	}
 }

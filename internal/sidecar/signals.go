@@ -19,18 +19,17 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"
 )
 
-// labelMoment is how long a handover waits for the label's removal. The one request that it takes is answered in
-// milliseconds; where it is not, the release would have to wait for the same API server.
+// labelMoment is how long a handover waits for the label's removal. That takes one request, which is answered in
+// milliseconds; if not, the release would have to wait for the same API server.
 const labelMoment = 200 * time.Millisecond
 
-// addEventStream adds GET /events, which also keeps what GET /leader answers.
+// addEventStream adds GET /events. It also keeps the answer to GET /leader.
 func addEventStream(k *kit) error {
 	k.feed = httpapi.NewFeed(k.clock)
 	k.add(part{signal: k.feed})
 	return nil
 }
 
-// addFile adds the files in the signal directory.
 func addFile(k *kit) (err error) {
 	if k.cfg.SignalDir == "" {
 		return nil
@@ -42,7 +41,7 @@ func addFile(k *kit) (err error) {
 	return nil
 }
 
-// addProcess adds the process signals to one process, which is also seen.
+// addProcess adds the process signals. Their process is also a sight.
 func addProcess(k *kit) error {
 	if !k.cfg.Process.Target.Given() {
 		return nil
@@ -58,7 +57,7 @@ func addProcess(k *kit) error {
 	return nil
 }
 
-// commandElection is what the command's end commands.
+// commandElection receives the consequences of the command's end.
 type commandElection struct {
 	*elector.Elector
 	voice health.Voice
@@ -66,8 +65,8 @@ type commandElection struct {
 
 func (c commandElection) SetHealthy(healthy bool, why string) { c.voice.SetHealthy(healthy, why) }
 
-// addCommand adds the command that runs only while this replica leads, and the collecting of orphans that come to this process: as a
-// command's subreaper, and as pid 1.
+// addCommand adds the command that runs only while this replica leads. It also collects the orphans that this process
+// inherits: as the command's subreaper, or as pid 1.
 func addCommand(k *kit) error {
 	if k.cfg.Command == nil {
 		if os.Getpid() == 1 {
@@ -86,7 +85,7 @@ func addCommand(k *kit) error {
 	if err != nil {
 		return err
 	}
-	// Close lets the command stop in its own time, until it is to be killed or somebody abandons the wait.
+	// Close lets the command stop by itself, until its kill deadline or an abandoned wait.
 	end := func() error {
 		c.Close()
 		if status := c.Status(); k.cfg.ExitWithCommand && status != 0 {
@@ -99,7 +98,7 @@ func addCommand(k *kit) error {
 	return nil
 }
 
-// addWebhook adds the calls of a webhook. A handover waits only for one on loopback: that is the workload's own.
+// addWebhook adds the webhook. A handover waits only for one on loopback, which is the workload itself.
 func addWebhook(k *kit) error {
 	if k.cfg.Webhook == nil {
 		return nil
@@ -114,7 +113,6 @@ func addWebhook(k *kit) error {
 	return nil
 }
 
-// addLabel adds the label on the leader's pod.
 func addLabel(k *kit) error {
 	if k.cfg.Label == nil || k.api == nil {
 		return nil
@@ -126,7 +124,6 @@ func addLabel(k *kit) error {
 	return nil
 }
 
-// addEvents adds the Events on the Lease.
 func addEvents(k *kit) error {
 	if !k.cfg.Events || k.api == nil {
 		return nil

@@ -12,12 +12,11 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/file"
 )
 
-// minStopTimeout is the least stop timeout: below it every handover would abandon, or kill, a workload that is just ending.
+// minStopTimeout is the least stop timeout: with less, every handover would abandon or kill a workload that is just ending.
 const minStopTimeout = time.Second
 
 // Validate returns every fault at once, each a [*field.Error] whose Field is a path in the Config such as
-// "Election.RenewDeadline": see [field.Faults]. It looks at the signal directory and at the pid namespace, contacts nobody
-// and leaves nothing behind.
+// "Election.RenewDeadline"; see [field.Faults]. It examines the signal directory and the pid namespace, and changes nothing.
 func (cfg Config) Validate() error {
 	f := &field.Faults{}
 	e := cfg.Election
@@ -45,7 +44,7 @@ func (cfg Config) Validate() error {
 	return f.Err()
 }
 
-// validateCluster judges what needs a pod, and an API server.
+// validateCluster checks what needs a pod or an API server.
 func (cfg Config) validateCluster(f *field.Faults) {
 	var ofAPI []string
 	if cfg.Label != nil {
@@ -65,7 +64,6 @@ func (cfg Config) validateCluster(f *field.Faults) {
 	}
 }
 
-// validateWatch judges which processes are watched.
 func (cfg Config) validateWatch(f *field.Faults) {
 	switch {
 	case cfg.WatchProcesses:
@@ -78,7 +76,7 @@ func (cfg Config) validateWatch(f *field.Faults) {
 	}
 }
 
-// validateAddress judges an address to listen on; "" is none.
+// validateAddress checks an address to listen on; "" is none.
 func validateAddress(f *field.Faults, name, text string) {
 	if text == "" {
 		return

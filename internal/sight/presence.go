@@ -11,38 +11,37 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
-// Presence is the state of a sight that sees something of the workload come and go: a lock that the workload holds, a
-// connection that it keeps open. It says Running while that is there, Stopped once it has been there and is gone, and Unknown
-// before.
+// Presence is the state of a sight of something that comes and goes with the workload, such as a lock or an open connection.
+// It is Running while that is there, Stopped once it was there and is gone, and Unknown before.
 //
-// By definition the workload has it while it works. A program that keeps it for its whole life and lives on as a standby is
-// waited for until the stop timeout: nothing shows the difference between that and work that takes long to end.
+// The workload must have it only while it works. A program that also keeps it as a standby is waited for until the stop
+// timeout, as it looks like one whose work takes long to end.
 type Presence struct {
 	cfg        PresenceConfig
 	came, went Note
 
 	mu         sync.Mutex
 	there      bool
-	seen       bool                   // it has been there once
-	noted      map[bool]bool          // what was logged for Info: that it came, that it went
+	seen       bool                   // it was there at least once
+	noted      map[bool]bool          // what was logged as Info: that it came, that it went
 	leadership *leadership.Leadership // the newest; nil before the first
 	watchers   map[int]func()
 	next       int
 }
 
-// PresenceConfig says who is notified of a [Presence]; all of it is required.
+// PresenceConfig says who is notified of a [Presence]. Every field is required.
 type PresenceConfig struct {
 	// Clock judges whether this replica leads.
 	Clock bootclock.Clock
-	// Ended is called when what was there goes while this replica leads: the workload has crashed. It may block for a while.
+	// Ended is called when it goes while this replica leads: the workload has crashed. It may block for a while.
 	Ended func()
-	// Log takes who came and went: for Info the first time, for Debug later.
+	// Log records when it comes and goes: as Info the first time, as Debug later.
 	Log *slog.Logger
 }
 
-// Note is a line of the log.
+// Note is a log line.
 type Note struct {
-	// Text is the message, Reason what to alert on.
+	// Text is the message, Reason the value to alert on.
 	Text, Reason string
 }
 
@@ -51,11 +50,11 @@ func NewPresence(cfg PresenceConfig, came, went Note) *Presence {
 	return &Presence{cfg: cfg, came: came, went: went, noted: map[bool]bool{}, watchers: map[int]func(){}}
 }
 
-// Kills reports false: nobody is killed by a lock, or a connection.
+// Kills returns false: a lock or a connection kills nobody.
 func (p *Presence) Kills() bool { return false }
 
-// Observe notes the newest leadership, and reports whether it begins or ends a term, or is the first; a renewal does not. Call
-// it before any signal applies the leadership. It does not block.
+// Observe takes the newest leadership, and reports whether it is the first or of another term. Call it before any signal
+// applies the leadership. It does not block.
 func (p *Presence) Observe(l leadership.Leadership) (transition bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,7 +63,7 @@ func (p *Presence) Observe(l leadership.Leadership) (transition bool) {
 	return transition
 }
 
-// Set notes whether it is there now. The caller must call notify, which is never nil, once it holds no lock of its own.
+// Set records whether it is there. The caller must call notify, which is never nil, once it holds no lock of its own.
 func (p *Presence) Set(there bool) (notify func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +83,6 @@ func (p *Presence) Set(there bool) (notify func()) {
 	}
 }
 
-// note logs what has changed.
 func (p *Presence) note() {
 	severity, note := slog.LevelDebug, p.went
 	if p.there {
@@ -96,7 +94,7 @@ func (p *Presence) note() {
 	p.cfg.Log.Log(context.Background(), severity, note.Text, "reason", note.Reason) //nolint:sloglint // the texts are the sights' constants
 }
 
-// Forget notes that what was there can be seen no more, and may go on: the state is Unknown until the next [Presence.Set].
+// Forget records that it can no longer be seen but may be there: the state is Unknown until the next [Presence.Set].
 func (p *Presence) Forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,7 +121,7 @@ func (p *Presence) State(bool) State {
 	return Unknown
 }
 
-// Watch calls changed at first, as a change just before it has been missed, and after each change, until ctx ends.
+// Watch calls changed at once, as an earlier change may have been missed, and after each change, until ctx ends.
 func (p *Presence) Watch(ctx context.Context, changed func()) {
 	p.mu.Lock()
 	mine := p.next

@@ -1,9 +1,9 @@
 // Package sight defines what it means to see a workload: running, stopped, or unknown. Whatever can see it (a child process,
-// a process by its pidfd, the run lock, a health endpoint, the pod's status) implements [Sight], and package stopwait
-// decides by all of them when a Lease may be released.
+// a pidfd, the run lock, a health endpoint, the pod's status) implements [Sight], and package stopwait decides by all of
+// them when a Lease may be released.
 //
-// It promises nothing itself. A [Sight] promises that it says Running only while work may go on, and Stopped only when
-// none can: where it cannot know, it says Unknown, which decides nothing.
+// A [Sight] promises that it says Running only while work may go on, and Stopped only when none can. If it cannot know, it
+// says Unknown, which decides nothing.
 //
 //	child ─┐
 //	run lock ─┼─ Sight: State, Watch ──▶ stopwait ──▶ may the Lease be released?
@@ -15,14 +15,14 @@ import (
 	"fmt"
 )
 
-// State is what a sight sees of the workload at one moment.
+// State is what a sight sees at one moment.
 type State int
 
-// What can be seen. Running beats Stopped, and both beat Unknown, when several sights see one workload.
+// What can be seen. Among several sights, Running beats Stopped, and both beat Unknown.
 const (
 	// Unknown: the workload was never seen, or this sight cannot tell whether it works.
 	Unknown State = iota
-	// Running: a process of the workload lives that works, or may.
+	// Running: a process of the workload works, or may work.
 	Running
 	// Stopped: nothing of the workload works any more.
 	Stopped
@@ -41,18 +41,17 @@ func (s State) String() string {
 	return fmt.Sprintf("State(%d)", int(s))
 }
 
-// Sight is one way of seeing the workload. Its methods may be called from several goroutines at once.
+// Sight is one way of seeing the workload. Its methods must be safe for concurrent use.
 type Sight interface {
-	// Name is a short constant for the log and the metrics, such as "child".
+	// Name is a short constant for logs and metrics, such as "child".
 	Name() string
-	// State returns what is seen at this moment. It does not block. ending says that the pod is about to end. A sight that
-	// cannot tell a working process from a standby says Unknown while the process lives, but Running if the pod is about
-	// to end: then every process must be gone.
+	// State returns what is seen now. It does not block. ending says that the pod is about to end. A sight that cannot tell a
+	// working process from a standby is Unknown while the process is alive, but Running if ending, when every process must go.
 	State(ending bool) State
-	// Kills reports whether something kills the workload at its deadline. Where it does, a workload that nobody sees
-	// counts as stopped only a kill margin after the deadline.
+	// Kills reports whether something kills the workload at its deadline. Then an unseen workload counts as stopped only a
+	// kill margin after the deadline.
 	Kills() bool
-	// Watch looks closely until ctx ends, while a handover waits, and calls changed, which does not block, soon after each
-	// change of State; it may call it without a change. Calls may overlap.
+	// Watch looks closely until ctx ends, while a handover waits. It calls changed, which does not block, soon after each
+	// change of State, and may call it without one. Calls may overlap.
 	Watch(ctx context.Context, changed func())
 }

@@ -12,14 +12,13 @@ import (
 // ErrNotDraining answers a workload that reports its end while nobody waits for it.
 var ErrNotDraining = errors.New("no handover waits for the workload now: report after this replica has lost leadership, while validUntil is set")
 
-// reports is what the workload reported of its own stop.
+// reports holds the workload's reports of its own stop.
 type reports struct {
 	until bootclock.Instant // the latest deadline of a drain in which it reported without naming a term
-	token string            // the term that it named last; "" for none
+	token string            // the last term named; "" for none
 }
 
-// Observe takes every leadership that is published, in order. A report may come before [Waiter.Wait] is called, and may name the
-// term that was led last.
+// Observe takes every published leadership, in order: a report may come before [Waiter.Wait], and may name the last term led.
 func (w *Waiter) Observe(l leadership.Leadership) {
 	if !l.IsLeader {
 		return
@@ -29,11 +28,11 @@ func (w *Waiter) Observe(l leadership.Leadership) {
 	w.token, w.fenced = l.Token, false
 }
 
-// Drained takes the workload's report that its work of the term with that token has stopped; "" stands for the term that
-// drains now. l is the leadership at this moment. It returns [ErrNotDraining] when l is not that of a drain, and another error
-// for another term's token: a late report must not count for a later term.
+// Drained takes the workload's report that its work of the term with that token has stopped; "" means the draining term. l
+// is the current leadership. It returns [ErrNotDraining] if l is not a drain's, and another error for the token of another
+// term: a late report must not count for a later term.
 func (w *Waiter) Drained(l leadership.Leadership, token string) error {
-	if l.IsLeader || l.ValidUntil.IsZero() {
+	if !l.Draining() {
 		return ErrNotDraining
 	}
 	w.mu.Lock()
@@ -52,16 +51,15 @@ func (w *Waiter) Drained(l leadership.Leadership, token string) error {
 	return nil
 }
 
-// progress returns when the signals had been applied in this drain (zero: not yet), and whether the workload has reported its
-// stop.
+// progress returns when the signals were applied in this drain (zero: not yet), and whether the workload has reported its stop.
 func (w *Waiter) progress(d elector.Drain) (applied bootclock.Instant, reported bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.applied.token == d.Token {
 		applied = w.applied.at
 	}
-	// The deadlines of one candidate rise from term to term, and a drain's are never before the last of its term: a report
-	// without a token, with this drain's deadline or a later one, was made in this drain.
+	// One candidate's deadlines rise from term to term, and a drain's is never before the last of its term. So a report
+	// without a token, with this deadline or a later one, was made in this drain.
 	unnamed := !d.Until.IsZero() && !w.reports.until.Before(d.Until)
 	return applied, unnamed || d.Token != "" && w.reports.token == d.Token
 }

@@ -6,24 +6,23 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
-// verdict is what one look at the workload comes to.
+// verdict is the result of one look at the workload.
 type verdict struct {
 	outcome elector.Outcome   // zero: wait on
 	because string            // with WorkloadStopped
-	running []string          // the sights that see it run
+	running []string          // the sights that see it running
 	next    bootclock.Instant // when time alone changes the verdict; zero: never
 }
 
-// seen is what all sights say together.
+// seen is what all sights see together.
 type seen struct {
 	running []string
-	stopped string // the first that has seen it stop
+	stopped string // the first that saw it stop
 	kills   bool
-	// killable says that something is seen to run by a sight of what kills it.
+	// killable: a sight of what kills the workload sees it running.
 	killable bool
 }
 
-// look asks all sights.
 func (w *Waiter) look(ending bool) seen {
 	var s seen
 	for _, one := range w.cfg.Sights {
@@ -42,14 +41,14 @@ func (w *Waiter) look(ending bool) seen {
 	return s
 }
 
-// judge is the rule. A sight that sees the workload run beats everything. Then a sight, a report or the drain timeout that says it
-// has stopped counts. If nothing does, the last validUntil that a reader could honour counts.
+// judge is the rule. A sight that sees the workload running wins. Otherwise a sight, a report or the drain timeout that says
+// it has stopped counts. Otherwise the last validUntil that a reader could honour counts.
 func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 	s := w.look(d.Terminating)
 	applied, reported := w.progress(d)
 	limit, until := d.Began.Add(w.cfg.StopTimeout), d.Until
 	if s.kills {
-		if w.fencedRuns(s) { // each renewal of the hold has moved its kill deadline, up to the stop timeout
+		if w.fencedRuns(s) { // each renewal of the hold moved its kill deadline, up to the stop timeout
 			until = max(until, max(d.Began, applied).Add(w.cfg.StopTimeout))
 		}
 		limit, until = limit.Add(w.cfg.KillMargin), until.Add(w.cfg.KillMargin)
@@ -82,9 +81,8 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 	return v
 }
 
-// fencedRuns reports whether the workload that was last led was seen to run, in a drain, by a sight of what kills it, and has not
-// been seen to stop since. Only then may a drain have moved its kill deadline. The answer also holds for the drain of a further
-// term, if the workload has not been led in between.
+// fencedRuns reports whether a sight of what kills the workload saw it running in a drain, and none has seen it stop since.
+// Only then may a drain have moved its kill deadline. The answer holds until this replica leads again.
 func (w *Waiter) fencedRuns(s seen) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,10 +1,9 @@
 // Package stopwait decides when the workload of a leader that hands over counts as stopped, so that its Lease may be
-// released, and when waiting for that is given up.
+// released, and when to give up waiting.
 //
-// It promises that no release follows while a sight says that the workload runs, nor before the signals that a handover
-// depends on say "not leading", unless the last validUntil that a reader could honour has passed. It does not promise that a
-// workload which nobody sees has stopped: it relies on what the workload reports, on the operator's drain timeout, or on
-// readers that honour validUntil.
+// It promises no release while a sight sees the workload running, nor before the signals that a handover depends on say "not
+// leading", unless the last validUntil that a reader could honour has passed. It does not promise that an unseen workload
+// has stopped: it relies on the workload's report, the operator's drain timeout, or readers that honour validUntil.
 //
 //	elector ── Drain ──▶ Waiter ◀── running, stopped, unknown ── sights
 //	        ◀─ Outcome ──┘   ▲
@@ -23,64 +22,62 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
-// lookAgain is the longest time between two looks at the workload in a drain. Sights report their changes; this is for a change
-// between the first look and the begin of their watch.
+// lookAgain is the longest time between two looks in a drain. Sights report changes; this covers a change between the first
+// look and the begin of their watch.
 const lookAgain = time.Second
 
 // Config says what counts as the workload's stop. Clock, Applied and Log are required.
 type Config struct {
 	// Clock judges deadlines.
 	Clock bootclock.Clock
-	// Applied returns nil once every signal that a handover depends on says "not leading", or an error when ctx ends
-	// first.
+	// Applied returns nil once every signal that a handover depends on says "not leading", or an error if ctx ends first.
 	Applied func(ctx context.Context) error
-	// StopTimeout is how long a workload that is seen to run is waited for, from the begin of the drain.
+	// StopTimeout is how long to wait for a workload that is seen running, from the begin of the drain.
 	StopTimeout time.Duration
-	// DrainTimeout is the operator's promise that the workload stops within that time of the signals; 0: no promise.
+	// DrainTimeout is the operator's promise that the workload stops within this time after the signals; 0: no promise.
 	DrainTimeout time.Duration
-	// KillMargin is the election's: where something kills the workload, it is dead by so long after its deadline.
+	// KillMargin is the election's: a workload that something kills is dead so long after its deadline.
 	KillMargin time.Duration
 	// Sights are all that can see the workload.
 	Sights []sight.Sight
-	// Abandoned is called for each wait that was given up while the sights with those names saw the workload run. It must
-	// not block. May be nil.
+	// Abandoned is called when a wait is given up, with the sights that saw the workload running. It must not block. May be nil.
 	Abandoned func(d elector.Drain, running []string)
-	// Log takes why a handover went on, or did not.
+	// Log records why a handover went on or did not.
 	Log *slog.Logger
 }
 
-// Waiter waits for the workload's stop. Its methods may be called from several goroutines at once.
+// Waiter waits for the workload's stop. It is safe for concurrent use.
 type Waiter struct {
 	cfg Config
 
 	mu       sync.Mutex
-	token    string        // of the term that drains, or that was led last; "" when neither is known
-	fenced   bool          // something kills the workload, and it was seen to run in a drain since it was last led
-	applied  applied       // when the signals of the newest drain were
+	token    string        // of the draining term or the last term led; "" if unknown
+	fenced   bool          // something kills the workload, and a drain since it last led saw it running
+	applied  applied       // when the latest drain's signals were applied
 	reports  reports       // what the workload reported
 	reported chan struct{} // closed, and replaced, at each report
 }
 
-// applied is when the signals of a term's drain had been applied.
+// applied says when the signals of a term's drain were applied.
 type applied struct {
 	token string
 	at    bootclock.Instant // zero: not yet
 }
 
-// New returns a waiter of no term.
+// New returns a waiter without a term.
 func New(cfg Config) *Waiter {
 	return &Waiter{cfg: cfg, reported: make(chan struct{})}
 }
 
-// Wait returns [elector.WorkloadStopped] once the workload counts as stopped, [elector.Abandoned] once a workload that is
-// seen to run is not waited for any longer, and the zero Outcome when ctx ends first.
+// Wait returns [elector.WorkloadStopped] once the workload counts as stopped, [elector.Abandoned] once it gives up on a
+// workload that is seen running, and the zero Outcome if ctx ends first.
 //
-// First every signal must say "not leading". Then a workload that is seen to run is waited for until StopTimeout from
-// d.Began is over, and for KillMargin more where something kills it; nothing else ends that wait. Where no sight says so,
-// the first of these counts: a sight that has seen it stop, a report for this term, the end of DrainTimeout. At d.Until no
-// reader that honours validUntil believes in the term any more: then waiting ends, also where a signal could not be applied,
-// but a kill margin later where something kills the workload. One that was seen to run in this drain, and is seen no more, is
-// killed by a deadline that renewals move: then waiting ends a kill margin after the stop timeout.
+// First every signal must say "not leading". While a sight sees the workload running, only time ends the wait: StopTimeout
+// after d.Began, plus KillMargin if something kills the workload. Otherwise the first of these ends it: a sight that saw it
+// stop, a report for this term, or the end of DrainTimeout. At d.Until no reader that honours validUntil still believes in
+// the term, so the wait ends even if a signal could not be applied; if something kills the workload, a kill margin later. A
+// workload that was seen running in this drain, and no longer is, has a kill deadline that renewals move: then the wait ends
+// a kill margin after the stop timeout.
 func (w *Waiter) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
 	w.mu.Lock()
 	w.token = d.Token
@@ -113,13 +110,13 @@ func (w *Waiter) Wait(ctx context.Context, d elector.Drain) elector.Outcome {
 	return w.follow(ctx, d, changed)
 }
 
-// follow judges at each change until there is an outcome, or ctx ends.
+// follow judges at each change until there is an outcome or ctx ends.
 func (w *Waiter) follow(ctx context.Context, d elector.Drain, changed <-chan struct{}) elector.Outcome {
 	timer := w.cfg.Clock.NewTimer()
 	defer timer.Stop()
 	for {
 		w.mu.Lock()
-		reported := w.reported // before the look: a report that comes after it is heard
+		reported := w.reported // before the look, so that no later report is missed
 		w.mu.Unlock()
 		now := w.cfg.Clock.Now()
 		v := w.judge(now, d)
@@ -141,8 +138,7 @@ func (w *Waiter) follow(ctx context.Context, d elector.Drain, changed <-chan str
 	}
 }
 
-// noteApplied notes that the signals of a term's drain have been applied. The first time counts: a wait that takes the place of
-// another must not prolong the drain timeout.
+// noteApplied records when a drain's signals were applied. The first time counts: a new wait must not prolong the drain timeout.
 func (w *Waiter) noteApplied(token string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -151,7 +147,7 @@ func (w *Waiter) noteApplied(token string) {
 	}
 }
 
-// abandon reports that a workload which still runs is not waited for any longer.
+// abandon reports that it gives up on a workload that still runs.
 func (w *Waiter) abandon(now bootclock.Instant, d elector.Drain, running []string) {
 	w.cfg.Log.Warn("the workload still runs at the end of the stop timeout: the Lease is neither released nor renewed, and "+
 		"its work may overlap with the next leader's",

@@ -29,7 +29,7 @@ func (c *meter) through(fate func(memory.Verb) memory.Fate) func(memory.Verb) me
 // take returns the number of requests since the last call.
 func (c *meter) take() int { return int(c.count.Swap(0)) }
 
-func forbidden(verbs ...memory.Verb) func(memory.Verb) memory.Fate {
+func forbid(verbs ...memory.Verb) func(memory.Verb) memory.Fate {
 	return func(v memory.Verb) memory.Fate {
 		if slices.Contains(verbs, v) {
 			return memory.Fate{Err: lease.ErrForbidden}
@@ -51,10 +51,10 @@ func TestElectionWithoutALeaderCostsLittle(t *testing.T) {
 			for _, m := range f.members {
 				m.SetHealthy(false, "test")
 			}
-		}, forbidden(), false},
-		{"no Lease, and no right to create one", func(f *fleet) { f.backend.Delete("default", "acme-1") }, forbidden(memory.Create), false},
-		{"writes forbidden", func(*fleet) {}, forbidden(memory.Update), false},
-		{"reads and writes forbidden", func(*fleet) {}, forbidden(memory.Update, memory.Get, memory.Watch), false},
+		}, forbid(), false},
+		{"no Lease, and no right to create one", func(f *fleet) { f.backend.Delete("default", "acme-1") }, forbid(memory.Create), false},
+		{"writes forbidden", func(*fleet) {}, forbid(memory.Update), false},
+		{"reads and writes forbidden", func(*fleet) {}, forbid(memory.Update, memory.Get, memory.Watch), false},
 		{"writes fail", func(*fleet) {}, func(v memory.Verb) memory.Fate {
 			if v == memory.Update {
 				return memory.Fate{Err: errors.New("500")}
@@ -126,7 +126,7 @@ func TestStandbysLearnHowOftenTheHolderRenews(t *testing.T) {
 		meters := make([]meter, 2)
 		for i := range meters {
 			m := f.join(naming.Identity([]string{"web-1_b", "web-2_c"}[i]), func(c *Config, _ *parts) { c.RenewInterval = time.Second })
-			m.store.Faults(meters[i].through(forbidden()))
+			m.store.Faults(meters[i].through(forbid()))
 		}
 		time.Sleep(30 * time.Second) // two renewals are enough to learn
 		for i := range meters {
@@ -149,12 +149,12 @@ func TestReady(t *testing.T) {
 		make bool // the Lease is there
 		want bool
 	}{
-		{"all is well", forbidden(), false, true},
-		{"reads forbidden", forbidden(memory.Get), true, false},
-		{"watches forbidden: it leads by reading", forbidden(memory.Watch), true, true},
-		{"updates forbidden", forbidden(memory.Update), true, false},
-		{"creates forbidden, and no Lease", forbidden(memory.Create), false, false},
-		{"creates forbidden, and a Lease", forbidden(memory.Create), true, true},
+		{"all is well", forbid(), false, true},
+		{"reads forbidden", forbid(memory.Get), true, false},
+		{"watches forbidden: it leads by reading", forbid(memory.Watch), true, true},
+		{"updates forbidden", forbid(memory.Update), true, false},
+		{"creates forbidden, and no Lease", forbid(memory.Create), false, false},
+		{"creates forbidden, and a Lease", forbid(memory.Create), true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

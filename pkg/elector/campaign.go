@@ -97,15 +97,20 @@ func (m *machine) explain(now moment) {
 	if situation == m.know.situation {
 		return
 	}
-	attrs := []slog.Attr{detail(situation)}
+	why, text, attrs := reason("StandingBy"), "standing by", []slog.Attr{detail(situation)}
 	switch at := m.takeAt(); {
 	case !now.boot.Before(at):
 		return // it does not wait: the record of its take says why
 	case at != never:
-		attrs = append(attrs, span("wait", at.Sub(now.boot)))
+		wait := at.Sub(now.boot)
+		attrs = append(attrs, span("wait", wait))
+		if m.know.unheld() { // so nobody can lead before then: a first run must not look as if it hung
+			why, text = "WaitingForExpiry", "waiting until the Lease is free"
+			attrs = append(attrs, slog.String("until", now.wall.Add(wait).UTC().Format("2006-01-02T15:04:05.000Z07:00")))
+		}
 	}
 	m.know.situation = situation
-	m.info("StandingBy", "standing by", attrs...)
+	m.info(why, text, attrs...)
 }
 
 func (m *machine) describe() string {

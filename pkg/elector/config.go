@@ -24,7 +24,7 @@ const (
 // MaxPriority is the priority of a candidate that is first in line.
 const MaxPriority = 10
 
-// Config says what to campaign for, as whom, and on which timings: [Config.WithDefaults] fills in those left at zero.
+// Config says what to campaign for, as whom, and on which timings. Begin with [Default].
 type Config struct {
 	// Lease and Namespace name the Lease, for documents and messages; the Store knows where it is.
 	Lease, Namespace string
@@ -42,10 +42,10 @@ type Config struct {
 	// RenewInterval is the time from one renewal to the next. Default ⅕ of Duration, at least 1 s.
 	RenewInterval time.Duration
 	// ForeignGrace is added to the wait after a holder that does not follow this protocol: its retry period + 3
-	// times its renew deadline − its lease duration + 1 s. Default 18 s, which suits client-go's defaults.
+	// times its renew deadline − its lease duration + 1 s. 0: none. [Default] sets 18 s, which suits client-go's defaults.
 	ForeignGrace time.Duration
-	// Priority is 10 for the first in line. Each step below, down to 0, waits 50 ms longer before it takes a free Lease.
-	// It decides who goes first, never who may.
+	// Priority is 10 for the first in line, as [Default] sets it, down to 0 for the last: each step below waits 50 ms longer
+	// before it takes a free Lease. It decides who goes first, never who may.
 	Priority int
 	// LeadUnhealthy lets an unhealthy candidate (see [Elector.SetHealthy]) take a Lease that no healthy one has taken for a whole
 	// lease duration after it became free. Without it, no leader is better than an unhealthy one.
@@ -55,12 +55,14 @@ type Config struct {
 	ExitOnLoss bool
 }
 
-// Default returns the timings that suit client-go peers at their defaults: 15 s, 10 s, 3 s, and 18 s of grace.
+// Default returns the timings that suit client-go peers at their defaults: 15 s, 10 s, 3 s, and 18 s of grace; and the
+// priority of a candidate that is first in line.
 func Default() Config {
 	return Config{Duration: 15 * time.Second, ForeignGrace: 18 * time.Second, Priority: MaxPriority}.WithDefaults()
 }
 
-// WithDefaults returns c with the timings that are zero filled in from Duration, itself 15 s when zero.
+// WithDefaults returns c with Duration (15 s), RenewDeadline and RenewInterval filled in where they are zero. ForeignGrace and
+// Priority stay, as zero is a choice there.
 func (c Config) WithDefaults() Config {
 	if c.Duration == 0 {
 		c.Duration = 15 * time.Second

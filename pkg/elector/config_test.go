@@ -33,6 +33,26 @@ func TestDefaultTimings(t *testing.T) {
 	}
 }
 
+// Zero is a choice for these two: no grace, and last in line.
+func TestGraceAndPriorityStayZero(t *testing.T) {
+	type both struct {
+		Grace    time.Duration
+		Priority int
+	}
+	for _, tt := range []struct {
+		name string
+		made Config
+		want both
+	}{
+		{"WithDefaults", Config{}.WithDefaults(), both{}},
+		{"Default", Default(), both{18 * time.Second, MaxPriority}},
+	} {
+		if diff := cmp.Diff(tt.want, both{tt.made.ForeignGrace, tt.made.Priority}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
 func TestValidateReportsEveryFault(t *testing.T) {
 	tests := []struct {
 		name   string

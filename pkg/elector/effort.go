@@ -13,9 +13,9 @@ import (
 // a leader costs at most 0.05 requests a second. The price: after an outage of minutes an answer comes up to 45 s late, and
 // rights that were granted late show after up to 80 s.
 const (
-	quickFor    = time.Minute      // how long failures are taken for a short trouble
-	mostPause   = 45 * time.Second // between attempts after that
-	mostRefused = 80 * time.Second // between attempts at what was refused
+	quickFor      = time.Minute      // how long failures are taken for a short trouble
+	mostPause     = 45 * time.Second // between attempts after that
+	mostForbidden = 80 * time.Second // between attempts at what is forbidden
 )
 
 // effort is how long requests may take, and what has failed.
@@ -35,9 +35,9 @@ type streak struct {
 type class int
 
 const (
-	unknown  class = iota // nothing: whether the request was carried out is open
-	lostRace              // somebody else wrote first: the store works
-	refused               // the store does not allow it
+	unknown   class = iota // nothing: whether the request was carried out is open
+	lostRace               // somebody else wrote first: the store works
+	forbidden              // the store does not allow it
 )
 
 func classify(err error) class {
@@ -45,7 +45,7 @@ func classify(err error) class {
 	case errors.Is(err, lease.ErrConflict), errors.Is(err, lease.ErrExists):
 		return lostRace
 	case errors.Is(err, lease.ErrForbidden):
-		return refused
+		return forbidden
 	}
 	return unknown
 }
@@ -113,11 +113,11 @@ func (m *machine) pause(now moment, v verb) time.Duration {
 	return between(base, base+500*time.Millisecond, m.rand())
 }
 
-// refusedPause returns how long to leave alone what the store has refused: somebody must change the Role, which no watch
+// forbiddenPause returns how long to leave alone what the store forbids: somebody must change the Role, which no watch
 // shows, or make the Lease, which the watch shows.
-func (m *machine) refusedPause(v verb) time.Duration {
+func (m *machine) forbiddenPause(v verb) time.Duration {
 	base := m.cfg.Duration / 3 << min(max(m.effort.failures[v].count-1, 0), 6)
-	return min(base, max(mostRefused, m.cfg.Duration/3))
+	return min(base, max(mostForbidden, m.cfg.Duration/3))
 }
 
 // complain logs a failure when it is not the same as the last one of its kind; a lost race is no failure.

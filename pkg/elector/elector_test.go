@@ -126,7 +126,7 @@ func TestStandbysAskNothing(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		meters := make([]meter, 3)
 		for i, m := range f.members {
-			m.store.Faults(meters[i].through(forbidden()))
+			m.store.Faults(meters[i].through(forbid()))
 		}
 		time.Sleep(60 * time.Second)
 		for i, m := range f.members {

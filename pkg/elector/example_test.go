@@ -16,10 +16,9 @@ import (
 func Example() {
 	store := memory.New()
 
-	config := elector.Config{
-		Lease: "acme-1", Namespace: "default", Identity: "web-0_4f5c", Duration: 3 * time.Second,
-		Priority: elector.MaxPriority,
-	}.WithDefaults()
+	config := elector.Default()
+	config.Lease, config.Namespace, config.Identity = "acme-1", "default", "web-0_4f5c"
+	config.Duration, config.RenewDeadline, config.RenewInterval = 3*time.Second, 2*time.Second, time.Second // to be over soon
 	candidate, err := elector.New(config, elector.Deps{Store: store.Store("default", "acme-1")})
 	if err != nil {
 		fmt.Println(err)

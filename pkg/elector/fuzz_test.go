@@ -208,7 +208,7 @@ func (o *ordeal) take(e event) {
 		o.drain = out.stopWait.number
 	}
 	o.wake = out.wake
-	if _, order := e.(stepDown); order && out.refused == nil {
+	if _, order := e.(stepDown); order && out.stepDownErr == nil {
 		o.account.ordered = true
 	}
 	if out.hold != nil && !o.full {

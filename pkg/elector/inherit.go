@@ -55,6 +55,6 @@ func (m *machine) dropInherited(why string) {
 	m.inherited = nil
 	m.info("TermNotResumed", "not resuming the term of the process before", detail(why))
 	if !m.terminating {
-		m.lose(why)
+		m.exitOnLoss(why)
 	}
 }

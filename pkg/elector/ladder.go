@@ -23,7 +23,8 @@ var deadlines = []rung{
 	{(*machine).inheritedEnds, (*machine).endInherited},
 }
 
-// chores come after it, losses first: the hold before the leadership that rests on it.
+// chores come after it. The hold comes before the leadership: a process that dies between the two must not leave a hold that
+// says less than its workload has been shown.
 var chores = []rung{
 	{(*machine).watchDue, (*machine).checkWatch},
 	{(*machine).requestDue, (*machine).sendRequest},

@@ -82,7 +82,7 @@ func TestLogOfALife(t *testing.T) {
 		second.cancel()
 		<-second.ended
 
-		if got, want := strings.Join(began[:4], " "), "StandingBy StandingBy TakingLease BecameLeader"; got != want { // no Lease, then an empty one
+		if got, want := strings.Join(began[:4], " "), "StandingBy WaitingForExpiry TakingLease BecameLeader"; got != want { // no Lease, then an empty one
 			t.Errorf("from the start to the lead: %s, want %s", got, want)
 		}
 		if got, want := strings.Join(d.lines, " "), "TakingLease TermResumed HandingOver WorkloadStopped Released StandingBy"; got != want {

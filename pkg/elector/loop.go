@@ -143,7 +143,7 @@ func (l *loop) turn(e event) (output, error) {
 	return out, out.err
 }
 
-// carryOut does what a step wants, losses first: the hold, then the leadership that rests on it, then what takes time.
+// carryOut does what a step wants: the hold, then the leadership (see chores), then what takes time and must not delay a loss.
 func (l *loop) carryOut(out output) {
 	if out.hold != nil {
 		l.save(*out.hold)
@@ -174,7 +174,7 @@ func (l *loop) carryOut(out output) {
 		l.perform(out.request)
 	}
 	if l.order != nil {
-		l.order.answer(out.refused)
+		l.order.answer(out.stepDownErr)
 		l.order = nil
 	}
 }

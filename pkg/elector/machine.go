@@ -116,7 +116,7 @@ func (m *machine) step(now moment, e event) (output, error) {
 		return output{}, err
 	}
 	if !void {
-		m.take(now, e)
+		m.apply(now, e)
 	}
 	m.climb(now, chores)
 	m.over = m.over || m.terminated()
@@ -126,8 +126,8 @@ func (m *machine) step(now moment, e event) (output, error) {
 	return m.out, nil
 }
 
-// take changes the state by an event that counts.
-func (m *machine) take(now moment, e event) {
+// apply changes the state by an event that counts.
+func (m *machine) apply(now moment, e event) {
 	switch e := e.(type) {
 	case tick:
 	case replied:
@@ -144,7 +144,7 @@ func (m *machine) take(now moment, e event) {
 		m.saves.answered()
 		m.onDisk.failed(now, m.role)
 	case stepDown:
-		m.out.refused = m.stepDown(now, e.cause)
+		m.out.stepDownErr = m.stepDown(now, e.cause)
 	case health:
 		m.judge(now, e)
 	case terminate:

@@ -21,6 +21,11 @@ type knowledge struct {
 	situation string            // why it waits as it does, as last logged
 }
 
+// unheld reports whether the Lease is there without a holder, and nobody released it: it is new, or was edited.
+func (k *knowledge) unheld() bool {
+	return k.present && k.record.Holder == "" && !k.record.Released()
+}
+
 func (m *machine) change(now moment, e lease.Event) {
 	newer := e.Record.Version.Compare(m.know.version)
 	if newer >= 0 {
@@ -59,7 +64,7 @@ func (m *machine) observe(now moment, r lease.Record) {
 	}
 	m.inherit(r)
 	if r.Holder != string(m.cfg.Identity) {
-		m.lost(r)
+		m.endTermBy(r)
 	} else {
 		m.credit(now, r)
 	}
@@ -79,8 +84,8 @@ func (m *machine) forbid(now moment, r lease.Record) {
 	m.know.notBefore = max(m.know.notBefore, now.boot.Add(wait))
 }
 
-// lost ends our term by a record that has another holder or none.
-func (m *machine) lost(r lease.Record) {
+// endTermBy ends our term by a record that has another holder or none.
+func (m *machine) endTermBy(r lease.Record) {
 	switch {
 	case r.Holder != "" && m.inflight != nil && m.inflight.verb == verbRelease:
 		m.becomeStandby(released, "released, and taken by "+r.Holder+" before the answer came") // only a release lets another holder in so early

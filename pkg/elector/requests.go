@@ -131,16 +131,16 @@ func (m *machine) failed(now moment, r *request, err error) {
 	m.effort.count(now, r.verb, c)
 	m.complain(r.verb, c, err)
 	again := now.boot.Add(m.pause(now, r.verb))
-	if c == refused {
+	if c == forbidden {
 		m.rights.refuse(r.verb, err)
 	}
 	m.getDue, m.effort.nextTry = true, 0
 	switch {
 	case m.role == standby && r.verb == verbGet:
 		m.effort.nextTry = again
-	case m.role == standby && c == refused:
+	case m.role == standby && c == forbidden:
 		m.getDue, m.taking = false, false
-		m.know.tryAt = now.boot.Add(m.refusedPause(r.verb))
+		m.know.tryAt = now.boot.Add(m.forbiddenPause(r.verb))
 	case m.role == standby:
 		m.know.tryAt = again
 	case m.drain.workloadStopped && c == lostRace: // read again at once: the Lease may still be ours to release

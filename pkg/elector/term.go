@@ -67,12 +67,12 @@ func (m *machine) becomeStandby(r reason, why string) {
 	m.role = standby
 	m.reset()
 	if lost {
-		m.lose(why)
+		m.exitOnLoss(why)
 	}
 }
 
-// lose ends the election where a loss that nobody asked for must end the process.
-func (m *machine) lose(why string) {
+// exitOnLoss ends the election where a loss that nobody asked for must end the process.
+func (m *machine) exitOnLoss(why string) {
 	if m.cfg.ExitOnLoss && !m.over {
 		m.over, m.overErr = true, fmt.Errorf("%w: %s", ErrLeadershipLost, why)
 	}

@@ -50,6 +50,8 @@ type player struct {
 	hold  *HoldState
 	cfg   Config
 	out   strings.Builder
+
+	unready string // as last printed
 }
 
 func play(t *testing.T, script string) string {
@@ -268,11 +270,21 @@ func (p *player) print(out output) {
 	for _, n := range out.notes {
 		say("%s %s %v", n.severity, n.text, n.all())
 	}
+	if out.endStopWait {
+		say("end the stop wait")
+	}
+	if out.abandoned {
+		say("the drain is abandoned")
+	}
 	if d := out.stopWait; d != nil {
 		say("drain cause=%q terminating=%v until=%s token=%s", d.Cause, d.Terminating, since(d.Until), d.Token)
 	}
-	if out.refused != nil {
-		say("refused: %v", out.refused)
+	if out.unready != p.unready {
+		p.unready = out.unready
+		say("unready: %q", out.unready)
+	}
+	if out.stepDownErr != nil {
+		say("refused: %v", out.stepDownErr)
 	}
 	if out.watch != nil {
 		say("watch from %q", out.watch.version)

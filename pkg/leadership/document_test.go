@@ -180,6 +180,23 @@ func TestAt(t *testing.T) {
 	}
 }
 
+func TestDraining(t *testing.T) {
+	for name, tc := range map[string]struct {
+		l    Leadership
+		want bool
+	}{
+		"leading":        {leading(), false},
+		"a drain":        {draining(), true},
+		"a drain's end":  {draining().At(leading().ValidUntil), false},
+		"the term's end": {leading().At(leading().ValidUntil), false},
+		"standby":        {standby(), false},
+	} {
+		if got := tc.l.Draining(); got != tc.want {
+			t.Errorf("%s: draining %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
 func TestSameTerm(t *testing.T) {
 	renewed := leading()
 	renewed.ValidUntil += 1e9

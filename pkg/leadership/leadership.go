@@ -59,6 +59,9 @@ func (l Leadership) At(now bootclock.Instant) Leadership {
 	return l
 }
 
+// Draining reports whether the workload must stop by ValidUntil: in a handover, or after a term that was not resumed.
+func (l Leadership) Draining() bool { return !l.IsLeader && !l.ValidUntil.IsZero() }
+
 // ended returns l without its term.
 func (l Leadership) ended() Leadership {
 	if l.IsLeader {

@@ -59,6 +59,14 @@ var core = []mutant{
 		reds:   in(elector, "TestTranscripts/abandon", "FuzzMachine"),
 	},
 	{
+		name:   "the wait for a stop goes on after its term",
+		danger: "its end is logged and counted for a term that is over, beside the next one's",
+		file:   "pkg/elector/drain.go",
+		old:    "\tm.out.endStopWait = m.waits.open\n",
+		new:    "\tm.out.endStopWait = m.waits.open && m.over\n",
+		reds:   in(elector, "TestTranscripts/abandon", "TestTranscripts/ordered_term", "TestTranscripts/late_answers"),
+	},
+	{
 		name:   "an abandoned handover releases the Lease",
 		danger: "I13: the workload still runs",
 		file:   "pkg/elector/drain.go",

@@ -30,8 +30,8 @@ var costs = []mutant{
 		name:   "what was refused is tried again all the time",
 		danger: "the same, where a right is missing",
 		file:   "pkg/elector/effort.go",
-		old:    "return min(base, max(mostRefused, m.cfg.Duration/3))",
-		new:    "return min(base, max(mostRefused, m.cfg.Duration/3), 5*time.Second)",
+		old:    "return min(base, max(mostForbidden, m.cfg.Duration/3))",
+		new:    "return min(base, max(mostForbidden, m.cfg.Duration/3), 5*time.Second)",
 		reds:   in(elector, "TestElectionWithoutALeaderCostsLittle/writes_forbidden", "TestElectionWithoutALeaderCostsLittle/no_Lease,_and_no_right_to_create_one"),
 	},
 	{

@@ -110,7 +110,7 @@ var crashes = []mutant{
 		name:   "the kill deadline of a term that never began here is the margin's alone",
 		danger: "I11: a process is killed amid the stop timeout that it was promised",
 		file:   "pkg/signals/process/stop.go",
-		old:    "m.cfg.Fence && m.stop.Began.IsZero() && drains(l)",
+		old:    "m.cfg.Fence && m.stop.Began.IsZero() && l.Draining()",
 		new:    "false",
 		reds:   in("pkg/signals/process", "TestTranscripts/drain_of_an_unknown_term", "TestTranscripts/drain_at_once"),
 	},

@@ -37,7 +37,7 @@ var surroundings = []mutant{
 	{
 		name:   "two signals are two stops however soon",
 		danger: "one stop by `timeout` or npm skips the grace: the workload is killed and the Lease is kept",
-		file:   "cmd/lease-sidecar/stops_linux.go",
+		file:   "internal/stops/stops_linux.go",
 		old:    `case time.Since(first) >= oneStop:`,
 		new:    `default:`,
 		reds:   in("cmd/lease-sidecar", "TestOneStopAsTwoSignals"),
@@ -61,7 +61,7 @@ var surroundings = []mutant{
 	{
 		name:   "a terminal that closes ends the sidecar like a crash",
 		danger: "no signal is applied, and the Lease is kept for its whole duration",
-		file:   "cmd/lease-sidecar/stops_linux.go",
+		file:   "internal/stops/stops_linux.go",
 		old:    `[]syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT} {`,
 		new:    `[]syscall.Signal{syscall.SIGQUIT} {`,
 		reds:   in("cmd/lease-sidecar", "TestHangupAndQuitHandOver"),
@@ -69,7 +69,7 @@ var surroundings = []mutant{
 	{
 		name:   "what was ignored at the start is heard all the same",
 		danger: "nohup does not survive the terminal",
-		file:   "cmd/lease-sidecar/stops_linux.go",
+		file:   "internal/stops/stops_linux.go",
 		old:    `if !command && !slices.Contains(guard.Ignored(), s) {`,
 		new:    `if !command && (s != 0 || !slices.Contains(guard.Ignored(), s)) {`,
 		reds:   in("cmd/lease-sidecar", "TestIgnoredSignalsStayIgnored"),

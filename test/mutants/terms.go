@@ -54,7 +54,7 @@ var terms = []mutant{
 		name:   "another holder does not end the term",
 		danger: "I1: two are published as leaders, for as long as the first one's term runs",
 		file:   "pkg/elector/observe.go",
-		old:    "\t\tm.lost(r)\n",
+		old:    "\t\tm.endTermBy(r)\n",
 		new:    "\t\tm.debug(r.Holder)\n",
 		reds:   in(elector, "TestTranscripts/taken_away"),
 	},

@@ -34,7 +34,7 @@ func TestFlags(t *testing.T) {
 }
 
 var (
-	referenceFlag = regexp.MustCompile(`--([a-z][a-z-]*)[,*]`)
+	referenceFlag = regexp.MustCompile("`--([a-z][a-z-]*)")
 	quoted        = regexp.MustCompile("`--([a-z][a-z-]*)")
 	flagged       = regexp.MustCompile(`[ \[]--([a-z][a-z-]*)`)
 	invocation    = regexp.MustCompile(`lease-sidecar [a-z-]+ -|args: \[run`)

@@ -1,5 +1,4 @@
-// Package guardtest helps tests that start processes: it makes them independent of how the test itself was started, and waits
-// for what the processes do.
+// Package guardtest helps tests that start processes: it isolates them from the way the test was started, and waits.
 package guardtest
 
 import (
@@ -13,15 +12,15 @@ import (
 	"time"
 )
 
-// DefaultSignals makes a test independent of its caller's signal dispositions. nohup and the background jobs of a shell start
-// programs with some signals ignored; every process inherits that, and a shell cannot undo it by trap. If this process was
-// started so, DefaultSignals starts it again with the default action for every signal. Call it first in TestMain.
+// DefaultSignals makes a test independent of inherited signal dispositions. nohup and a shell's background jobs start
+// programs with some signals ignored, which every child inherits. In that case DefaultSignals executes the test again with
+// the default action for every signal. Call it first in TestMain.
 func DefaultSignals() {
 	ignored := ignoredSignals()
 	if len(ignored) == 0 {
 		return
 	}
-	// Executing a program resets the signals that are caught, and only those, to their default action.
+	// Executing a program resets only the caught signals to their default action.
 	signal.Notify(make(chan os.Signal, 1), ignored...)
 	err := syscall.Exec("/proc/self/exe", os.Args, os.Environ())
 	fmt.Fprintln(os.Stderr, "start the test again without ignored signals:", err)
@@ -37,7 +36,7 @@ func ignoredSignals() (ignored []os.Signal) {
 	line, _, _ := strings.Cut(rest, "\n")
 	mask, _ := strconv.ParseUint(strings.TrimSpace(line), 16, 64) // an error leaves 0: none is ignored
 	for s := syscall.Signal(1); s <= 64; s++ {
-		reserved := s >= 32 && s <= 34 // by the C library: Go cannot catch them, and would start again for ever
+		reserved := s >= 32 && s <= 34 // Go cannot catch those of the C library, and would execute the test again for ever
 		if mask>>(s-1)&1 == 1 && !reserved {
 			ignored = append(ignored, s)
 		}
@@ -45,7 +44,7 @@ func ignoredSignals() (ignored []os.Signal) {
 	return ignored
 }
 
-// Within waits until so returns true, for 10 s at most.
+// Within waits until so returns true, at most 10 s.
 func Within(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
@@ -56,7 +55,7 @@ func Within(t testing.TB, what string, so func() bool) {
 	t.Fatalf("not within 10 s: %s", what)
 }
 
-// PID waits until a program has written a pid, or another number, and the end of the line to a file, and returns it.
+// PID waits until a program has written a number and a line end to a file, and returns the number.
 func PID(t testing.TB, path string) (pid int) {
 	t.Helper()
 	Within(t, "a program writes "+path, func() bool {
@@ -70,7 +69,7 @@ func PID(t testing.TB, path string) (pid int) {
 	return pid
 }
 
-// Lives reports whether a process has not ended: a zombie has.
+// Lives reports whether a process exists and is not a zombie.
 func Lives(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	return err == nil && !strings.Contains(string(stat), ") Z ")

@@ -1,10 +1,9 @@
-// Package podstatus sees that the workload has stopped by the status of its own pod, as the kubelet writes it to the API
-// server: the pod is being deleted, and every other container has terminated.
+// Package podstatus sees that the workload has stopped by its own pod's status, which the kubelet writes to the API server:
+// the pod is being deleted, and every other container has terminated.
 //
-// It promises what the kubelet says, which is late: by its status updates, and by one request each while a handover
-// waits. It sees nothing of a pod that is not being deleted, nor where the API server does not answer, and then says
-// Unknown. It counts main containers and native sidecars other than its own; ordinary init containers have ended before,
-// and ephemeral ones are not the workload.
+// It sees what the kubelet reports, which is late by a status update and a request. It says Unknown for a pod that is not
+// being deleted, and while the API server does not answer. It counts main containers and native sidecars except its own;
+// ordinary init containers have ended before, and ephemeral ones are not the workload.
 package podstatus
 
 import (
@@ -26,28 +25,28 @@ import (
 )
 
 const (
-	// firstPause and longestPause are the times from one answer to the next request, while a handover waits.
+	// firstPause and longestPause bound the pause between requests while a handover waits.
 	firstPause   = 250 * time.Millisecond
 	longestPause = time.Second
 	// attempt bounds one request.
 	attempt = 2 * time.Second
 )
 
-// Config says which pod, and which of its containers is not the workload; all of it is required.
+// Config names the pod, and the container that is not the workload. Every field is required.
 type Config struct {
-	// API answers for the pod.
+	// API is the client for the API server.
 	API apiserver.Client
-	// Namespace, Pod and UID name the pod: a namesake's status counts for nothing.
+	// Namespace, Pod and UID name the pod. The status of another pod with this name does not count.
 	Namespace, Pod, UID string
 	// Container is the sidecar's own.
 	Container string
 	// Clock times the requests.
 	Clock bootclock.Clock
-	// Log takes what cannot be seen (Warn, when it changes).
+	// Log records what cannot be seen (Warn, when it changes).
 	Log *slog.Logger
 }
 
-// PodStatus sees the workload by the pod's status. Its methods may be called from several goroutines at once.
+// PodStatus sees the workload by the pod's status. It is safe for concurrent use.
 type PodStatus struct {
 	cfg Config
 
@@ -58,25 +57,25 @@ type PodStatus struct {
 
 var _ sight.Sight = (*PodStatus)(nil)
 
-// finding is what the last answer said.
+// finding is the result of the last answer.
 type finding int
 
 const (
-	nothing  finding = iota // no answer, or the pod lives on
+	nothing  finding = iota // no answer, or the pod is not being deleted
 	ending                  // it is being deleted, and some container may run
 	finished                // it is being deleted, and no container of the workload runs
 )
 
-// New returns the sight; it asks only while it watches.
+// New returns the sight. It makes requests only during [PodStatus.Watch].
 func New(cfg Config) *PodStatus { return &PodStatus{cfg: cfg} }
 
 // Name returns "pod".
 func (p *PodStatus) Name() string { return "pod" }
 
-// Kills reports false: the kubelet kills at the end of a grace period that this package does not know.
+// Kills returns false: the kubelet kills after a grace period that this package does not know.
 func (p *PodStatus) Kills() bool { return false }
 
-// State returns what the last answer said. A container that may run counts as Running only when the pod ends.
+// State returns the result of the last answer. A container that may run counts as Running only if the pod is ending.
 func (p *PodStatus) State(podEnds bool) sight.State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,8 +88,8 @@ func (p *PodStatus) State(podEnds bool) sight.State {
 	return sight.Unknown
 }
 
-// Watch asks for the pod's status until ctx ends, each 250 ms at first and each second in the end, and calls changed when
-// it says something new. What was found counts no more after it.
+// Watch asks for the pod's status until ctx ends, at pauses from 250 ms to 1 s, and calls changed when the result changes.
+// After it, the result no longer counts.
 func (p *PodStatus) Watch(ctx context.Context, changed func()) {
 	defer p.find(nothing)
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -108,7 +107,7 @@ func (p *PodStatus) Watch(ctx context.Context, changed func()) {
 	}
 }
 
-// find takes note of what was found, and reports whether it is new.
+// find records a finding, and reports whether it is new.
 func (p *PodStatus) find(found finding) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,7 +125,6 @@ func (p *PodStatus) report(err error) {
 	}
 }
 
-// ask asks once.
 func (p *PodStatus) ask(ctx context.Context) (finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
@@ -139,7 +137,7 @@ func (p *PodStatus) ask(ctx context.Context) (finding, error) {
 	return p.read(answer)
 }
 
-// status is what is read of a pod.
+// status is the part of a pod that is read.
 type status struct {
 	Metadata struct {
 		UID               string  `json:"uid"`
@@ -167,7 +165,7 @@ type containerStatus struct {
 	} `json:"state"`
 }
 
-// read reads an answer. A container without a status may run.
+// read reads an answer. A container without a status may be running.
 func (p *PodStatus) read(answer []byte) (finding, error) {
 	var pod status
 	if err := json.Unmarshal(answer, &pod); err != nil {

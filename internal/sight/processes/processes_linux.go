@@ -1,12 +1,10 @@
-// Package processes sees whether the workload runs by the process table of a pid namespace that the pod's containers
-// share (shareProcessNamespace): all processes in it count, but the sidecar's own and the pause process.
+// Package processes sees whether the workload runs by the process table of a pid namespace that the pod's containers share
+// (shareProcessNamespace). All processes in it count, except the sidecar's own and the pause process.
 //
-// It promises to see every process that lives, of whatever user. It does not see those of a container that has a pid
-// namespace of its own, nor does it know whether a program works or waits: only when the pod ends must all be gone.
+// It sees every living process, of any user, but not those of a container with its own pid namespace. It cannot tell whether
+// a program works or waits: only when the pod ends must all be gone. The package is for Linux.
 //
 //	/proc ── processes of the pod, oldest first ──▶ wait for one's end by its pidfd ──▶ look again ──▶ none left: stopped
-//
-// The package is for Linux.
 package processes
 
 import (
@@ -27,22 +25,21 @@ import (
 )
 
 const (
-	// commMax is what Linux keeps of a name, in bytes.
+	// commMax is the length of a name in Linux, in bytes.
 	commMax = 15
-	// retryPause is the time until the next look where a process's end does not come as an event.
+	// retryPause is the pause between looks if a process's end is not an event.
 	retryPause = 20 * time.Millisecond
 )
 
-// Config says whom to watch.
+// Config says which processes to watch.
 type Config struct {
-	// Except names processes that do not count, as their comm: helpers that outlive the workload.
+	// Except names processes, by comm, that do not count: helpers that outlive the workload.
 	Except []string
-	// Log takes what cannot be seen (Warn, when it changes).
+	// Log records what cannot be seen (Warn, when it changes).
 	Log *slog.Logger
 }
 
-// Processes sees the workload by all processes of the pid namespace. Its methods may be called from several goroutines
-// at once.
+// Processes sees the workload by all processes of the pid namespace. It is safe for concurrent use.
 type Processes struct {
 	cfg Config
 
@@ -53,7 +50,7 @@ type Processes struct {
 
 var _ sight.Sight = (*Processes)(nil)
 
-// ParseNames reads NAME,NAME; "" is none. It returns a [*field.Error].
+// ParseNames reads NAME,NAME. "" is none. Its error is a [*field.Error].
 func ParseNames(s string) ([]string, error) {
 	if s == "" {
 		return nil, nil
@@ -68,7 +65,7 @@ func ParseNames(s string) ([]string, error) {
 	return names, nil
 }
 
-// CheckNamespace returns an error where this process shares its pid namespace with nobody, as its first process.
+// CheckNamespace returns an error if this process is the first of its pid namespace, which it then does not share.
 func CheckNamespace() error {
 	if os.Getpid() == 1 {
 		return errors.New("the sidecar is the first process of its pid namespace, so it shares none: set shareProcessNamespace: true in the pod's spec")
@@ -76,25 +73,25 @@ func CheckNamespace() error {
 	return nil
 }
 
-// New returns the sight, and looks once.
+// New returns the sight, after a first look.
 func New(cfg Config) *Processes {
 	cfg.Except = slices.Clone(cfg.Except)
 	for i, name := range cfg.Except {
 		cfg.Except[i] = name[:min(len(name), commMax)]
 	}
 	p := &Processes{cfg: cfg}
-	_, _ = p.living() // what cannot be read now is looked at again
+	_, _ = p.living() // unreadable processes are looked at again
 	return p
 }
 
 // Name returns "processes".
 func (p *Processes) Name() string { return "processes" }
 
-// Kills reports false.
+// Kills returns false.
 func (p *Processes) Kills() bool { return false }
 
-// State looks at the table. While a process lives it says Running if the pod is about to end, and otherwise Unknown, because
-// the process may be a standby. It says Stopped once there were some and none is left.
+// State reads the table. While a process is alive, it is Running if the pod is about to end, else Unknown, as the process
+// may be a standby. It is Stopped once there were some and none is left.
 func (p *Processes) State(ending bool) sight.State {
 	living, err := p.living()
 	p.mu.Lock()
@@ -110,8 +107,8 @@ func (p *Processes) State(ending bool) sight.State {
 	return sight.Unknown
 }
 
-// Watch calls changed when the last process has ended. While one process lives nothing changes, so it waits for one at a time,
-// by its pidfd. Where that cannot be done it looks each 20 ms.
+// Watch calls changed when the last process has ended. It waits for one process at a time by its pidfd, since nothing
+// changes while one is alive. If that fails, it looks every 20 ms.
 func (p *Processes) Watch(ctx context.Context, changed func()) {
 	for ctx.Err() == nil {
 		living, err := p.living()
@@ -155,13 +152,13 @@ func (p *Processes) living() ([]procfs.Process, error) {
 	return living, nil
 }
 
-// system reports whether a process is the pod's pause process, or a thread of the kernel's, which a pod with hostPID sees.
+// system reports whether a process is the pod's pause process or, with hostPID, a kernel thread.
 func system(all procfs.Table, one procfs.Process) bool {
 	kernel := all[2].Comm == "kthreadd" && (one.PID == 2 || one.Parent == 2)
 	return kernel || one.Comm == "pause" && one.Parent == 0
 }
 
-// outlast waits for a process's end. It reports false where it cannot, or when ctx ends first.
+// outlast waits for a process's end. It reports false if it cannot, or if ctx ends first.
 func outlast(ctx context.Context, one procfs.Process) bool {
 	held, err := procfs.Open(one)
 	if err != nil {

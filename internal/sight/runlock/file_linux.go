@@ -10,14 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileMode lets containers of any user read, which is all that a shared lock takes.
+// fileMode lets containers of any user read, which suffices for a shared lock.
 const fileMode = 0o644
 
-// dir is the signal directory. Names are resolved in the directory that was opened.
+// dir is the signal directory. It resolves names in the directory that was opened.
 type dir struct{ *os.Root }
 
-// make opens the lock file, or makes it, and reports which. Anything with its name that is not a regular file
-// is removed: it cannot be locked, so it shows nobody.
+// make opens or creates the lock file, and reports which. It removes anything else of that name, which cannot be locked.
 func (d dir) make() (_ *os.File, made bool, err error) {
 	file, err := d.open(os.O_CREATE | os.O_EXCL)
 	if err == nil {
@@ -45,7 +44,7 @@ func (d dir) open(flags int) (*os.File, error) {
 	case !info.Mode().IsRegular() || !d.holds(file):
 		err = errors.New("it is not a regular file")
 	case info.Mode().Perm() != fileMode:
-		err = file.Chmod(fileMode) // the umask may have taken the readers' bits
+		err = file.Chmod(fileMode) // the umask may have removed the readers' bits
 	}
 	if err != nil {
 		_ = file.Close()
@@ -54,21 +53,21 @@ func (d dir) open(flags int) (*os.File, error) {
 	return file, nil
 }
 
-// holds reports whether the name still stands for the open file.
+// holds reports whether the name still refers to the open file.
 func (d dir) holds(file *os.File) bool {
 	named, err := d.Lstat(fileName)
 	if err != nil {
-		// A file that is missing must be made anew. Any other error says nothing against the open file.
+		// A missing file must be made anew. Any other error says nothing against the open file.
 		return !errors.Is(err, fs.ErrNotExist)
 	}
 	opened, err := file.Stat()
 	return err == nil && os.SameFile(named, opened)
 }
 
-// opens sees when somebody opens the lock file, which a workload must do before it can lock it. The kernel reports it
-// across containers, because they share the file.
+// opens notices when somebody opens the lock file, which a workload must do before it can lock it. The kernel reports this
+// across containers, as they share the file.
 type opens struct {
-	fd int // of inotify; the file below owns it
+	fd int // of inotify; owned by the file below
 	*os.File
 }
 
@@ -80,7 +79,7 @@ func newOpens() (*opens, error) {
 	return &opens{fd: fd, File: os.NewFile(uintptr(fd), "inotify")}, nil
 }
 
-// add watches one more file; a file that is removed needs no end of that.
+// add watches one more file. The watch of a removed file ends by itself.
 func (o *opens) add(file *os.File) error {
 	return onDescriptor(file, "watch who opens", func(fd uintptr) error {
 		_, err := unix.InotifyAddWatch(o.fd, "/proc/self/fd/"+strconv.Itoa(int(fd)), unix.IN_OPEN)
@@ -88,14 +87,14 @@ func (o *opens) add(file *os.File) error {
 	})
 }
 
-// next returns once there were events, or with an error once the watch was closed.
+// next returns after events, or with an error once the watch is closed.
 func (o *opens) next() error {
 	var events [4096]byte
 	_, err := o.Read(events[:])
 	return err
 }
 
-// onDescriptor calls do with the descriptor of the file, which stays open meanwhile. doing begins the text of its error.
+// onDescriptor calls do with the file's descriptor, which stays open meanwhile. doing begins the error's text.
 func onDescriptor(file *os.File, doing string, do func(fd uintptr) error) error {
 	conn, err := file.SyscallConn()
 	if err == nil {

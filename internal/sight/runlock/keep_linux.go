@@ -16,13 +16,12 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 )
 
-// Keep takes the run lock of the signal directory, runs the command, and holds the lock until the command has ended
-// with all that it has started, also what has closed every descriptor or left for a session of its own. It passes process
-// signals on, and returns the command's exit code. Call it from the main goroutine of a program that does nothing else:
-// it becomes the parent of every orphan below it.
+// Keep takes the signal directory's run lock, runs the command, and holds the lock until the command and all its descendants
+// have ended, even those in other sessions or without the lock's descriptor. It forwards process signals, and returns the
+// command's exit code. Call it from the main goroutine of a program that does nothing else, as it becomes its orphans' parent.
 func Keep(dir string, argv []string) (status int, err error) {
 	path := filepath.Join(dir, fileName)
-	file, err := os.Open(path) // for reading, which is all that a read-only mount lets pass
+	file, err := os.Open(path) // for reading: a read-only mount permits no more
 	if err != nil {
 		hint := "give the sidecar's signal directory, mounted here too"
 		if errors.Is(err, fs.ErrNotExist) {
@@ -47,7 +46,7 @@ func Keep(dir string, argv []string) (status int, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	pid, err := syscall.ForkExec(program, argv, &syscall.ProcAttr{
-		// The command inherits the lock: if this process is killed, whatever has not closed it still holds it.
+		// The command inherits the lock: if this process is killed, a process that kept the descriptor still holds it.
 		Env: os.Environ(), Files: []uintptr{0, 1, 2, file.Fd()},
 		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
@@ -57,8 +56,7 @@ func Keep(dir string, argv []string) (status int, err error) {
 	return follow(pid, incoming), nil
 }
 
-// passed subscribes to the signals to pass on: those that were not ignored when this process started. The command is started
-// with the others ignored too.
+// passed subscribes to the signals to forward: those not ignored at the start. The command starts with the others ignored too.
 func passed() chan os.Signal {
 	incoming := make(chan os.Signal, 16)
 	for s := syscall.Signal(1); s <= 64; s++ {
@@ -74,8 +72,7 @@ func passed() chan os.Signal {
 	return incoming
 }
 
-// follow reaps until no descendant is left, and returns the exit code of the first one. A signal goes to it, and once it
-// has ended, to all that it left.
+// follow reaps until no descendant is left, and returns the first one's exit code. Signals go to it, later to what it left.
 func follow(pid int, incoming <-chan os.Signal) (status int) {
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, syscall.SIGCHLD)
@@ -103,10 +100,10 @@ func follow(pid int, incoming <-chan os.Signal) (status int) {
 	}
 }
 
-// signalAll sends a signal to all descendants. One that has no parent but this process is not reaped meanwhile; the number
-// of any other may, in theory, have become another descendant's.
+// signalAll sends a signal to all descendants. This process's own children are not reaped meanwhile; in theory, the number
+// of any other may have become another descendant's.
 func signalAll(s syscall.Signal) {
-	left, _ := procfs.Descendants(os.Getpid()) // none where /proc cannot be read
+	left, _ := procfs.Descendants(os.Getpid()) // none if /proc cannot be read
 	for _, p := range left {
 		_ = syscall.Kill(p.PID, s) // it may have ended
 	}

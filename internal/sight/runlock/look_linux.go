@@ -8,10 +8,10 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
-// retryPause is the time until the next look where the kernel gave no answer.
+// retryPause is the pause between looks if the kernel gave no answer.
 const retryPause = 50 * time.Millisecond
 
-// look looks at the lock, unless the end of its holder is waited for. It does not wait.
+// look looks at the lock without waiting, unless a goroutine waits for the holder's end.
 func (l *RunLock) look() { l.lookOnce()() }
 
 func (l *RunLock) lookOnce() (notify func()) {
@@ -37,7 +37,7 @@ func (l *RunLock) lookOnce() (notify func()) {
 	return l.Set(true)
 }
 
-// provide has a lock file that the name stands for.
+// provide makes sure that the name refers to our lock file.
 func (l *RunLock) provide() error {
 	if l.file != nil && l.dir.holds(l.file) {
 		return nil
@@ -62,14 +62,13 @@ func (l *RunLock) provide() error {
 	return err
 }
 
-// report logs a trouble when it changes.
 func (l *RunLock) report(err error) {
 	if l.trouble.Changed(err) && err != nil {
 		l.cfg.Log.Warn("the run lock cannot be seen", "reason", "RunLockUnseen", "error", err)
 	}
 }
 
-// await waits until nobody holds a lock of either kind, and takes note of that.
+// await waits until nobody holds a lock of either kind, and records that.
 func (l *RunLock) await(file *os.File, byFlock bool) {
 	for {
 		if byFlock && !l.outlast(flocked, file) {
@@ -92,7 +91,7 @@ func (l *RunLock) await(file *os.File, byFlock bool) {
 	notify()
 }
 
-// outlast waits until nobody holds a lock of that kind. It reports false when the sight was closed.
+// outlast waits until nobody holds a lock of that kind. It reports false if the sight was closed.
 func (l *RunLock) outlast(k kind, file *os.File) bool {
 	for {
 		err := wait(l.waiting, k, file)
@@ -108,7 +107,7 @@ func (l *RunLock) outlast(k kind, file *os.File) bool {
 		l.mu.Lock()
 		l.report(err)
 		l.mu.Unlock()
-		// The kernel does not wait for it, so look now and then.
+		// The kernel does not wait for it, so look repeatedly.
 		if held, err := heldBy(k, file); err == nil && !held {
 			return true
 		}

@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kind is a kind of lock. Linux keeps them apart: one never stands in the way of the other.
+// kind is a kind of lock. On Linux, locks of different kinds do not conflict.
 type kind int
 
 const (
 	flocked kind = iota // by flock(2)
-	posixed             // by fcntl(2): POSIX locks, and those of open file descriptions
+	posixed             // by fcntl(2): POSIX and open file description locks
 )
 
 // heldBy reports whether somebody holds a lock of that kind.
@@ -30,8 +30,8 @@ func heldBy(k kind, file *os.File) (held bool, err error) {
 	return held, err
 }
 
-// flockHeld tries the exclusive lock, because nothing else shows a flock of another pid namespace, and lets it go at once. The
-// two calls follow each other without the scheduler of Go between them.
+// flockHeld takes the exclusive lock and releases it at once, as nothing else shows a flock of another pid namespace. The Go
+// scheduler does not run between the two calls.
 func flockHeld(fd uintptr) (bool, error) {
 	_, _, errno := unix.RawSyscall(unix.SYS_FLOCK, fd, unix.LOCK_EX|unix.LOCK_NB, 0)
 	if errno == 0 {
@@ -46,7 +46,7 @@ func flockHeld(fd uintptr) (bool, error) {
 	return false, errno
 }
 
-// fcntlHeld asks the kernel, which takes no lock for it.
+// fcntlHeld asks the kernel, without taking a lock.
 func fcntlHeld(fd uintptr) (bool, error) {
 	lock := whole()
 	if err := unix.FcntlFlock(fd, unix.F_OFD_GETLK, &lock); err != nil {
@@ -55,18 +55,18 @@ func fcntlHeld(fd uintptr) (bool, error) {
 	return lock.Type != unix.F_UNLCK, nil
 }
 
-// whole is a write lock on every byte that there can be.
+// whole is a write lock on all bytes.
 func whole() unix.Flock_t {
 	return unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: 0, Len: math.MaxInt64}
 }
 
-// block waits in the kernel until nobody holds a lock of that kind, and lets go of what it was given.
+// block waits in the kernel until nobody holds a lock of that kind, and releases the lock that it got.
 func block(k kind, fd int) error {
 	if k == posixed {
 		lock := whole()
 		err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLKW, &lock)
 		lock.Type = unix.F_UNLCK
-		_ = unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &lock) // the descriptor may stand for nothing by now
+		_ = unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &lock) // the descriptor may refer to nothing by now
 		return err
 	}
 	_, _, errno := syscall.Syscall(unix.SYS_FLOCK, uintptr(fd), unix.LOCK_EX, 0)
@@ -77,7 +77,7 @@ func block(k kind, fd int) error {
 	return nil
 }
 
-// number returns the system call in which block waits.
+// number returns the number of the system call in which block waits.
 func (k kind) number() int {
 	if k == posixed {
 		return unix.SYS_FCNTL

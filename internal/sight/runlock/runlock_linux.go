@@ -1,17 +1,17 @@
-// Package runlock sees whether the workload runs by a lock that it holds on a file of the signal directory, run.lock: a
-// shared flock, or a POSIX read lock, as Java's FileChannel takes. The kernel drops it when the last process that has the
-// lock ends, however it ends; so the end of the lock is the end of the workload.
+// Package runlock sees whether the workload runs by a lock that the workload holds on run.lock in the signal directory: a
+// shared flock, or a POSIX read lock as Java's FileChannel takes. The kernel drops it when the last process that has it
+// ends, for whatever reason, so the end of the lock is the end of the workload.
 //
-// It promises that it never holds the lock itself, so that no attempt of the workload to take it fails or waits because the
-// sidecar looked, but for two instants: between two system calls that follow each other, when it looks at a lock that nobody
-// was known to hold, some time after the file was opened; and within the kernel, when the last holder has let go.
+// It promises not to hold the lock itself, so that no attempt of the workload fails or waits because of a look, except at
+// two instants: between two consecutive system calls, when it looks at a lock without a known holder some time after the
+// file was opened; and within the kernel, when the last holder has let go.
 //
-// It does not see a lock in another kernel (a network file system, a sandbox such as gVisor that keeps locks to itself),
-// nor a program that has closed the descriptor (closefrom) and works on.
+// It does not see a lock in another kernel (a network file system, or a sandbox such as gVisor that keeps locks to itself),
+// nor a program that works on after it has closed the descriptor (closefrom).
 //
 //	workload opens run.lock ── inotify ──▶ look, some times ── held ──▶ wait in the kernel ──▶ free: stopped
 //
-// The package is for Linux. [Keep] is the other side: it holds the lock for a command that cannot.
+// The package is for Linux. [Keep] holds the lock for a command that cannot.
 package runlock
 
 import (
@@ -33,38 +33,38 @@ import (
 // fileName is the lock's name in the signal directory.
 const fileName = "run.lock"
 
-// lookAfter are the times after an opening of the file at which the lock is looked at: an opening comes before a lock. The
-// first look comes late enough not to disturb a program that opens the file and locks it right away.
+// lookAfter are the times of the looks after somebody opened the file. The first is late enough not to disturb a program
+// that opens the file and locks it at once.
 var lookAfter = []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
 
 // eventPause bounds how often openings of the file wake this process.
 const eventPause = 10 * time.Millisecond
 
-// Config says where the lock is; all of it is required.
+// Config says where the lock is. Every field is required.
 type Config struct {
 	// Dir is the signal directory, which must exist.
 	Dir string
 	// Clock judges whether this replica leads, and times the looks.
 	Clock bootclock.Clock
-	// Ended is called when the lock's last holder has gone while this replica leads. It may block for a while.
+	// Ended is called when the last holder has gone while this replica leads. It may block for a while.
 	Ended func()
-	// Log takes who came and went (Info), and what cannot be seen (Warn, when it changes).
+	// Log records who came and went (Info), and what cannot be seen (Warn, when it changes).
 	Log *slog.Logger
 }
 
-// RunLock sees the workload by the run lock. Make it with [New], drive it with [RunLock.Run], end it with [RunLock.Close]. Its
-// methods may be called from several goroutines at once.
+// RunLock sees the workload by the run lock. Make it with [New], drive it with [RunLock.Run], end it with [RunLock.Close].
+// It is safe for concurrent use.
 type RunLock struct {
 	*sight.Presence
 	cfg     Config
 	dir     dir
-	opens   *opens        // nil where the kernel has none left
-	stirred atomic.Bool   // the file may have been opened by others
-	turned  chan struct{} // a transition, or an opening: asks Run for looks
-	renewed chan struct{} // a renewal: asks Run for one
+	opens   *opens        // nil if the kernel has none left
+	stirred atomic.Bool   // others may have opened the file
+	turned  chan struct{} // a transition or an opening: asks Run for a series of looks
+	renewed chan struct{} // a renewal: asks Run for one look
 
 	mu      sync.Mutex
-	file    *os.File // nil where it could not be made
+	file    *os.File // nil if it could not be made
 	awaited bool     // a goroutine waits for the holder's end
 	trouble trouble.Last
 	end     context.CancelFunc
@@ -74,7 +74,7 @@ type RunLock struct {
 
 var _ sight.Sight = (*RunLock)(nil)
 
-// New makes the lock file and looks at it once. Only a directory that cannot be opened is an error.
+// New makes the lock file and looks at it once. It fails only if the directory cannot be opened.
 func New(cfg Config) (*RunLock, error) {
 	root, err := os.OpenRoot(cfg.Dir)
 	if err != nil {
@@ -95,31 +95,31 @@ func New(cfg Config) (*RunLock, error) {
 // Name returns "run-lock".
 func (l *RunLock) Name() string { return "run-lock" }
 
-// State looks at the lock, and says Running while somebody holds it.
+// State looks at the lock. It is Running while somebody holds it.
 func (l *RunLock) State(ending bool) sight.State {
 	l.look()
 	return l.Presence.State(ending)
 }
 
-// Watch calls changed when the last holder has let go, or a first one was seen.
+// Watch calls changed when the last holder has let go, or a first one is seen.
 func (l *RunLock) Watch(ctx context.Context, changed func()) {
 	l.look()
 	l.Presence.Watch(ctx, changed)
 }
 
-// Observe notes the newest leadership. Call it before any signal applies the leadership. It does not block.
+// Observe is [sight.Presence.Observe], and asks Run for a look.
 func (l *RunLock) Observe(newest leadership.Leadership) {
 	due := l.renewed
 	if l.Presence.Observe(newest) {
 		due = l.turned
 	}
 	if !l.stirred.Load() {
-		return // nobody can hold what nobody has opened
+		return // nobody has opened it, so nobody can hold it
 	}
 	ask(due)
 }
 
-// ask puts a request into the channel, unless one is there already.
+// ask puts a request into the channel, unless it has one.
 func ask(due chan<- struct{}) {
 	select {
 	case due <- struct{}{}:
@@ -150,7 +150,7 @@ func (l *RunLock) Run(ctx context.Context) {
 			}
 			l.look()
 			next = 0
-			if step++; step < len(lookAfter) && !l.There() { // the end of what is there comes as an event
+			if step++; step < len(lookAfter) && !l.There() { // a holder's end is an event
 				next = now.Add(lookAfter[step] - lookAfter[step-1])
 			}
 		case <-ctx.Done():
@@ -176,10 +176,10 @@ func (l *RunLock) follow(ctx context.Context) {
 	}
 }
 
-// Close lets go of the file, which stays, and joins what was started. Call it when Run has returned.
+// Close closes the file, which stays, and waits for the goroutines. Call it after Run has returned.
 func (l *RunLock) Close() error {
 	l.mu.Lock()
-	l.end() // no look begins to wait for a holder from here on
+	l.end() // from here on no look waits for a holder
 	l.mu.Unlock()
 	l.joined.Wait()
 	err := l.dir.Close()

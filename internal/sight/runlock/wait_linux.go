@@ -17,7 +17,7 @@ const (
 	// enterPause and enterTries bound the wait for a thread to enter its call.
 	enterPause = 200 * time.Microsecond
 	enterTries = 50
-	// nudgePause is the time between attempts to wake a thread that is to give up, and nudges their number.
+	// nudgePause is the pause between attempts to wake a thread that must give up; nudges is their number.
 	nudgePause = 2 * time.Millisecond
 	nudges     = 500
 )
@@ -25,13 +25,12 @@ const (
 // errAgain says that a wait ended without an answer.
 var errAgain = errors.New("the wait was interrupted")
 
-// wait returns nil once nobody holds a lock of that kind on the file. It returns ctx's error when ctx ends first, and
-// errAgain where it does not know.
+// wait returns nil once nobody holds a lock of that kind on the file, ctx's error if ctx ends first, and errAgain if it does
+// not know.
 //
-// A thread waits for the exclusive lock in the kernel, on an open file description of its own. While it waits, its
-// descriptor is made to stand for something else, so that the call itself has the last reference: when the lock is
-// granted, the kernel drops it on the way out of the call. A sidecar that is frozen, throttled or preempted can then not
-// be in possession of the lock, as it could between two calls.
+// A thread waits for the exclusive lock in the kernel, on its own open file description. While it waits, its descriptor is
+// replaced, so that the call has the last reference: once the lock is granted, the kernel drops it on the way out of the
+// call. So a sidecar that is frozen, throttled or preempted cannot hold the lock, as it could between two calls.
 //
 // A thread that does not give up within a second of ctx's end is left behind, with its descriptor.
 func wait(ctx context.Context, k kind, file *os.File) error {
@@ -39,8 +38,7 @@ func wait(ctx context.Context, k kind, file *os.File) error {
 	if err != nil {
 		return err
 	}
-	// flock and fcntl's lock calls fail on such a descriptor: a call that comes late, or that is restarted after a signal,
-	// locks nothing.
+	// flock and fcntl's lock calls fail on such a descriptor, so a late or restarted call locks nothing.
 	instead, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return errors.Join(fmt.Errorf("wait for %s: %w", fileName, err), unix.Close(fd))
@@ -56,12 +54,12 @@ func wait(ctx context.Context, k kind, file *os.File) error {
 	return err
 }
 
-// call is one blocking call, in a thread of its own.
+// call is one blocking call in its own thread.
 type call struct {
 	k       kind
 	fd      int
 	thread  int
-	outcome chan error // has room for one
+	outcome chan error // buffered, one slot
 }
 
 func startCall(k kind, fd int) *call {
@@ -76,15 +74,14 @@ func startCall(k kind, fd int) *call {
 	return c
 }
 
-// await returns what [wait] does, and whether the call has ended. Where the descriptor cannot be made to stand for instead, that is
-// the error, once the call has ended.
+// await returns wait's result, and whether the call has ended. It fails if the descriptor cannot be replaced.
 func (c *call) await(ctx context.Context, instead int) (ended bool, err error) {
 	for range enterTries {
 		if c.entered() || ctx.Err() != nil {
 			break
 		}
 		select {
-		case err := <-c.outcome: // it was free
+		case err := <-c.outcome: // the lock was free
 			return true, answer(err)
 		case <-time.After(enterPause):
 		}
@@ -99,7 +96,7 @@ func (c *call) await(ctx context.Context, instead int) (ended bool, err error) {
 	case <-ctx.Done():
 	}
 	for range nudges {
-		// The runtime's own signal: its handler does nothing, and the call that it restarts fails.
+		// The runtime's own signal: its handler does nothing, and the restarted call fails.
 		_ = unix.Tgkill(os.Getpid(), c.thread, unix.SIGURG)
 		select {
 		case <-c.outcome:
@@ -110,7 +107,7 @@ func (c *call) await(ctx context.Context, instead int) (ended bool, err error) {
 	return false, ctx.Err()
 }
 
-// answer makes the outcome of a wait an error.
+// answer turns the result of the call into an error.
 func answer(err error) error {
 	if errors.Is(err, unix.EBADF) || errors.Is(err, unix.EINTR) {
 		return errAgain
@@ -118,7 +115,7 @@ func answer(err error) error {
 	return err
 }
 
-// reopen opens the file anew, by its inode: the name may stand for another one by now.
+// reopen opens the file again by its inode, as the name may refer to another file.
 func reopen(file *os.File) (fd int, err error) {
 	err = onDescriptor(file, "open again", func(old uintptr) (err error) {
 		fd, err = unix.Open("/proc/self/fd/"+strconv.Itoa(int(old)), unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
@@ -127,7 +124,7 @@ func reopen(file *os.File) (fd int, err error) {
 	return fd, err
 }
 
-// entered reports whether the thread waits in the call: the kernel then has the descriptor's description.
+// entered reports whether the thread waits in the call, so that the kernel has its own reference to the description.
 func (c *call) entered() bool {
 	text, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(c.thread) + "/syscall")
 	if err != nil {

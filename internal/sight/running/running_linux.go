@@ -1,8 +1,8 @@
 // Package running sees whether the workload runs by an HTTP answer that it keeps open: GET /running. The connection ends
-// with the process that has it, however that ends. It is for languages that cannot lock a file, such as Node.
+// with its process, for whatever reason. It is for languages that cannot lock a file, such as Node.
 //
-// It promises to notice the end at once where client and sidecar share a kernel. It does not see that a process has
-// handed its connection to another one, nor that a library has closed it early while the work goes on: that counts as a stop. The package is for Linux.
+// It promises to notice the end at once if client and sidecar share a kernel. It does not see that a process has passed its
+// connection to another one. A connection that a library closes early counts as a stop. The package is for Linux.
 package running
 
 import (
@@ -25,18 +25,17 @@ import (
 )
 
 const (
-	// maxOpen is how many answers are open at once, at most.
+	// maxOpen bounds the open answers.
 	maxOpen = 16
-	// heartbeat is how often an open answer gets a line, so that no client's idle timeout ends it: undici's is 300 s.
+	// heartbeat is how often an open answer gets a line, so that no client's idle timeout ends it (undici's is 300 s).
 	heartbeat = time.Minute
-	// askHalfClosed is how often a client that has closed its sending side is looked at, and written to.
+	// askHalfClosed is how often a client that has closed its sending side is checked by a write.
 	askHalfClosed = 25 * time.Millisecond
 	// writeTimeout is how long a client may take over a line.
 	writeTimeout = 5 * time.Second
 )
 
-// Running sees the workload by the answers that are open: it says Running while one is. Its methods may be called from several
-// goroutines at once.
+// Running sees the workload by its open answers: it is Running while one is open. It is safe for concurrent use.
 type Running struct {
 	*sight.Presence
 	heartbeat time.Duration
@@ -47,7 +46,7 @@ type Running struct {
 
 var _ sight.Sight = (*Running)(nil)
 
-// New returns a sight of nobody.
+// New returns a sight without open answers.
 func New(cfg sight.PresenceConfig) *Running {
 	return &Running{heartbeat: heartbeat, Presence: sight.NewPresence(cfg,
 		sight.Note{Text: "the workload holds GET /running open", Reason: "RunningHeld"},
@@ -57,11 +56,11 @@ func New(cfg sight.PresenceConfig) *Running {
 // Name returns "running".
 func (r *Running) Name() string { return "running" }
 
-// Observe notes the newest leadership. Call it before any signal applies the leadership. It does not block.
+// Observe is [sight.Presence.Observe] without its result.
 func (r *Running) Observe(l leadership.Leadership) { r.Presence.Observe(l) }
 
-// ServeHTTP answers with a line, and another one now and then, until the client's connection ends or the listener's
-// serving does. Let only requests of this machine through: an open answer holds the lead.
+// ServeHTTP sends a line now and then until the client's connection or the listener's serving ends. Let only requests of
+// this machine through: an open answer holds the lead.
 func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if !r.enter() {
 		w.Header().Set("Retry-After", "5")
@@ -70,7 +69,7 @@ func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	serving := servingOf(request)
 	defer r.leave(serving)
-	// net/http's own watch for the end of the client would end at a byte from the client, so hijack the connection.
+	// Hijack the connection, since net/http stops watching for the client's end at a byte from the client.
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		refuse(w, http.StatusHTTPVersionNotSupported, "GET /running needs HTTP/1.1")
@@ -85,8 +84,7 @@ func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// servingOf returns the context that ends with the listener's serving. That of the request may end before, with the client's
-// sending side.
+// servingOf returns the context of the listener's serving. The request's own may end earlier, with the client's sending side.
 func servingOf(request *http.Request) context.Context {
 	if server, ok := request.Context().Value(http.ServerContextKey).(*http.Server); ok && server.BaseContext != nil {
 		return server.BaseContext(nil)
@@ -97,10 +95,10 @@ func servingOf(request *http.Request) context.Context {
 func refuse(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": why}) // a client that has gone needs no answer
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": why}) // a client that is gone needs no answer
 }
 
-// follow returns once the connection has ended. What the client sends meanwhile is dropped.
+// follow returns once the connection has ended. It drops what the client sends.
 func (r *Running) follow(conn net.Conn) {
 	var dropped [512]byte
 	for {
@@ -108,7 +106,7 @@ func (r *Running) follow(conn net.Conn) {
 			return
 		}
 		if _, err := conn.Write([]byte("running\n")); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			return // a client that reads nothing lives: when it ends, the unread bytes reset the connection
+			return // a client that reads nothing is alive: at its end the unread bytes reset the connection
 		}
 		next := time.Now().Add(r.heartbeat)
 		for {
@@ -118,7 +116,7 @@ func (r *Running) follow(conn net.Conn) {
 			if _, err := conn.Read(dropped[:]); errors.Is(err, os.ErrDeadlineExceeded) {
 				break
 			} else if errors.Is(err, io.EOF) {
-				awaitGone(conn) // the client may have closed its sending side alone, and work
+				awaitGone(conn) // the client may have closed only its sending side
 				return
 			} else if err != nil {
 				return
@@ -127,7 +125,7 @@ func (r *Running) follow(conn net.Conn) {
 	}
 }
 
-// enter notes one more; false where there are too many.
+// enter counts one more answer. It reports false if there are too many.
 func (r *Running) enter() bool {
 	r.mu.Lock()
 	notify := func() {}
@@ -141,7 +139,7 @@ func (r *Running) enter() bool {
 	return free
 }
 
-// leave notes that one has ended, or, as the sidecar's own serving has ended, that it is seen no more: the client may live then.
+// leave counts one less. If the sidecar's own serving has ended, the client may be alive, so the state becomes unknown.
 func (r *Running) leave(serving context.Context) {
 	r.mu.Lock()
 	notify := func() {}
@@ -156,9 +154,8 @@ func (r *Running) leave(serving context.Context) {
 	notify()
 }
 
-// awaitGone returns once the client of a connection whose sending side has ended is gone altogether, or conn is closed. A unix
-// socket shows that by itself. Over TCP a client that has gone and one that is half-closed look alike, until something is
-// written: the kernel of one that has gone resets the connection then.
+// awaitGone returns once a client that has closed its sending side is gone, or conn is closed. A unix socket shows this by
+// itself. Over TCP a gone client looks like a half-closed one until a write, which its kernel answers with a reset.
 func awaitGone(conn net.Conn) {
 	socket, ok := conn.(syscall.Conn)
 	if !ok {
@@ -175,15 +172,15 @@ func awaitGone(conn net.Conn) {
 	}
 }
 
-// isGone writes an empty line and looks at the socket for a while. A line that finds no room is left out: the client lives
-// then, or leaves what it has not read, which resets the connection too.
+// isGone writes an empty line and checks the socket for a while. If the line finds no room, it is left out: the client is
+// alive, or its unread data resets the connection anyway.
 func isGone(fd int) bool {
 	switch _, err := unix.Write(fd, []byte("\n")); {
 	case err == nil, errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 	default:
 		return true
 	}
-	// An end is reported though no event is asked for.
+	// The end is reported even if no event is requested.
 	seen := []unix.PollFd{{Fd: int32(fd)}}
 	_, err := unix.Poll(seen, int(askHalfClosed.Milliseconds()))
 	return err == nil && seen[0].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0

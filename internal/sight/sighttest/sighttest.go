@@ -11,30 +11,30 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership/leadershiptest"
 )
 
-// Events are what a sight under test reports: its changes, and the workload's end while this replica leads.
+// Events collects what a sight under test reports: changes, and crashes of the workload.
 type Events struct {
-	// Changes has room for one: several changes count as one.
+	// Changes is buffered, with one slot: several changes count as one.
 	Changes chan struct{}
 	crashes chan struct{}
 }
 
-// NewEvents returns events of nothing.
+// NewEvents returns Events without any.
 func NewEvents() *Events {
 	return &Events{Changes: make(chan struct{}, 1), crashes: make(chan struct{}, 100)}
 }
 
-// Changed is what Watch calls.
+// Changed is the function for Watch.
 func (e *Events) Changed() {
 	select {
 	case e.Changes <- struct{}{}:
-	default: // it is known that something changed
+	default: // a change is pending already
 	}
 }
 
-// Ended is what the sight calls when the workload has ended while this replica leads.
+// Ended is the function for the end of the workload while this replica leads.
 func (e *Events) Ended() { e.crashes <- struct{}{} }
 
-// Wants waits until the state is so. It looks only when something has changed.
+// Wants waits for a state. It looks only after changes.
 func (e *Events) Wants(t *testing.T, want sight.State, state func() sight.State) {
 	t.Helper()
 	overdue := time.After(10 * time.Second)

@@ -1,9 +1,9 @@
 // Package podlabel signals by a label on the leader's pod, so that a Service which selects the label routes to the leader.
 //
 // It promises that a leader takes the label from other pods of its election before it labels its own, and that a standby
-// unlabels its own pod. A leader corrects later faults: it lists the pods again after 1 s, then at growing pauses up to 64
-// s. A standby that shows no label sends no requests. The signal touches only the pod with its own UID and pods whose
-// annotation names its own Lease, and never a pod that has the key with another value.
+// unlabels its own pod. A leader corrects later faults: it lists the pods again at pauses that grow from 1 s to 64 s. An
+// unlabelled standby sends no requests. The signal touches only the pod with its own UID and pods whose annotation names its
+// own Lease, and never a pod that has the key with another value.
 //
 // It does not promise that at most one pod has the label: a leader cut off from the API server keeps it until the next one
 // leads. The label cannot fence: kube-proxy learns of a change even later. The output's wait policy says how long a handover

@@ -49,8 +49,8 @@ type Config struct {
 	StopTimeout time.Duration
 	// KillMargin is the election's ([elector.Config.KillMargin] in package elector).
 	KillMargin time.Duration
-	// Crashed is called in a goroutine when the process ends while this replica leads, and may block until Run ends. It may
-	// be nil.
+	// Crashed is called in its own goroutine when the process ends while this replica leads. It may block until Run's context
+	// ends. May be nil.
 	Crashed func()
 	// Clock judges leaderships and deadlines.
 	Clock bootclock.Clock

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -187,7 +188,7 @@ func (s *step) guardWasFaster() {
 	if h == nil || !h.notified.leading() || s.order.Deadline.IsZero() || s.now.Before(s.order.Deadline) {
 		return
 	}
-	h.notified, h.handled = "", s.now.Add(gainAfterLoss)
+	h.notified, h.handled = "", s.now.Add(guard.HandlingTime)
 	if !s.cfg.dismisses() {
 		return
 	}

@@ -37,7 +37,7 @@ type machine struct {
 	held      *held            // the process; nil: none
 	everFound bool             // there has been one
 	kin       []procfs.Process // the process, its descendants and its namesakes, as last seen
-	work      []procfs.Process // kin at the end of the term and their later children: when all are gone, the workload has stopped
+	work      []procfs.Process // kin at the end of the term and later descendants: when all are gone, the workload has stopped
 
 	leads   bool              // the term has begun here
 	until   bootclock.Instant // the last validUntil of a leadership that leads
@@ -64,8 +64,8 @@ type machine struct {
 // held is the process that gets the signals.
 type held struct {
 	procfs.Process
-	notified  notice            // the last signal's
-	handled   bootclock.Instant // until then it handles the signal before; zero: that was long ago
+	notified  notice            // what the last signal meant
+	handled   bootclock.Instant // until then it may be handling the last signal; zero: that was long ago
 	untaken   bool              // a signal was pending at the last view
 	heldBack  bool              // its next signal waits for that
 	owed      bool              // it gets the loss again, as it may handle a gain after the first

@@ -10,17 +10,16 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 // This file decides which signal the process gets, and in which order. A process may handle two pending signals in either
 // order: C programs begin with the highest number, CPython and Go with the lowest. So a gain waits until a loss is taken and
-// handled. A loss never waits, but is sent again if a gain was pending.
+// handled, [guard.HandlingTime] at least. A loss never waits, but is sent again if a gain was pending.
 
 const (
-	// gainAfterLoss is how long a process has to handle a signal that it has taken before the next one may follow.
-	gainAfterLoss = 50 * time.Millisecond
 	// busyMax is how much longer a gain waits for a busy process, which may not have run its handler yet.
 	busyMax = 2 * time.Second
 	// repeatsMax bounds how often a busy process gets an owed loss. With doubling pauses, this takes about 3 s.
@@ -162,7 +161,7 @@ func (s *step) sent(a action) {
 		s.gained = s.now
 		return
 	}
-	h.handled = s.now.Add(gainAfterLoss)
+	h.handled = s.now.Add(guard.HandlingTime)
 	if s.cfg.dismisses() {
 		h.dismissed = s.now
 	}
@@ -170,7 +169,7 @@ func (s *step) sent(a action) {
 	case a.purpose == forLoss:
 		h.owed, h.repeats = a.overtaken, 0
 	case a.busy && h.repeats < repeatsMax:
-		h.owed, h.heldBack, h.handled = true, true, s.now.Add(gainAfterLoss<<h.repeats)
+		h.owed, h.heldBack, h.handled = true, true, s.now.Add(guard.HandlingTime<<h.repeats)
 		h.repeats++
 	}
 }
@@ -198,7 +197,7 @@ func (s *step) await(signos ...Signo) error {
 		}
 	}
 	if h.untaken {
-		h.untaken, h.handled = false, max(h.handled, s.now.Add(gainAfterLoss))
+		h.untaken, h.handled = false, max(h.handled, s.now.Add(guard.HandlingTime))
 	}
 	return nil
 }

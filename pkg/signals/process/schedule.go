@@ -5,6 +5,7 @@ package process
 import (
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
@@ -18,8 +19,6 @@ const (
 	lookPause = time.Second
 	lookMax   = 10 * time.Second
 	idleShare = 2000 // the pause is this many times the cost of a look: 0.05 % of a core
-	// takenPause is the pause between views of a process whose signal is delayed. A view reads two small files.
-	takenPause = 20 * time.Millisecond
 )
 
 // schedule sets when decide must be called again.
@@ -37,7 +36,7 @@ func (s *step) schedule() {
 		sooner(max(s.kill, s.killAgainAt))
 	}
 	if s.waits() {
-		sooner(s.now.Add(takenPause))
+		sooner(s.now.Add(guard.PendingPause)) // a view reads two small files
 	}
 	if s.awaits {
 		sooner(s.lookAgainAt())

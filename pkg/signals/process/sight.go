@@ -13,7 +13,7 @@ import (
 const (
 	// glance is the pause between looks at processes whose end is not an event.
 	glance = 5 * time.Millisecond
-	// gatherPause is the pause, in a handover, between looks for new children of the last term's processes.
+	// gatherPause is the pause, in a handover, between looks for new descendants of the last term's processes.
 	gatherPause = 50 * time.Millisecond
 	// gatherShare bounds the cost of those looks: the pause is at least this many times the last one's duration.
 	gatherShare = 20
@@ -21,7 +21,7 @@ const (
 
 var _ sight.Sight = (*Process)(nil)
 
-// State returns what is seen of the last term's work: the process at the term's end, its descendants, and their later children.
+// State returns what is seen of the last term's work: the process at the term's end, its descendants, and later ones.
 // It is Stopped once all are gone or, if OnLost parks, have stopped running. While one works, it is Running if OnLost ends or
 // parks it, if the pod is ending, or if only leftovers of an ended process work; otherwise Unknown, since the process may
 // continue on a standby. It is also Unknown if no process was ever found, or none in a handover whose term never began here.
@@ -38,10 +38,10 @@ type sighting struct {
 	working  bool
 	exited   <-chan struct{} // of the held process; nil: none
 	turned   <-chan struct{} // closed when a turn ends
-	gathered time.Duration   // how long the look for new children took; 0: there was none
+	gathered time.Duration   // how long the look for new descendants took; 0: there was none
 }
 
-// watch looks at the work. If none is seen, or gather is set, it also looks for new children.
+// watch looks at the work. If none is seen, or gather is set, it also looks for new descendants.
 func (p *Process) watch(gather bool) sighting {
 	p.mu.Lock()
 	v := sighting{scene: p.machine.scene(), turned: p.turned}
@@ -69,7 +69,7 @@ func (p *Process) watch(gather bool) sighting {
 func (p *Process) Watch(ctx context.Context, changed func()) {
 	timer := p.cfg.Clock.NewTimer()
 	defer timer.Stop()
-	var gather bootclock.Instant // when to look for new children
+	var gather bootclock.Instant // when to look for new descendants
 	for before, first := (sighting{}), true; ; first = false {
 		now := p.cfg.Clock.Now()
 		v := p.watch(!now.Before(gather))

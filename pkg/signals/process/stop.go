@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/killtime"
 	"github.com/lease-sidecar/lease-sidecar/internal/procfs"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -72,7 +73,7 @@ func (s *step) lookAgainAt() bootclock.Instant {
 	if h := s.held; h != nil && !h.dismissed.IsZero() && !s.cfg.Fence { // its end is an event
 		return h.dismissed.Add(s.cfg.survival())
 	}
-	return s.now.Add(takenPause)
+	return s.now.Add(guard.PendingPause)
 }
 
 // waiting logs once per term why no process gets the gain.
@@ -97,13 +98,10 @@ type drain struct {
 // untracked reports whether nothing is known of the work that must end.
 func (d drain) untracked() bool { return d.unled && !d.tracked }
 
-// drains reports whether l belongs to a drain.
-func drains(l leadership.Leadership) bool { return !l.IsLeader && !l.ValidUntil.IsZero() }
-
 // noteDrain records the begin of a drain before any look: a process that has ended by then may have left something.
 func (m *machine) noteDrain(l leadership.Leadership, now bootclock.Instant) {
 	switch d := m.drain; {
-	case !drains(l):
+	case !l.Draining():
 		m.drain.under = false
 		return
 	case d.under && d.transitions == l.Transitions:
@@ -123,7 +121,7 @@ func (m *machine) track(l leadership.Leadership, now bootclock.Instant) {
 	if !m.drain.untracked() {
 		return
 	}
-	if m.cfg.Fence && m.stop.Began.IsZero() && drains(l) { // the stop timeout starts now; prolong uses it
+	if m.cfg.Fence && m.stop.Began.IsZero() && l.Draining() { // the stop timeout starts now; prolong uses it
 		m.stop = m.rule().Next(m.stop, now, m.until, l)
 	}
 	if m.held == nil {

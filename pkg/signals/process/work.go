@@ -101,7 +101,7 @@ func (m *machine) addToWork(processes []procfs.Process) {
 	}
 }
 
-// addSeen adds new children of the last term's processes, as a sight saw them.
+// addSeen adds new descendants of the last term's processes, as a sight saw them.
 func (m *machine) addSeen(found []procfs.Process) {
 	if before := len(m.work); !m.leads {
 		m.addToWork(found)

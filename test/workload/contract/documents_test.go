@@ -18,14 +18,16 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
+func TestMain(m *testing.M) { os.Exit(harness.MainWithoutLeaks(m, "2")) }
+
 // patience bounds every wait.
 const patience = 30 * time.Second
 
 // leaseDuration is the shortest that there is.
 const leaseDuration = "3s"
 
-// workload is a client of one sidecar's HTTP for its workload, over its socket.
-func workload(r *harness.Local) *http.Client {
+// client is a client of one sidecar's HTTP for its workload, over its socket.
+func client(r *harness.Local) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -43,11 +45,6 @@ func start(t *testing.T, root, name string, flags ...string) *harness.Local {
 	return r
 }
 
-func awaitLead(t *testing.T, r *harness.Local) {
-	t.Helper()
-	harness.Eventually(t, patience, r.Name+" leads", func() bool { return r.Leadership().IsLeader })
-}
-
 // stay keeps GET /running open, as a workload at work does, until the returned function is called.
 func stay(t *testing.T, r *harness.Local) (leave func()) {
 	t.Helper()
@@ -56,7 +53,7 @@ func stay(t *testing.T, r *harness.Local) (leave func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := workload(r).Do(request)
+	answer, err := client(r).Do(request)
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatalf("GET /running: %v %v", answer, err)
 	}
@@ -114,7 +111,7 @@ func TestRealDocuments(t *testing.T) {
 // follow reads the events of a sidecar until the test ends, and returns what takes the next document; "" where none has come.
 func follow(t *testing.T, r *harness.Local) (next func() string) {
 	t.Helper()
-	answer, err := workload(r).Get("http://localhost/events")
+	answer, err := client(r).Get("http://localhost/events")
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatalf("GET /events: %v %v", answer, err)
 	}

@@ -4,6 +4,7 @@ package contract
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -79,9 +80,7 @@ var null = json.RawMessage("null")
 // standby makes the leader's document that of a standby.
 func standby(more changes) changes {
 	c := changes{"isLeader": false, "leader": "web-x", "token": "", "since": null, "validUntil": null, "validUntilBoottimeNs": null}
-	for name, value := range more {
-		c[name] = value
-	}
+	maps.Copy(c, more)
 	return c
 }
 

@@ -126,7 +126,10 @@ func TestPlay(t *testing.T) {
 	}{
 		"a session": {steps: []Step{
 			run("x=5\nfor i in 1 2; do\n  echo \"$i $x\"\ndone"), shows("1 …\n…\n2 5"),
-			start("echo on; sleep 60"), shows("on"), {Kind: Keys, Terminal: 1}, {Kind: Ends, Terminal: 1}, {Kind: Run, Terminal: 1, Text: "false", Status: 1},
+			start("echo on; sleep 60"), shows("on"),
+			{Kind: Keys, Terminal: 1},
+			{Kind: Ends, Terminal: 1},
+			{Kind: Run, Terminal: 1, Text: "false", Status: 1},
 		}},
 		"a command fails":            {[]Step{run("false")}, "its status is 1, want 0"},
 		"it ends, and should stay":   {[]Step{start("echo a"), shows("b")}, "it has ended, and has not shown: b"},

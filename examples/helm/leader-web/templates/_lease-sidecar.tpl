@@ -73,7 +73,7 @@ deployment/{{ include "leader-web.fullname" . }}
     httpGet: {path: /startupz, port: lease-probe}
     periodSeconds: 1
     failureThreshold: 60
-  # Slow to kill: the kubelet ends the sidecar alone, which costs the lead.
+  # Slow to fail: a liveness kill ends the sidecar alone, and leadership is lost.
   livenessProbe:
     httpGet: {path: /livez, port: lease-probe}
     periodSeconds: 10
@@ -101,7 +101,7 @@ deployment/{{ include "leader-web.fullname" . }}
 {{- end -}}
 
 {{- define "lease-sidecar.volumes" -}}
-# What the sidecar tells the application: a few hundred bytes in memory.
+# What the sidecar writes for the application: a few hundred bytes in memory.
 - name: lease-signal
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
 - name: lease-podinfo

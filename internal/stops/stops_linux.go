@@ -1,4 +1,6 @@
-package main
+// Package stops catches the signals that end a sidecar. It promises that several signals within a second are one stop, and that a
+// signal that was ignored at the start ends nothing. It does not send signals, and does not pass them on.
+package stops
 
 import (
 	"context"
@@ -14,14 +16,13 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 )
 
-// oneStop is the time within which several signals are one stop: `timeout`, npm, supervisors and `tini -g` signal the
-// process and its group, and a terminal that closes sends SIGHUP before another SIGTERM comes. Nobody who wants to skip the
-// grace loses much by it.
+// oneStop is the time within which several signals count as one stop: `timeout`, npm, supervisors and `tini -g` signal both
+// the process and its group, and a closing terminal sends SIGHUP before SIGTERM.
 const oneStop = time.Second
 
-// stopSignals are the signals that end a sidecar: SIGTERM, SIGINT, and SIGHUP and SIGQUIT but for those that were ignored at the
-// start (nohup). With a command, package child passes SIGHUP and SIGQUIT on to it.
-func stopSignals(command bool) []os.Signal {
+// Signals are the signals that end a sidecar: SIGTERM, SIGINT, and, unless ignored at the start (nohup), SIGHUP and
+// SIGQUIT. With a command, package child forwards those two instead.
+func Signals(command bool) []os.Signal {
 	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
 		if !command && !slices.Contains(guard.Ignored(), s) {
@@ -37,10 +38,9 @@ type stoppedBy syscall.Signal
 // Error returns the signal's name, such as "SIGTERM".
 func (s stoppedBy) Error() string { return unix.SignalName(syscall.Signal(s)) }
 
-// catchStops returns a context that the first of the signals ends, with a stoppedBy as its cause. What comes within oneStop of it is
-// the same stop. again gets a value, which it has room for, when another stop comes later. Call release when done: it joins what
-// was started.
-func catchStops(parent context.Context, ends []os.Signal) (_ context.Context, again <-chan struct{}, release func()) {
+// Catch returns a context that the first signal ends, with a cause such as "SIGTERM". Signals within a second belong to
+// the same stop; again, which is buffered, gets a value at a later one. Call release when done: it waits for the goroutine.
+func Catch(parent context.Context, ends []os.Signal) (_ context.Context, again <-chan struct{}, release func()) {
 	ctx, end := context.WithCancelCause(parent)
 	incoming, later := make(chan os.Signal, 2), make(chan struct{}, 1)
 	signal.Notify(incoming, ends...)
@@ -55,13 +55,13 @@ func catchStops(parent context.Context, ends []os.Signal) (_ context.Context, ag
 			case time.Since(first) >= oneStop:
 				select {
 				case later <- struct{}{}:
-				default: // one is there already
+				default: // a value is there already
 				}
 			}
 		}
 	})
 	return ctx, later, func() {
-		signal.Stop(incoming) // nothing is sent from here on
+		signal.Stop(incoming) // no signal is sent from here on
 		close(incoming)
 		catching.Wait()
 		end(nil)

@@ -1,8 +1,0 @@
-//go:build urfave_cli_no_docs
-
-package main
-
-import "github.com/urfave/cli/v2"
-
-// referenceCommands are not in builds that ship.
-func referenceCommands() []*cli.Command { return nil }
