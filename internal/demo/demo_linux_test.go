@@ -34,8 +34,11 @@ func TestRunFailsWithoutAMove(t *testing.T) {
 
 func TestRunFailsWithoutAProgram(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	if err := Run(context.Background(), Config{Self: "/no/such/program", Out: &bytes.Buffer{}}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got %v", err)
+	for live, size := range map[bool]func() (int, int){false: nil, true: func() (int, int) { return 80, 24 }} {
+		err := Run(context.Background(), Config{Self: "/no/such/program", Out: &bytes.Buffer{}, Size: size})
+		if !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("live %v: got %v", live, err)
+		}
 	}
 }
 

@@ -67,14 +67,13 @@ func (s *screen) picture(columns, rows int) []string {
 	p := &page{width: columns - 1, colour: s.Colour} // some terminals wrap behind the last column
 	s.addReplicas(p)
 	s.addTimelines(p)
-	if s.verdict == nil {
-		s.addNow(p)
-	}
-	s.addMoves(p)
 	if s.verdict != nil {
+		s.addMoves(p)
 		s.addVerdict(p)
 		return p.lines
 	}
+	s.addNow(p)
+	s.addMoves(p)
 	if len(p.lines) > rows {
 		p.lines = slices.DeleteFunc(p.lines, func(line string) bool { return line == "" })
 	}
@@ -92,26 +91,22 @@ const (
 
 func (s *screen) addReplicas(p *page) {
 	title, clock := "  lease-sidecar demo, without a cluster", fmt.Sprintf("%.0f of about %s", s.elapsed.Seconds(), seconds(usualTime))
+	if s.verdict != nil {
+		clock = rounded(s.elapsed)
+	}
 	p.add(bold, fmt.Sprintf("%s%*s", title, p.width-len(title), clock))
 	p.add("", "")
 	p.add(dim, fmt.Sprintf(replicaRow, "REPLICA", "SIDECAR", "ROLE", "TOKEN", "VALID FOR", "WORK"))
 	for i, name := range replicaNames {
 		v := s.sights[i]
-		m, role, left, work := v.mark(), "-", "", fmt.Sprint(v.work.Units)
-		if v.condition == running || v.leads {
-			role = marks[m].name
-		}
+		role, left, work := marks[v.mark()], "", fmt.Sprint(v.work.Units)
 		if v.leads {
 			left = fmt.Sprintf("%.1f s", v.left.Seconds())
 		}
 		if v.work.Working {
 			work = "» " + work
 		}
-		style := marks[m].style
-		if m == standby {
-			style = ""
-		}
-		p.add(style, fmt.Sprintf(replicaRow, name, v.condition, role, v.token, left, work))
+		p.add(role.style, fmt.Sprintf(replicaRow, name, v.condition, role.name, v.token, left, work))
 	}
 	p.add("", "")
 }
@@ -119,8 +114,7 @@ func (s *screen) addReplicas(p *page) {
 // addTimelines adds what was seen of each replica from the start, over the whole width, with the time below.
 func (s *screen) addTimelines(p *page) {
 	const margin = "  %-7s"
-	cells := max(1, p.width-len("  toy-a  "))
-	span := s.elapsed
+	cells, span := max(1, p.width-len("  toy-a  ")), max(s.elapsed, time.Second)
 	if s.verdict == nil {
 		span = max(span, usualTime+time.Second)
 	}
@@ -149,21 +143,16 @@ func (s *screen) addTimelines(p *page) {
 }
 
 // axis writes the seconds below so many cells that stand for span, as many as there is room for.
-func axis(span time.Duration, cells int) string {
-	line := strings.Repeat(" ", cells)
-	for _, step := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, time.Minute} {
-		if int(step)*cells/int(span) < len("|10 s  ") {
-			continue
-		}
-		for at := time.Duration(0); at < span; at += step {
-			label, c := "|"+seconds(at), int(at)*cells/int(span)
-			if c+len(label) <= cells {
-				line = line[:c] + label + line[c+len(label):]
-			}
-		}
-		break
+func axis(span time.Duration, cells int) (line string) {
+	column := func(at time.Duration) int { return int(at) * cells / int(span) }
+	step := time.Second
+	for column(step) < len("|10 s  ") {
+		step *= 2
 	}
-	return strings.TrimRight(line, " ")
+	for at := time.Duration(0); column(at)+len("|10 s") <= cells; at += step {
+		line = fmt.Sprintf("%-*s|%s", column(at), line, seconds(at))
+	}
+	return line
 }
 
 func (s *screen) addNow(p *page) {

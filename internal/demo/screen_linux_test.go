@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,7 +148,7 @@ func (term *terminal) check(t *testing.T, s *screen) {
 		return // too small for all of it
 	}
 	shown := strings.Join(want, "\n")
-	for _, part := range []string{"leader: stale file  ─ standby  ░ not running", "|0 s ", "|10 s", "NO LEADER FOR", "of about 15 s", s.now} {
+	for _, part := range []string{"leader: stale file  ─ standby  ░ not running", "|0 s ", "|8 s", "NO LEADER FOR", "of about 15 s", s.now} {
 		if !strings.Contains(shown, part) {
 			t.Fatalf("%dx%d at %s: no %q in\n%s", term.columns, term.rows, s.elapsed, part, shown)
 		}
@@ -182,8 +183,12 @@ now: toy-a is asked to step down
 // A cell of a timeline shows the greatest of what was seen in its time.
 func TestTimelineCell(t *testing.T) {
 	s := newScreen(Config{})
-	s.elapsed, s.verdict = 4*tick, &verdict{}
-	s.seen = [][]mark{{leader, standby, notRunning, standby}, {stale, leader, notRunning, stale}, {notRunning, notRunning, standby}}
+	s.elapsed, s.verdict = time.Second, &verdict{} // a cell is ten ticks
+	s.seen = [][]mark{
+		slices.Concat([]mark{leader}, slices.Repeat([]mark{standby}, 18), []mark{notRunning}),
+		slices.Concat([]mark{stale, leader}, slices.Repeat([]mark{notRunning}, 17), []mark{stale}),
+		slices.Concat(slices.Repeat([]mark{notRunning}, 10), []mark{standby}),
+	}
 	p := &page{width: len("  toy-a  ") + 2}
 	s.addTimelines(p)
 	if diff := cmp.Diff([]string{"  toy-a  █─", "  toy-b  █▓", "  toy-c  ░─"}, p.lines[:3]); diff != "" {
