@@ -141,12 +141,12 @@ func TestWorkflowsCallWhatIsThere(t *testing.T) {
 			}
 		}
 		for _, m := range makeCall.FindAllStringSubmatch(runs, -1) {
-			for word := range strings.FieldsSeq(m[1]) {
+			for argument := range strings.FieldsSeq(m[1]) {
 				calls++
-				if variable, _, ok := strings.Cut(word, "="); ok && !strings.Contains(makefile, "$("+variable+")") {
+				if variable, _, ok := strings.Cut(argument, "="); ok && !strings.Contains(makefile, "$("+variable+")") {
 					t.Errorf("%s sets %s, which the Makefile does not use", path, variable)
-				} else if !ok && !targets[word] {
-					t.Errorf("%s runs make %s, which is no target", path, word)
+				} else if !ok && !targets[argument] {
+					t.Errorf("%s runs make %s, which is no target", path, argument)
 				}
 			}
 		}
