@@ -33,7 +33,10 @@ type fleet struct {
 func TestChaosOfWork(t *testing.T) {
 	first := firstSeed()
 	reports := make([]*summary, *seeds)
-	t.Cleanup(func() { writeReport(t, reports) })
+	t.Cleanup(func() {
+		writeReport(t, reports)
+		wantHandovers(t, reports)
+	})
 	for i := range reports {
 		seed := first + uint64(i)
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
@@ -41,6 +44,21 @@ func TestChaosOfWork(t *testing.T) {
 			s := playSeed(t, seed)
 			reports[i] = &s
 		})
+	}
+}
+
+// wantHandovers asks for two handovers in each seed, and for one in 15 s over all of them: one seed's faults may meet few leaders.
+func wantHandovers(t *testing.T, reports []*summary) {
+	var handovers, seconds float64
+	for _, s := range reports {
+		if s == nil || s.Handovers < 2 {
+			t.Error("a seed ended early, or with fewer than two handovers: such a run proves little")
+			return
+		}
+		handovers, seconds = handovers+float64(s.Handovers), seconds+s.Seconds
+	}
+	if handovers < seconds/15 {
+		t.Errorf("the work went to another replica %.0f times in %.0f s, want once in 15 s: such a run proves little", handovers, seconds)
 	}
 }
 
@@ -140,9 +158,6 @@ func (f *fleet) finish() summary {
 	s := f.summary(v)
 	f.t.Log(s)
 	f.blame(v)
-	if least := max(2, int(s.Seconds/15)); s.Handovers < least {
-		f.t.Errorf("the work went to another replica %d times, want at least %d: such a run proves little", s.Handovers, least)
-	}
 	if s.WorkSeconds < 0.2*s.Seconds {
 		f.t.Errorf("somebody worked for %.1f s of %.1f s, want a fifth at least: such a run proves little", s.WorkSeconds, s.Seconds)
 	}

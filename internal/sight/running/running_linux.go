@@ -78,7 +78,13 @@ func (r *Running) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	defer conn.Close()
 	ended := context.AfterFunc(serving, func() { _ = conn.Close() })
 	defer ended()
-	_, _ = buffered.WriteString("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
+	header := w.Header() // it holds what every answer has, such as the name of the pod
+	header.Set("Content-Type", "text/plain")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Connection", "close")
+	_, _ = buffered.WriteString("HTTP/1.1 200 OK\r\n") // the flush fails with the connection
+	_ = header.Write(buffered)
+	_, _ = buffered.WriteString("\r\n")
 	if buffered.Flush() == nil {
 		r.follow(conn)
 	}

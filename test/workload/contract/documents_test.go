@@ -36,10 +36,14 @@ func client(r *harness.Local) *http.Client {
 	}}
 }
 
+// inPod says the pod, as the downward API does.
+var inPod = []string{"POD_NAMESPACE=default", "POD_NAME=web-a", "POD_UID=0b1f4c7e-6a52-4d3b-9a57-2f0c8e1d7b46"}
+
 // start starts a replica, and waits until it serves HTTP.
 func start(t *testing.T, root, name string, flags ...string) *harness.Local {
 	t.Helper()
 	r := harness.NewLocal(t, root, name, append([]string{"--lease-duration", leaseDuration}, flags...)...)
+	r.Env = inPod
 	r.Start()
 	r.AwaitLog("for=http-address")
 	return r

@@ -3,6 +3,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,9 +22,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
-
-// inPod says the pod, as the downward API does.
-var inPod = []string{"POD_NAMESPACE=default", "POD_NAME=web-a", "POD_UID=0b1f4c7e-6a52-4d3b-9a57-2f0c8e1d7b46"}
 
 func get(server, path string) request {
 	return request{server: server, method: http.MethodGet, path: path}
@@ -61,6 +59,9 @@ func TestEveryAnswerIsOnThePage(t *testing.T) {
 	}
 	seen, listed := map[operation]bool{}, page.listed()
 	for _, e := range b.all {
+		if named := e.answer.Get("Lease-Sidecar-Pod") != ""; named != (e.server == workload) {
+			t.Errorf("%v: Lease-Sidecar-Pod %q", e, e.answer.Get("Lease-Sidecar-Pod"))
+		}
 		seen[e.operation()] = true
 		if err := page.judge(e); err != nil {
 			t.Errorf("%v\n%v", e, err)
@@ -85,15 +86,13 @@ func TestEveryAnswerIsOnThePage(t *testing.T) {
 
 // aTerm asks a sidecar from its start on through a term, a handover and its end.
 func aTerm(b *book) {
-	r := harness.NewLocal(b.t, harness.LocalRoot(b.t), "web-a", "--lease-duration", leaseDuration)
-	r.Env = inPod
-	r.Start()
-	r.AwaitLog("for=http-address")
+	r := start(b.t, harness.LocalRoot(b.t), "web-a")
 	b.await(r, 200, get(probes, "/startupz"))
 	b.await(r, 200, get(probes, "/readyz"))
 	b.await(r, 200, get(probes, "/livez"))
 	b.want(r, 200, get(probes, "/metrics"))
 	b.want(r, 200, get(workload, "/"))
+	b.want(r, 404, get(workload, "/sse"))
 	b.want(r, 200, get(workload, "/events"))
 	for _, server := range []string{workload, probes} {
 		b.want(r, 503, get(server, "/leader"))
@@ -102,6 +101,7 @@ func aTerm(b *book) {
 	b.want(r, 409, post("/step-down"))
 	b.want(r, 409, post("/drained"))
 	refused(b, r)
+	unlisted(b, r)
 
 	harness.Eventually(b.t, patience, "it leads", func() bool { return r.Leadership().IsLeader })
 	token := r.Leadership().Token
@@ -138,6 +138,25 @@ func refused(b *book, r *harness.Local) {
 		b.want(r, 403, foreign)
 		b.want(r, 413, large)
 		b.want(r, 400, half)
+	}
+}
+
+// unlisted asks for paths and methods that the page does not list.
+func unlisted(b *book, r *harness.Local) {
+	for _, server := range []string{workload, probes} {
+		for q, want := range map[string]int{
+			"GET /no-such-path": 404, "POST /no-such-path": 404, "POST /leader": 405, "DELETE /leader": 405, "OPTIONS /leader": 405,
+		} {
+			method, path, _ := strings.Cut(q, " ")
+			e := b.ask(r, request{server: server, method: method, path: path})
+			var body map[string]string
+			if err := json.Unmarshal([]byte(e.said), &body); err != nil || len(body) != 1 || body["error"] == "" {
+				b.t.Errorf("%v: the body is no error in JSON", e)
+			}
+			if e.status != want || (e.answer.Get("Allow") == "GET, HEAD") != (want == 405) {
+				b.t.Errorf("%v, Allow %q; want %d", e, e.answer.Get("Allow"), want)
+			}
+		}
 	}
 }
 

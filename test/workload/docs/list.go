@@ -15,6 +15,7 @@ var Pages = []Page{
 	}},
 	{Path: "docs/how-to/signal-a-process.md", Place: Machine},
 	{Path: "docs/how-to/use-with-helm.md", Place: Cluster, Tree: true},
+	{Path: "docs/how-to/troubleshoot.md", Place: Cluster, Before: electionLeases},
 	{Path: "docs/how-to/write-a-client.md", Place: Machine},
 	{Path: "docs/reference/lease.md", Place: Machine},
 	{Path: "docs/tutorial/first-election.md", Place: Machine, Tree: true, Built: true},
@@ -28,6 +29,15 @@ lease-sidecar run --store dir:$HOME/store --workload deployment/web --lease-dura
   --signal-dir /var/run/lease-sidecar --probe-address off 2>$HOME/log &
 until lease-sidecar wait --for leader; do sleep 0.1; done`
 
+// electionLeases makes an election's Lease with its Role, and the Lease of another workload.
+const electionLeases = `kubectl create -f - <<'END'
+{"apiVersion": "v1", "kind": "List", "items": [
+  {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "acme-752b7817f6", "labels": {"lease-sidecar.dev/election": "true"}}},
+  {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "shared", "annotations": {"lease-sidecar.dev/workload": "deployment/web"}}}]}
+END
+kubectl create role web-election --verb get,watch,update --resource leases.coordination.k8s.io --resource-name acme-752b7817f6
+kubectl create rolebinding web-election --role web-election --serviceaccount default:web`
+
 // Elsewhere are the commands that another test runs, or that nothing here can run.
 var Elsewhere = []Exception{
 	{"README.md", "docker build ", "needs docker and kind"},
@@ -37,5 +47,8 @@ var Elsewhere = []Exception{
 	{"docs/how-to/add-to-a-pod.md", "kubectl delete pod ", "needs a kubelet: no pod holds the Lease here"},
 	{"docs/how-to/add-to-a-pod.md", "kubectl get lease acme-752b7817f6 # the next", "the same"},
 	{"docs/how-to/fencing.md", "", "the tests of test/workload/fencing run each block, and check that they do"},
+	{"docs/how-to/troubleshoot.md", "kubectl logs ", "needs a kubelet: no pod runs here"},
+	{"docs/how-to/troubleshoot.md", "kubectl port-forward ", "the same"},
+	{"docs/how-to/troubleshoot.md", "curl http://localhost:4041/", "the same; test/workload/contract asks both of a sidecar"},
 	{"docs/how-to/write-a-client.md", "curl --silent --max-time 1 --header", "a handover waits for it only in the middle of one: test/workload/contract sends it there"},
 }
