@@ -13,6 +13,7 @@ TOOLS         := $(CACHE)/tools
 GOTESTSUM     := $(TOOLS)/gotestsum@v1.13.0/gotestsum
 GOLANGCI_LINT := $(TOOLS)/golangci-lint@v2.15.0/golangci-lint
 GOVULNCHECK   := $(TOOLS)/govulncheck@v1.9.0/govulncheck
+ACTIONLINT    := $(TOOLS)/actionlint@v1.7.12/actionlint
 
 # The race detector needs a C compiler and the C library's headers; without both, nothing is built with C.
 RACE := $(shell printf '\043include <pthread.h>\nint main(void) { return 0; }\n' | \
@@ -127,17 +128,18 @@ controls: ## the same for the simulation: each control must show it overlaps
 	$(GO) run ./test/mutants -controls
 
 .PHONY: nightly
-nightly: ## what a night is for: fresh seeds, long fuzzing, half an hour of chaos (the seeds are printed)
+nightly: ## what takes hours: fresh seeds, long fuzzing, half an hour of chaos of each kind (prints the seeds; REPORTS=DIR)
+	$(if $(REPORTS),mkdir -p $(REPORTS))
 	$(MAKE) mutants controls
 	$(GO) test ./test/simulate -run '^TestSimulation$$' -v -count=1 -timeout 3h -first $$(date +%s)000 -seeds 30000
 	$(MAKE) fuzz FUZZTIME=5m
-	$(MAKE) chaos CHAOS=30m SEED=0
-	$(MAKE) chaos-work CHAOS=30m SEED=0
+	$(MAKE) chaos CHAOS=30m SEED=0 $(if $(REPORTS),REPORT=$(REPORTS)/chaos.json)
+	$(MAKE) chaos-work CHAOS=30m SEED=0 $(if $(REPORTS),REPORT=$(REPORTS)/chaos-work.json)
 	$(MAKE) handovers
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for ten seconds each (FUZZTIME=5m for longer)
-	@set -e; for pkg in $$($(GO) list ./pkg/... ./cmd/...); do \
+	@set -e; for pkg in $$($(GO) list ./cmd/... ./internal/... ./pkg/...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s $$pkg; \
 		done; \
@@ -177,8 +179,10 @@ cross:
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null ./cmd/lease-sidecar
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## golangci-lint
+lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint for the code, shellcheck for the scripts, actionlint for the workflows
 	$(GOLANGCI_LINT) run
+	shellcheck .ci/* docs/pictures/*.sh examples/*/*.sh
+	$(ACTIONLINT)
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
@@ -196,14 +200,25 @@ pictures: ## draw the pictures of the documents (docs/pictures)
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.dev, or a copy: VULNDB=file:///…)
 	GOTOOLCHAIN=$$(sed -n 's/^toolchain //p' go.mod) $(GOVULNCHECK) $(if $(VULNDB),-db $(VULNDB)) ./...
 
+##@ Release
+
+.PHONY: dist
+dist: ## the files of a release, into dist/: binaries, chart, checksums, notes (VERSION=v0.1.0)
+	rm -rf dist
+	mkdir dist
+	.ci/release-notes '$(VERSION)' >dist/notes.md
+	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(BUILD) -o dist/lease-sidecar-linux-$$arch ./cmd/lease-sidecar || exit; done
+	helm=$$($(GO) run -C test/cluster . helm) && "$$helm/helm" package examples/helm/leader-web --destination dist
+	cd dist && sha256sum lease-sidecar-linux-* leader-web-*.tgz >SHA256SUMS
+
 ##@ Housekeeping
 
 .PHONY: tools
-tools: $(GOTESTSUM) $(GOLANGCI_LINT) $(GOVULNCHECK) cluster ## install all pinned tools
+tools: $(GOTESTSUM) $(GOLANGCI_LINT) $(GOVULNCHECK) $(ACTIONLINT) cluster ## install all pinned tools
 
 .PHONY: clean
 clean: ## remove what was built here (the tools stay in the user's cache)
-	rm -rf bin cover.out cover.html
+	rm -rf bin dist cover.out cover.html
 
 $(GOTESTSUM):
 	GOBIN=$(@D) $(GO) install gotest.tools/gotestsum@v1.13.0
@@ -214,3 +229,6 @@ $(GOLANGCI_LINT):
 
 $(GOVULNCHECK):
 	GOBIN=$(@D) $(GO) install golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+$(ACTIONLINT):
+	GOBIN=$(@D) $(GO) install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -151,7 +152,7 @@ var (
 	})
 
 	leaseDurationFlag = table.Duration(option{
-		Name: "lease-duration", Group: ofTiming, Field: "Election.Duration", Default: "15s", Value: "TIME", Usage: "time after which an unrenewed Lease is free",
+		Name: "lease-duration", Group: ofTiming, Field: "Election.Duration", Default: elector.Default().Duration.String(), Value: "TIME", Usage: "time after which an unrenewed Lease is free",
 		Detail: "Whole seconds, at least 3s, and the same for all replicas of a workload.",
 	})
 	renewDeadlineFlag = table.Duration(option{Name: "renew-deadline", Group: ofTiming, Field: "Election.RenewDeadline", Value: "TIME", Usage: "time to lead after a renewal", Describe: "2/3 of lease-duration"})
@@ -160,11 +161,11 @@ var (
 		Detail: "At least 1s.",
 	})
 	foreignGraceFlag = table.Duration(option{
-		Name: "foreign-grace", Group: ofTiming, Field: "Election.ForeignGrace", Default: "18s", Value: "TIME", Usage: "extra wait after a holder of another kind",
+		Name: "foreign-grace", Group: ofTiming, Field: "Election.ForeignGrace", Default: elector.Default().ForeignGrace.String(), Value: "TIME", Usage: "extra wait after a holder of another kind",
 		Detail: "Such as a program with client-go's own elector: 18s suits its defaults.",
 	})
 	priorityFlag = table.Number(option{
-		Name: "priority", Group: ofTiming, Field: "Election.Priority", Default: "10", Most: elector.MaxPriority, Value: "N", Usage: "0 to 10: a lower one waits longer for a free Lease",
+		Name: "priority", Group: ofTiming, Field: "Election.Priority", Default: strconv.Itoa(elector.MaxPriority), Most: elector.MaxPriority, Value: "N", Usage: "0 to 10: a lower one waits longer for a free Lease",
 		Detail: "Each step below 10 waits 50ms longer.",
 	})
 

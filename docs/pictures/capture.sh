@@ -8,5 +8,6 @@ here=$(dirname "$(realpath "$0")")
 tmux() { command tmux -L "lease-sidecar-capture-$$" -f /dev/null "$@"; }
 trap 'tmux kill-server 2>/dev/null || true' EXIT
 tmux new-session -d -x 80 -y 24 "$program demo; tmux wait-for -S done; exec sleep 60"
+# shellcheck disable=SC2016 # the inner shell reads $0
 timeout 120 sh -c 'command tmux -L "$0" wait-for done' "lease-sidecar-capture-$$"
 tmux capture-pane -e -p >"$here/demo.txt"

@@ -5,7 +5,7 @@
 // not promise that killing is quick: the other half of the margin is for that.
 //
 //	a loss:      last validUntil ── half a margin ──▶ killed
-//	a handover:  begin ── the hold's validUntil + half a margin, at most the stop timeout ──▶ killed
+//	a handover:  begin ── the drain's validUntil + half a margin, at most the stop timeout ──▶ killed
 package killtime
 
 import (
@@ -17,7 +17,7 @@ import (
 
 // Rule holds the parameters of the deadlines.
 type Rule struct {
-	// StopTimeout is how long a workload has to stop in a planned handover, while the hold is renewed.
+	// StopTimeout is how long a workload has to stop in a planned handover, while the Lease is renewed.
 	StopTimeout time.Duration
 	// KillMargin is the election's: nothing of the workload may be alive so long after validUntil.
 	KillMargin time.Duration
@@ -33,13 +33,13 @@ type Stop struct {
 	// At is when it is killed.
 	At bootclock.Instant
 
-	planned bool // it stops for a handover, and the hold may still be renewed
+	planned bool // it stops for a handover, and the Lease may still be renewed
 }
 
 // Next returns the stop after s when l, a leadership that does not lead, is published at the instant now. until is the
 // term's last validUntil.
 //
-// In a planned stop the replica still holds the Lease, and l carries the hold's validUntil. Each renewal moves the deadline;
+// In a planned stop the replica still holds the Lease, and l carries the drain's validUntil. Each renewal moves the deadline;
 // when renewals fail, the last one stands. A term lost without a handover ends by its own last validUntil, whatever comes later.
 func (r Rule) Next(s Stop, now, until bootclock.Instant, l leadership.Leadership) Stop {
 	switch {

@@ -26,14 +26,14 @@ import (
 // it, then the fan-out, the metrics and the waiter, which are the elector's outputs.
 type assembly struct {
 	*kit
-	fanOut  *signals.FanOut
-	counts  *metrics.Metrics
-	waiter  *stopwait.Waiter
-	outputs elector.Outputs
-	trimmer *footprint.Trimmer
-	sites   []*httpapi.Listener
-	first   chan struct{} // closed at the first publication
-	started atomic.Bool   // the first state is written
+	fanOut    *signals.FanOut
+	counts    *metrics.Metrics
+	waiter    *stopwait.Waiter
+	outputs   elector.Outputs
+	trimmer   *footprint.Trimmer
+	listeners []*httpapi.Listener
+	first     chan struct{} // closed at the first publication
+	started   atomic.Bool   // the first state is written
 }
 
 // build builds an assembly and binds its addresses. quit ends the sidecar in good order. The hold may be nil.
@@ -62,7 +62,7 @@ func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(
 
 // addOutputs builds the elector's outputs: the fan-out over the signals, the metrics and the waiter.
 func (a *assembly) addOutputs() {
-	election, outputs := a.cfg.Election, a.parts.outputs()
+	election, outputs := a.cfg.Election, a.signalOutputs()
 	var names []string
 	for _, output := range outputs {
 		names = append(names, output.Signal.Name())
@@ -127,16 +127,16 @@ func (a *assembly) listen(field, purpose, address string, handler http.Handler) 
 		return &ResourceError{Field: field, err: err}
 	}
 	a.log.Info("listening", "reason", "Listening", "for", purpose, "addresses", listener.Addrs())
-	a.sites = append(a.sites, listener)
+	a.listeners = append(a.listeners, listener)
 	return nil
 }
 
 // close closes what build opened, if run has not.
 func (a *assembly) close() error {
 	var faults []error
-	for _, s := range a.sites {
-		faults = append(faults, s.Close())
+	for _, l := range a.listeners {
+		faults = append(faults, l.Close())
 	}
-	a.sites = nil
+	a.listeners = nil
 	return errors.Join(append(faults, a.parts.close())...)
 }

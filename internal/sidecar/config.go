@@ -17,6 +17,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/dir"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"
@@ -77,6 +78,23 @@ type Config struct {
 	// name and UID, and the sidecar's own container name in OwnContainer.
 	WatchPod     bool
 	OwnContainer string
+}
+
+// Replica identifies a replica.
+type Replica struct {
+	// Name is the name for people, such as the pod's.
+	Name string
+	// PodUID is the pod's UID; "" outside a pod.
+	PodUID string
+}
+
+// Identity returns the replica's identity: the pod's own if alone says that no other process has it, else a new random one.
+// It fails on a name that an identity cannot hold.
+func (r Replica) Identity(alone bool) (naming.Identity, error) {
+	if alone && r.PodUID != "" {
+		return naming.NewIdentity(r.Name, r.PodUID)
+	}
+	return naming.RandomIdentity(r.Name)
 }
 
 // Store says where the Lease is: in a directory or behind an API server.

@@ -95,7 +95,7 @@ func (k *kit) podNamespace() string { return cmp.Or(k.cfg.Pod.Namespace, k.cfg.E
 
 func (p *parts) add(one part) { p.all = append(p.all, one) }
 
-func (p *parts) outputs() []signals.Output {
+func (p *parts) signalOutputs() []signals.Output {
 	var outputs []signals.Output
 	for _, one := range p.all {
 		if one.signal != nil {

@@ -102,7 +102,7 @@ func TestOutputs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := built(t, c.cfg)
 			got := map[string]output{}
-			for _, one := range k.outputs() {
+			for _, one := range k.signalOutputs() {
 				got[one.Signal.Name()] = output{one.Wait, one.Remote}
 			}
 			if !maps.Equal(got, c.want) {

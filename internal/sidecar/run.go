@@ -22,11 +22,11 @@ const lastPublish = 2 * time.Second
 func (a *assembly) run(ctx context.Context, abandon <-chan struct{}, stands bool) (cause, err error) {
 	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer endServing()
-	sites, serving := errgroup.WithContext(serving)
-	for _, s := range a.sites {
-		sites.Go(func() error { return s.Serve(serving) })
+	served, serving := errgroup.WithContext(serving)
+	for _, l := range a.listeners {
+		served.Go(func() error { return l.Serve(serving) })
 	}
-	a.sites = nil // Serve closes them
+	a.listeners = nil // Serve closes them
 
 	abandoning, endAbandoning := context.WithCancel(context.WithoutCancel(ctx))
 	defer endAbandoning()
@@ -54,7 +54,7 @@ func (a *assembly) run(ctx context.Context, abandon <-chan struct{}, stands bool
 	err = errors.Join(err, a.parts.close())
 	endAbandoning()
 	endServing()
-	return cause, errors.Join(err, sites.Wait())
+	return cause, errors.Join(err, served.Wait())
 }
 
 // campaign runs the election until ctx ends or a listener fails, which ends it in good order.

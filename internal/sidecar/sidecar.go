@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
@@ -22,6 +24,9 @@ type Sidecar struct {
 	store lease.Store
 	api   apiserver.Client // nil if the store is a directory
 }
+
+// firstLook bounds the first look for another workload's Lease; the election looks again.
+const firstLook = time.Second
 
 // errQuit is the cause of an end requested over HTTP.
 var errQuit = errors.New("POST /quitquitquit")
@@ -75,9 +80,23 @@ func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 	e := s.cfg.Election
 	s.log.Info("campaigning", "reason", "Campaigning", "version", s.cfg.Version, "lease", e.Lease, "namespace", e.Namespace,
 		"workload", e.Workload, "identity", identity)
-	cause, err := a.run(ctx, abandon, s.adopt(a, hold, identity))
+	stands := s.adopt(a, hold, identity)
+	cause, err := a.run(ctx, abandon, stands)
 	s.log.Info("ended", "reason", "Ended", "cause", cmp.Or(context.Cause(ctx), cause, err))
 	return errors.Join(err, a.close())
+}
+
+// refuseCollision ends a sidecar whose Lease is another workload's before it touches anything. A silent store passes.
+func (s *Sidecar) refuseCollision(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	reply, err := s.store.Get(ctx)
+	e := s.cfg.Election
+	other, ours := reply.Workload, e.Workload
+	if err != nil || other == "" || ours == "" || other == ours {
+		return nil //nolint:nilerr // the election reads again and reports the fault
+	}
+	return &elector.CollisionError{Lease: e.Lease, Namespace: e.Namespace, Workload: ours, Other: other}
 }
 
 // adopt takes over what an earlier process left in the signal directory, and reports whether its document is still valid: it
@@ -99,6 +118,17 @@ func (s *Sidecar) adopt(a *assembly, hold *elector.Hold, identity naming.Identit
 		a.events.Resume(adopted)
 	}
 	return adopted.IsLeader
+}
+
+// resumable returns the token of the term in an earlier process's hold file; "" if the file is void or the term is over.
+func (s *Sidecar) resumable(hold *elector.Hold, identity naming.Identity) string {
+	config, now := s.cfg.Election, bootclock.System{}.Now()
+	config.Identity = identity
+	state, ok := hold.Load(config.HoldKey(), now, now.Add(config.RenewDeadline))
+	if !ok || !state.Leading {
+		return ""
+	}
+	return state.Token
 }
 
 // ResourceError is the error of a directory, store or address that a field of the [Config] names and that cannot be used.

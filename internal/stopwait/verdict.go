@@ -48,7 +48,7 @@ func (w *Waiter) judge(now bootclock.Instant, d elector.Drain) verdict {
 	applied, reported := w.progress(d)
 	limit, until := d.Began.Add(w.cfg.StopTimeout), d.Until
 	if s.kills {
-		if w.fencedRuns(s) { // each renewal of the hold moved its kill deadline, up to the stop timeout
+		if w.fencedRuns(s) { // each renewal during the drain moved its kill deadline, up to the stop timeout
 			until = max(until, max(d.Began, applied).Add(w.cfg.StopTimeout))
 		}
 		limit, until = limit.Add(w.cfg.KillMargin), until.Add(w.cfg.KillMargin)

@@ -36,7 +36,7 @@
 //	I8  a request that is applied late never extends validity
 //	I9  notBefore never falls
 //	I10 a draining candidate never leads
-//	I11 no workload works at or after validUntil (or the hold's) + K
+//	I11 no workload works at or after validUntil (a drain's too, which renewals move) + K
 //	I12 two live processes that write one identity both stop, and go on under fresh ones
 //	I13 no release is sent while a known process of the workload lives
 //	I14 nothing inherited is published before a read

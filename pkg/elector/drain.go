@@ -87,7 +87,7 @@ func (m *machine) askStopWait() {
 
 func (m *machine) stopWaitEnded(now moment, o Outcome) {
 	m.waits.answered()
-	if o != WorkloadStopped { // what does not say so is no stop
+	if o != WorkloadStopped { // any other outcome counts as Abandoned
 		m.abandonDrain(now)
 		return
 	}

@@ -76,8 +76,8 @@ type Drain struct {
 	Terminating bool
 	// Began is when the drain did.
 	Began bootclock.Instant
-	// Until is the last validUntil published while leading, in this term or the one it follows. No reader that honours it
-	// believes in the term after it.
+	// Until is the last validUntil published while leading, in this term or, if nothing was, in the one before. From then on no
+	// reader that honours validUntil takes this replica for the leader.
 	Until bootclock.Instant
 	// Token is that of the last term published while leading: the drained term's, unless that one began too late to be
 	// published. A workload that reports its stop may name it.

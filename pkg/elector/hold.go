@@ -26,7 +26,7 @@ type HoldState struct {
 	Since       time.Time `json:"since"`
 }
 
-// HoldFile keeps a candidate's hold. A [*Hold] does; a simulation may stand between the two, as a full disk does.
+// HoldFile keeps a candidate's hold. [*Hold] implements it; a simulation may wrap one, to have its writes fail.
 type HoldFile interface {
 	// Load returns what the process before left, and false where it is of no use: see [Hold.Load].
 	Load(key HoldKey, now, longest bootclock.Instant) (HoldState, bool)

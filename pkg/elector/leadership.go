@@ -19,7 +19,7 @@ func (m *machine) leadership(now moment) leadership.Leadership {
 		l.IsLeader, l.Token, l.Since = true, string(m.term.token), m.term.since
 		l.Leader, l.LeaderUntil = m.cfg.Identity.Name(), m.term.validUntil
 		l.ValidUntil = m.term.validUntil
-	case draining: // the hold's end, by which the workload must have stopped
+	case draining: // the drain's validUntil, by which the workload must have stopped
 		l.Leader, l.LeaderUntil = m.cfg.Identity.Name(), m.term.validUntil
 		l.ValidUntil = m.term.validUntil
 	case standby:

@@ -19,7 +19,7 @@ import (
 
 // TestBlackholedLeader cuts the leader's line, one way or both, and heals it at every phase of what follows. A short
 // cut costs nothing; a longer one ends the term by its validUntil, and nobody takes the Lease before it has expired.
-// Whatever arrives late in the end blanks nobody's record.
+// Whatever arrives late in the end clears no other holder's record.
 func TestBlackholedLeader(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

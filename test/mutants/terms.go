@@ -46,7 +46,7 @@ var terms = []mutant{
 		name:   "a draining candidate is said to lead",
 		danger: "I10: the workload that is to stop goes on",
 		file:   "pkg/elector/leadership.go",
-		old:    "case draining: // the hold's end, by which the workload must have stopped\n",
+		old:    "case draining: // the drain's validUntil, by which the workload must have stopped\n",
 		new:    "case draining:\n\t\tl.IsLeader, l.Token, l.Since = true, string(m.term.token), m.term.since\n",
 		reds:   in(elector, "TestTranscripts/handover"),
 	},

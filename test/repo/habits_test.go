@@ -57,6 +57,12 @@ func TestHabitBreaches(t *testing.T) {
 			code: "func (p *part) On(f func()) { p.f = f }",
 			want: []string{"p.go:12: f is set late: pass it to the constructor"},
 		},
+		"a pointer that is set late": {
+			code: "type whole struct{ part *part }\n\nfunc (p *part) run() {}\n\nfunc (w *whole) Use(p *part) { w.part = p }",
+			want: []string{"p.go:16: part is set late: pass it to the constructor"},
+		},
+		"a pointer that the part makes": {code: "type whole struct{ part *part }\n\nfunc (p *part) run() {}\n\nfunc (w *whole) Begin() { w.part = &part{} }"},
+		"a pointer to mere data":        {code: "type whole struct{ part *part }\n\nfunc (w *whole) Note(p *part) { w.part = p }"},
 		"a part of a part that is set late": {
 			code: "type whole struct{ part part }\n\nfunc newWhole(c clock) *whole { w := &whole{}; w.part.clock = c; return w }",
 			want: []string{"p.go:14: clock is set late: pass it to the constructor"},
@@ -124,8 +130,8 @@ func (p checked) breach(within ast.Decl, n ast.Node) string {
 			return anonymous
 		}
 	case *ast.AssignStmt:
-		for _, left := range n.Lhs {
-			if name := p.late(within, left); name != "" {
+		for i, left := range n.Lhs {
+			if name := p.late(within, left, n.Rhs[min(i, len(n.Rhs)-1)]); name != "" {
 				return name + " is set late: pass it to the constructor"
 			}
 		}
@@ -139,16 +145,22 @@ func methods(e ast.Expr) bool {
 	return ok && i.Methods.NumFields() > 0
 }
 
-// late returns the field that an assignment outside a constructor sets, where it holds a part to call: a function or an interface.
+// late returns the field that an assignment outside a constructor sets, where it holds a part to call: a function, an interface, or a
+// pointer to a struct with methods that comes in as a parameter; one that the function has made or found by itself is its state.
 // What a function has made itself is under construction there, and an error or a function that ends a context is state.
-func (p checked) late(within ast.Decl, left ast.Expr) string {
+func (p checked) late(within ast.Decl, left, right ast.Expr) string {
 	selector, ok := left.(*ast.SelectorExpr)
 	function, inFunction := within.(*ast.FuncDecl)
 	if !ok || !inFunction {
 		return ""
 	}
 	field, ok := p.info.Selections[selector]
-	if !ok || field.Kind() != types.FieldVal || field.Obj().Pkg() != p.self || !callable(field.Type()) {
+	if !ok || field.Kind() != types.FieldVal || field.Obj().Pkg() != p.self {
+		return ""
+	}
+	value, _ := right.(*ast.Ident)
+	given := value != nil && parameter(function, p.info.Uses[value])
+	if part := callable(field.Type()) || given && p.pointsToPart(field.Type()); !part {
 		return ""
 	}
 	switch of := selector.X.(type) {
@@ -156,15 +168,19 @@ func (p checked) late(within ast.Decl, left ast.Expr) string {
 		return selector.Sel.Name
 	case *ast.Ident:
 		declared := p.info.Uses[of]
-		received := function.Pos() < declared.Pos() && declared.Pos() < function.Type.Params.End() // as receiver or parameter
-		if _, pointer := declared.Type().(*types.Pointer); pointer && received {
+		if _, pointer := declared.Type().(*types.Pointer); pointer && parameter(function, declared) {
 			return selector.Sel.Name
 		}
 	}
 	return ""
 }
 
-// callable reports whether a value of the type is a part that is called.
+// parameter reports whether a function was given the variable, as receiver or parameter.
+func parameter(function *ast.FuncDecl, variable types.Object) bool {
+	return variable != nil && function.Pos() < variable.Pos() && variable.Pos() < function.Type.Params.End()
+}
+
+// callable reports whether a value of the type is a part that is called: a function or an interface.
 func callable(t types.Type) bool {
 	switch t.String() {
 	case "error", "context.CancelFunc", "context.CancelCauseFunc", "context.Context":
@@ -177,6 +193,20 @@ func callable(t types.Type) bool {
 		return u.NumMethods() > 0
 	}
 	return false
+}
+
+// pointsToPart reports whether the type is a pointer to one of the module's own structs that has methods.
+func (p checked) pointsToPart(t types.Type) bool {
+	pointer, ok := t.(*types.Pointer)
+	if !ok {
+		return false
+	}
+	of, ok := pointer.Elem().(*types.Named)
+	if !ok || of.Obj().Pkg() != p.self && (of.Obj().Pkg() == nil || !strings.HasPrefix(of.Obj().Pkg().Path(), module+"/")) {
+		return false
+	}
+	_, ok = of.Underlying().(*types.Struct)
+	return ok && types.NewMethodSet(t).Len() > 0
 }
 
 // typed returns the packages that ship.

@@ -14,7 +14,7 @@ import (
 var present = map[string]string{
 	"go": "", "make": "make", "git": "git", "cc": "gcc libc6-dev", "ps": "procps", "node": "nodejs", "javac": "default-jdk-headless",
 	"perl": "perl", "ruby": "ruby", "curl": "curl", "promtool": "prometheus",
-	"zsh": "zsh", "fish": "fish", "script": "bsdutils", "mandoc": "mandoc", "groff": "groff-base",
+	"zsh": "zsh", "fish": "fish", "script": "bsdutils", "mandoc": "mandoc", "groff": "groff-base", "shellcheck": "shellcheck",
 }
 
 // machine is a PATH on which nothing is but fakes. Each fake writes down how it is called.

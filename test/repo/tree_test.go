@@ -36,5 +36,5 @@ func tree(t *testing.T, ending string) []string {
 }
 
 func ignored(folder string) bool {
-	return folder == "testdata" || folder == "bin" || strings.HasPrefix(folder, ".")
+	return folder == "testdata" || folder == "bin" || folder == "dist" || strings.HasPrefix(folder, ".")
 }

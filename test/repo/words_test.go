@@ -66,6 +66,7 @@ func TestRetiredWords(t *testing.T) {
 	}{
 		"a clean file":            {code: "package p\n\n// Fix repairs.\nfunc Fix() {}\n"},
 		"a word of an identifier": {code: "package p\n\nfunc askSettled() {}\n", want: []string{"p.go:3: settled: write stopped, or applied"}},
+		"a word after an acronym": {code: "package p\n\nfunc setPIDWard() {}\n", want: []string{"p.go:3: ward: write program"}},
 		"a comment":               {code: "package p\n\n// The teller is dead.\nvar x int\n", want: []string{"p.go:3: teller: write signal"}},
 		"a text":                  {code: "package p\n\nvar x = \"untold\"\n", want: []string{"p.go:3: untold: write not applied"}},
 		"a longer word":           {code: "package p\n\n// A benefit, forwards and recommended.\nvar outfitter int\n"},
@@ -131,13 +132,16 @@ func retiredWords(path string, content []byte) ([]string, error) {
 	return hits, nil
 }
 
-// camel splits where a small letter or a digit meets a capital, and before the last capital of several.
-var camel = regexp.MustCompile(`[A-Z]+[a-z]*|[a-z]+`)
+// camel splits where a small letter or a digit meets a capital; acronym finds where the last of several capitals begins a word.
+var (
+	camel   = regexp.MustCompile(`[A-Z]+[a-z]*|[a-z]+`)
+	acronym = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
+)
 
 // split returns the words of a text in small letters; those of an identifier each.
 func split(text string) []string {
 	var all []string
-	for _, run := range camel.FindAllString(text, -1) {
+	for _, run := range camel.FindAllString(acronym.ReplaceAllString(text, "$1 $2"), -1) {
 		all = append(all, strings.ToLower(run))
 	}
 	return all

@@ -68,7 +68,7 @@ type RunLock struct {
 	awaited bool     // a goroutine waits for the holder's end
 	trouble trouble.Last
 	end     context.CancelFunc
-	waiting context.Context
+	waiting context.Context //nolint:containedctx // the lock's own lifetime, ended by Close; not a caller's
 	joined  sync.WaitGroup
 }
 

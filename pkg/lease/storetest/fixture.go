@@ -42,7 +42,7 @@ type Admin interface {
 type bench struct {
 	Fixture
 	t     *testing.T
-	ctx   context.Context
+	ctx   context.Context //nolint:containedctx // the test's own
 	store lease.Store
 }
 

@@ -25,7 +25,7 @@ type Config struct {
 	Command []string
 	// KillMargin is the election's: the command must be dead so long after validUntil, and is killed after half of it.
 	KillMargin time.Duration
-	// StopTimeout is how long the command has to stop in a planned handover, while the hold is renewed.
+	// StopTimeout is how long the command has to stop in a planned handover, while the Lease is renewed.
 	StopTimeout time.Duration
 	// Clock must be the machine's boot clock, which the guard reads too.
 	Clock bootclock.Clock

@@ -41,8 +41,8 @@ type Config struct {
 	// OnElected is sent when this replica leads, OnLost when it does not. 0 sends nothing.
 	OnElected, OnLost Signo
 	// Fence kills a process that does not end at OnLost, and all that it started, at the kill deadline: half of KillMargin
-	// past the term's last validUntil on the boot clock. In a handover it is half of KillMargin past the validUntil of the
-	// hold, which is renewed, but at most StopTimeout after the handover began.
+	// past the term's last validUntil on the boot clock. In a handover it is half of KillMargin past the drain's
+	// validUntil, which renewals move, but at most StopTimeout after the handover began.
 	Fence bool
 	// StopTimeout is how long a process has to end in a handover before the fence kills it. Without a fence, a process that
 	// is alive this long, and at least 2 s, after a stop counts as ignoring the stop, and gets gains again.

@@ -38,7 +38,7 @@ func (m *machine) rule() killtime.Rule {
 	return killtime.Rule{StopTimeout: m.cfg.StopTimeout, KillMargin: m.cfg.KillMargin}
 }
 
-// prolong moves the kill deadline of a stop in progress after a renewal of the hold. guardFence then passes it to the guard.
+// prolong moves the kill deadline of a stop in progress after a renewal during the drain. guardFence then passes it to the guard.
 func (m *machine) prolong(l leadership.Leadership, now bootclock.Instant) {
 	if !m.kill.IsZero() && !m.stop.Began.IsZero() {
 		m.aim(l, now)
