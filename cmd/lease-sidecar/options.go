@@ -1,9 +1,8 @@
 package main
 
 import (
-	"strconv"
-
 	"os"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
