@@ -171,9 +171,10 @@ vet:
 	$(GO) vet -C test/cluster .
 	$(GO) vet -C test/peer .
 
-# The commands for people's own machines build there too.
+# The other architecture of the image, and the commands for people's own machines, build too.
 .PHONY: cross
 cross:
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null ./cmd/lease-sidecar
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null ./cmd/lease-sidecar
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null ./cmd/lease-sidecar
 
