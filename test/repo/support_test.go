@@ -44,7 +44,7 @@ func TestSupportedVersions(t *testing.T) {
 	if row := "| " + kubernetes + " | tested |"; !strings.Contains(page, row) {
 		t.Errorf("docs/reference/support.md has no row %q", row)
 	}
-	if sentence := "Tested with Kubernetes " + kubernetes + " "; !strings.Contains(read(t, filepath.Join(top, "README.md")), sentence) {
+	if sentence := "Tested against etcd and kube-apiserver " + kubernetes + " "; !strings.Contains(read(t, filepath.Join(top, "README.md")), sentence) {
 		t.Errorf("README.md does not say %q", sentence)
 	}
 }
