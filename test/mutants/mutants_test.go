@@ -67,6 +67,24 @@ func TestNumberOfMutants(t *testing.T) {
 	}
 }
 
+// TestEverySignalHasAMutant: a new signal keeps at least one rule, and a test sees where it does not.
+func TestEverySignalHasAMutant(t *testing.T) {
+	folders, err := filepath.Glob(filepath.Join(here(t).root, "pkg", "signals", "*", "*.go"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("found no signal (%v)", err)
+	}
+	mutated := map[string]bool{}
+	for _, m := range all {
+		mutated[filepath.Dir(m.file)] = true
+	}
+	for _, file := range folders {
+		if folder := "pkg/signals/" + filepath.Base(filepath.Dir(file)); !mutated[folder] {
+			t.Errorf("no mutant breaks %s: add a row for each rule that it keeps", folder)
+			mutated[folder] = true
+		}
+	}
+}
+
 // exists looks for the test's function, or the fuzz target's; what its subtests, or its kept inputs, are called shows when they run.
 func exists(t *testing.T, root string, named test) bool {
 	t.Helper()

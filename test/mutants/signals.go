@@ -178,4 +178,20 @@ var signalling = []mutant{
 		new:    "",
 		reds:   in("pkg/signals/podlabel", "TestALapsedTermLabelsNothing"),
 	},
+	{
+		name:   "a lapsed term is sent to the webhook as one that leads",
+		danger: "I1: the receiver is called late, and works in a term that is over",
+		file:   "pkg/signals/webhook/webhook.go",
+		old:    "\tl = l.At(s.cfg.Clock.Now())\n",
+		new:    "",
+		reds:   in("pkg/signals/webhook", "TestTransitionsAreSentAndRenewalsAreNot"),
+	},
+	{
+		name:   "a failed call of the webhook is taken for one that nobody got",
+		danger: "I11: the receiver has read that this replica leads, and is never sent the loss",
+		file:   "pkg/signals/webhook/webhook.go",
+		old:    "\ts.known = false\n",
+		new:    "",
+		reds:   in("pkg/signals/webhook", "TestALossIsSentAfterACallThatFailed"),
+	},
 }

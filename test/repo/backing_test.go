@@ -15,12 +15,21 @@ var (
 	// shapes and outputs are the sections of the page of guarantees, and the rows of each.
 	shapes  = []string{"planned handover", "sidecar killed", "sidecar frozen", "app frozen", "API partition", "node frozen"}
 	outputs = []string{"file", "HTTP", "process signal", "child mode", "pod label", "webhook", "events"}
+	// ofSignal is the row of each folder of pkg/signals. HTTP is answered by internal/httpapi.
+	ofSignal = map[string]string{
+		"file": "file", "process": "process signal", "child": "child mode", "podlabel": "pod label", "webhook": "webhook", "event": "events",
+	}
 	// faults are the rows of the page on reliability, as the election's protocol numbers them.
 	faults = strings.Fields("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18")
 )
 
 // TestGuaranteesAreBacked: each signal has a row for each fault, each row names a test, and each test that the page names is there.
 func TestGuaranteesAreBacked(t *testing.T) {
+	for _, folder := range folders(t, "pkg/signals") {
+		if !slices.Contains(outputs, ofSignal[folder]) {
+			t.Errorf("pkg/signals/%s has no row in docs/reference/guarantees.md: name it in ofSignal and in outputs", folder)
+		}
+	}
 	page := read(t, filepath.Join(top, "docs", "reference", "guarantees.md"))
 	for _, gap := range append(unbacked(page, outputs, shapes...), unknown(page, tests(t))...) {
 		t.Error(gap)

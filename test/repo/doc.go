@@ -10,6 +10,7 @@
 //	readme_test.go        the README: short, its pod and its SQL are tried, each figure has its command
 //	reasons_test.go       the troubleshooting page has every reason of a log record
 //	support_test.go       the versions on the support page are those that the tests build
+//	map_test.go           the map and the prerequisites in CONTRIBUTING.md are what is there
 //	workflows_test.go     the workflows are bounded and pinned, and call what is there
 //	github_test.go        what else GitHub reads: Dependabot's configuration, issue forms, code owners
 //	versions_test.go      one version of Go, of each tool and of a release; release_test.go: its notes
