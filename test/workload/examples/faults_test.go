@@ -41,8 +41,6 @@ var faults = []struct {
 		m.wantEndOfWork(m.leader)
 		m.awaitWork(m.heir)
 		send(m.t, syscall.SIGCONT, m.leader.PID())
-		m.heir.StepDown() // and the woken one can work again
-		m.awaitWork(m.leader)
 	}},
 	{"app frozen", func(m mute) {
 		send(m.t, syscall.SIGSTOP, m.apps(m.leader)...)
