@@ -158,9 +158,9 @@ func environment() []string {
 	return all
 }
 
-// clean reports what a page has left behind: in the repository, but for what it has built, and in /tmp.
+// clean reports what a page has left behind: in the repository, but for what it has built and the index that git refreshes, and in /tmp.
 func clean(written string) (err error) {
-	for folder, own := range map[string]string{written: "bin", "/tmp": "home programs changes"} {
+	for folder, own := range map[string]string{written: "bin .git", "/tmp": "home programs changes"} {
 		entries, failed := os.ReadDir(folder)
 		err = errors.Join(err, failed)
 		for _, entry := range entries {
