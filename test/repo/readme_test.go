@@ -30,6 +30,11 @@ func TestReadmeIsShort(t *testing.T) {
 	if lines := strings.Count(document, "\n"); lines > readmeLines {
 		t.Errorf("the README has %d lines, at most %d", lines, readmeLines)
 	}
+	for _, command := range []string{"`make demo`", "`make test`"} { // a fresh machine needs no other
+		if !strings.Contains(document, command) {
+			t.Errorf("the README does not name %s", command)
+		}
+	}
 	for _, block := range fenced.FindAllString(document, -1) {
 		for line := range strings.Lines(block) {
 			if columns := len([]rune(strings.TrimSuffix(line, "\n"))); columns > readmeColumns {

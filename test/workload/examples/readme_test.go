@@ -42,14 +42,14 @@ func questions(t *testing.T, r *harness.Local) map[string]question {
 	}
 	document := strings.NewReplacer(inThePod, r.SignalDir(), "http://127.0.0.1:4040", r.URL()).Replace(string(readme))
 	shell := regexp.MustCompile("(?s)```sh\n(end=.*?)\n(curl .*?)\n```").FindStringSubmatch(document)
-	python := regexp.MustCompile("(?s)```python\n(def token.*?)```").FindStringSubmatch(document)
+	python := regexp.MustCompile("(?s)```python\n(import.*?)```").FindStringSubmatch(document)
 	if shell == nil || python == nil {
 		t.Fatal("the README does not ask in shell, by curl and in Python")
 	}
 	return map[string]question{
 		"shell":  {"sh", []string{"-c", shell[1]}},
 		"curl":   {"sh", []string{"-c", "{ " + shell[2] + "\n} >/dev/null && echo yes"}},
-		"python": {"python3", []string{"-c", "import os, time\n" + python[1] + "print(token() or '')"}},
+		"python": {"python3", []string{"-c", python[1] + "print(token() or '')"}},
 	}
 }
 
