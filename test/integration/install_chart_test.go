@@ -23,6 +23,9 @@ import (
 // chart is the example that users copy from.
 const chart = "examples/helm/leader-web"
 
+// stopTimeout is the default of --stop-timeout, which the chart leaves as it is, in seconds.
+const stopTimeout = 30
+
 // restricted labels a namespace whose Pods must pass the strictest Pod Security standard.
 var restricted = map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
 
@@ -97,6 +100,9 @@ func TestChartInstalls(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkTokenOfSidecarAlone(t, d)
+			if grace := *d.Spec.Template.Spec.TerminationGracePeriodSeconds; grace <= stopTimeout { // the API server fills it in
+				t.Errorf("the Pod's grace period is %d s, want more than the sidecar's stop timeout, %d s", grace, stopTimeout)
+			}
 			// Nothing makes Pods of Deployments here, so that admission must be asked with a Pod of our own.
 			pod := &corev1.Pod{ObjectMeta: d.Spec.Template.ObjectMeta, Spec: d.Spec.Template.Spec}
 			pod.GenerateName = "web-"

@@ -4,6 +4,7 @@ All that the sidecar adds to a chart. To use it in a chart of your own, copy thi
 
   in the pod's spec         serviceAccountName: {{ include "lease-sidecar.name" . }}
                             automountServiceAccountToken: false
+                            terminationGracePeriodSeconds: 45 (more than --stop-timeout, which is 30 s)
   under initContainers      {{- include "lease-sidecar.container" . | nindent 8 }}
   under volumes             {{- include "lease-sidecar.volumes" . | nindent 8 }}
   under your volumeMounts   {{- include "lease-sidecar.mount" . | nindent 12 }}
