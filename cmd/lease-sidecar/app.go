@@ -72,12 +72,14 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 	for _, command := range app.Commands {
 		command.HideHelpCommand = true // otherwise `run -- help` would print help
 		command.OnUsageError = usageError
-		takesChild := command.Name == "run" || command.Name == withRunLock
-		command.Action = onlyOwnArguments(command.Action, child, takesChild)
+		command.Action = onlyOwnArguments(command.Action, child, takesChild(command.Name))
 	}
 	app.Commands = append(app.Commands, completeCommand())
 	return app
 }
+
+// takesChild reports whether the command of that name runs the command after "--".
+func takesChild(command string) bool { return command == "run" || command == withRunLock }
 
 // rootAction runs if no command was named.
 func rootAction(c *cli.Context) error {
