@@ -28,7 +28,8 @@ EXIT STATUS:
   1  a negative answer, or a failure
   2  a configuration fault; is-leader: it cannot tell
   3  the Lease belongs to another workload
-  4  leadership was lost, with --on-loss exit`
+  4  leadership was lost, with --on-loss exit
+  N  the status of COMMAND: with-run-lock, and run with --on-child-exit exit`
 
 // metaChild is the key under which newApp keeps the arguments after "--".
 const metaChild = "child"
