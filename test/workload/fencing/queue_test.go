@@ -176,7 +176,9 @@ func TestQueue(t *testing.T) {
 	}
 	awaitLeader(t, second)
 
-	allSent := func(name string) bool { return s.sql(t, name, "SELECT count(*) FROM outbox WHERE sent IS NOT NULL") == "3" }
+	allSent := func(name string) bool {
+		return s.sql(t, name, "SELECT count(*) FROM outbox WHERE sent IS NOT NULL") == "3"
+	}
 	for _, q := range scenes {
 		if q.sending {
 			harness.Eventually(t, patience, q.name+": the new leader has sent everything", func() bool { return allSent(q.name) })
