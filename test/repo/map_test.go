@@ -29,9 +29,9 @@ func folders(t *testing.T, room string) []string {
 }
 
 var (
-	theMap   = regexp.MustCompile("(?s)## The map\n.*?```\n(.*?)```")
-	mapLine  = regexp.MustCompile(`(?m)^(  )?([\w./-]+(?:, [\w./-]+)*)(?:  +(.*))?$`)
-	wordInIt = regexp.MustCompile(`[\w-]+`)
+	theMap    = regexp.MustCompile("(?s)## The map\n.*?```\n(.*?)```")
+	mapLine   = regexp.MustCompile(`(?m)^(  )?([\w./-]+(?:, [\w./-]+)*)(?:  +(.*))?$`)
+	inItsText = regexp.MustCompile(`[\w-]+`)
 )
 
 // mapped reads the map: what it says of each folder. A line may name several folders of one room, and an indented line those of the
@@ -62,7 +62,7 @@ func unmapped(says map[string]string, room string, folders []string) []string {
 	var found []string
 	for _, name := range folders {
 		folder := path.Join(room, name)
-		if _, ok := says[folder]; !ok && !slices.Contains(wordInIt.FindAllString(says[room], -1), name) {
+		if _, ok := says[folder]; !ok && !slices.Contains(inItsText.FindAllString(says[room], -1), name) {
 			found = append(found, folder)
 		}
 	}
