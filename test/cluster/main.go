@@ -11,10 +11,11 @@ import (
 	"syscall"
 )
 
-const usage = `usage: go run . cluster | helm | s3
+const usage = `usage: go run . cluster | helm | helm3 | s3
 
 cluster   builds etcd, kube-apiserver and kubectl
 helm      builds helm
+helm3     builds the last helm of version 3
 s3        builds versitygw, an S3 server
 
 Each prints the directory that holds the binaries. What is built already is not built again.
@@ -39,7 +40,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	case "cluster":
 		recipe, err = clusterRecipe(ctx)
 	case "helm":
-		recipe = helmRecipe()
+		recipe = helmRecipe(helmVersion)
+	case "helm3":
+		recipe = helmRecipe(helm3Version)
 	case "s3":
 		recipe = s3Recipe()
 	default:
