@@ -4,6 +4,8 @@ package charts
 
 import (
 	"bytes"
+	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -28,6 +30,22 @@ var applications = []string{"leader-web", "leader-child", "leader-stateful"}
 
 // kubernetes is the version that helm renders for: a helm that was built from its module does not know one.
 const kubernetes = "--kube-version=1.36.0"
+
+// TestMain opens every file of the charts. helm reads them in processes of its own, so the go command would not see that one has changed, and
+// would show an old result.
+func TestMain(m *testing.M) {
+	err := filepath.WalkDir(filepath.Join("..", "..", "examples", "helm"), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			_, err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 func chartDir(t *testing.T, name string) string {
 	t.Helper()
