@@ -101,7 +101,10 @@ func TestChartInstalls(t *testing.T) {
 				t.Fatalf("lease-sidecar name: status %d\n%s", code, out)
 			}
 			lease, binary := strings.TrimSpace(out), helms(t)[tc.helm]
-			runHelm(t, c, binary, "install", tc.release, chartDir(t, tc.chart), "--namespace", ns, "--set", tc.set)
+			notes := runHelm(t, c, binary, "install", tc.release, chartDir(t, tc.chart), "--namespace", ns, "--set", tc.set)
+			if want := "kubectl -n " + ns + " get lease " + lease + "\n"; !strings.Contains(notes, want) {
+				t.Errorf("the notes have no %q:\n%s", want, notes)
+			}
 
 			l, err := c.Admin.CoordinationV1().Leases(ns).Get(t.Context(), lease, metav1.GetOptions{})
 			if err != nil {
