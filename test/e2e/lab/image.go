@@ -1,0 +1,235 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
+
+// Images are the images of the nodes, by the names that pods use.
+type Images struct {
+	// Sidecar is what the Dockerfile makes.
+	Sidecar string
+	// Workload is the program of test/workload/program.
+	Workload string
+	// Shell has busybox, under the name that the examples use. It is Debian's.
+	Shell string
+	// Pause keeps a pod's namespaces open.
+	Pause string
+
+	archives []string
+}
+
+// images are the names. The examples' are theirs, so that a manifest runs as it stands.
+var images = Images{
+	Sidecar:  "docker.io/library/lease-sidecar:dev",
+	Workload: "localhost/workload:1",
+	Shell:    "docker.io/library/busybox:1.37.0",
+	Pause:    "localhost/pause:1",
+}
+
+// Stand-ins for the images that the Dockerfile begins with, as nothing can be pulled here: one with a shell, into which this machine's
+// Go is mounted, and one with what distroless has of use for a static program.
+const (
+	goStandIn   = "localhost/golang:stand-in"
+	baseStandIn = "localhost/static:stand-in"
+)
+
+// fetchModules brings the product's modules into the module cache. It runs on the host, which has a network.
+func fetchModules() error {
+	root, err := harness.ModulePath()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "mod", "download")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("fetch the product's modules: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Builder builds images by buildah, with a store that is kept from run to run.
+type Builder struct {
+	ctx  context.Context // ends every command
+	dir  string          // of this run
+	home string          // of all runs
+}
+
+// newBuilder returns one with the stand-ins in its store, whose files are in dir.
+func newBuilder(ctx context.Context, dir string) (*Builder, error) {
+	top, err := home()
+	if err != nil {
+		return nil, err
+	}
+	b := &Builder{ctx: ctx, dir: filepath.Join(dir, "images"), home: top}
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := b.shell(); err != nil {
+		return nil, err
+	}
+	return b, b.base()
+}
+
+// buildah runs a subcommand on the store.
+func (b *Builder) buildah(sub string, args ...string) (string, error) {
+	cmd := exec.CommandContext(b.ctx, "buildah", append([]string{
+		"--root", filepath.Join(b.home, "buildah"), "--runroot", "/run/buildah", "--storage-driver", "overlay", sub,
+	}, args...)...)
+	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot", "TMPDIR="+b.dir)
+	var warnings strings.Builder
+	cmd.Stderr = &warnings
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("buildah %s: %w\n%s%s", sub, err, out, warnings.String())
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// fromFiles makes an image from a Dockerfile's text and files, by their paths in the context.
+func (b *Builder) fromFiles(name, dockerfile string, files map[string]string) error {
+	from, err := os.MkdirTemp(b.dir, "context-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(from) }()
+	if err := os.WriteFile(filepath.Join(from, "Dockerfile"), []byte(dockerfile), 0o600); err != nil {
+		return err
+	}
+	for path, source := range files {
+		if err := copyProgram(source, filepath.Join(from, path)); err != nil {
+			return err
+		}
+	}
+	_, err = b.buildah("build", "--layers", "--pull-never", "--timestamp", "0", "--tag", name, from)
+	return err
+}
+
+func copyProgram(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("open a file for an image (.ci/prerequisites e2e installs it): %w", err)
+	}
+	defer func() { _ = source.Close() }()
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
+}
+
+// shell makes the image with busybox, and the one for Go from it.
+func (b *Builder) shell() error {
+	const busybox = "FROM scratch\nCOPY --chmod=755 busybox /bin/busybox\n" +
+		`RUN ["/bin/busybox", "sh", "-c", "/bin/busybox mkdir -p /tmp /root && /bin/busybox chmod 1777 /tmp && /bin/busybox --install -s /bin"]` +
+		"\nENV PATH=/bin\nCMD [\"sh\"]\n"
+	if err := b.fromFiles(images.Shell, busybox, map[string]string{"busybox": "/bin/busybox"}); err != nil {
+		return err
+	}
+	golang := "FROM " + images.Shell + "\nENV PATH=/usr/local/go/bin:/bin GOPATH=/go GOTOOLCHAIN=local GOPROXY=off HOME=/root\n"
+	return b.fromFiles(goStandIn, golang, nil)
+}
+
+// base makes the stand-in for the image that the binary is put on.
+func (b *Builder) base() error {
+	files := map[string]string{"ca-certificates.crt": "/etc/ssl/certs/ca-certificates.crt"}
+	for name, text := range map[string]string{
+		"passwd": "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n",
+		"group":  "root:x:0:\nnonroot:x:65532:\n",
+	} {
+		files[name] = filepath.Join(b.dir, name)
+		if err := os.WriteFile(files[name], []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return b.fromFiles(baseStandIn, "FROM scratch\nCOPY --chmod=644 passwd group /etc/\nCOPY --chmod=644 ca-certificates.crt /etc/ssl/certs/\nUSER 65532\n", files)
+}
+
+// Sidecar builds the product's image from its Dockerfile, under a name, with more arguments for buildah.
+func (b *Builder) Sidecar(name string, args ...string) error {
+	root, err := harness.ModulePath()
+	if err != nil {
+		return err
+	}
+	env, err := exec.CommandContext(b.ctx, "go", "env", "GOROOT", "GOMODCACHE").Output()
+	if err != nil {
+		return fmt.Errorf("find Go: %w", err)
+	}
+	paths := strings.Fields(string(env))
+	cache := filepath.Join(b.home, "go-build") // not the host's: what this build makes is compared with what that made
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return err
+	}
+	_, err = b.buildah("build", append([]string{
+		"--layers", "--pull-never", "--timestamp", "0", "--volume", paths[0] + ":/usr/local/go:ro", "--volume", paths[1] + ":/go/pkg/mod",
+		"--volume", cache + ":/root/.cache/go-build", "--build-arg", "GO_IMAGE=" + goStandIn, "--build-arg", "BASE_IMAGE=" + baseStandIn,
+		"--tag", name, root,
+	}, args...)...)
+	return err
+}
+
+// Export writes an image into an archive that containerd imports, and returns its path.
+func (b *Builder) Export(name string) (string, error) {
+	archive := filepath.Join(b.dir, strings.NewReplacer("/", "_", ":", "_").Replace(name)+".tar")
+	_, err := b.buildah("push", name, "docker-archive:"+archive+":"+name)
+	return archive, err
+}
+
+// Inspect returns a field of an image's description, by a Go template.
+func (b *Builder) Inspect(name, template string) (string, error) {
+	return b.buildah("inspect", "--type", "image", "--format", template, name)
+}
+
+// CopyOut copies a file out of an image.
+func (b *Builder) CopyOut(image, path, to string) error {
+	container, err := b.buildah("from", "--pull-never", image)
+	if err != nil {
+		return err
+	}
+	mounted, err := b.buildah("mount", container)
+	if err == nil {
+		err = copyProgram(filepath.Join(mounted, path), to)
+	}
+	_, gone := b.buildah("rm", container)
+	return errors.Join(err, gone)
+}
+
+// buildImages builds all images of the nodes.
+func buildImages(ctx context.Context, dir string) (Images, error) {
+	b, err := newBuilder(ctx, dir)
+	if err != nil {
+		return Images{}, err
+	}
+	workload, pause, err := harness.ImagePrograms()
+	if err != nil {
+		return Images{}, err
+	}
+	const program = "FROM scratch\nCOPY --chmod=755 program /program\nUSER 65532\nENTRYPOINT [\"/program\"]\n"
+	if err := errors.Join(
+		b.Sidecar(images.Sidecar),
+		b.fromFiles(images.Workload, program, map[string]string{"program": workload}),
+		b.fromFiles(images.Pause, program, map[string]string{"program": pause}),
+	); err != nil {
+		return Images{}, err
+	}
+	all := images
+	for _, name := range []string{all.Sidecar, all.Workload, all.Shell, all.Pause} {
+		archive, err := b.Export(name)
+		if err != nil {
+			return Images{}, err
+		}
+		all.archives = append(all.archives, archive)
+	}
+	return all, nil
+}
