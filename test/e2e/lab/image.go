@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
@@ -81,8 +82,20 @@ func newBuilder(ctx context.Context, dir string) (*Builder, error) {
 	return b, b.base()
 }
 
+// busyCopy is how buildah fails where the kernel still writes the copy of itself that it has made to execute. It happens now and then.
+const busyCopy = "sealing memfd copy: Device or resource busy"
+
 // buildah runs a subcommand on the store.
-func (b *Builder) buildah(sub string, args ...string) (string, error) {
+func (b *Builder) buildah(sub string, args ...string) (out string, err error) {
+	for range 5 {
+		if out, err = b.buildahOnce(sub, args...); err == nil || !strings.Contains(err.Error(), busyCopy) {
+			break
+		}
+	}
+	return out, err
+}
+
+func (b *Builder) buildahOnce(sub string, args ...string) (string, error) {
 	cmd := exec.CommandContext(b.ctx, "buildah", append([]string{
 		"--root", filepath.Join(b.home, "buildah"), "--runroot", "/run/buildah", "--storage-driver", "overlay", sub,
 	}, args...)...)
@@ -172,7 +185,7 @@ func (b *Builder) Sidecar(name string, args ...string) error {
 		return err
 	}
 	_, err = b.buildah("build", append([]string{
-		"--layers", "--pull-never", "--timestamp", "0", "--volume", paths[0] + ":/usr/local/go:ro", "--volume", paths[1] + ":/go/pkg/mod",
+		"--layers", "--pull-never", "--platform", "linux/" + runtime.GOARCH, "--timestamp", "0", "--volume", paths[0] + ":/usr/local/go:ro", "--volume", paths[1] + ":/go/pkg/mod",
 		"--volume", cache + ":/root/.cache/go-build", "--build-arg", "GO_IMAGE=" + goStandIn, "--build-arg", "BASE_IMAGE=" + baseStandIn,
 		"--tag", name, root,
 	}, args...)...)
