@@ -65,7 +65,9 @@ var faults = []fault{
 	}},
 	{name: "sidecar out of memory", strike: func(s scene) {
 		s.Container(s.leader, lab.SidecarContainer).ExhaustMemory()
-		s.restarted(lab.SidecarContainer)
+		if ended := s.restarted(lab.SidecarContainer); ended == nil || ended.Reason != "OOMKilled" {
+			s.t.Errorf("the sidecar ended so: %+v", ended)
+		}
 		s.AwaitWork(takeover)
 	}, app: lab.App{Edit: limitMemory}},
 	{name: "app crashes again and again", strike: func(s scene) {
@@ -158,10 +160,10 @@ var faultsOfNodes = []fault{
 	{name: "kubelet killed for 60 s", strike: func(s scene) { s.withoutKubelet(60*time.Second, func() { s.nobodyElse(60 * time.Second) }) }},
 	{name: "pod deleted by force while its kubelet is dead", strike: func(s scene) {
 		s.withoutKubelet(0, func() {
+			// The pod is gone for the API server alone, and runs on. Its token is refused from then on: it cannot renew.
 			s.Kubectl("delete", "pod", s.leader, "--force", "--grace-period=0", "--wait=false")
-			s.nobodyElse(2 * leaseDuration) // the pod is gone for the API server alone: it works on
+			s.another()
 		})
-		s.another()
 	}},
 	{name: "API server killed and started again", strike: func(s scene) {
 		s.KillAPI(s.t)
@@ -227,8 +229,8 @@ func (s scene) same() {
 	}
 }
 
-// restarted waits until the kubelet has started a container of the pod again.
-func (s scene) restarted(container string) {
+// restarted waits until the kubelet has started a container of the pod again, and returns how it had ended.
+func (s scene) restarted(container string) (ended *corev1.ContainerStateTerminated) {
 	s.t.Helper()
 	harness.Eventually(s.t, 2*slack, container+" has been started again", func() bool {
 		p, err := s.Admin.CoreV1().Pods(s.Namespace).Get(s.t.Context(), s.leader, metav1.GetOptions{})
@@ -237,11 +239,13 @@ func (s scene) restarted(container string) {
 		}
 		for _, c := range append(p.Status.InitContainerStatuses, p.Status.ContainerStatuses...) {
 			if c.Name == container && c.RestartCount > 0 {
+				ended = c.LastTerminationState.Terminated
 				return true
 			}
 		}
 		return false
 	})
+	return ended
 }
 
 // workedUntil asks for the pod that was to stop to have worked up to an instant at least.

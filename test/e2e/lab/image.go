@@ -3,7 +3,6 @@
 package lab
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +25,8 @@ type Images struct {
 	Shell string
 	// Pause keeps a pod's namespaces open.
 	Pause string
+	// Archive is the file with the sidecar's image that containerd imports.
+	Archive string
 
 	archives []string
 }
@@ -39,11 +40,15 @@ var images = Images{
 }
 
 // Stand-ins for the images that the Dockerfile begins with, as nothing can be pulled here: one with a shell, into which this machine's
-// Go is mounted, and one with what distroless has of use for a static program.
+// Go is mounted, and one with what distroless has of use for a static program. There is one of each for each processor, with the same
+// in it: Debian's buildah looks for the target's, whatever FROM says of the platform to build on.
 const (
-	goStandIn   = "localhost/golang:stand-in"
-	baseStandIn = "localhost/static:stand-in"
+	goStandIn   = "localhost/golang:"
+	baseStandIn = "localhost/static:"
 )
+
+// Processors are those that images are built for.
+var Processors = []string{"amd64", "arm64"}
 
 // fetchModules brings the product's modules into the module cache. It runs on the host, which has a network.
 func fetchModules() error {
@@ -61,25 +66,26 @@ func fetchModules() error {
 
 // Builder builds images by buildah, with a store that is kept from run to run.
 type Builder struct {
-	ctx  context.Context // ends every command
-	dir  string          // of this run
-	home string          // of all runs
+	dir  string // of this run
+	home string // of all runs
 }
 
 // newBuilder returns one with the stand-ins in its store, whose files are in dir.
-func newBuilder(ctx context.Context, dir string) (*Builder, error) {
+func newBuilder(dir string) (*Builder, error) {
 	top, err := home()
 	if err != nil {
 		return nil, err
 	}
-	b := &Builder{ctx: ctx, dir: filepath.Join(dir, "images"), home: top}
+	b := &Builder{dir: filepath.Join(dir, "images"), home: top}
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := b.shell(); err != nil {
-		return nil, err
+	for _, p := range Processors {
+		if err := errors.Join(b.goImage(p), b.baseImage(p)); err != nil {
+			return nil, err
+		}
 	}
-	return b, b.base()
+	return b, nil
 }
 
 // busyCopy is how buildah fails where the kernel still writes the copy of itself that it has made to execute. It happens now and then.
@@ -96,7 +102,7 @@ func (b *Builder) buildah(sub string, args ...string) (out string, err error) {
 }
 
 func (b *Builder) buildahOnce(sub string, args ...string) (string, error) {
-	cmd := exec.CommandContext(b.ctx, "buildah", append([]string{
+	cmd := exec.Command("buildah", append([]string{
 		"--root", filepath.Join(b.home, "buildah"), "--runroot", "/run/buildah", "--storage-driver", "overlay", sub,
 	}, args...)...)
 	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot", "TMPDIR="+b.dir)
@@ -110,7 +116,7 @@ func (b *Builder) buildahOnce(sub string, args ...string) (string, error) {
 }
 
 // fromFiles makes an image from a Dockerfile's text and files, by their paths in the context.
-func (b *Builder) fromFiles(name, dockerfile string, files map[string]string) error {
+func (b *Builder) fromFiles(name, processor, dockerfile string, files map[string]string) error {
 	from, err := os.MkdirTemp(b.dir, "context-")
 	if err != nil {
 		return err
@@ -124,7 +130,7 @@ func (b *Builder) fromFiles(name, dockerfile string, files map[string]string) er
 			return err
 		}
 	}
-	_, err = b.buildah("build", "--layers", "--pull-never", "--timestamp", "0", "--tag", name, from)
+	_, err = b.buildah("build", "--layers", "--pull-never", "--platform", "linux/"+processor, "--timestamp", "0", "--tag", name, from)
 	return err
 }
 
@@ -142,20 +148,27 @@ func copyProgram(from, to string) error {
 	return errors.Join(err, target.Close())
 }
 
-// shell makes the image with busybox, and the one for Go from it.
-func (b *Builder) shell() error {
-	const busybox = "FROM scratch\nCOPY --chmod=755 busybox /bin/busybox\n" +
+// scratch begins an image for a processor. Without the label, buildah would take the layers of another processor's.
+func scratch(processor string) string { return "FROM scratch\nLABEL processor=" + processor + "\n" }
+
+// busybox is an image with a shell.
+func busybox(processor string) string {
+	return scratch(processor) + "COPY --chmod=755 busybox /bin/busybox\n" +
 		`RUN ["/bin/busybox", "sh", "-c", "/bin/busybox mkdir -p /tmp /root && /bin/busybox chmod 1777 /tmp && /bin/busybox --install -s /bin"]` +
 		"\nENV PATH=/bin\nCMD [\"sh\"]\n"
-	if err := b.fromFiles(images.Shell, busybox, map[string]string{"busybox": "/bin/busybox"}); err != nil {
-		return err
-	}
-	golang := "FROM " + images.Shell + "\nENV PATH=/usr/local/go/bin:/bin GOPATH=/go GOTOOLCHAIN=local GOPROXY=off HOME=/root\n"
-	return b.fromFiles(goStandIn, golang, nil)
 }
 
-// base makes the stand-in for the image that the binary is put on.
-func (b *Builder) base() error {
+// busyboxFile is Debian's, which needs no library.
+const busyboxFile = "/bin/busybox"
+
+// goImage makes the stand-in for the image that the binary is built on.
+func (b *Builder) goImage(processor string) error {
+	golang := busybox(processor) + "ENV PATH=/usr/local/go/bin:/bin GOPATH=/go GOTOOLCHAIN=local GOPROXY=off HOME=/root\n"
+	return b.fromFiles(goStandIn+processor, processor, golang, map[string]string{"busybox": busyboxFile})
+}
+
+// baseImage makes the stand-in for the image that the binary is put on.
+func (b *Builder) baseImage(processor string) error {
 	files := map[string]string{"ca-certificates.crt": "/etc/ssl/certs/ca-certificates.crt"}
 	for name, text := range map[string]string{
 		"passwd": "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n",
@@ -166,16 +179,16 @@ func (b *Builder) base() error {
 			return err
 		}
 	}
-	return b.fromFiles(baseStandIn, "FROM scratch\nCOPY --chmod=644 passwd group /etc/\nCOPY --chmod=644 ca-certificates.crt /etc/ssl/certs/\nUSER 65532\n", files)
+	return b.fromFiles(baseStandIn+processor, processor, scratch(processor)+"COPY --chmod=644 passwd group /etc/\nCOPY --chmod=644 ca-certificates.crt /etc/ssl/certs/\nUSER 65532\n", files)
 }
 
-// Sidecar builds the product's image from its Dockerfile, under a name, with more arguments for buildah.
-func (b *Builder) Sidecar(name string, args ...string) error {
+// Sidecar builds the product's image from its Dockerfile, under a name, for a processor ("amd64"), with more arguments for buildah.
+func (b *Builder) Sidecar(name, processor string, args ...string) error {
 	root, err := harness.ModulePath()
 	if err != nil {
 		return err
 	}
-	env, err := exec.CommandContext(b.ctx, "go", "env", "GOROOT", "GOMODCACHE").Output()
+	env, err := exec.Command("go", "env", "GOROOT", "GOMODCACHE").Output()
 	if err != nil {
 		return fmt.Errorf("find Go: %w", err)
 	}
@@ -184,16 +197,17 @@ func (b *Builder) Sidecar(name string, args ...string) error {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return err
 	}
-	_, err = b.buildah("build", append([]string{
-		"--layers", "--pull-never", "--platform", "linux/" + runtime.GOARCH, "--timestamp", "0", "--volume", paths[0] + ":/usr/local/go:ro", "--volume", paths[1] + ":/go/pkg/mod",
-		"--volume", cache + ":/root/.cache/go-build", "--build-arg", "GO_IMAGE=" + goStandIn, "--build-arg", "BASE_IMAGE=" + baseStandIn,
-		"--tag", name, root,
-	}, args...)...)
+	args = append([]string{
+		"--layers", "--pull-never", "--platform", "linux/" + processor, "--timestamp", "0", "--volume", paths[0] + ":/usr/local/go:ro", "--volume", paths[1] + ":/go/pkg/mod",
+		"--volume", cache + ":/root/.cache/go-build", "--build-arg", "GO_IMAGE=" + goStandIn + processor, "--build-arg", "BASE_IMAGE=" + baseStandIn + processor,
+		"--tag", name,
+	}, args...)
+	_, err = b.buildah("build", append(args, root)...)
 	return err
 }
 
-// Export writes an image into an archive that containerd imports, and returns its path.
-func (b *Builder) Export(name string) (string, error) {
+// export writes an image into an archive that containerd imports, and returns its path.
+func (b *Builder) export(name string) (string, error) {
 	archive := filepath.Join(b.dir, strings.NewReplacer("/", "_", ":", "_").Replace(name)+".tar")
 	_, err := b.buildah("push", name, "docker-archive:"+archive+":"+name)
 	return archive, err
@@ -204,45 +218,43 @@ func (b *Builder) Inspect(name, template string) (string, error) {
 	return b.buildah("inspect", "--type", "image", "--format", template, name)
 }
 
-// CopyOut copies a file out of an image.
-func (b *Builder) CopyOut(image, path, to string) error {
+// Open mounts an image for a moment and has look see the folder.
+func (b *Builder) Open(image string, look func(root string) error) error {
 	container, err := b.buildah("from", "--pull-never", image)
 	if err != nil {
 		return err
 	}
 	mounted, err := b.buildah("mount", container)
 	if err == nil {
-		err = copyProgram(filepath.Join(mounted, path), to)
+		err = look(mounted)
 	}
 	_, gone := b.buildah("rm", container)
 	return errors.Join(err, gone)
 }
 
-// buildImages builds all images of the nodes.
-func buildImages(ctx context.Context, dir string) (Images, error) {
-	b, err := newBuilder(ctx, dir)
-	if err != nil {
-		return Images{}, err
-	}
+// nodeImages builds all images of the nodes.
+func (b *Builder) nodeImages() (Images, error) {
 	workload, pause, err := harness.ImagePrograms()
 	if err != nil {
 		return Images{}, err
 	}
 	const program = "FROM scratch\nCOPY --chmod=755 program /program\nUSER 65532\nENTRYPOINT [\"/program\"]\n"
 	if err := errors.Join(
-		b.Sidecar(images.Sidecar),
-		b.fromFiles(images.Workload, program, map[string]string{"program": workload}),
-		b.fromFiles(images.Pause, program, map[string]string{"program": pause}),
+		b.Sidecar(images.Sidecar, runtime.GOARCH),
+		b.fromFiles(images.Shell, runtime.GOARCH, busybox(runtime.GOARCH), map[string]string{"busybox": busyboxFile}),
+		b.fromFiles(images.Workload, runtime.GOARCH, program, map[string]string{"program": workload}),
+		b.fromFiles(images.Pause, runtime.GOARCH, program, map[string]string{"program": pause}),
 	); err != nil {
 		return Images{}, err
 	}
 	all := images
 	for _, name := range []string{all.Sidecar, all.Workload, all.Shell, all.Pause} {
-		archive, err := b.Export(name)
+		archive, err := b.export(name)
 		if err != nil {
 			return Images{}, err
 		}
 		all.archives = append(all.archives, archive)
 	}
+	all.Archive = all.archives[0]
 	return all, nil
 }

@@ -27,8 +27,9 @@ type Lab struct {
 	*harness.Cluster
 	// Nodes are node1 and node2.
 	Nodes []*Node
-	// Images are what was built for it.
-	Images Images
+	// Images are what was built for it, by Builder.
+	Images  Images
+	Builder *Builder
 
 	dir        string
 	cgroup     string
@@ -81,7 +82,10 @@ func start(ctx context.Context) (*Lab, error) {
 	}
 	err := l.findTools()
 	if err == nil {
-		l.Images, err = buildImages(ctx, dir)
+		l.Builder, err = newBuilder(dir)
+	}
+	if err == nil {
+		l.Images, err = l.Builder.nodeImages()
 	}
 	if err == nil {
 		err = l.network()

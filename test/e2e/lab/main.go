@@ -156,8 +156,16 @@ func mountOwn() error {
 	return nil
 }
 
+// parallelTests is how many tests run at once unless -parallel says otherwise: they wait much more than they compute.
+const parallelTests = "6"
+
 // tests runs the tests.
 func tests(m *testing.M) (int, error) {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", parallelTests)
+	}
 	defer func() {
 		if shared.lab != nil {
 			shared.lab.stop()

@@ -4,6 +4,8 @@ package lab
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -74,7 +76,8 @@ type Container struct {
 	ID  string
 	PID int
 
-	t testing.TB
+	t   testing.TB
+	net *os.File // the pod's network namespace, which the container's end does not close
 }
 
 // Container returns a container of a pod, also where it is an init container.
@@ -95,6 +98,11 @@ func (l *Lab) Container(t testing.TB, namespace, pod, name string) *Container {
 	if c.PID == 0 {
 		t.Fatalf("the container %s of the pod %s does not run (%q)", name, pod, c.ID)
 	}
+	var err error
+	if c.net, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", c.PID)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.net.Close() })
 	return c
 }
 
@@ -107,7 +115,7 @@ func (c *Container) Kill() {
 // Network runs a command in the network namespace of the container's pod.
 func (c *Container) Network(command ...string) {
 	c.t.Helper()
-	out, code := harness.RunCommand(c.t, "nsenter", append([]string{"-t", strconv.Itoa(c.PID), "-n", "--"}, command...)...)
+	out, code := harness.RunCommand(c.t, "nsenter", append([]string{fmt.Sprintf("--net=/proc/%d/fd/%d", os.Getpid(), c.net.Fd()), "--"}, command...)...)
 	if code != 0 {
 		c.t.Fatalf("%s: status %d\n%s", strings.Join(command, " "), code, out)
 	}
