@@ -103,6 +103,7 @@ bench-idle: cluster ## idle cost and planned handovers, client-go's elector besi
 cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache, and client-go's peers (once; minutes)
 	$(GO) run -C test/cluster . cluster
 	$(GO) run -C test/cluster . helm
+	$(GO) run -C test/cluster . helm3
 	CGO_ENABLED=0 $(GO) build -C test/peer -ldflags '-s -w' -o /dev/null .
 	CGO_ENABLED=0 $(GO) build -C test/peer -modfile=v0.36.mod -ldflags '-s -w' -o /dev/null .
 
@@ -196,8 +197,9 @@ fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
 	$(GOLANGCI_LINT) fmt
 
 .PHONY: docs
-docs: ## write the generated reference: docs/reference/cli.md
+docs: ## write what is generated: docs/reference/cli.md, and the values in the README files of the charts
 	$(GO) test -count=1 ./test/repo -run TestReferenceIsTheCommandsOwn -update
+	$(GO) test -count=1 ./test/charts -run TestValuesTables -update
 
 .PHONY: pictures
 pictures: ## draw the pictures of the documents (docs/pictures)
@@ -210,13 +212,13 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.de
 ##@ Release
 
 .PHONY: dist
-dist: ## the files of a release, into dist/: binaries, chart, checksums, notes (VERSION=v0.1.0)
+dist: ## the files of a release, into dist/: binaries, charts, checksums, notes (VERSION=v0.1.0)
 	rm -rf dist
 	mkdir dist
 	.ci/release-notes '$(VERSION)' >dist/notes.md
 	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(BUILD) -o dist/lease-sidecar-linux-$$arch ./cmd/lease-sidecar || exit; done
-	helm=$$($(GO) run -C test/cluster . helm) && "$$helm/helm" package examples/helm/leader-web --destination dist
-	cd dist && sha256sum lease-sidecar-linux-* leader-web-*.tgz >SHA256SUMS
+	helm=$$($(GO) run -C test/cluster . helm) && "$$helm/helm" package examples/helm/* --destination dist
+	cd dist && sha256sum lease-sidecar-linux-* *.tgz >SHA256SUMS
 
 ##@ Housekeeping
 

@@ -11,12 +11,13 @@ import (
 	"syscall"
 )
 
-const usage = `usage: go run . cluster | node | containerd | helm | s3
+const usage = `usage: go run . cluster | node | containerd | helm | helm3 | s3
 
 cluster      builds etcd, kube-apiserver and kubectl
 node         builds kube-controller-manager, kube-scheduler, kubelet and kube-proxy
 containerd   builds containerd, ctr and the shim for runc
 helm         builds helm
+helm3        builds the last helm of version 3
 s3           builds versitygw, an S3 server
 
 Each prints the directory that holds the binaries. What is built already is not built again.
@@ -45,7 +46,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	case "containerd":
 		recipe = containerdRecipe()
 	case "helm":
-		recipe = helmRecipe()
+		recipe = helmRecipe(helmVersion)
+	case "helm3":
+		recipe = helmRecipe(helm3Version)
 	case "s3":
 		recipe = s3Recipe()
 	default:

@@ -14,9 +14,12 @@ import (
 	"strings"
 )
 
-// helmVersion is the helm that renders and installs the example charts. It is not a tool line of go.mod, as it
-// needs other versions of the Kubernetes libraries than kube-apiserver does.
-const helmVersion = "v4.3.1"
+// helmVersion and helm3Version are the helms that render and install the example charts. They are not tool lines of go.mod, as
+// they need other versions of the Kubernetes libraries than kube-apiserver does.
+const (
+	helmVersion  = "v4.3.1"
+	helm3Version = "v3.22.0"
+)
 
 // containerdVersion is the container runtime of the nodes: image volumes need 2.1, and Debian 12 has 1.6. Its shim executes
 // Debian's runc.
@@ -124,14 +127,15 @@ func buildTools(ctx context.Context, dir string, progress io.Writer, tools []too
 	return nil
 }
 
-// helmRecipe installs helm by its own go.mod, in the layout that the Makefile's other tools use.
-func helmRecipe() recipe {
+// helmRecipe installs a helm by its own go.mod, in the layout that the Makefile's other tools use.
+func helmRecipe(version string) recipe {
+	module := "helm.sh/helm/" + version[:len("v4")]
 	return recipe{
-		folder:   filepath.Join("tools", "helm@"+helmVersion),
+		folder:   filepath.Join("tools", "helm@"+version),
 		binaries: []string{"helm"},
 		build: func(ctx context.Context, dir string, progress io.Writer) error {
-			return goCommand(ctx, progress, "building helm", []string{"CGO_ENABLED=0", "GOBIN=" + dir},
-				"install", "-trimpath", "helm.sh/helm/v4/cmd/helm@"+helmVersion)
+			return goCommand(ctx, progress, "building helm "+version, []string{"CGO_ENABLED=0", "GOBIN=" + dir},
+				"install", "-trimpath", module+"/cmd/helm@"+version)
 		},
 	}
 }

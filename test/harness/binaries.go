@@ -43,6 +43,7 @@ func provide(what string) (string, error) {
 var (
 	clusterBinaries = sync.OnceValues(func() (string, error) { return provide("cluster") })
 	helmBinaries    = sync.OnceValues(func() (string, error) { return provide("helm") })
+	helm3Binaries   = sync.OnceValues(func() (string, error) { return provide("helm3") })
 	s3Binaries      = sync.OnceValues(func() (string, error) { return provide("s3") })
 	nodeBinaries    = sync.OnceValues(func() (string, error) { return provide("node") })
 	containerd      = sync.OnceValues(func() (string, error) { return provide("containerd") })
@@ -187,6 +188,9 @@ func ModuleRoot(t testing.TB) string { return must(t)(moduleRoot()) }
 
 // Helm returns the path of the pinned helm.
 func Helm(t testing.TB) string { return filepath.Join(must(t)(helmBinaries()), "helm") }
+
+// Helm3 returns the path of the pinned helm of version 3.
+func Helm3(t testing.TB) string { return filepath.Join(must(t)(helm3Binaries()), "helm") }
 
 // S3 returns the path of the pinned S3 server, versitygw.
 func S3(t testing.TB) string { return filepath.Join(must(t)(s3Binaries()), "versitygw") }

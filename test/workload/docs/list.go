@@ -20,6 +20,8 @@ var Pages = []Page{
 	{Path: "docs/reference/lease.md", Place: Machine},
 	{Path: "docs/tutorial/first-election.md", Place: Machine, Tree: true, Built: true},
 	{Path: "examples/README.md", Place: Machine, Tree: true},
+	{Path: "examples/helm/leader-child/README.md", Place: Cluster, Tree: true},
+	{Path: "examples/helm/leader-stateful/README.md", Place: Cluster, Tree: true},
 	{Path: "examples/helm/leader-web/README.md", Place: Cluster, Tree: true},
 }
 
@@ -50,5 +52,7 @@ var Elsewhere = []Exception{
 	{"docs/how-to/troubleshoot.md", "kubectl logs ", "needs a kubelet: no pod runs here"},
 	{"docs/how-to/troubleshoot.md", "kubectl port-forward ", "the same"},
 	{"docs/how-to/troubleshoot.md", "curl http://localhost:4041/", "the same; test/workload/contract asks both of a sidecar"},
+	{"docs/how-to/use-with-helm.md", "helm test ", "needs a kubelet: no pod runs here"},
+	{"docs/how-to/use-with-helm.md", "kubectl run ", "the same"},
 	{"docs/how-to/write-a-client.md", "curl --silent --max-time 1 --header", "a handover waits for it only in the middle of one: test/workload/contract sends it there"},
 }
