@@ -31,8 +31,9 @@ DURATION ?= 1h
 WORK_SEEDS ?= 3
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
-PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench -e /test/workload/docs)
+PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench -e /test/e2e -e /test/workload/docs)
 RUN     ?= .
+E2E_RUN ?= .
 TIMEOUT ?= 40m
 # A skipped test is a failed run: what cannot be tested here is not known to work.
 NO_SKIPS := sh -c 'test $$TESTS_SKIPPED = 0 || { echo "FAIL: $$TESTS_SKIPPED tests were skipped; none may be" >&2; exit 1; }'
@@ -48,7 +49,7 @@ GO_TEST  := $(if $(RACE),,CGO_ENABLED=0) $(GOTESTSUM) --format pkgname --format-
 .PHONY: help
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## three replicas on this machine, no cluster: watch the leader move (15 s after the build)
@@ -83,6 +84,12 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 	$(GO_TEST) ./test/harness ./test/integration ./test/histories/apiserver
 	$(GO_TEST) ./test/workload/docs
 	$(GO_TEST) ./test/chaos
+
+# E2E_RUN is a pattern of tests. The logs of components stay in the cache where it fails.
+.PHONY: e2e
+e2e: $(GOTESTSUM) ## pods on two real nodes, as root: the image, the manifests, faults of pods and nodes (E2E_RUN='TestFaults/of_pods/app')
+	@.ci/prerequisites e2e
+	$(GOTESTSUM) --format testname --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- -count=1 -timeout 40m -run '$(E2E_RUN)' ./test/e2e
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)

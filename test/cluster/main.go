@@ -11,12 +11,14 @@ import (
 	"syscall"
 )
 
-const usage = `usage: go run . cluster | helm | helm3 | s3
+const usage = `usage: go run . cluster | node | containerd | helm | helm3 | s3
 
-cluster   builds etcd, kube-apiserver and kubectl
-helm      builds helm
-helm3     builds the last helm of version 3
-s3        builds versitygw, an S3 server
+cluster      builds etcd, kube-apiserver and kubectl
+node         builds kube-controller-manager, kube-scheduler, kubelet and kube-proxy
+containerd   builds containerd, ctr and the shim for runc
+helm         builds helm
+helm3        builds the last helm of version 3
+s3           builds versitygw, an S3 server
 
 Each prints the directory that holds the binaries. What is built already is not built again.
 `
@@ -39,6 +41,10 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	switch args[0] {
 	case "cluster":
 		recipe, err = clusterRecipe(ctx)
+	case "node":
+		recipe, err = nodeRecipe(ctx)
+	case "containerd":
+		recipe = containerdRecipe()
 	case "helm":
 		recipe = helmRecipe(helmVersion)
 	case "helm3":

@@ -1,0 +1,177 @@
+//go:build linux
+
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
+
+// App is a workload with sidecars: examples/kubernetes/web.yaml, in which the program of test/workload/program takes the place of the
+// shell script. The program reads the signal directory, holds the run lock while it works, and keeps a journal.
+type App struct {
+	// Replicas is how many pods there are; 0 for the example's three.
+	Replicas int32
+	// Conduct is what the program does at the end of its work; nil stops at once.
+	Conduct harness.Conduct
+	// Edit changes the Deployment at the end; nil for nothing.
+	Edit func(*appsv1.Deployment)
+}
+
+// The names of the example.
+const (
+	AppName          = "web"
+	AppContainer     = "web"
+	SidecarContainer = "lease-sidecar"
+)
+
+// journals is the name of the volume in which the programs write down what they do. It outlives the pods.
+const journals = "journals"
+
+// Restricted are the labels of a namespace to which only pods are admitted that keep the strictest Pod Security standard.
+func Restricted() map[string]string {
+	return map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
+}
+
+// Deploy makes a namespace with the strictest Pod Security standard and deploys the workload there. It is gone with the test.
+func Deploy(t testing.TB, l *Lab, app App) *Work {
+	t.Helper()
+	w := &Work{Lab: l, Namespace: l.Namespace(t, Restricted()), t: t}
+	w.dir = filepath.Join(l.dir, journals, w.Namespace)
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(w.dir, 0o777); err != nil { // the programs are not root
+		t.Fatal(err)
+	}
+	l.volume(t, w.Namespace, w.dir)
+	conduct := app.Conduct
+	if conduct == nil {
+		conduct = harness.Conduct{}
+	}
+	text, err := json.Marshal(conduct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest := Example(t, "examples/kubernetes/web.yaml", func(d *appsv1.Deployment) {
+		if app.Replicas > 0 {
+			d.Spec.Replicas = &app.Replicas
+		}
+		useProgram(&d.Spec.Template.Spec, string(text))
+		if app.Edit != nil {
+			app.Edit(d)
+		}
+	})
+	w.watch()
+	w.Apply(manifest)
+	t.Cleanup(w.end)
+	return w
+}
+
+// Example reads a manifest of the repository and changes its Deployments.
+func Example(t testing.TB, path string, edit func(*appsv1.Deployment)) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(harness.ModuleRoot(t), path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := strings.Split(string(text), "\n---\n")
+	for i, document := range documents {
+		if !strings.Contains(document, "\nkind: Deployment\n") {
+			continue
+		}
+		var d appsv1.Deployment
+		if err := yaml.UnmarshalStrict([]byte(document), &d); err != nil {
+			t.Fatalf("read %s: %v", path, err)
+		}
+		edit(&d)
+		changed, err := yaml.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents[i] = string(changed)
+	}
+	return strings.Join(documents, "\n---\n")
+}
+
+// useProgram puts the program in the place of the pod's first container.
+func useProgram(pod *corev1.PodSpec, conduct string) {
+	app := &pod.Containers[0]
+	app.Image, app.Command = images.Workload, nil
+	app.Args = []string{"-folder", "/journal", "-follow", "file", "-signal-dir", "/var/run/lease-sidecar", "-shows", "lock", "-conduct", conduct}
+	app.Env = append(app.Env, corev1.EnvVar{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}})
+	app.VolumeMounts = append(app.VolumeMounts, corev1.VolumeMount{Name: journals, MountPath: "/journal", SubPathExpr: "$(POD_NAME)"})
+	pod.Volumes = append(pod.Volumes, corev1.Volume{
+		Name: journals, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: journals}},
+	})
+}
+
+// volume makes a folder of the machine a volume that the pods of a namespace may claim, on either node.
+func (l *Lab) volume(t testing.TB, namespace, dir string) {
+	t.Helper()
+	none, size := "", corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
+	modes := []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
+	_, err := l.Admin.CoreV1().PersistentVolumes().Create(t.Context(), &corev1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace},
+		Spec: corev1.PersistentVolumeSpec{
+			Capacity: size, AccessModes: modes, PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimRetain,
+			PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: dir}},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.Admin.CoreV1().PersistentVolumeClaims(namespace).Create(t.Context(), &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: journals},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: modes, StorageClassName: &none, VolumeName: namespace, Resources: corev1.VolumeResourceRequirements{Requests: size},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Apply applies a manifest in the workload's namespace.
+func (w *Work) Apply(manifest string) {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), "manifest.yaml")
+	if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	w.Kubectl("apply", "-f", path)
+}
+
+// endBound is how long the pods of a test may take to go; those of the next wait for nothing.
+const endBound = 40 * time.Second
+
+// end shows what there is to see where the test has failed, and removes the workload.
+func (w *Work) end() {
+	w.stopWatching()
+	if w.t.Failed() {
+		for _, args := range [][]string{
+			{"get", "pods", "-o", "wide"},
+			{"get", "events", "--sort-by=.metadata.creationTimestamp"},
+			{"logs", "-l", "app=" + AppName, "-c", SidecarContainer, "--tail=40", "--prefix"},
+		} {
+			out := w.LateKubectl(w.t, w.Namespace, args...)
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			w.t.Logf("kubectl %s:\n%s", strings.Join(args, " "), strings.Join(lines[max(0, len(lines)-60):], "\n"))
+		}
+	}
+	w.LateKubectl(w.t, w.Namespace, "delete", "deployment,statefulset,daemonset,cronjob,job,pod", "--all", "--grace-period=1", fmt.Sprintf("--timeout=%v", endBound))
+	w.LateKubectl(w.t, w.Namespace, "delete", "namespace", w.Namespace, "--wait=false")
+}
