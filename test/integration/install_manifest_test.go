@@ -29,7 +29,7 @@ func TestManifestInstalls(t *testing.T) {
 	ns := c.Namespace(t, restricted)
 	root := harness.ModuleRoot(t)
 	out, code := harness.RunCommand(t, harness.Kubectl(t), "--kubeconfig", c.AdminKubeconfig(t), "-n", ns, "apply",
-		"-f", filepath.Join(root, "examples", "kubernetes", "web.yaml"), "-f", filepath.Join(root, "examples", "kubernetes", "network-policy.yaml"))
+		"-f", filepath.Join(root, "examples", "manifests", "web.yaml"), "-f", filepath.Join(root, "examples", "manifests", "network-policy.yaml"))
 	if code != 0 {
 		t.Fatalf("kubectl apply: status %d\n%s", code, out)
 	}

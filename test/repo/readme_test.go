@@ -64,7 +64,7 @@ func TestReadmePodIsTheManifests(t *testing.T) {
 		}
 	}
 	var d appsv1.Deployment
-	for _, object := range objects(read(t, filepath.Join(top, "examples", "kubernetes", "web.yaml"))) {
+	for _, object := range objects(read(t, filepath.Join(top, "examples", "manifests", "web.yaml"))) {
 		if strings.Contains(object, "kind: Deployment\n") {
 			if err := yaml.UnmarshalStrict([]byte(object), &d); err != nil {
 				t.Fatal(err)
@@ -83,7 +83,7 @@ func TestReadmePodIsTheManifests(t *testing.T) {
 	sidecar.SecurityContext.ReadOnlyRootFilesystem, app.SecurityContext.ReadOnlyRootFilesystem = nil, nil
 	app.Image, app.Command, app.Args = shown.Spec.Containers[0].Image, shown.Spec.Containers[0].Command, nil
 	if diff := cmp.Diff(applied, shown.Spec); diff != "" {
-		t.Errorf("the pod of the README (-examples/kubernetes/web.yaml +README):\n%s", diff)
+		t.Errorf("the pod of the README (-examples/manifests/web.yaml +README):\n%s", diff)
 	}
 }
 
