@@ -30,13 +30,14 @@ DURATION ?= 1h
 # How many seeds the chaos of work plays at once, from SEED on.
 WORK_SEEDS ?= 3
 
-# What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestResume
+# What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestTranscripts
 PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench -e /test/e2e -e /test/workload/docs)
 RUN     ?= .
 E2E_RUN ?= .
 TIMEOUT ?= 40m
-# A skipped test is a failed run: what cannot be tested here is not known to work.
-NO_SKIPS := sh -c 'test $$TESTS_SKIPPED = 0 || { echo "FAIL: $$TESTS_SKIPPED tests were skipped; none may be" >&2; exit 1; }'
+# A skipped test is a failed run: what cannot be tested here is not known to work. So is a run without a test.
+NO_SKIPS := sh -c 'test $$TESTS_SKIPPED = 0 || { echo "FAIL: $$TESTS_SKIPPED tests were skipped; none may be" >&2; exit 1; }; \
+	test $$TESTS_TOTAL != 0 || { echo "FAIL: no test ran; in PKG no test has a name that matches RUN" >&2; exit 1; }'
 GO_TEST  := $(if $(RACE),,CGO_ENABLED=0) $(GOTESTSUM) --format pkgname --format-hide-empty-pkg --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- \
 	$(RACE) -shuffle=on -count=1 -timeout $(TIMEOUT) -run '$(RUN)'
 

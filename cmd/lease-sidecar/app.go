@@ -28,7 +28,8 @@ EXIT STATUS:
   1  a negative answer, or a failure
   2  a configuration fault; is-leader: it cannot tell
   3  the Lease belongs to another workload
-  4  leadership was lost, with --on-loss exit`
+  4  leadership was lost, with --on-loss exit
+  N  the status of COMMAND: with-run-lock, and run with --on-child-exit exit`
 
 // metaChild is the key under which newApp keeps the arguments after "--".
 const metaChild = "child"
@@ -72,12 +73,14 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 	for _, command := range app.Commands {
 		command.HideHelpCommand = true // otherwise `run -- help` would print help
 		command.OnUsageError = usageError
-		takesChild := command.Name == "run" || command.Name == withRunLock
-		command.Action = onlyOwnArguments(command.Action, child, takesChild)
+		command.Action = onlyOwnArguments(command.Action, child, takesChild(command.Name))
 	}
 	app.Commands = append(app.Commands, completeCommand())
 	return app
 }
+
+// takesChild reports whether the command of that name runs the command after "--".
+func takesChild(command string) bool { return command == "run" || command == withRunLock }
 
 // rootAction runs if no command was named.
 func rootAction(c *cli.Context) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -74,6 +75,12 @@ EXAMPLES:
 	}
 }
 
+// missing reports whether nothing has that path.
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 func isLeader(c *cli.Context) error {
 	a := answersOf(c)
 	var l leadership.Leadership
@@ -89,6 +96,8 @@ func isLeader(c *cli.Context) error {
 		l, err = sidecar.Leadership(c.Context)
 	}
 	switch {
+	case dir != "" && missing(dir):
+		return faultf("cannot tell: --signal-dir %q: the directory does not exist: want the directory that the sidecar has as its --signal-dir", dir)
 	case dir != "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)):
 		return faultf("cannot tell: --signal-dir %q: %w: want the directory that the sidecar has as its --signal-dir, once the sidecar has started", dir, err)
 	case err != nil && dir != "":

@@ -32,7 +32,7 @@ func completeCommand() *cli.Command {
 	return &cli.Command{
 		Name: completion.Command, Hidden: true, SkipFlagParsing: true, HideHelp: true,
 		Action: func(c *cli.Context) error {
-			return completion.Complete(c.App, c.Args().Slice(), answersOf(c).command() != nil)
+			return completion.Complete(c.App, c.Args().Slice(), answersOf(c).command(), takesChild)
 		},
 	}
 }

@@ -2,51 +2,54 @@ package main
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 )
 
-// readRemote reads the options of the signals that go over the network, for a Lease in the namespace default.
-func readRemote(a answers) sidecar.Config {
-	c := validConfig()
-	c.Pod, c.Label, c.Webhook, c.Events = podid.FromEnvironment(), a.label(), a.webhook(), a.Toggle(eventsFlag)
-	if strings.HasPrefix(a.Text(storeFlag), "dir:") {
-		c.Store, _ = a.store()
+// configOf reads arguments of run as the program does, for a workload and an API server that nobody asks. The error holds every fault.
+func configOf(t *testing.T, args ...string) (c sidecar.Config, err error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	const cluster = `{"apiVersion": "v1", "kind": "Config", "current-context": "here",
+		"contexts": [{"name": "here", "context": {"cluster": "here", "namespace": "default"}}],
+		"clusters": [{"name": "here", "cluster": {"server": "https://127.0.0.1:1"}}]}`
+	if err := os.WriteFile(file, []byte(cluster), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	a.Fields(c.Validate())
-	return c
+	asked(t, func(a answers) {
+		c, _ = a.config()
+		err = a.err()
+	}, append([]string{"--workload", "deployment/web", "--identity", "web-0", "--kubeconfig", file}, args...)...)
+	return c, err
 }
 
 func TestRemoteSettings(t *testing.T) {
 	t.Setenv("POD_NAME", "web-0")
 	t.Setenv("POD_UID", "0b1f4a5e-0000-4000-8000-000000000000")
 	t.Setenv("POD_NAMESPACE", "shop")
-	asked(t, func(a answers) {
-		s := readRemote(a)
-		if err := a.err(); err != nil {
-			t.Fatal(err)
-		}
-		want := podlabel.Label{Key: "role", Value: "primary"}
-		if diff := cmp.Diff(&want, s.Label); diff != "" {
-			t.Errorf("label (-want +got):\n%s", diff)
-		}
-		if !s.Events || s.Webhook.URL.String() != "http://127.0.0.1:8080/x" || s.Webhook.Timeout != 3*time.Second || !s.Webhook.Success.Include(204) {
-			t.Errorf("got events %v, webhook %+v", s.Events, s.Webhook)
-		}
-	}, "--label", "role=primary", "--events", "--webhook-url", "http://127.0.0.1:8080/x")
-	asked(t, func(a answers) {
-		if s := readRemote(a); s.Label != nil || s.Webhook != nil || s.Events || a.err() != nil {
-			t.Errorf("without options: %+v, %v; want nothing", s, a.err())
-		}
-	})
+	s, err := configOf(t, "--label", "role=primary", "--events", "--webhook-url", "http://127.0.0.1:8080/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := podlabel.Label{Key: "role", Value: "primary"}
+	if diff := cmp.Diff(&want, s.Label); diff != "" {
+		t.Errorf("label (-want +got):\n%s", diff)
+	}
+	if !s.Events || s.Webhook == nil || s.Webhook.URL.String() != "http://127.0.0.1:8080/x" || s.Webhook.Timeout != 3*time.Second || !s.Webhook.Success.Include(204) {
+		t.Errorf("got events %v, webhook %+v", s.Events, s.Webhook)
+	}
+	if s, err := configOf(t); s.Label != nil || s.Webhook != nil || s.Events || err != nil {
+		t.Errorf("without options: %+v, %v; want nothing", s, err)
+	}
 }
 
 func TestRemoteFaults(t *testing.T) {
@@ -65,21 +68,18 @@ func TestRemoteFaults(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			asked(t, func(a answers) {
-				readRemote(a)
-				err := a.err()
-				if err == nil {
-					t.Fatal("no fault")
+			_, err := configOf(t, tc.args...)
+			if err == nil {
+				t.Fatal("no fault")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v; want it to name %q", err, want)
 				}
-				for _, want := range tc.want {
-					if !strings.Contains(err.Error(), want) {
-						t.Errorf("got %v; want it to name %q", err, want)
-					}
-				}
-				if got := len(field.Flatten(errors.Unwrap(err))); got != len(tc.want) {
-					t.Errorf("%d faults, want %d: %v", got, len(tc.want), err)
-				}
-			}, tc.args...)
+			}
+			if got := len(field.Flatten(errors.Unwrap(err))); got != len(tc.want) {
+				t.Errorf("%d faults, want %d: %v", got, len(tc.want), err)
+			}
 		})
 	}
 }

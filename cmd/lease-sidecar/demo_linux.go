@@ -40,7 +40,7 @@ func runDemo(c *cli.Context) error {
 	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
 	return demo.Run(ctx, demo.Config{
-		Self: self, Out: c.App.Writer, Size: sizeOf(c.App.Writer), Colour: os.Getenv("NO_COLOR") == "",
+		Self: self, Program: os.Args[0], Out: c.App.Writer, Size: sizeOf(c.App.Writer), Colour: os.Getenv("NO_COLOR") == "",
 	})
 }
 

@@ -66,8 +66,8 @@ func TestHelp(t *testing.T) {
 		if diff := cmp.Diff(want, flags); diff != "" {
 			t.Errorf("%s --help: flags (-want +got):\n%s", name, diff)
 		}
-		if name == "run" && !slices.Equal(flags[:3], []string{"signal-dir", "prefix", "workload"}) {
-			t.Errorf("run --help begins with %q", flags[:3])
+		if first := []string{"signal-dir", "prefix", "workload"}; name == "run" && !slices.Equal(flags[:len(first)], first) {
+			t.Errorf("run --help begins with %q; want %q first, which every user needs: put a new row below theirs", flags[:len(first)], first)
 		}
 	}
 	if widest < 90 {
@@ -112,43 +112,52 @@ func TestManual(t *testing.T) {
 // TestCompletion: the candidates for the last argument of a command line. How shells show them is in testdata/completion.txtar.
 func TestCompletion(t *testing.T) {
 	for line, want := range map[string]string{
-		"":                               strings.Join(commandNames(), " ") + " --help --version --man",
-		"w":                              "wait with-run-lock",
-		"--v":                            "--version",
-		"nosuch ":                        "",
-		"run --placement ":               "native classic",
-		"run --placement=":               "--placement=native --placement=classic",
-		"run -placement n":               "native",
-		"run --store ":                   "kube dir:",
-		"run --store dir:/a":             "@directory dir:",
-		"run --store=dir:":               "@directory --store=dir:",
-		"run --fence ":                   "none kill",
-		"run --log-level ":               "debug info warn error",
-		"run --on-lost U":                "USR1 USR2",
-		"run --allow-step-down=":         "--allow-step-down=true --allow-step-down=false",
-		"run --allow":                    "--allow-step-down=",
-		"run --signal-dir ":              "@directory",
-		"run --signal-dir=/a":            "@directory --signal-dir=",
-		"run --pid-file ":                "@file",
-		"run --kubeconfig ~/":            "@file",
-		"run --http-address ":            "127.0.0.1:4040 unix: off",
-		"run --http-address unix:":       "@file unix:",
-		"run --prefix ":                  "",
-		"run --renew":                    "--renew-deadline --renew-interval",
-		"run --renew-deadline 2s --ren":  "--renew-interval",
-		"run --renew-deadline=2s --ren":  "--renew-interval",
-		"run --events --renew-i":         "--renew-interval",
-		"run -- ":                        "@command",
-		"run --store kube -- sh --sig":   "@command",
-		"wait ":                          "--for --timeout --http-address",
-		"wait --for ":                    "leader elected",
-		"with-run-lock --signal-dir / -": "",
-		"with-run-lock -- ":              "@command",
-		"completion ":                    "bash zsh fish",
-		"completion -":                   "",
-		"help s":                         "step-down",
-		"install ":                       "@file",
-		"version ":                       "",
+		"":                                strings.Join(commandNames(), " ") + " --help --version --man",
+		"w":                               "wait with-run-lock",
+		"--v":                             "--version",
+		"nosuch ":                         "",
+		"run --placement ":                "native classic",
+		"run --placement=":                "--placement=native --placement=classic",
+		"run -placement n":                "native",
+		"run --store ":                    "kube dir:",
+		"run --store dir:/a":              "@directory dir:",
+		"run --store=dir:":                "@directory --store=dir:",
+		"run --fence ":                    "none kill",
+		"run --log-level ":                "debug info warn error",
+		"run --on-lost U":                 "USR1 USR2",
+		"run --allow-step-down=":          "--allow-step-down=true --allow-step-down=false",
+		"run --allow":                     "--allow-step-down=",
+		"run --signal-dir ":               "@directory",
+		"run --signal-dir=/a":             "@directory --signal-dir=",
+		"run --pid-file ":                 "@file",
+		"run --kubeconfig ~/":             "@file",
+		"run --http-address ":             "127.0.0.1:4040 unix: off",
+		"run --http-address unix:":        "@file unix:",
+		"run --prefix ":                   "",
+		"run --renew":                     "--renew-deadline --renew-interval",
+		"run --renew-deadline 2s --ren":   "--renew-interval",
+		"run --renew-deadline=2s --ren":   "--renew-interval",
+		"run --events --renew-i":          "--renew-interval",
+		"--":                              "--help --version --man",
+		"-- ":                             "",
+		"wait --":                         "--for --timeout --http-address",
+		"wait -- ":                        "",
+		"wait --for leader --":            "--timeout --http-address",
+		"with-run-lock --":                "--signal-dir",
+		"with-run-lock --signal-dir / --": "",
+		"run -- ":                         "@command",
+		"run -- lease-sidecar ":           "@command",
+		"run -- lease-sidecar run --":     "@command",
+		"run --store kube -- sh --sig":    "@command",
+		"wait ":                           "--for --timeout --http-address",
+		"wait --for ":                     "leader elected",
+		"with-run-lock --signal-dir / -":  "",
+		"with-run-lock -- ":               "@command",
+		"completion ":                     "bash zsh fish",
+		"completion -":                    "",
+		"help s":                          "step-down",
+		"install ":                        "@file",
+		"version ":                        "",
 	} {
 		args := strings.Split(line, " ")
 		var got []string
@@ -168,6 +177,9 @@ func TestCompletion(t *testing.T) {
 // TestEveryFlagIsCompleted: by its name, and by each of its choices.
 func TestEveryFlagIsCompleted(t *testing.T) {
 	all := shows(t, completion.Command, "run", "-")
+	if dashed := shows(t, completion.Command, "run", "--"); dashed != all {
+		t.Errorf("run -- completes %q; want what run - does, %q", dashed, all)
+	}
 	for _, o := range table.All() {
 		if o.Group != "" && !regexp.MustCompile(`(?m)^--`+o.Name+`=?\t\S`).MatchString(all) {
 			t.Errorf("run - completes no --%s, with its usage", o.Name)

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"net/url"
+	"os/signal"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,7 +24,9 @@ workload has stopped. Exit status 1 if this replica does not lead.`,
 	}
 }
 
-func stepDown(c *cli.Context) error { return answersOf(c).order("/step-down") }
+func stepDown(c *cli.Context) error {
+	return answersOf(c).order("/step-down", "step-down requested: the sidecar releases the Lease once the workload has stopped")
+}
 
 func drainedCommand() *cli.Command {
 	return &cli.Command{
@@ -45,7 +49,7 @@ func drained(c *cli.Context) error {
 	if token := a.Text(tokenFlag); token != "" {
 		path += "?token=" + url.QueryEscape(token)
 	}
-	return a.order(path)
+	return a.order(path, "drained reported: the sidecar releases the Lease, unless it sees that the workload still runs")
 }
 
 func quitCommand() *cli.Command {
@@ -56,12 +60,17 @@ func quitCommand() *cli.Command {
 		Description: `For Jobs, which finish only when all containers have. Returns as soon as the sidecar has taken the
 request. Exit status 1 if the replica leads and --allow-step-down is false.`,
 		Flags:  flags(httpAddressFlag),
-		Action: func(c *cli.Context) error { return answersOf(c).order("/quitquitquit") },
+		Action: quit,
 	}
 }
 
-// order posts to the sidecar at --http-address. If another pod's sidecar answers, that is a fault, and it gets no order.
-func (a answers) order(path string) error {
+func quit(c *cli.Context) error {
+	return answersOf(c).order("/quitquitquit", "quit requested: the sidecar hands over, if it leads, and ends")
+}
+
+// order posts to the sidecar at --http-address, and prints a line once the order is taken. If another pod's sidecar answers, that
+// is a fault, and it gets no order.
+func (a answers) order(path, taken string) error {
 	sidecar := a.local()
 	if err := a.err(); err != nil {
 		return err
@@ -69,6 +78,10 @@ func (a answers) order(path string) error {
 	err := sidecar.Order(a.Context.Context, path)
 	if errors.Is(err, client.ErrOtherPod) {
 		return asFault(err)
+	}
+	if err == nil {
+		signal.Ignore(syscall.SIGPIPE) // the order counts, whether or not anybody reads the line
+		say(a.Context.App.Writer, taken)
 	}
 	return err
 }

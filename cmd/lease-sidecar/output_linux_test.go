@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
 )
 
 // work is a command that reports that it runs, and works until SIGTERM.
@@ -74,4 +78,22 @@ func TestAFullLogHoldsUpNothing(t *testing.T) {
 	r.leadsOn(r.leads())
 	r.send(syscall.SIGTERM)
 	r.endsWell()
+}
+
+// In both formats a duration is a text in milliseconds, and an error of several lines stands in one.
+func TestLogValues(t *testing.T) {
+	several := multierror.Append(errors.New("one"), errors.Join(errors.New("two"), errors.New("three")))
+	for format, want := range map[string][]string{
+		"json": {`"waited":"1.235s"`, `"stop_timeout":"30s"`, `"error":"2 errors occurred: one; two; three"`, `"plain":"one"`},
+		"text": {`waited=1.235s`, `stop_timeout=30s`, `error="2 errors occurred: one; two; three"`, `plain=one`},
+	} {
+		var out bytes.Buffer
+		logChoice{format: format}.to(&out).Info("m", "waited", 1234567891*time.Nanosecond, "stop_timeout", 30*time.Second,
+			"error", several, "plain", errors.New("one"))
+		for _, text := range want {
+			if !strings.Contains(out.String(), text) {
+				t.Errorf("%s: no %s in %s", format, text, out.String())
+			}
+		}
+	}
 }

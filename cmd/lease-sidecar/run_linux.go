@@ -85,7 +85,7 @@ func (c logChoice) open(w io.Writer) (log *slog.Logger, end func()) {
 
 // to returns a log that writes to w itself.
 func (c logChoice) to(w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.level}
+	options := &slog.HandlerOptions{Level: c.level, ReplaceAttr: logwriter.Value}
 	if c.format == "text" {
 		return slog.New(slog.NewTextHandler(w, options))
 	}

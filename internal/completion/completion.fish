@@ -7,7 +7,7 @@ function __lease_sidecar_complete
         set -l parts (string split -m 1 \t -- $line)
         switch $parts[1]
             case @command
-                set -l after (contains -i -- -- $words)
+                set -l after (contains -i -- -- $words); or continue # without it, this command line would be completed again
                 complete -C (string join ' ' -- (string escape -- $words[(math $after + 1)..-1]) "$current")
             case @file @directory
                 set -l path (string sub -s (math (string length -- $parts[2]) + 1) -- $current)

@@ -37,12 +37,17 @@ func Script(shell string) ([]byte, error) {
 	return script, nil
 }
 
-// Complete writes the candidates for the last argument. ofCommand says that it belongs to the command after --.
-func Complete(app *cli.App, args []string, ofCommand bool) error {
+// Complete writes the candidates for the last argument of a command line. args are the arguments before the first "--", and child
+// those after it; child is nil without a "--". runsChild reports whether a command of that name runs what follows "--".
+func Complete(app *cli.App, args, child []string, runsChild func(command string) bool) error {
 	a := answer{app: app}
 	switch last := len(args) - 1; {
-	case ofCommand:
-		a.add("@command", "")
+	case len(child) > 0:
+		if last >= 0 && runsChild(args[0]) {
+			a.add("@command", "")
+		}
+	case child != nil: // "--" is the argument that is completed: the beginning of a flag
+		a.argument(args, "--")
 	case last >= 0:
 		a.argument(args[:last], args[last])
 	}

@@ -8,6 +8,7 @@ _lease_sidecar() {
     case $word in
       @command)
         local dashes=${words[(i)--]}
+        ((dashes < CURRENT)) || return
         shift $dashes words
         ((CURRENT -= dashes))
         _normal

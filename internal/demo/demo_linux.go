@@ -26,6 +26,8 @@ import (
 type Config struct {
 	// Self is the program to run as sidecar and as toy: this one.
 	Self string
+	// Program is how the user calls it, such as "bin/lease-sidecar".
+	Program string
 	// Out takes the output: a live picture where Size is set, else plain lines.
 	Out io.Writer
 	// Size returns the columns and rows of the terminal that Out is; nil where it is none, or one that only prints.

@@ -13,7 +13,7 @@ type mark int
 const (
 	notRunning mark = iota
 	standby
-	stale
+	notRenewed
 	leader
 )
 
@@ -21,7 +21,7 @@ const (
 var marks = [...]struct{ style, sign, name string }{
 	notRunning: {red, "░", "not running"},
 	standby:    {dim, "─", "standby"},
-	stale:      {red, "▓", "leader: stale file"}, // it is valid yet, and nobody renews it
+	notRenewed: {red, "▓", "leader, not renewed"}, // its term is valid until the deadline, but its sidecar is dead or frozen
 	leader:     {green, "█", "leader"},
 }
 
@@ -30,7 +30,7 @@ func (s sight) mark() mark {
 	case s.leads && s.condition == running:
 		return leader
 	case s.leads:
-		return stale
+		return notRenewed
 	case s.condition == running:
 		return standby
 	}
@@ -85,7 +85,7 @@ func (s *screen) picture(columns, rows int) []string {
 }
 
 const (
-	replicaRow = "  %-7s %-7s %-18s %5s %9s %6s"
+	replicaRow = "  %-7s %-7s %-19s %5s %9s %5s" // 59 columns: all that a terminal of 60 has room for
 	moveRow    = "  %-9s  %-13s  %7s  %-7s  %s"
 )
 
@@ -104,7 +104,7 @@ func (s *screen) addReplicas(p *page) {
 			left = fmt.Sprintf("%.1f s", v.left.Seconds())
 		}
 		if v.work.Working {
-			work = "» " + work
+			work = "»" + work
 		}
 		p.add(role.style, fmt.Sprintf(replicaRow, name, v.condition, role.name, v.token, left, work))
 	}
@@ -132,7 +132,7 @@ func (s *screen) addTimelines(p *page) {
 		p.lines = append(p.lines, line.String())
 	}
 	p.add(dim, fmt.Sprintf(margin, "")+axis(span, cells))
-	legend, length := " ", 1
+	legend, length := " ", 0
 	for _, m := range slices.Backward(marks[:]) {
 		if length += len("  # ") + len(m.name); length <= p.width {
 			legend += " " + p.paint(m.style, m.sign) + " " + m.name + " "
@@ -186,6 +186,17 @@ func (s *screen) addVerdict(p *page) {
 	p.add(style, "  "+moves+":")
 	p.add(style, "  "+found)
 	if s.verdict.well() {
-		p.add("", "  "+nextStep)
+		for _, line := range s.nextStep(p.width - len("  ")) {
+			p.add("", "  "+line)
+		}
 	}
+}
+
+// nextStep says in one line what to do after the demo, or in two if one is wider than width.
+func (s *screen) nextStep(width int) []string {
+	read, with := "next: follow docs/tutorial/first-election.md", "with "+s.Program
+	if line := read + " " + with; len([]rune(line)) <= width {
+		return []string{line}
+	}
+	return []string{read, with}
 }

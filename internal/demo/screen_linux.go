@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +16,6 @@ const (
 	usualTime = 15 * time.Second
 
 	firstStep = "three replicas start on a new Lease"
-	nextStep  = "next: try docs/tutorial, or see lease-sidecar run --help"
 )
 
 // screen shows the user what happens. In a terminal it is a live picture on the alternate screen, and the last one stays on the
@@ -118,7 +118,7 @@ func (s *screen) end(v verdict) {
 	if s.Size == nil {
 		fmt.Fprintln(s.Out, v)
 		if v.well() {
-			fmt.Fprintln(s.Out, nextStep)
+			fmt.Fprintln(s.Out, s.nextStep(math.MaxInt)[0])
 		}
 		return
 	}

@@ -95,7 +95,7 @@ func (term *terminal) lines() []string {
 // play shows the run, compares each picture with the terminal, and returns two of them and what is left at the end.
 func (term *terminal) play(t *testing.T) (shown string) {
 	t.Helper()
-	s := newScreen(Config{Out: term, Size: func() (int, int) { return term.columns, term.rows }, Colour: true})
+	s := newScreen(Config{Program: "bin/lease-sidecar", Out: term, Size: func() (int, int) { return term.columns, term.rows }, Colour: true})
 	s.begin()
 	keep := func(what string) {
 		shown += fmt.Sprintf("# %s\n%s\n", what, strings.Join(term.lines(), "\n"))
@@ -148,7 +148,7 @@ func (term *terminal) check(t *testing.T, s *screen) {
 		return // too small for all of it
 	}
 	shown := strings.Join(want, "\n")
-	for _, part := range []string{"leader: stale file  ─ standby  ░ not running", "|0 s ", "|8 s", "NO LEADER FOR", "of about 15 s", s.now} {
+	for _, part := range []string{"leader, not renewed  ─ standby  ░ not running", "|0 s ", "|8 s", "NO LEADER FOR", "of about 15 s", s.now} {
 		if !strings.Contains(shown, part) {
 			t.Fatalf("%dx%d at %s: no %q in\n%s", term.columns, term.rows, s.elapsed, part, shown)
 		}
@@ -186,13 +186,41 @@ func TestTimelineCell(t *testing.T) {
 	s.elapsed, s.verdict = time.Second, &verdict{} // a cell is ten ticks
 	s.seen = [][]mark{
 		slices.Concat([]mark{leader}, slices.Repeat([]mark{standby}, 18), []mark{notRunning}),
-		slices.Concat([]mark{stale, leader}, slices.Repeat([]mark{notRunning}, 17), []mark{stale}),
+		slices.Concat([]mark{notRenewed, leader}, slices.Repeat([]mark{notRunning}, 17), []mark{notRenewed}),
 		slices.Concat(slices.Repeat([]mark{notRunning}, 10), []mark{standby}),
 	}
 	p := &page{width: len("  toy-a  ") + 2}
 	s.addTimelines(p)
 	if diff := cmp.Diff([]string{"  toy-a  █─", "  toy-b  █▓", "  toy-c  ░─"}, p.lines[:3]); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// The table of moves never says that nobody led for longer than the move took.
+func TestTimesOfAMove(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lastLed     int
+		took, alone time.Duration
+	}{
+		"the last look was before the act": {98, 11 * time.Millisecond, 11 * time.Millisecond},
+		"the old leader's term ran on":     {105, 11 * time.Millisecond, 6 * time.Millisecond},
+	} {
+		if took, alone := times(ms(100), ms(tc.lastLed), ms(111)); took != tc.took || alone != tc.alone {
+			t.Errorf("%s: took %s, no leader for %s; want %s and %s", name, took, alone, tc.took, tc.alone)
+		}
+	}
+}
+
+// The last line names the tutorial and the program as the user called it, in two lines where one would be cut off.
+func TestNextStep(t *testing.T) {
+	s := newScreen(Config{Program: "bin/lease-sidecar"})
+	for width, want := range map[int][]string{
+		67: {"next: follow docs/tutorial/first-election.md with bin/lease-sidecar"},
+		66: {"next: follow docs/tutorial/first-election.md", "with bin/lease-sidecar"},
+	} {
+		if diff := cmp.Diff(want, s.nextStep(width)); diff != "" {
+			t.Errorf("%d columns (-want +got)\n%s", width, diff)
+		}
 	}
 }
 

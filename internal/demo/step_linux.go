@@ -26,10 +26,16 @@ const (
 type move struct {
 	how      string
 	from, to string
-	// took is the time from the act to the first sight of the new leader; alone is the time before that sight in which no
-	// replica saw that it leads.
+	// took is the time from the act to the first sight of the new leader; alone is the part of it in which no replica saw that
+	// it leads.
 	took, alone time.Duration
 	remark      string
+}
+
+// times returns the times of a move: the act, the last sight of the old leader, and the first sight of the new one. The old leader
+// leads until the act, but the last look at it may be a moment older: that moment counts in neither time.
+func times(at, lastLed, since bootclock.Instant) (took, alone time.Duration) {
+	return since.Sub(at), since.Sub(max(at, lastLed))
 }
 
 // step is one way of moving leadership away from a leader.
@@ -108,7 +114,8 @@ func (d *demo) runStep(ctx context.Context, s step) error {
 	if err != nil {
 		return err
 	}
-	m := move{s.how, old.name, leader.name, since.Sub(at), since.Sub(old.lastLed()), s.remark}
+	took, alone := times(at, old.lastLed(), since)
+	m := move{s.how, old.name, leader.name, took, alone, s.remark}
 	if s.after != nil {
 		if err := s.after(ctx, old); err != nil {
 			return err

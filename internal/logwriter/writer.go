@@ -1,4 +1,4 @@
-// Package logwriter keeps an unread log from blocking the program that writes it.
+// Package logwriter keeps an unread log from blocking the program that writes it. [Value] makes its values readable.
 //
 // It promises that [Writer.Write] never waits and never fails, even if the pipe is full or closed, or the disk is full. It
 // does not promise that every line is written: when too many wait, lines are lost, and a later line says how many.

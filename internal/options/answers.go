@@ -105,9 +105,17 @@ func (a *Answers) Is(o Choice, value string) bool {
 func (a *Answers) Choice(o Choice) string {
 	text := a.Given(o)
 	if text != o.Default && !slices.Contains(o.Choices, text) && !a.excused[o.Option] {
-		a.Refuse(o, strings.Join(o.Choices, " or "))
+		a.Refuse(o, oneOf(o.Choices))
 	}
 	return text
+}
+
+// oneOf says which values are wanted.
+func oneOf(values []string) string {
+	if len(values) > 2 {
+		return "one of " + strings.Join(values, ", ")
+	}
+	return strings.Join(values, " or ")
 }
 
 // Address reads an address to listen on or to ask; "" if the option is off.

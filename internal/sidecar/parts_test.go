@@ -4,14 +4,22 @@ package sidecar
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
@@ -69,7 +77,8 @@ func built(t *testing.T, cfg Config) *kit {
 	return k
 }
 
-// TestOutputs is the table of ADR 0009: how far a handover waits for each signal, and whether it uses the network.
+// TestOutputs is the table of ADR 0009: how far a handover waits for each signal, and whether it uses the network. The names are those
+// of the metrics: "events" is the stream over HTTP, and "lease-events" what --events records on the Lease.
 func TestOutputs(t *testing.T) {
 	hook := func(text string) *webhook.Config {
 		url, err := webhook.ParseURL(text)
@@ -110,4 +119,82 @@ func TestOutputs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// elsewhere are the fields of Config that no part takes, but the election, the store, the servers and the waiter.
+var elsewhere = strings.Fields("Election Replica Version Log Store HTTPAddress ProbeAddress Compat DrainTimeout")
+
+// TestPartsTakeTheirFields: each part has got the fields of Config that it needs. Each text and number has a value of its own here, which is
+// looked for in what a part keeps. A new field gets a value and a place in a row, or in elsewhere. What only switches is not seen.
+func TestPartsTakeTheirFields(t *testing.T) {
+	cfg := Config{
+		Election: elector.Config{Duration: 7003, RenewDeadline: 3}, SignalDir: t.TempDir(), StopTimeout: 7013,
+		Pod: podid.Pod{Namespace: "a-namespace", Name: "a-pod", UID: "a-uid"}, Node: "a-node",
+		Health:  health.Config{TCP: "127.0.0.1:7019", Interval: 7027, Timeout: 7039, Threshold: 7043, SuccessThreshold: 7057},
+		Command: []string{"a-program"}, Process: process.Config{Target: process.Target{Name: "a-process"}, StopTimeout: 7069},
+		Label: &podlabel.Label{Key: "a-key", Value: "a-value"}, Webhook: &webhook.Config{Timeout: 7079}, Events: true,
+		WatchProcesses: true, WatchExcept: []string{"a-helper"}, WatchPod: true, OwnContainer: "a-container",
+	}
+	cfg.Webhook.URL, _ = webhook.ParseURL("https://example.com/hook")
+	want := map[string]string{
+		"events": "", "file": cfg.SignalDir, "run-lock": cfg.SignalDir, "running": "", "processes": "a-helper",
+		"health": "127.0.0.1:7019 <7027> <7039> <7043> <7057>", "process": "a-process <7069>",
+		"child": "<7013> a-program " + number(int64(cfg.Election.KillMargin())), "webhook": "https example.com /hook <7079>",
+		"pod-label": "a-namespace a-pod a-uid a-key a-value", "pod": "a-namespace a-pod a-uid a-container", "lease-events": "a-node",
+	}
+	k := built(t, cfg)
+	kept := map[string]any{"health": k.health}
+	for _, one := range k.all {
+		if one.signal != nil {
+			kept[one.signal.Name()] = one.signal
+		} else if one.sight != nil {
+			kept[one.sight.Name()] = one.sight
+		}
+	}
+	given := append(texts(reflect.ValueOf(cfg), map[any]bool{}), number(int64(cfg.Election.KillMargin())))
+	got := map[string]string{}
+	for name, part := range kept {
+		all := strings.Join(texts(reflect.ValueOf(part), map[any]bool{}), " ")
+		got[name] = strings.Join(slices.DeleteFunc(slices.Clone(given), func(value string) bool { return !strings.Contains(all, value) }), " ")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what the parts have got (-want +got):\n%s", diff)
+	}
+	taken := strings.Join(slices.Collect(maps.Values(got)), " ")
+	for field, value := range reflect.ValueOf(cfg).Fields() {
+		isTaken := slices.ContainsFunc(texts(value, map[any]bool{}), func(text string) bool { return strings.Contains(taken, text) })
+		if !isTaken && value.Kind() != reflect.Bool && !slices.Contains(elsewhere, field.Name) {
+			t.Errorf("no part takes Config.%s: give it a value here and fill it in in signals.go or sights.go, or name it in elsewhere", field.Name)
+		}
+	}
+}
+
+// number is a number among texts; no other number contains it.
+func number(n int64) string { return fmt.Sprintf("<%d>", n) }
+
+// texts returns the texts and numbers in a value, in their order. It follows each pointer once, and none to a guard, which runs.
+func texts(v reflect.Value, seen map[any]bool) (all []string) {
+	switch {
+	case !v.IsValid() || v.IsZero():
+	case v.Kind() == reflect.String:
+		return []string{v.String()}
+	case v.CanInt():
+		return []string{number(v.Int())}
+	case v.Kind() == reflect.Interface:
+		return texts(v.Elem(), seen)
+	case v.Kind() == reflect.Pointer && v.Type() != reflect.TypeFor[*guard.Guard]():
+		if at := [2]any{v.Type(), v.Pointer()}; !seen[at] {
+			seen[at] = true
+			return texts(v.Elem(), seen)
+		}
+	case v.Kind() == reflect.Struct:
+		for _, value := range v.Fields() {
+			all = append(all, texts(value, seen)...)
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			all = append(all, texts(v.Index(i), seen)...)
+		}
+	}
+	return all
 }

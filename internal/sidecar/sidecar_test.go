@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
+	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -24,7 +27,18 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain makes this binary its own guard, as the command is.
+func TestMain(m *testing.M) {
+	guardtest.DefaultSignals()
+	if argv, ok := guard.Invoked(os.Args); ok {
+		if err := guard.Main(argv); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // journal is a log that a test reads while it is written.
 type journal struct {

@@ -26,7 +26,7 @@ func (cfg Config) Validate() error {
 	f.Nested("Process", cfg.Process.Validate())
 	if cfg.StopTimeout < minStopTimeout {
 		f.Add(field.Quoted("StopTimeout", cfg.StopTimeout.String(),
-			"%s or more; 30s is usual, and no more than the pod's terminationGracePeriodSeconds", minStopTimeout))
+			"%s or more, and less than the pod's terminationGracePeriodSeconds; 30s is usual", minStopTimeout))
 	}
 	if cfg.SignalDir != "" {
 		if err := file.CheckDir(cfg.SignalDir); err != nil {

@@ -123,7 +123,7 @@ func (w *Waiter) follow(ctx context.Context, d elector.Drain, changed <-chan str
 		switch v.outcome {
 		case elector.WorkloadStopped:
 			w.cfg.Log.Info("the workload counts as stopped", "reason", "WorkloadStopped", "cause", d.Cause, "detail", v.because,
-				"waited", now.Sub(d.Began).String())
+				"waited", now.Sub(d.Began))
 			return v.outcome
 		case elector.Abandoned:
 			w.abandon(now, d, v.running)
@@ -152,7 +152,7 @@ func (w *Waiter) abandon(now bootclock.Instant, d elector.Drain, running []strin
 	w.cfg.Log.Warn("the workload still runs at the end of the stop timeout: the Lease is neither released nor renewed, and "+
 		"its work may overlap with the next leader's",
 		"reason", "DrainAbandoned", "cause", d.Cause, "token", d.Token, "running", strings.Join(running, ","),
-		"waited", now.Sub(d.Began).String(), "stop_timeout", w.cfg.StopTimeout.String())
+		"waited", now.Sub(d.Began), "stop_timeout", w.cfg.StopTimeout)
 	if w.cfg.Abandoned != nil {
 		w.cfg.Abandoned(d, running)
 	}

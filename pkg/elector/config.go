@@ -82,6 +82,12 @@ func (c Config) KillMargin() time.Duration {
 	return min(maxKillMargin, (c.Duration-c.RenewDeadline)*6/10)
 }
 
+// longestDeadline returns the longest RenewDeadline for the Duration: with the kill margin it ends within 90 % of the Duration, as
+// clocks may differ by 1 %. The margin is 0.6·(D − V) up to 20 s, which gives V ≤ 0.75·D, and 3 s above, which gives V ≤ 0.9·D − 3 s.
+func (c Config) longestDeadline() time.Duration {
+	return max(c.Duration*3/4, c.Duration*9/10-maxKillMargin)
+}
+
 // HoldKey returns the key of this candidate's [Hold].
 func (c Config) HoldKey() HoldKey {
 	return HoldKey{Namespace: c.Namespace, Lease: c.Lease, Store: c.Store, Identity: string(c.Identity)}
@@ -105,13 +111,10 @@ func (c Config) Validate() error {
 	if c.Duration > maxDuration {
 		faults.Wrong("Duration", c.Duration.String(), "at most %s", maxDuration)
 	}
-	if c.RenewDeadline <= 0 || c.RenewDeadline >= c.Duration {
-		faults.Wrong("RenewDeadline", c.RenewDeadline.String(), "more than 0 and less than the lease duration %s; %s is usual",
-			c.Duration, c.Duration*2/3)
-	} else if c.RenewDeadline+c.KillMargin() > c.Duration*9/10 {
+	if longest := c.longestDeadline(); c.RenewDeadline <= 0 || c.RenewDeadline > longest {
 		faults.Wrong("RenewDeadline", c.RenewDeadline.String(),
-			"%s or less: with the kill margin %s it must not pass 90%% of the lease duration %s, or clocks that differ by 1%% could overlap",
-			c.Duration*2/3, c.KillMargin(), c.Duration)
+			"more than 0s and at most %s at a lease duration of %s, or clocks that differ by 1%% could overlap; two thirds are usual",
+			longest, c.Duration)
 	}
 	if c.RenewInterval < minRenewInterval || c.RenewInterval > c.RenewDeadline/2 {
 		faults.Wrong("RenewInterval", c.RenewInterval.String(), "at least %s and at most half of the renew deadline %s",

@@ -65,8 +65,8 @@ func TestValidateReportsEveryFault(t *testing.T) {
 			c.Duration, c.RenewDeadline, c.RenewInterval = 2*time.Second, 0, 0
 			*c = c.WithDefaults()
 		}, []string{"Duration 2s", "RenewInterval 1s"}},
-		{"deadline past the duration", func(c *Config) { c.RenewDeadline = 15 * time.Second }, []string{"RenewDeadline 15s: want more than 0 and less than the lease duration 15s; 10s is usual"}},
-		{"deadline without margin", func(c *Config) { c.RenewDeadline = 13 * time.Second }, []string{"kill margin 1.2s"}},
+		{"deadline past the duration", func(c *Config) { c.RenewDeadline = 15 * time.Second }, []string{"RenewDeadline 15s: want more than 0s and at most 11.25s at a lease duration of 15s"}},
+		{"deadline without margin", func(c *Config) { c.RenewDeadline = 13 * time.Second }, []string{"RenewDeadline 13s: want more than 0s and at most 11.25s at a lease duration of 15s"}},
 		{"slow renewals", func(c *Config) { c.RenewInterval = 6 * time.Second }, []string{"RenewInterval 6s"}},
 		{"quick renewals", func(c *Config) { c.RenewInterval = 999 * time.Millisecond }, []string{"RenewInterval 999ms"}},
 		{"negative grace", func(c *Config) { c.ForeignGrace = -1 }, []string{"ForeignGrace -1ns"}},
@@ -92,6 +92,31 @@ func TestValidateReportsEveryFault(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheBoundOfTheDeadlineIsThePrintedOne: the bound passes, a nanosecond more is refused, and the fault names the bound. It is the
+// longest deadline that the rule allows: with the kill margin within 90 % of the lease duration.
+func TestTheBoundOfTheDeadlineIsThePrintedOne(t *testing.T) {
+	for seconds := 3; seconds <= 120; seconds++ {
+		c := Default()
+		c.Lease, c.Identity, c.Duration = "acme-1", "web-0_x", time.Duration(seconds)*time.Second
+		c.RenewInterval = minRenewInterval
+		c.RenewDeadline = c.Duration
+		_, text, _ := strings.Cut(c.Validate().Error(), "at most ")
+		text, _, _ = strings.Cut(text, " ")
+		bound, err := time.ParseDuration(text)
+		if err != nil {
+			t.Fatalf("at %d s: %v: no bound in %q", seconds, err, c.Validate())
+		}
+		c.RenewDeadline = bound
+		if err := c.Validate(); err != nil || c.RenewDeadline+c.KillMargin() > c.Duration*9/10 {
+			t.Errorf("the bound %s itself: %v; kill margin %s", bound, err, c.KillMargin())
+		}
+		c.RenewDeadline = bound + time.Microsecond
+		if err := c.Validate(); err == nil || c.RenewDeadline+c.KillMargin() <= c.Duration*9/10 {
+			t.Errorf("more than the bound %s: %v; kill margin %s", bound, err, c.KillMargin())
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ type Error struct {
 	Field string
 	// Value is the value as a person would write it, such as "10s"; "" where the field is not set.
 	Value string
-	// Want says what would do, and names no flag: "more than 0 and less than the lease duration 15s; 10s is usual".
+	// Want says what would do, and names no flag: "at least 1s and at most half of the renew deadline 10s".
 	Want string
 }
 

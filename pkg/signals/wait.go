@@ -3,6 +3,7 @@ package signals
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -37,9 +38,20 @@ func (f *FanOut) wait(ctx context.Context, remote bool) error {
 			if behind == nil {
 				return nil
 			}
-			return multierror.Append(behind, context.Cause(ctx)).ErrorOrNil()
+			behind = multierror.Append(behind, context.Cause(ctx))
+			behind.ErrorFormat = inOneLine
+			return behind
 		}
 	}
+}
+
+// inOneLine is the text of several errors in a log record.
+func inOneLine(all []error) string {
+	var texts []string
+	for _, err := range all {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
 }
 
 // behind returns an error for each required lane that has not applied the leadership with that serial number; how much

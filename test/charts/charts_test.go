@@ -168,11 +168,46 @@ func TestPackage(t *testing.T) {
 			if err != nil || len(packages) != 1 {
 				t.Fatalf("%s package %s: %v, %v", name, chart, packages, err)
 			}
-			packed, code := run(t, helm, "template", "web", packages[0], kubernetes)
-			tree, _ := run(t, helm, "template", "web", chartDir(t, chart), kubernetes)
+			rules := []string{kubernetes, "--set", "leaseSidecar.prometheusRule.enabled=true"}
+			packed, code := run(t, helm, append([]string{"template", "web", packages[0]}, rules...)...)
+			tree, _ := run(t, helm, append([]string{"template", "web", chartDir(t, chart)}, rules...)...)
 			if diff := cmp.Diff(withoutLog(tree), packed); code != 0 || diff != "" {
 				t.Errorf("%s renders the package of %s with status %d (-tree +package):\n%s", name, chart, code, diff)
 			}
+		}
+	}
+}
+
+// TestTwoChartsInOne puts two charts below a third one, as a product of several programs does. Templates have one name space for all charts of a
+// release, so a library that found its chart by a fixed name would take the one chart's workload for the other's.
+func TestTwoChartsInOne(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "product")
+	if err := os.MkdirAll(filepath.Join(dir, "charts"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := "apiVersion: v2\nname: product\nversion: 0.1.0\ndependencies:\n"
+	for _, chart := range applications {
+		text += "  - {name: " + chart + ", version: 0.1.0}\n"
+		if err := os.Symlink(chartDir(t, chart), filepath.Join(dir, "charts", chart)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Chart.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, helm := range helms(t) {
+		out, code := run(t, helm, "template", "web", dir, kubernetes, "--set", "leader-web.leaseSidecar.prefix=a,leader-child.leaseSidecar.prefix=b")
+		if code != 0 {
+			t.Fatalf("%s: status %d\n%s", name, code, out)
+		}
+		got := map[string]string{}
+		for _, lease := range objects(t, withoutLog(out))["Lease"] {
+			prefix, _, _ := strings.Cut(lease.GetName(), "-")
+			got[lease.GetAnnotations()["lease-sidecar.dev/workload"]] = prefix
+		}
+		want := map[string]string{"deployment/web-leader-web": "a", "deployment/web-leader-child": "b", "statefulset/web-leader-stateful": "lease"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: the workloads and their prefixes (-want +got):\n%s", name, diff)
 		}
 	}
 }

@@ -61,6 +61,7 @@ func TestRefusals(t *testing.T) {
 		{"leader-web", `leaseSidecar.onChildExit="exit"`, `leaseSidecar.onChildExit "exit": want mode child`},
 		{"leader-web", `leaseSidecar.imageVolume=true`, `leaseSidecar.imageVolume: want mode child`},
 		{"leader-web", `leaseSidecar.serviceAccount.create=false`, `leaseSidecar.serviceAccount.name: want the name of a ServiceAccount`},
+		{"leader-web", `leaseSidecar.serviceAccount.name="it's"`, `leaseSidecar.serviceAccount.name "it's": want a name`},
 		{"leader-web", `leaseSidecar.extraArgs=["--label=x"]`, `leaseSidecar.extraArgs "--label=x": want the value of leaseSidecar for that`},
 		{"leader-web", `leaseSidecar.extraArgs=["--lease-name=x"]`, `leaseSidecar.extraArgs "--lease-name=x"`},
 		{"leader-web", `leaseSidecar.extraArgs=["--"]`, `leaseSidecar.extraArgs "--"`},

@@ -73,5 +73,33 @@ func TestOwnChart(t *testing.T) {
 		if account := only[corev1.ServiceAccount](t, all, "ServiceAccount").Name; pod.ServiceAccountName != account {
 			t.Errorf("%s: the pod runs as %q, the chart makes %q", name, pod.ServiceAccountName, account)
 		}
+
+		edit("Chart.yaml", func(s string) string { return strings.Replace(s, "    alias: leaseSidecar\n", "", 1) })
+		out, code = run(t, helm, "template", "web", dir, kubernetes)
+		if want := "give the dependency lease-sidecar in Chart.yaml the line alias: leaseSidecar"; code == 0 || !strings.Contains(out, want) {
+			t.Errorf("%s without the alias: status %d, want %q in\n%s", name, code, want, out)
+		}
+	}
+}
+
+// TestWithoutLink does what leader-web's README says for a checkout without links: the library is copied by "helm dependency build".
+func TestWithoutLink(t *testing.T) {
+	for name, helm := range helms(t) {
+		dir := t.TempDir()
+		for _, chart := range []string{library, "leader-web"} {
+			if err := os.CopyFS(filepath.Join(dir, chart), os.DirFS(chartDir(t, chart))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		chart := filepath.Join(dir, "leader-web")
+		if err := os.Remove(filepath.Join(chart, "charts", library)); err != nil {
+			t.Fatal(err)
+		}
+		if out, code := run(t, helm, "dependency", "build", chart); code != 0 {
+			t.Fatalf("%s dependency build: status %d\n%s", name, code, out)
+		}
+		if out, code := run(t, helm, "template", "web", chart, kubernetes); code != 0 || len(objects(t, out)["Lease"]) != 1 {
+			t.Errorf("%s template: status %d\n%s", name, code, out)
+		}
 	}
 }

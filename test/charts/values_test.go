@@ -93,19 +93,19 @@ var offs = []struct{ chart, with, set, lost string }{
 	{"leader-stateful", `replicaCount=3`, `leaseSidecar.label=""`, "-primary\n"},
 }
 
-// sharedEffects are those of the values that all charts have.
+// sharedEffects are those of the values that all charts have. They are set together.
 var sharedEffects = []effect{
 	{`replicaCount=7`, "replicas: 7"},
-	{`image.repository="registry.example.com/app"`, `image: "registry.example.com/app:1.37.0"`},
-	{`image.tag="9.9"`, `image: "busybox:9.9"`},
+	{`image.repository="registry.example.com/app"`, `image: "registry.example.com/app:`},
+	{`image.tag="9.9"`, `:9.9"`},
 	{`image.pullPolicy="Always"`, "imagePullPolicy: Always"},
 	{`imagePullSecrets=[{"name":"secret"}]`, "imagePullSecrets:\n        - name: secret"},
 	{`nameOverride="other"`, "app.kubernetes.io/name: other"},
-	{`fullnameOverride="other"`, "name: other\n"},
+	{`fullnameOverride="whole"`, "\n  name: whole\n"},
 	{`command=["/app/web"]`, "- /app/web"},
 	{`terminationGracePeriodSeconds=77`, "terminationGracePeriodSeconds: 77"},
-	{`podAnnotations={"a":"b"}`, "        a: b\n"},
-	{`podLabels={"a":"b"}`, "        a: b\n"},
+	{`podAnnotations={"note":"b"}`, "        note: b\n"},
+	{`podLabels={"mark":"b"}`, "        mark: b\n"},
 	{`podSecurityContext.fsGroup=7`, "fsGroup: 7\n"},
 	{`securityContext.runAsUser=7`, "runAsUser: 7\n"},
 	{`resources={"limits":{"cpu":"7"}}`, `cpu: "7"`},
@@ -190,27 +190,32 @@ func TestValues(t *testing.T) {
 	t.Parallel()
 	covered := map[string]map[string]bool{library: {}}
 	defaults := map[string]string{}
-	try := func(t *testing.T, chart, name, set, want string) {
+	// try renders the chart with all the settings at once.
+	try := func(t *testing.T, chart, of, prefix string, effects ...effect) {
 		t.Helper()
-		if strings.Contains(defaults[chart], want) {
-			t.Errorf("%s has %q without --set-json %s", chart, want, set)
+		var args []string
+		for _, e := range effects {
+			args = append(args, "--set-json", prefix+e.set)
 		}
-		out := render(t, chartDir(t, chart), "--set-json", set)
+		out := render(t, chartDir(t, chart), args...)
 		objects(t, out)
-		if !strings.Contains(out, want) {
-			t.Errorf("%s with --set-json %s has no %q", chart, set, want)
-		}
-		for _, value := range touched(strings.TrimPrefix(set, "leaseSidecar.")) {
-			covered[name][value] = true
+		for _, e := range effects {
+			if strings.Contains(defaults[chart], e.want) || !strings.Contains(out, e.want) {
+				t.Errorf("%s: want %q with --set-json %s, and not without", chart, e.want, prefix+e.set)
+			}
+			for _, value := range touched(e.set) {
+				covered[of][value] = true
+			}
 		}
 	}
 	for _, chart := range applications {
 		covered[chart], defaults[chart] = map[string]bool{}, render(t, chartDir(t, chart))
 		for _, e := range libraryEffects[chart] {
-			try(t, chart, library, "leaseSidecar."+e.set, e.want)
+			try(t, chart, library, "leaseSidecar.", e)
 		}
-		for _, e := range slices.Concat(sharedEffects, ownEffects[chart]) {
-			try(t, chart, chart, e.set, e.want)
+		try(t, chart, chart, "", sharedEffects...)
+		for _, e := range ownEffects[chart] {
+			try(t, chart, chart, "", e)
 		}
 	}
 	for _, off := range offs {

@@ -30,7 +30,7 @@ func TestManifestRuns(t *testing.T) {
 	t.Parallel()
 	l := lab.Shared(t)
 	ns := l.Namespace(t, lab.Restricted())
-	l.Kubectl(t, ns, "apply", "-f", filepath.Join(harness.ModuleRoot(t), "examples", "kubernetes", "web.yaml"))
+	l.Kubectl(t, ns, "apply", "-f", filepath.Join(harness.ModuleRoot(t), "examples", "manifests", "web.yaml"))
 	t.Cleanup(func() { l.LateKubectl(t, ns, "delete", "deployment", "web", "--wait=false") })
 	l.Kubectl(t, ns, "rollout", "status", "deployment/web", "--timeout=50s")
 	works := func() (pods []string) {

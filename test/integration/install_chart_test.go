@@ -21,6 +21,9 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
+// stopTimeout is the default of --stop-timeout, which the charts leave as it is, in seconds.
+const stopTimeout = 30
+
 // restricted labels a namespace whose Pods must pass the strictest Pod Security standard.
 var restricted = map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
 
@@ -101,7 +104,10 @@ func TestChartInstalls(t *testing.T) {
 				t.Fatalf("lease-sidecar name: status %d\n%s", code, out)
 			}
 			lease, binary := strings.TrimSpace(out), helms(t)[tc.helm]
-			runHelm(t, c, binary, "install", tc.release, chartDir(t, tc.chart), "--namespace", ns, "--set", tc.set)
+			notes := runHelm(t, c, binary, "install", tc.release, chartDir(t, tc.chart), "--namespace", ns, "--set", tc.set)
+			if want := "kubectl -n " + ns + " get lease " + lease + "\n"; !strings.Contains(notes, want) {
+				t.Errorf("the notes have no %q:\n%s", want, notes)
+			}
 
 			l, err := c.Admin.CoordinationV1().Leases(ns).Get(t.Context(), lease, metav1.GetOptions{})
 			if err != nil {
@@ -119,6 +125,9 @@ func TestChartInstalls(t *testing.T) {
 			_, name, _ := strings.Cut(tc.workload, "/")
 			// Nothing makes Pods of workloads here, so that admission must be asked with a Pod of our own.
 			pod := podOfChart(t, c, ns, tc.chart, name)
+			if grace := *pod.Spec.TerminationGracePeriodSeconds; grace <= stopTimeout {
+				t.Errorf("the Pod's grace period is %d s, want more than the sidecar's stop timeout, %d s", grace, stopTimeout)
+			}
 			if _, err := c.Admin.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
 				t.Errorf("the workload's Pod is not admitted: %v", err)
 			}

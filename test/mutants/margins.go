@@ -16,9 +16,9 @@ var margins = []mutant{
 		name:   "timings without a margin are accepted",
 		danger: "I11: with V + K near D, clocks that differ by 1% let two workloads overlap",
 		file:   "pkg/elector/config.go",
-		old:    `c.RenewDeadline+c.KillMargin() > c.Duration*9/10`,
-		new:    `c.RenewDeadline+c.KillMargin() > c.Duration*2`,
-		reds:   in(elector, "TestValidateReportsEveryFault"),
+		old:    `max(c.Duration*3/4, c.Duration*9/10-maxKillMargin)`,
+		new:    `c.Duration - 1`,
+		reds:   in(elector, "TestValidateReportsEveryFault", "TestTheBoundOfTheDeadlineIsThePrintedOne"),
 	},
 	{
 		name:   "the kill margin is the whole rest of the lease duration",

@@ -8,6 +8,7 @@
 //	prerequisites_test.go what `make test` and CI need, and install
 //	pictures_test.go      the pictures are what docs/pictures draws, can be read, and show the demo of today
 //	readme_test.go        the README: short, its pod and its SQL are tried, each figure has its command
+//	grace_test.go         the manifests give a pod more time to end than the sidecar takes at most
 //	reasons_test.go       the troubleshooting page has every reason of a log record
 //	support_test.go       the versions on the support page are those that the tests build
 //	map_test.go           the map and the prerequisites in CONTRIBUTING.md are what is there

@@ -14,10 +14,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What one screen after the other holds: GitHub shows about a hundred columns of code, and a newcomer reads for some minutes.
+// What one screen after the other holds: GitHub shows about a hundred columns of code, and a newcomer reads for some minutes. Prose is read
+// as a file, too: in an editor, and in a review.
 const (
 	readmeLines   = 130
 	readmeColumns = 100
+	proseColumns  = 180
 )
 
 func readme(t *testing.T) string {
@@ -42,10 +44,16 @@ func TestReadmeIsShort(t *testing.T) {
 			}
 		}
 	}
+	for line := range strings.Lines(fenced.ReplaceAllString(document, "")) {
+		cannotBreak := strings.HasPrefix(line, "|") || strings.HasPrefix(line, "<") // a row, a picture
+		if columns := len([]rune(strings.TrimSuffix(line, "\n"))); columns > proseColumns && !cannotBreak {
+			t.Errorf("%d columns of prose, at most %d: %s", columns, proseColumns, line)
+		}
+	}
 }
 
-// TestReadmePodIsTheManifests compares the pod of the README with that of the manifest, which has more of three things: a program, a
-// liveness probe, and a read-only root. So the README's has been tried, too.
+// TestReadmePodIsTheManifests compares the pod of the README with that of the manifest, which has more of four things: a program, a
+// liveness probe, a read-only root, and resources. So the README's has been tried, too.
 func TestReadmePodIsTheManifests(t *testing.T) {
 	var shown corev1.PodTemplateSpec
 	for _, manifest := range manifests(readme(t)) {
@@ -56,7 +64,7 @@ func TestReadmePodIsTheManifests(t *testing.T) {
 		}
 	}
 	var d appsv1.Deployment
-	for _, object := range objects(read(t, filepath.Join(top, "examples", "kubernetes", "web.yaml"))) {
+	for _, object := range objects(read(t, filepath.Join(top, "examples", "manifests", "web.yaml"))) {
 		if strings.Contains(object, "kind: Deployment\n") {
 			if err := yaml.UnmarshalStrict([]byte(object), &d); err != nil {
 				t.Fatal(err)
@@ -68,11 +76,14 @@ func TestReadmePodIsTheManifests(t *testing.T) {
 		t.Fatal("the manifest's pod, or the README's, has not one container and one sidecar")
 	}
 	sidecar, app := &applied.InitContainers[0], &applied.Containers[0]
-	sidecar.LivenessProbe = nil
+	if sidecar.Resources.Requests == nil || sidecar.Resources.Limits.Memory().IsZero() || !sidecar.Resources.Limits.Cpu().IsZero() {
+		t.Error("the manifest's sidecar has no requests, no limit of its memory, or a limit of its CPU")
+	}
+	sidecar.LivenessProbe, sidecar.Resources, app.Resources = nil, corev1.ResourceRequirements{}, corev1.ResourceRequirements{}
 	sidecar.SecurityContext.ReadOnlyRootFilesystem, app.SecurityContext.ReadOnlyRootFilesystem = nil, nil
 	app.Image, app.Command, app.Args = shown.Spec.Containers[0].Image, shown.Spec.Containers[0].Command, nil
 	if diff := cmp.Diff(applied, shown.Spec); diff != "" {
-		t.Errorf("the pod of the README (-examples/kubernetes/web.yaml +README):\n%s", diff)
+		t.Errorf("the pod of the README (-examples/manifests/web.yaml +README):\n%s", diff)
 	}
 }
 

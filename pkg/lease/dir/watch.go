@@ -101,7 +101,7 @@ func (s *Store) hints() (hints *fsnotify.Watcher, end func() error) {
 		_ = watcher.Close()
 	}
 	s.log.Warn("no file notifications, changes are seen by polling: raise fs.inotify.max_user_instances",
-		"reason", "NoFileNotifications", "interval", pollInterval.String(), "error", err)
+		"reason", "NoFileNotifications", "interval", pollInterval, "error", err)
 	return &fsnotify.Watcher{}, func() error { return nil }
 }
 

@@ -56,7 +56,7 @@ func (p *endPolicy) ended(now bootclock.Instant, e end) {
 	default:
 		p.pause = nextPause(p.pause, e.ran)
 		p.until = now.Add(p.pause)
-		p.log.Info("handing over, and standing by for a while", "reason", "CommandEnded", "detail", why, "pause", p.pause.String())
+		p.log.Info("handing over, and standing by for a while", "reason", "CommandEnded", "detail", why, "pause", p.pause)
 		p.election.SetHealthy(false, why)
 	}
 }

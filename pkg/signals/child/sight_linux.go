@@ -70,7 +70,7 @@ func (c *Child) reported(r guard.Report) {
 			own.ran = now.Sub(c.begun)
 		}
 		c.cfg.Log.Info("the command has ended", "reason", "CommandEnded", "status", e.Status, "process_signal", unix.SignalName(e.Signal),
-			"token", e.Token, "ordered", e.Ordered, "ran", own.ran.String(), "error", e.Fault)
+			"token", e.Token, "ordered", e.Ordered, "ran", own.ran, "error", e.Fault)
 		if e.Token == c.term {
 			c.spent, c.term = e.Token, ""
 			c.endedInTerm(own)

@@ -23,7 +23,7 @@ func CheckDir(dir string) error {
 		err = checkWritable(dir)
 	}
 	if err != nil {
-		return fmt.Errorf("use signal directory %s: %w", dir, withFix(err))
+		return fmt.Errorf("use signal directory %s: %w", dir, withFixAtStart(err))
 	}
 	return nil
 }

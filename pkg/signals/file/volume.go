@@ -36,7 +36,7 @@ type volume struct {
 func openVolume(path string) (*volume, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
-		return nil, fmt.Errorf("open signal directory %s: %w", path, withFix(err))
+		return nil, fmt.Errorf("open signal directory %s: %w", path, withFixAtStart(err))
 	}
 	return &volume{root: root, path: path}, nil
 }
@@ -161,6 +161,14 @@ func (v *volume) sweep() error {
 // the same: an error is logged when it changes.
 func (v *volume) fault(verb, name string, err error) error {
 	return fmt.Errorf("%s %s in signal directory %s: %w", verb, name, v.path, withFix(err))
+}
+
+// withFixAtStart is withFix for a directory that was never open.
+func withFixAtStart(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: the directory does not exist: make it, or mount the volume there, before the sidecar starts", syscall.ENOENT)
+	}
+	return withFix(err)
 }
 
 // withFix reduces a system error to its reason and adds how to fix it.

@@ -146,6 +146,15 @@ func TestErrorsSayHowToFixTheFault(t *testing.T) {
 			t.Errorf("withFix(%v) = %q, want %v and %q without the path", wrapped, got, c.err, c.want)
 		}
 	}
+	for name, check := range map[string]func(dir string) error{
+		"CheckDir": CheckDir,
+		"New":      func(dir string) error { _, err := New(dir, newClock(), nil); return err },
+	} {
+		err := check(filepath.Join(t.TempDir(), "missing"))
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "the directory does not exist: make it") || strings.Contains(err.Error(), "gone") {
+			t.Errorf("%s of a directory that never existed: %v, want an error that says so, and how to fix it", name, err)
+		}
+	}
 	if plain := errors.New("odd"); !errors.Is(withFix(plain), plain) || withFix(plain).Error() != "odd" {
 		t.Errorf("withFix(%v) = %v, want it unchanged", plain, withFix(plain))
 	}

@@ -50,7 +50,7 @@ func (s *step) mustWait() bool {
 		return true
 	}
 	s.log(slog.LevelWarn, "the process got its stop and lives on: it gets the gain", "reason", "ProcessOutlivedStop",
-		"pid", h.PID, "command", h.Comm, "process_signal", s.cfg.OnLost.String(), "waited", s.now.Sub(h.dismissed).String())
+		"pid", h.PID, "command", h.Comm, "process_signal", s.cfg.OnLost.String(), "waited", s.now.Sub(h.dismissed))
 	h.dismissed = 0
 	return false
 }

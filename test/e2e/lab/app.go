@@ -17,7 +17,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-// App is a workload with sidecars: examples/kubernetes/web.yaml, in which the program of test/workload/program takes the place of the
+// App is a workload with sidecars: examples/manifests/web.yaml, in which the program of test/workload/program takes the place of the
 // shell script. The program reads the signal directory, holds the run lock while it works, and keeps a journal.
 type App struct {
 	// Replicas is how many pods there are; 0 for the example's three.
@@ -64,7 +64,7 @@ func Deploy(t testing.TB, l *Lab, app App) *Work {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifest := Example(t, "examples/kubernetes/web.yaml", func(d *appsv1.Deployment) any {
+	manifest := Example(t, "examples/manifests/web.yaml", func(d *appsv1.Deployment) any {
 		if app.Replicas > 0 {
 			d.Spec.Replicas = &app.Replicas
 		}

@@ -24,16 +24,19 @@ type holdFile struct {
 
 var _ elector.HoldFile = holdFile{}
 
-// Save implements [elector.HoldFile].
+// Save implements [elector.HoldFile]. What is left of a killed process writes nothing.
 func (h holdFile) Save(key elector.HoldKey, s elector.HoldState) error {
 	h.p.w.mu.Lock()
 	defer h.p.w.mu.Unlock()
-	if !h.p.dead && h.p.w.now() < h.p.c.holdFull {
+	switch {
+	case h.p.dead:
+		return errKilled
+	case h.p.w.now() < h.p.c.holdFull:
 		h.p.w.say(h.p.name, "hold", "cannot be written: leading %v", s.Leading)
 		return errNoSpace
 	}
 	err := h.Hold.Save(key, s)
-	if err == nil && !h.p.dead {
+	if err == nil {
 		h.p.pod.heir = time.Time{}
 		if s.Leading {
 			h.p.pod.heir = s.AcquireTime

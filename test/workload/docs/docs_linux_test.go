@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -96,7 +97,7 @@ func inside(path string) error {
 			}
 			err = Play(steps, folder, environment())
 		}
-		return errors.Join(err, clean(written))
+		return errors.Join(err, clean(root, written))
 	}
 	return fmt.Errorf("no page is called %s", path)
 }
@@ -108,19 +109,24 @@ const (
 )
 
 // isolate gives this process a /proc, a /tmp and a /run of its own, a loopback interface that is up, and the repository with whatever is
-// changed there kept apart. It returns the folder with the changes.
+// changed there kept apart, wherever it is: a checkout in /tmp is not hidden. It returns the folder with the changes.
 func isolate(root string) (written string, err error) {
 	written = filepath.Join(changes, "written")
 	work := filepath.Join(changes, "work")
+	below, err := os.Open(root)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = below.Close() }()
 	err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 	for _, m := range []struct{ kind, at string }{{"proc", "/proc"}, {"tmpfs", "/tmp"}, {"tmpfs", "/run"}} {
 		err = errors.Join(err, unix.Mount(m.kind, m.at, m.kind, 0, ""))
 	}
-	for _, folder := range []string{home, programs, written, work} {
+	for _, folder := range []string{home, programs, written, work, root} {
 		err = errors.Join(err, os.MkdirAll(folder, 0o755))
 	}
 	err = errors.Join(err, os.Chmod("/tmp", 0o777|os.ModeSticky), loopbackUp(),
-		unix.Mount("overlay", root, "overlay", 0, "lowerdir="+root+",upperdir="+written+",workdir="+work))
+		unix.Mount("overlay", root, "overlay", 0, fmt.Sprintf("lowerdir=/proc/self/fd/%d,upperdir=%s,workdir=%s", below.Fd(), written, work)))
 	return written, err
 }
 
@@ -158,13 +164,15 @@ func environment() []string {
 	return all
 }
 
-// clean reports what a page has left behind: in the repository, but for what it has built and the index that git refreshes, and in /tmp.
-func clean(written string) (err error) {
-	for folder, own := range map[string]string{written: "bin .git", "/tmp": "home programs changes"} {
+// clean reports what a page has left behind: in the repository, but for what it has built and the index that git refreshes, and in /tmp,
+// where the repository itself may be.
+func clean(root, written string) (err error) {
+	checkout, _, _ := strings.Cut(strings.TrimPrefix(root, "/tmp/"), "/")
+	for folder, own := range map[string]string{written: "bin .git", "/tmp": "home programs changes " + checkout} {
 		entries, failed := os.ReadDir(folder)
 		err = errors.Join(err, failed)
 		for _, entry := range entries {
-			if !strings.Contains(own, entry.Name()) {
+			if !slices.Contains(strings.Fields(own), entry.Name()) {
 				err = errors.Join(err, fmt.Errorf("the page leaves %s behind", entry.Name()))
 			}
 		}

@@ -49,6 +49,7 @@ var Elsewhere = []Exception{
 	{"docs/how-to/add-to-a-pod.md", "kubectl delete pod ", "needs a kubelet: no pod holds the Lease here"},
 	{"docs/how-to/add-to-a-pod.md", "kubectl get lease acme-752b7817f6 # the next", "the same"},
 	{"docs/how-to/fencing.md", "", "the tests of test/workload/fencing run each block, and check that they do"},
+	{"docs/how-to/work-through-a-queue.md", "", "the tests of test/workload/fencing run the worker, and each block"},
 	{"docs/how-to/troubleshoot.md", "kubectl logs ", "needs a kubelet: no pod runs here"},
 	{"docs/how-to/troubleshoot.md", "kubectl port-forward ", "the same"},
 	{"docs/how-to/troubleshoot.md", "curl http://localhost:4041/", "the same; test/workload/contract asks both of a sidecar"},

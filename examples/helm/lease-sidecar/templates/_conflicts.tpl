@@ -15,6 +15,8 @@
 {{- range list
     (list (or (not (regexMatch (printf "^[a-z][a-z0-9]{0,62}/%s$" $subdomain) .workload)) (regexMatch $plural .workload))
       (printf "the workload %q: want KIND/NAME with the whole kind in the singular, such as deployment/web" .workload))
+    (list (empty .selectorLabels)
+      "the template that describes the election: want selectorLabels, by which its pods are selected")
     (list (not (has $v.mode .modes))
       (printf "leaseSidecar.mode %q: want %s: the pods of this chart are made for that" $v.mode (join " or " .modes)))
     (list (and (eq $v.mode "native") (semverCompare "<1.29.0-0" .kubernetes))

@@ -18,6 +18,9 @@ All other templates are private. They take the election that this one makes of i
 */}}
 {{- define "lease-sidecar.election" -}}
 {{- $root := first . -}}
+{{- if not $root.Values.leaseSidecar -}}
+  {{- fail "there are no values leaseSidecar: give the dependency lease-sidecar in Chart.yaml the line alias: leaseSidecar" -}}
+{{- end -}}
 {{- $given := include (last .) $root | fromYaml -}}
 {{- if hasKey $given "Error" -}}
   {{- fail (printf "the template %q is not YAML: %s" (last .) $given.Error) -}}

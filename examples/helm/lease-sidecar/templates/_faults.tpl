@@ -28,6 +28,7 @@ range. A form is judged here, as the schema can only say "does not match pattern
     (list "webhookUrl" $v.webhookUrl $url "a URL without user and fragment, such as http://127.0.0.1:8080/leadership")
     (list "label" $v.label (printf "^$|^(%s/)?%s(=%s)?$" $subdomain $part $part)
       "KEY or KEY=VALUE, such as lease-sidecar.dev/role: letters, digits, '-', '_' and '.', at most 63")
+    (list "serviceAccount.name" $v.serviceAccount.name (printf "^$|^%s$" $subdomain) "a name of lower-case letters, digits, '-' and '.', or nothing")
     (list "health.url" $v.health.url $url "a URL without user and fragment, such as http://127.0.0.1:8080/healthz")
     (list "health.tcp" $v.health.tcp (printf "^$|^%s" $address) "an address such as 127.0.0.1:8080 (no name but localhost), or unix:PATH")
     (list "health.file" $v.health.file $path "an absolute path")
