@@ -90,7 +90,7 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 .PHONY: e2e
 e2e: $(GOTESTSUM) ## pods on two real nodes, as root: the image, the manifests, faults of pods and nodes (E2E_RUN='TestFaults/of_pods/app')
 	@.ci/prerequisites e2e
-	$(GOTESTSUM) --format testname --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- -count=1 -timeout 40m -run '$(E2E_RUN)' ./test/e2e
+	$(GOTESTSUM) --format testname --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- -count=1 -timeout 40m -p 1 -run '$(E2E_RUN)' ./test/e2e/...
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)

@@ -29,8 +29,6 @@ type fault struct {
 	app  lab.App
 	// strike does it, waits for what must follow, and ends it.
 	strike func(s scene)
-	// ready is how many replicas must be ready in the end; 0 for all three.
-	ready int
 }
 
 // takeover is how long it takes until another replica works, where nothing was released.
@@ -112,12 +110,7 @@ var faults = []fault{
 		s.Kubectl("delete", "pod", s.leader, "--wait=false")
 		s.another()
 	}, app: lab.App{Conduct: harness.Conduct{"Ignore": true}, Edit: grace(8)}},
-	{name: "app takes 25 s to stop", strike: func(s scene) {
-		asked := bootclock.System{}.Now()
-		s.Kubectl("delete", "pod", s.leader, "--wait=false")
-		s.another()
-		s.workedUntil(asked.Add(24 * time.Second))
-	}, app: lab.App{Conduct: harness.Conduct{"Stop": 25 * time.Second}, Edit: grace(60)}},
+	{name: "app takes 25 s to stop", strike: slowStop, app: lab.App{Conduct: harness.Conduct{"Stop": 25 * time.Second}, Edit: grace(60)}},
 	{name: "sidecar killed while the app stops", strike: func(s scene) {
 		asked := bootclock.System{}.Now()
 		c := s.Container(s.leader, lab.SidecarContainer)
@@ -143,6 +136,43 @@ var faults = []fault{
 		probe := d.Spec.Template.Spec.InitContainers[0].LivenessProbe
 		probe.PeriodSeconds, probe.TimeoutSeconds, probe.FailureThreshold = 1, 1, 3
 	}}},
+}
+
+// inOtherModes are faults of pods in which the sidecar is not a native one. The program in child mode needs no signal and no file.
+func inOtherModes() (all []fault) {
+	for _, m := range []lab.Mode{lab.Classic, lab.ChildVolume, lab.ChildCopy} {
+		sidecar := lab.SidecarContainer
+		if m != lab.Classic {
+			sidecar = lab.AppContainer // they share one container
+		}
+		all = append(all,
+			fault{name: "pod deleted", app: lab.App{Mode: m}, strike: func(s scene) {
+				s.Kubectl("delete", "pod", s.leader, "--wait=false")
+				s.another()
+			}},
+			fault{name: "app takes 25 s to stop", app: lab.App{Mode: m, Conduct: harness.Conduct{"Stop": 25 * time.Second}, Edit: grace(60)}, strike: slowStop},
+			fault{name: "sidecar killed", app: lab.App{Mode: m}, strike: func(s scene) {
+				s.Container(s.leader, sidecar).Kill()
+				s.restarted(sidecar)
+				s.AwaitWork(takeover)
+			}},
+			fault{name: "API server out of reach for 40 s", app: lab.App{Mode: m}, strike: func(s scene) {
+				heal := s.Container(s.leader, sidecar).Cut(lab.APIServer)
+				s.another()
+				time.Sleep(15 * time.Second)
+				heal()
+			}},
+		)
+	}
+	return all
+}
+
+// slowStop deletes the pod of a program that takes 25 s to stop, and gets them.
+func slowStop(s scene) {
+	asked := bootclock.System{}.Now()
+	s.Kubectl("delete", "pod", s.leader, "--wait=false")
+	s.another()
+	s.workedUntil(asked.Add(24 * time.Second))
 }
 
 // faultsOfNodes strike all that runs there, so they come one after the other.
@@ -176,8 +206,12 @@ var faultsOfNodes = []fault{
 
 func TestFaults(t *testing.T) {
 	t.Run("of pods", func(t *testing.T) {
-		for _, f := range faults {
-			t.Run(f.name, func(t *testing.T) {
+		for _, f := range append(faults, inOtherModes()...) {
+			name := f.name
+			if f.app.Mode != "" {
+				name = string(f.app.Mode) + "/" + name
+			}
+			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				f.play(t)
 			})

@@ -34,7 +34,7 @@ func TestManifestRuns(t *testing.T) {
 	t.Cleanup(func() { l.LateKubectl(t, ns, "delete", "deployment", "web", "--wait=false") })
 	l.Kubectl(t, ns, "rollout", "status", "deployment/web", "--timeout=50s")
 	works := func() (pods []string) {
-		for _, line := range strings.Split(l.Kubectl(t, ns, "logs", "-l", "app=web", "-c", "web", "--prefix", "--tail=1"), "\n") {
+		for line := range strings.Lines(l.Kubectl(t, ns, "logs", "-l", "app=web", "-c", "web", "--prefix", "--tail=1")) {
 			if strings.Contains(line, "works with token ") {
 				pods = append(pods, line)
 			}

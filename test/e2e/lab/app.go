@@ -12,9 +12,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
@@ -25,10 +22,14 @@ import (
 type App struct {
 	// Replicas is how many pods there are; 0 for the example's three.
 	Replicas int32
+	// Mode is how the sidecar is put into the pod; "" for native.
+	Mode Mode
 	// Conduct is what the program does at the end of its work; nil stops at once.
 	Conduct harness.Conduct
 	// Edit changes the Deployment at the end; nil for nothing.
 	Edit func(*appsv1.Deployment)
+	// As makes another object of the Deployment; nil for none.
+	As func(*appsv1.Deployment) any
 }
 
 // The names of the example.
@@ -37,9 +38,6 @@ const (
 	AppContainer     = "web"
 	SidecarContainer = "lease-sidecar"
 )
-
-// journals is the name of the volume in which the programs write down what they do. It outlives the pods.
-const journals = "journals"
 
 // Restricted are the labels of a namespace to which only pods are admitted that keep the strictest Pod Security standard.
 func Restricted() map[string]string {
@@ -66,14 +64,19 @@ func Deploy(t testing.TB, l *Lab, app App) *Work {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifest := Example(t, "examples/manifests/web.yaml", func(d *appsv1.Deployment) {
+	manifest := Example(t, "examples/manifests/web.yaml", func(d *appsv1.Deployment) any {
 		if app.Replicas > 0 {
 			d.Spec.Replicas = &app.Replicas
 		}
 		useProgram(&d.Spec.Template.Spec, string(text))
+		app.Mode.arrange(&d.Spec.Template.Spec)
 		if app.Edit != nil {
 			app.Edit(d)
 		}
+		if app.As != nil {
+			return app.As(d)
+		}
+		return d
 	})
 	w.watch()
 	w.Apply(manifest)
@@ -81,8 +84,8 @@ func Deploy(t testing.TB, l *Lab, app App) *Work {
 	return w
 }
 
-// Example reads a manifest of the repository and changes its Deployments.
-func Example(t testing.TB, path string, edit func(*appsv1.Deployment)) string {
+// Example reads a manifest of the repository, and puts what edit makes of its Deployment in its place.
+func Example(t testing.TB, path string, edit func(*appsv1.Deployment) any) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(harness.ModuleRoot(t), path))
 	if err != nil {
@@ -97,8 +100,7 @@ func Example(t testing.TB, path string, edit func(*appsv1.Deployment)) string {
 		if err := yaml.UnmarshalStrict([]byte(document), &d); err != nil {
 			t.Fatalf("read %s: %v", path, err)
 		}
-		edit(&d)
-		changed, err := yaml.Marshal(d)
+		changed, err := yaml.Marshal(edit(&d))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,48 +109,10 @@ func Example(t testing.TB, path string, edit func(*appsv1.Deployment)) string {
 	return strings.Join(documents, "\n---\n")
 }
 
-// useProgram puts the program in the place of the pod's first container.
-func useProgram(pod *corev1.PodSpec, conduct string) {
-	app := &pod.Containers[0]
-	app.Image, app.Command = images.Workload, nil
-	app.Args = []string{"-folder", "/journal", "-follow", "file", "-signal-dir", "/var/run/lease-sidecar", "-shows", "lock", "-conduct", conduct}
-	app.Env = append(app.Env, corev1.EnvVar{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}})
-	app.VolumeMounts = append(app.VolumeMounts, corev1.VolumeMount{Name: journals, MountPath: "/journal", SubPathExpr: "$(POD_NAME)"})
-	pod.Volumes = append(pod.Volumes, corev1.Volume{
-		Name: journals, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: journals}},
-	})
-}
-
-// volume makes a folder of the machine a volume that the pods of a namespace may claim, on either node.
-func (l *Lab) volume(t testing.TB, namespace, dir string) {
-	t.Helper()
-	none, size := "", corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
-	modes := []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
-	_, err := l.Admin.CoreV1().PersistentVolumes().Create(t.Context(), &corev1.PersistentVolume{
-		ObjectMeta: metav1.ObjectMeta{Name: namespace},
-		Spec: corev1.PersistentVolumeSpec{
-			Capacity: size, AccessModes: modes, PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimRetain,
-			PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: dir}},
-		},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = l.Admin.CoreV1().PersistentVolumeClaims(namespace).Create(t.Context(), &corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Name: journals},
-		Spec: corev1.PersistentVolumeClaimSpec{
-			AccessModes: modes, StorageClassName: &none, VolumeName: namespace, Resources: corev1.VolumeResourceRequirements{Requests: size},
-		},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Apply applies a manifest in the workload's namespace.
 func (w *Work) Apply(manifest string) {
 	w.t.Helper()
-	path := filepath.Join(w.t.TempDir(), "manifest.yaml")
+	path := filepath.Join(w.files(), w.Namespace+".yaml") // kubectl takes a comma in a path, as tests' names give, for the end of it
 	if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
 		w.t.Fatal(err)
 	}

@@ -168,6 +168,29 @@ func (c *Container) Memory() (workingSet, limit int64) {
 	return number(read(used)) - number(inactive), number(read(most))
 }
 
+// CPUTime is the processor time that the container has used.
+func (c *Container) CPUTime() time.Duration {
+	c.t.Helper()
+	v2, err := unified()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	path, unit := filepath.Join(strings.Replace(c.group(), cgroupMount+"/freezer", cgroupMount+"/cpuacct", 1), "cpuacct.usage"), time.Nanosecond
+	if v2 {
+		path, unit = filepath.Join(c.group(), "cpu.stat"), time.Microsecond
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(string(text), "usage_usec "), "\n")
+	n, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return time.Duration(n) * unit
+}
+
 // memoryGroup is the container's control group in the tree that counts memory.
 func (c *Container) memoryGroup() (dir string, v2 bool) {
 	c.t.Helper()

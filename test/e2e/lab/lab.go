@@ -255,7 +255,7 @@ func (l *Lab) stop() {
 		p.Stop(0)
 	}
 	if l.Cluster != nil {
-		l.Cluster.Stop()
+		l.Stop()
 	}
 }
 

@@ -230,6 +230,18 @@ func (w *Work) Verdict() Account {
 	return a
 }
 
+// Between is what the work comes to between two instants, as far as it has been done.
+func (w *Work) Between(from, to bootclock.Instant) Account {
+	w.t.Helper()
+	var work []harness.Term
+	for _, s := range w.Stretches() {
+		if s.From, s.To = max(s.From, from), min(s.To, to); s.From.Before(s.To) {
+			work = append(work, s)
+		}
+	}
+	return account(work)
+}
+
 // Account is what the work of a test comes to.
 type Account struct {
 	// Changes counts how often another pod worked than before.

@@ -21,6 +21,8 @@ type conduct struct {
 	Unlisten bool
 	// Crash is after how much work the program ends by itself; 0: never.
 	Crash time.Duration
+	// Finish is after how much work the program ends in good order, as a task does that is done; 0: never.
+	Finish time.Duration
 	// Workers is how many workers there are while it works, each in a session of its own.
 	Workers int
 	// Leave: the program ends without its workers, which work on for Linger. Else it ends them first.

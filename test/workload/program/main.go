@@ -235,6 +235,9 @@ func (p *process) term() (over bool, err error) {
 			return p.end(over)
 		case p.Crash > 0 && now.Sub(began) >= p.Crash:
 			os.Exit(3)
+		case p.Finish > 0 && now.Sub(began) >= p.Finish:
+			tick.Stop()
+			return p.end(true)
 		}
 		select {
 		case <-tick.C:
