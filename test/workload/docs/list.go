@@ -4,6 +4,7 @@ package docs
 var Pages = []Page{
 	{Path: "README.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/add-to-a-pod.md", Place: Cluster},
+	{Path: "docs/how-to/elect-in-jobs.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/migrate-from-classic.md", Place: Cluster, Before: "kubectl create deployment web --image registry.example.com/elector"},
 	{Path: "docs/how-to/read-from-shell.md", Place: Machine, Before: sidecar, Programs: map[string]string{
 		"do-the-work": `echo "works ${2-}"`, "my-daemon": "echo my-daemon runs; exec sleep 60",
