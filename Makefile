@@ -86,11 +86,14 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 	$(GO_TEST) ./test/workload/docs
 	$(GO_TEST) ./test/chaos
 
-# E2E_RUN is a pattern of tests. The logs of components stay in the cache where it fails.
+# E2E_RUN is a pattern of tests. The figures that they measure come at the end. Where it fails, the logs of all components are in the cache.
 .PHONY: e2e
 e2e: $(GOTESTSUM) ## pods on two real nodes, as root: the image, the manifests, faults of pods and nodes (E2E_RUN='TestFaults/of_pods/app')
 	@.ci/prerequisites e2e
-	$(GOTESTSUM) --format testname --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- -count=1 -timeout 40m -p 1 -run '$(E2E_RUN)' ./test/e2e/...
+	@mkdir -p bin
+	$(GOTESTSUM) --format testname --jsonfile bin/e2e.json --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- \
+		-count=1 -timeout 40m -p 1 -run '$(E2E_RUN)' ./test/e2e/...
+	@sed -n 's/.*"Test":"\([^"]*\)","Output":".*figure: \(.*\)\\n".*/\1: \2/p' bin/e2e.json
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)

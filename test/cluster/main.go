@@ -11,11 +11,12 @@ import (
 	"syscall"
 )
 
-const usage = `usage: go run . cluster | node | containerd | helm | helm3 | s3
+const usage = `usage: go run . cluster | node | containerd | runc | helm | helm3 | s3
 
 cluster      builds etcd, kube-apiserver and kubectl
 node         builds kube-controller-manager, kube-scheduler, kubelet and kube-proxy
 containerd   builds containerd, ctr and the shim for runc
+runc         builds runc; it takes a C compiler and libseccomp
 helm         builds helm
 helm3        builds the last helm of version 3
 s3           builds versitygw, an S3 server
@@ -45,6 +46,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 		recipe, err = nodeRecipe(ctx)
 	case "containerd":
 		recipe = containerdRecipe()
+	case "runc":
+		recipe = runcRecipe()
 	case "helm":
 		recipe = helmRecipe(helmVersion)
 	case "helm3":

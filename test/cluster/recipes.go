@@ -21,9 +21,12 @@ const (
 	helm3Version = "v3.22.0"
 )
 
-// containerdVersion is the container runtime of the nodes: image volumes need 2.1, and Debian 12 has 1.6. Its shim executes
-// Debian's runc.
-const containerdVersion = "v2.3.7"
+// The container runtime of the nodes. Debian 12 has containerd 1.6 and runc 1.1: image volumes need containerd 2.1, user namespaces
+// need runc 1.2.
+const (
+	containerdVersion = "v2.3.7"
+	runcVersion       = "v1.4.0"
+)
 
 // s3Version is the S3 server that judges conditional writes. It is not a tool line of go.mod either: it shares nothing with
 // Kubernetes.
@@ -150,6 +153,18 @@ func containerdRecipe() recipe {
 			return goCommand(ctx, progress, "building containerd", []string{"CGO_ENABLED=0", "GOBIN=" + dir},
 				"install", "-trimpath", "-ldflags", "-s -w", "-tags", "no_btrfs,no_zfs,no_aufs,no_devmapper,no_gateway",
 				commands+"containerd-shim-runc-v2@"+containerdVersion, commands+"ctr@"+containerdVersion, commands+"containerd@"+containerdVersion)
+		},
+	}
+}
+
+// runcRecipe installs runc. It is written in C where it enters namespaces, and filters system calls by libseccomp.
+func runcRecipe() recipe {
+	return recipe{
+		folder:   filepath.Join("tools", "runc@"+runcVersion),
+		binaries: []string{"runc"},
+		build: func(ctx context.Context, dir string, progress io.Writer) error {
+			return goCommand(ctx, progress, "building runc", []string{"CGO_ENABLED=1", "GOBIN=" + dir},
+				"install", "-trimpath", "-ldflags", "-s -w", "-tags", "seccomp", "github.com/opencontainers/runc@"+runcVersion)
 		},
 	}
 }

@@ -47,6 +47,7 @@ var (
 	s3Binaries      = sync.OnceValues(func() (string, error) { return provide("s3") })
 	nodeBinaries    = sync.OnceValues(func() (string, error) { return provide("node") })
 	containerd      = sync.OnceValues(func() (string, error) { return provide("containerd") })
+	runc            = sync.OnceValues(func() (string, error) { return provide("runc") })
 )
 
 // ClusterBinaries returns the folder of etcd, kube-apiserver and kubectl.
@@ -57,6 +58,9 @@ func NodeBinaries() (string, error) { return nodeBinaries() }
 
 // ContainerdBinaries returns the folder of containerd, ctr and the shim.
 func ContainerdBinaries() (string, error) { return containerd() }
+
+// RuncBinaries returns the folder of runc.
+func RuncBinaries() (string, error) { return runc() }
 
 // buildDir is where the binaries of this working tree are kept, for all test processes and from run to run: where nothing
 // has changed, the go command links nothing again.

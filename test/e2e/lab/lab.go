@@ -39,7 +39,7 @@ type Lab struct {
 }
 
 // tools are the folders of the binaries.
-type tools struct{ cluster, node, containerd string }
+type tools struct{ cluster, node, containerd, runc string }
 
 // shared is the lab of the test process.
 var shared struct {
@@ -116,7 +116,10 @@ func (l *Lab) findTools() (err error) {
 	if l.tools.node, err = harness.NodeBinaries(); err != nil {
 		return err
 	}
-	l.tools.containerd, err = harness.ContainerdBinaries()
+	if l.tools.containerd, err = harness.ContainerdBinaries(); err != nil {
+		return err
+	}
+	l.tools.runc, err = harness.RuncBinaries()
 	return err
 }
 

@@ -138,7 +138,7 @@ func (n *Node) startContainerd() (err error) {
 	if err := os.MkdirAll("/run/"+n.Name, 0o755); err != nil {
 		return err
 	}
-	env := append(os.Environ(), "PATH="+n.lab.tools.containerd+":"+os.Getenv("PATH")) // the shim
+	env := append(os.Environ(), "PATH="+n.lab.tools.containerd+":"+n.lab.tools.runc+":"+os.Getenv("PATH")) // the shim and runc
 	n.containerd, err = harness.Spawn("containerd of "+n.Name, n.lab.log("containerd-"+n.Name), filepath.Join(n.lab.tools.containerd, "containerd"),
 		[]string{"-c", filepath.Join(n.dir, "containerd.toml")}, env)
 	if err != nil {
