@@ -4,11 +4,13 @@
 #   docker build --build-arg VERSION=v0.1.0 -t lease-sidecar:0.1.0 .
 #   docker buildx build --platform linux/amd64,linux/arm64 …
 #
-# From a registry of yours: --build-context golang:1.26=docker-image://registry.example.com/golang:1.26, and so for the other image.
-# They are written out in FROM, as Dependabot does not follow an ARG there.
+# From a registry of yours: --build-arg GO_IMAGE=registry.example.com/golang:1.26 --build-arg BASE_IMAGE=…. With the same two images, two
+# builds make the same binary, to the bit; CONTRIBUTING.md says how to compare them.
+ARG GO_IMAGE=golang:1.26
+ARG BASE_IMAGE=gcr.io/distroless/static-debian12:nonroot
 
 # The build runs on the machine's own platform and cross-compiles: no emulation.
-FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+FROM --platform=$BUILDPLATFORM ${GO_IMAGE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -21,7 +23,7 @@ ARG TARGETARCH
 RUN CGO_ENABLED=0 GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH:-$(go env GOARCH)} \
     go build -trimpath -buildvcs=false -tags urfave_cli_no_docs,nethttpomithttp2 -ldflags "-s -w -X main.version=${VERSION}" -o /out/lease-sidecar ./cmd/lease-sidecar
 
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM ${BASE_IMAGE}
 ARG VERSION=dev
 ARG REVISION=
 LABEL org.opencontainers.image.title="lease-sidecar" \

@@ -31,8 +31,9 @@ DURATION ?= 1h
 WORK_SEEDS ?= 3
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestTranscripts
-PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench -e /test/workload/docs)
+PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench -e /test/e2e -e /test/workload/docs)
 RUN     ?= .
+E2E_RUN ?= .
 TIMEOUT ?= 40m
 # A skipped test is a failed run: what cannot be tested here is not known to work. So is a run without a test.
 NO_SKIPS := sh -c 'test $$TESTS_SKIPPED = 0 || { echo "FAIL: $$TESTS_SKIPPED tests were skipped; none may be" >&2; exit 1; }; \
@@ -49,7 +50,7 @@ GO_TEST  := $(if $(RACE),,CGO_ENABLED=0) $(GOTESTSUM) --format pkgname --format-
 .PHONY: help
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## three replicas on this machine, no cluster: watch the leader move (15 s after the build)
@@ -85,6 +86,15 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 	$(GO_TEST) ./test/workload/docs
 	$(GO_TEST) ./test/chaos
 
+# E2E_RUN is a pattern of tests. The figures that they measure come at the end. Where it fails, the logs of all components are in the cache.
+.PHONY: e2e
+e2e: $(GOTESTSUM) ## pods on two real nodes, as root: the image, the manifests, faults of pods and nodes (E2E_RUN='TestFaults/of_pods/app')
+	@.ci/prerequisites e2e
+	@mkdir -p bin
+	$(GOTESTSUM) --format testname --jsonfile bin/e2e.json --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- \
+		-count=1 -timeout 40m -p 1 -run '$(E2E_RUN)' ./test/e2e/...
+	@sed -n 's/.*"Test":"\([^"]*\)","Output":".*figure: \(.*\)\\n".*/\1: \2/p' bin/e2e.json
+
 .PHONY: handovers
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)
 	$(GO) test ./test/workload -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 7 -handovers 200 -stop 2s
@@ -97,6 +107,7 @@ bench-idle: cluster ## idle cost and planned handovers, client-go's elector besi
 cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache, and client-go's peers (once; minutes)
 	$(GO) run -C test/cluster . cluster
 	$(GO) run -C test/cluster . helm
+	$(GO) run -C test/cluster . helm3
 	CGO_ENABLED=0 $(GO) build -C test/peer -ldflags '-s -w' -o /dev/null .
 	CGO_ENABLED=0 $(GO) build -C test/peer -modfile=v0.36.mod -ldflags '-s -w' -o /dev/null .
 
@@ -190,8 +201,9 @@ fmt: $(GOLANGCI_LINT) ## format the code (gofumpt)
 	$(GOLANGCI_LINT) fmt
 
 .PHONY: docs
-docs: ## write the generated reference: docs/reference/cli.md
+docs: ## write what is generated: docs/reference/cli.md, and the values in the README files of the charts
 	$(GO) test -count=1 ./test/repo -run TestReferenceIsTheCommandsOwn -update
+	$(GO) test -count=1 ./test/charts -run TestValuesTables -update
 
 .PHONY: pictures
 pictures: ## draw the pictures of the documents (docs/pictures)
@@ -204,13 +216,13 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.de
 ##@ Release
 
 .PHONY: dist
-dist: ## the files of a release, into dist/: binaries, chart, checksums, notes (VERSION=v0.1.0)
+dist: ## the files of a release, into dist/: binaries, charts, checksums, notes (VERSION=v0.1.0)
 	rm -rf dist
 	mkdir dist
 	.ci/release-notes '$(VERSION)' >dist/notes.md
 	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(BUILD) -o dist/lease-sidecar-linux-$$arch ./cmd/lease-sidecar || exit; done
-	helm=$$($(GO) run -C test/cluster . helm) && "$$helm/helm" package examples/helm/leader-web --destination dist
-	cd dist && sha256sum lease-sidecar-linux-* leader-web-*.tgz >SHA256SUMS
+	helm=$$($(GO) run -C test/cluster . helm) && "$$helm/helm" package examples/helm/* --destination dist
+	cd dist && sha256sum lease-sidecar-linux-* *.tgz >SHA256SUMS
 
 ##@ Housekeeping
 

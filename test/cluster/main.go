@@ -11,11 +11,15 @@ import (
 	"syscall"
 )
 
-const usage = `usage: go run . cluster | helm | s3
+const usage = `usage: go run . cluster | node | containerd | runc | helm | helm3 | s3
 
-cluster   builds etcd, kube-apiserver and kubectl
-helm      builds helm
-s3        builds versitygw, an S3 server
+cluster      builds etcd, kube-apiserver and kubectl
+node         builds kube-controller-manager, kube-scheduler, kubelet and kube-proxy
+containerd   builds containerd, ctr and the shim for runc
+runc         builds runc; it takes a C compiler and libseccomp
+helm         builds helm
+helm3        builds the last helm of version 3
+s3           builds versitygw, an S3 server
 
 Each prints the directory that holds the binaries. What is built already is not built again.
 `
@@ -38,8 +42,16 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	switch args[0] {
 	case "cluster":
 		recipe, err = clusterRecipe(ctx)
+	case "node":
+		recipe, err = nodeRecipe(ctx)
+	case "containerd":
+		recipe = containerdRecipe()
+	case "runc":
+		recipe = runcRecipe()
 	case "helm":
-		recipe = helmRecipe()
+		recipe = helmRecipe(helmVersion)
+	case "helm3":
+		recipe = helmRecipe(helm3Version)
 	case "s3":
 		recipe = s3Recipe()
 	default:

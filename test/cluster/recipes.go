@@ -14,9 +14,19 @@ import (
 	"strings"
 )
 
-// helmVersion is the helm that renders and installs the example charts. It is not a tool line of go.mod, as it
-// needs other versions of the Kubernetes libraries than kube-apiserver does.
-const helmVersion = "v4.3.1"
+// helmVersion and helm3Version are the helms that render and install the example charts. They are not tool lines of go.mod, as
+// they need other versions of the Kubernetes libraries than kube-apiserver does.
+const (
+	helmVersion  = "v4.3.1"
+	helm3Version = "v3.22.0"
+)
+
+// The container runtime of the nodes. Debian 12 has containerd 1.6 and runc 1.1: image volumes need containerd 2.1, user namespaces
+// need runc 1.2.
+const (
+	containerdVersion = "v2.3.7"
+	runcVersion       = "v1.4.0"
+)
 
 // s3Version is the S3 server that judges conditional writes. It is not a tool line of go.mod either: it shares nothing with
 // Kubernetes.
@@ -34,12 +44,44 @@ type recipe struct {
 	build func(ctx context.Context, dir string, progress io.Writer) error
 }
 
-// clusterRecipe builds the tools of this module's go.mod. It must be called from the module's directory.
+// tool is a program of this module's tool lines.
+type tool struct{ name, pkg string }
+
+// One after another, the small ones first: a fault shows early.
+var (
+	clusterTools = []tool{
+		{"etcd", "go.etcd.io/etcd/server/v3"},
+		{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
+		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
+	}
+	nodeTools = []tool{
+		{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
+		{"kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"},
+		{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
+		{"kubelet", "k8s.io/kubernetes/cmd/kubelet"},
+	}
+)
+
+// clusterRecipe builds what serves the Kubernetes API, or takes it from KUBEBUILDER_ASSETS.
 func clusterRecipe(ctx context.Context) (recipe, error) {
+	return pinnedRecipe(ctx, "cluster", os.Getenv("KUBEBUILDER_ASSETS"), clusterTools)
+}
+
+// nodeRecipe builds what runs pods. It is a recipe of its own, as only the tests with a node need it.
+func nodeRecipe(ctx context.Context) (recipe, error) {
+	return pinnedRecipe(ctx, "node", "", nodeTools)
+}
+
+// pinnedRecipe builds tools of this module's go.mod. It must be called from the module's directory.
+func pinnedRecipe(ctx context.Context, kind, given string, tools []tool) (recipe, error) {
 	r := recipe{
-		given:    os.Getenv("KUBEBUILDER_ASSETS"),
-		binaries: []string{"etcd", "kube-apiserver", "kubectl"},
-		build:    buildCluster,
+		given: given,
+		build: func(ctx context.Context, dir string, progress io.Writer) error {
+			return buildTools(ctx, dir, progress, tools)
+		},
+	}
+	for _, t := range tools {
+		r.binaries = append(r.binaries, t.name)
 	}
 	if r.given != "" {
 		return r, nil
@@ -57,14 +99,14 @@ func clusterRecipe(ctx context.Context) (recipe, error) {
 		return recipe{}, fmt.Errorf("read the pinned versions: %w", err)
 	}
 	hash := sha256.Sum256(pins)
-	r.folder = filepath.Join("cluster", fmt.Sprintf("%s-etcd-%s-%s-%s-%x",
+	r.folder = filepath.Join(kind, fmt.Sprintf("%s-etcd-%s-%s-%s-%x",
 		kubernetes, etcd, runtime.GOOS, runtime.GOARCH, hash[:5]))
 	return r, nil
 }
 
-// buildCluster builds static binaries. Kubernetes reads its own version from the linker's stamps; without them it
+// buildTools builds static binaries. Kubernetes reads its own version from the linker's stamps; without them it
 // calls itself v0.0.0-master, and clients that compare versions go astray.
-func buildCluster(ctx context.Context, dir string, progress io.Writer) error {
+func buildTools(ctx context.Context, dir string, progress io.Writer, tools []tool) error {
 	kubernetes, err := moduleVersion(ctx, "k8s.io/kubernetes")
 	if err != nil {
 		return err
@@ -79,12 +121,7 @@ func buildCluster(ctx context.Context, dir string, progress io.Writer) error {
 			flags = append(flags, "-X", pkg+"."+stamp)
 		}
 	}
-	// One after another, the small ones first: a fault shows early.
-	for _, tool := range []struct{ name, pkg string }{
-		{"etcd", "go.etcd.io/etcd/server/v3"},
-		{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
-		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
-	} {
+	for _, tool := range tools {
 		if err := goCommand(ctx, progress, "building "+tool.name, []string{"CGO_ENABLED=0"},
 			"build", "-trimpath", "-buildvcs=false", "-ldflags", strings.Join(flags, " "), "-o", filepath.Join(dir, tool.name), tool.pkg); err != nil {
 			return err
@@ -93,14 +130,41 @@ func buildCluster(ctx context.Context, dir string, progress io.Writer) error {
 	return nil
 }
 
-// helmRecipe installs helm by its own go.mod, in the layout that the Makefile's other tools use.
-func helmRecipe() recipe {
+// helmRecipe installs a helm by its own go.mod, in the layout that the Makefile's other tools use.
+func helmRecipe(version string) recipe {
+	module := "helm.sh/helm/" + version[:len("v4")]
 	return recipe{
-		folder:   filepath.Join("tools", "helm@"+helmVersion),
+		folder:   filepath.Join("tools", "helm@"+version),
 		binaries: []string{"helm"},
 		build: func(ctx context.Context, dir string, progress io.Writer) error {
-			return goCommand(ctx, progress, "building helm", []string{"CGO_ENABLED=0", "GOBIN=" + dir},
-				"install", "-trimpath", "helm.sh/helm/v4/cmd/helm@"+helmVersion)
+			return goCommand(ctx, progress, "building helm "+version, []string{"CGO_ENABLED=0", "GOBIN=" + dir},
+				"install", "-trimpath", module+"/cmd/helm@"+version)
+		},
+	}
+}
+
+// containerdRecipe installs containerd, its client ctr, and the shim that stands between it and each pod's processes.
+func containerdRecipe() recipe {
+	const commands = "github.com/containerd/containerd/v2/cmd/"
+	return recipe{
+		folder:   filepath.Join("tools", "containerd@"+containerdVersion),
+		binaries: []string{"containerd", "ctr", "containerd-shim-runc-v2"},
+		build: func(ctx context.Context, dir string, progress io.Writer) error {
+			return goCommand(ctx, progress, "building containerd", []string{"CGO_ENABLED=0", "GOBIN=" + dir},
+				"install", "-trimpath", "-ldflags", "-s -w", "-tags", "no_btrfs,no_zfs,no_aufs,no_devmapper,no_gateway",
+				commands+"containerd-shim-runc-v2@"+containerdVersion, commands+"ctr@"+containerdVersion, commands+"containerd@"+containerdVersion)
+		},
+	}
+}
+
+// runcRecipe installs runc. It is written in C where it enters namespaces, and filters system calls by libseccomp.
+func runcRecipe() recipe {
+	return recipe{
+		folder:   filepath.Join("tools", "runc@"+runcVersion),
+		binaries: []string{"runc"},
+		build: func(ctx context.Context, dir string, progress io.Writer) error {
+			return goCommand(ctx, progress, "building runc", []string{"CGO_ENABLED=1", "GOBIN=" + dir},
+				"install", "-trimpath", "-ldflags", "-s -w", "-tags", "seccomp", "github.com/opencontainers/runc@"+runcVersion)
 		},
 	}
 }

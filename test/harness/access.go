@@ -4,6 +4,7 @@ package harness
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -140,7 +141,7 @@ func (a Access) Kubeconfig(t testing.TB, host string) string {
 func (a Access) Config() *rest.Config {
 	return &rest.Config{
 		Host: a.cluster.Host(), BearerTokenFile: a.TokenFile, QPS: -1,
-		TLSClientConfig: rest.TLSClientConfig{CAFile: a.cluster.pki.caFile()},
+		TLSClientConfig: rest.TLSClientConfig{CAFile: a.cluster.pki.CAFile()},
 	}
 }
 
@@ -150,15 +151,28 @@ func (c *Cluster) AdminConfig() *rest.Config { return rest.CopyConfig(c.config) 
 // AdminKubeconfig writes a kubeconfig for the administrator and returns its path.
 func (c *Cluster) AdminKubeconfig(t testing.TB) string {
 	t.Helper()
-	user := &clientcmdapi.AuthInfo{ClientCertificate: c.pki.certFile("admin"), ClientKey: c.pki.keyFile("admin")}
+	user := &clientcmdapi.AuthInfo{ClientCertificate: c.pki.CertFile("admin"), ClientKey: c.pki.KeyFile("admin")}
 	return c.writeKubeconfig(t, t.TempDir(), c.Host(), "", user)
+}
+
+// CertKubeconfig writes a kubeconfig for the user of a certificate that the cluster's authority has issued, into dir.
+func (c *Cluster) CertKubeconfig(dir, certificate string) (string, error) {
+	return c.kubeconfig(dir, c.Host(), "", &clientcmdapi.AuthInfo{ClientCertificate: c.pki.CertFile(certificate), ClientKey: c.pki.KeyFile(certificate)})
 }
 
 // writeKubeconfig writes a kubeconfig for a user of the API server at host into dir, and returns its path.
 func (c *Cluster) writeKubeconfig(t testing.TB, dir, host, namespace string, user *clientcmdapi.AuthInfo) string {
 	t.Helper()
+	path, err := c.kubeconfig(dir, host, namespace, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func (c *Cluster) kubeconfig(dir, host, namespace string, user *clientcmdapi.AuthInfo) (string, error) {
 	config := clientcmdapi.NewConfig()
-	config.Clusters["c"] = &clientcmdapi.Cluster{Server: host, CertificateAuthority: c.pki.caFile()}
+	config.Clusters["c"] = &clientcmdapi.Cluster{Server: host, CertificateAuthority: c.pki.CAFile()}
 	config.AuthInfos["u"] = user
 	config.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u", Namespace: namespace}
 	config.CurrentContext = "c"
@@ -167,7 +181,7 @@ func (c *Cluster) writeKubeconfig(t testing.TB, dir, host, namespace string, use
 		err = errors.Join(f.Close(), clientcmd.WriteToFile(*config, f.Name()))
 	}
 	if err != nil {
-		t.Fatalf("write the kubeconfig: %v", err)
+		return "", fmt.Errorf("write a kubeconfig: %w", err)
 	}
-	return f.Name()
+	return f.Name(), nil
 }

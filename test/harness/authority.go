@@ -20,26 +20,26 @@ import (
 // kubeconfigs name; until then only the administrator trusts the API server. For clusters of a test's own.
 func (c *Cluster) RotateAuthority(t testing.TB) (trust func()) {
 	t.Helper()
-	next, err := newPKI(t.TempDir())
+	next, err := NewPKI(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := slices.Concat(readFile(t, next.caFile()), readFile(t, c.pki.caFile()))
+	both := slices.Concat(readFile(t, next.CAFile()), readFile(t, c.pki.CAFile()))
 	c.config.CAFile, c.config.CAData = "", both
 	if c.Admin, err = kubernetes.NewForConfig(c.config); err != nil {
 		t.Fatalf("make the administrator's client anew: %v", err)
 	}
-	replaceFile(t, c.pki.keyFile("apiserver"), readFile(t, next.keyFile("apiserver")))
-	replaceFile(t, c.pki.certFile("apiserver"), readFile(t, next.certFile("apiserver")))
+	replaceFile(t, c.pki.KeyFile("apiserver"), readFile(t, next.KeyFile("apiserver")))
+	replaceFile(t, c.pki.CertFile("apiserver"), readFile(t, next.CertFile("apiserver")))
 	c.awaitCertificate(t, next)
 	return func() {
 		t.Helper()
-		replaceFile(t, c.pki.caFile(), both)
+		replaceFile(t, c.pki.CAFile(), both)
 	}
 }
 
 // awaitCertificate waits until the API server presents a certificate that the authority has issued.
-func (c *Cluster) awaitCertificate(t testing.TB, p *pki) {
+func (c *Cluster) awaitCertificate(t testing.TB, p *PKI) {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(p.cert)

@@ -43,8 +43,24 @@ func provide(what string) (string, error) {
 var (
 	clusterBinaries = sync.OnceValues(func() (string, error) { return provide("cluster") })
 	helmBinaries    = sync.OnceValues(func() (string, error) { return provide("helm") })
+	helm3Binaries   = sync.OnceValues(func() (string, error) { return provide("helm3") })
 	s3Binaries      = sync.OnceValues(func() (string, error) { return provide("s3") })
+	nodeBinaries    = sync.OnceValues(func() (string, error) { return provide("node") })
+	containerd      = sync.OnceValues(func() (string, error) { return provide("containerd") })
+	runc            = sync.OnceValues(func() (string, error) { return provide("runc") })
 )
+
+// ClusterBinaries returns the folder of etcd, kube-apiserver and kubectl.
+func ClusterBinaries() (string, error) { return clusterBinaries() }
+
+// NodeBinaries returns the folder of what runs pods: the controller manager, the scheduler, kubelet and kube-proxy.
+func NodeBinaries() (string, error) { return nodeBinaries() }
+
+// ContainerdBinaries returns the folder of containerd, ctr and the shim.
+func ContainerdBinaries() (string, error) { return containerd() }
+
+// RuncBinaries returns the folder of runc.
+func RuncBinaries() (string, error) { return runc() }
 
 // buildDir is where the binaries of this working tree are kept, for all test processes and from run to run: where nothing
 // has changed, the go command links nothing again.
@@ -115,6 +131,7 @@ var (
 		args: []string{"-trimpath", "-tags", "urfave_cli_no_docs,nethttpomithttp2", "-ldflags", "-s -w"},
 	}.build)
 	workloadBinary = sync.OnceValues(program{name: "workload", pkg: "test/workload/program", env: static}.build)
+	pauseBinary    = sync.OnceValues(program{name: "pause", pkg: "test/e2e/lab/pause", env: static, args: []string{"-trimpath", "-ldflags", "-s -w"}}.build)
 	exampleBinary  = sync.OnceValues(program{name: "example", pkg: "examples/go", env: static}.build)
 	peerBinaries   = map[string]func() (string, error){
 		"v0.37": sync.OnceValues(peerProgram("v0.37", "go.mod").build),
@@ -155,6 +172,18 @@ func BeforeBinary() string { return os.Getenv(beforeBinary) }
 // WorkloadProgram returns the program of test/workload/program.
 func WorkloadProgram(t testing.TB) string { return must(t)(workloadBinary()) }
 
+// ImagePrograms returns what the images of test/e2e hold: the program of test/workload/program, and the one that keeps a pod's
+// namespaces open.
+func ImagePrograms() (workload, pause string, err error) {
+	if workload, err = workloadBinary(); err == nil {
+		pause, err = pauseBinary()
+	}
+	return workload, pause, err
+}
+
+// ModulePath is ModuleRoot without a test.
+func ModulePath() (string, error) { return moduleRoot() }
+
 // ExampleProgram returns the program of examples/go.
 func ExampleProgram(t testing.TB) string { return must(t)(exampleBinary()) }
 
@@ -163,6 +192,9 @@ func ModuleRoot(t testing.TB) string { return must(t)(moduleRoot()) }
 
 // Helm returns the path of the pinned helm.
 func Helm(t testing.TB) string { return filepath.Join(must(t)(helmBinaries()), "helm") }
+
+// Helm3 returns the path of the pinned helm of version 3.
+func Helm3(t testing.TB) string { return filepath.Join(must(t)(helm3Binaries()), "helm") }
 
 // S3 returns the path of the pinned S3 server, versitygw.
 func S3(t testing.TB) string { return filepath.Join(must(t)(s3Binaries()), "versitygw") }

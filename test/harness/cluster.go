@@ -29,7 +29,7 @@ type Cluster struct {
 	config   *rest.Config
 	dir      string
 	binaries string
-	pki      *pki
+	pki      *PKI
 	etcdPort string
 	peerPort string
 	apiPort  string
@@ -48,8 +48,9 @@ rules:
 - level: None
 `
 
-// newCluster starts a cluster whose files live below dir. The API server gets apiFlags after its own.
-func newCluster(ctx context.Context, dir string, apiFlags ...string) (*Cluster, error) {
+// NewCluster starts a cluster whose files live below dir, and trusts the authority. The API server gets apiFlags after its own. The
+// caller stops it.
+func NewCluster(ctx context.Context, dir string, authority *PKI, apiFlags ...string) (*Cluster, error) {
 	binaries, err := clusterBinaries()
 	if err != nil {
 		return nil, err
@@ -58,18 +59,15 @@ func newCluster(ctx context.Context, dir string, apiFlags ...string) (*Cluster, 
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, binaries: binaries, etcdPort: ports[0], apiPort: ports[1], peerPort: ports[2], apiFlags: apiFlags}
+	c := &Cluster{dir: dir, binaries: binaries, pki: authority, etcdPort: ports[0], apiPort: ports[1], peerPort: ports[2], apiFlags: apiFlags}
 	c.Audit = &Audit{path: filepath.Join(dir, "audit.log")}
-	if c.pki, err = newPKI(dir); err != nil {
-		return nil, err
-	}
 	if err := os.WriteFile(filepath.Join(dir, "audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
 		return nil, fmt.Errorf("write the audit policy: %w", err)
 	}
 	c.config = &rest.Config{
 		Host: c.Host(),
 		TLSClientConfig: rest.TLSClientConfig{
-			CAFile: c.pki.caFile(), CertFile: c.pki.certFile("admin"), KeyFile: c.pki.keyFile("admin"),
+			CAFile: c.pki.CAFile(), CertFile: c.pki.CertFile("admin"), KeyFile: c.pki.KeyFile("admin"),
 		},
 		QPS: -1,
 	}
@@ -80,7 +78,7 @@ func newCluster(ctx context.Context, dir string, apiFlags ...string) (*Cluster, 
 		return nil, err
 	}
 	if err := c.startAPI(ctx); err != nil {
-		c.stop()
+		c.Stop()
 		return nil, err
 	}
 	return c, nil
@@ -89,17 +87,20 @@ func newCluster(ctx context.Context, dir string, apiFlags ...string) (*Cluster, 
 // Host is the API server's address, "https://127.0.0.1:PORT".
 func (c *Cluster) Host() string { return "https://127.0.0.1:" + c.apiPort }
 
+// PKI is the authority that the API server trusts.
+func (c *Cluster) PKI() *PKI { return c.pki }
+
 func (c *Cluster) startAPI(ctx context.Context) (err error) {
 	c.api, err = launch("kube-apiserver", filepath.Join(c.dir, "kube-apiserver.log"), nil, filepath.Join(c.binaries, "kube-apiserver"), append([]string{
 		"--etcd-servers=http://127.0.0.1:" + c.etcdPort,
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port=" + c.apiPort,
 		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16",
 		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
-		"--tls-cert-file=" + c.pki.certFile("apiserver"), "--tls-private-key-file=" + c.pki.keyFile("apiserver"),
-		"--client-ca-file=" + c.pki.caFile(),
+		"--tls-cert-file=" + c.pki.CertFile("apiserver"), "--tls-private-key-file=" + c.pki.KeyFile("apiserver"),
+		"--client-ca-file=" + c.pki.CAFile(),
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + c.pki.keyFile("service-accounts"),
-		"--service-account-signing-key-file=" + c.pki.keyFile("service-accounts"),
+		"--service-account-key-file=" + c.pki.KeyFile("service-accounts"),
+		"--service-account-signing-key-file=" + c.pki.KeyFile("service-accounts"),
 		"--audit-policy-file=" + filepath.Join(c.dir, "audit.yaml"), "--audit-log-path=" + c.Audit.path,
 		"--profiling=false",
 	}, c.apiFlags...), os.Environ())
@@ -148,8 +149,8 @@ func (c *Cluster) RestartAPI(t testing.TB) {
 	}
 }
 
-// stop ends both components and joins them. The data may go: no grace is needed.
-func (c *Cluster) stop() {
+// Stop ends both components and joins them. The data may go: no grace is needed.
+func (c *Cluster) Stop() {
 	if c.api != nil {
 		c.api.Stop(0)
 	}

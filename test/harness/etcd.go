@@ -57,7 +57,7 @@ func (c *Cluster) Snapshot(t testing.TB) *Snapshot {
 // API server and etcd are stopped for it, and ready again at the return.
 func (c *Cluster) Restore(t testing.TB, s *Snapshot) {
 	t.Helper()
-	c.stop()
+	c.Stop()
 	err := os.RemoveAll(c.etcdDir())
 	if err == nil {
 		err = os.CopyFS(c.etcdDir(), os.DirFS(s.dir))

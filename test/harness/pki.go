@@ -18,39 +18,43 @@ import (
 	"time"
 )
 
-// pki is the cluster's certificate authority, with its files below one directory.
-type pki struct {
+// PKI is the cluster's certificate authority, with its files below one directory.
+type PKI struct {
 	dir  string
 	cert *x509.Certificate
 	key  crypto.Signer
 }
 
-func (p *pki) caFile() string { return filepath.Join(p.dir, "ca.crt") }
+// CAFile is the path of the authority's certificate.
+func (p *PKI) CAFile() string { return filepath.Join(p.dir, "ca.crt") }
 
-func (p *pki) certFile(name string) string { return filepath.Join(p.dir, name+".crt") }
+// CertFile is the path of a certificate that the authority has issued.
+func (p *PKI) CertFile(name string) string { return filepath.Join(p.dir, name+".crt") }
 
-func (p *pki) keyFile(name string) string { return filepath.Join(p.dir, name+".key") }
+// KeyFile is the path of the key to a certificate.
+func (p *PKI) KeyFile(name string) string { return filepath.Join(p.dir, name+".key") }
 
-// newPKI makes an authority, the API server's and an administrator's certificates, and the service-account keys.
-func newPKI(dir string) (*pki, error) {
-	p := &pki{dir: dir}
+// NewPKI makes an authority, the API server's and an administrator's certificates, and the service-account keys. The API
+// server's certificate is for its Service's address and those that are given, besides 127.0.0.1.
+func NewPKI(dir string, addresses ...net.IP) (*PKI, error) {
+	p := &PKI{dir: dir}
 	self := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "lease-sidecar test authority"},
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 	}
-	if err := p.issue("ca", self); err != nil {
+	if err := p.Issue("ca", self); err != nil {
 		return nil, err
 	}
 	server := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "kube-apiserver"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 96, 0, 1)},
+		IPAddresses: append(addresses, net.IPv4(127, 0, 0, 1), net.IPv4(10, 96, 0, 1)),
 		DNSNames:    []string{"localhost", "kubernetes.default.svc"},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	if err := p.issue("apiserver", server); err != nil {
+	if err := p.Issue("apiserver", server); err != nil {
 		return nil, err
 	}
 	admin := &x509.Certificate{
@@ -58,15 +62,15 @@ func newPKI(dir string) (*pki, error) {
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
-	if err := p.issue("admin", admin); err != nil {
+	if err := p.Issue("admin", admin); err != nil {
 		return nil, err
 	}
 	_, err := p.newKey("service-accounts")
 	return p, err
 }
 
-// issue writes a certificate and its key, signed by the authority; the first one issued is the authority.
-func (p *pki) issue(name string, template *x509.Certificate) error {
+// Issue writes a certificate and its key, signed by the authority; the first one issued is the authority.
+func (p *PKI) Issue(name string, template *x509.Certificate) error {
 	key, err := p.newKey(name)
 	if err != nil {
 		return err
@@ -89,10 +93,10 @@ func (p *pki) issue(name string, template *x509.Certificate) error {
 		}
 		p.key = key
 	}
-	return writePEM(p.certFile(name), "CERTIFICATE", der)
+	return writePEM(p.CertFile(name), "CERTIFICATE", der)
 }
 
-func (p *pki) newKey(name string) (crypto.Signer, error) {
+func (p *PKI) newKey(name string) (crypto.Signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the key %q: %w", name, err)
@@ -101,7 +105,7 @@ func (p *pki) newKey(name string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the key %q: %w", name, err)
 	}
-	return key, writePEM(p.keyFile(name), "EC PRIVATE KEY", der)
+	return key, writePEM(p.KeyFile(name), "EC PRIVATE KEY", der)
 }
 
 func writePEM(path, kind string, der []byte) error {

@@ -36,6 +36,15 @@ func startShared() {
 	}
 }
 
+// newCluster starts a cluster with an authority of its own.
+func newCluster(ctx context.Context, dir string, apiFlags ...string) (*Cluster, error) {
+	authority, err := NewPKI(dir)
+	if err != nil {
+		return nil, err
+	}
+	return NewCluster(ctx, dir, authority, apiFlags...)
+}
+
 // Main runs the tests of a package and ends what they share. TestMain calls it and exits with what it returns.
 func Main(m *testing.M) int {
 	guardtest.DefaultSignals()
@@ -47,7 +56,7 @@ func Main(m *testing.M) int {
 	}
 	defer func() {
 		if shared.cluster != nil {
-			shared.cluster.stop()
+			shared.cluster.Stop()
 		}
 		_ = os.RemoveAll(shared.dir)
 	}()
@@ -86,7 +95,7 @@ func Start(t testing.TB, apiFlags ...string) *Cluster {
 	}
 	t.Cleanup(func() {
 		c.showLogs(t, false)
-		c.stop()
+		c.Stop()
 	})
 	return c
 }

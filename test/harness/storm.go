@@ -57,13 +57,13 @@ const stormEnds = 5 * time.Second
 // Storm starts a calm one before the cluster's API server. It ends with the test.
 func (c *Cluster) Storm(t testing.TB) *Storm {
 	t.Helper()
-	certificate, err := tls.LoadX509KeyPair(c.pki.certFile("apiserver"), c.pki.keyFile("apiserver"))
+	certificate, err := tls.LoadX509KeyPair(c.pki.CertFile("apiserver"), c.pki.KeyFile("apiserver"))
 	if err != nil {
 		t.Fatalf("read the storm's certificate: %v", err)
 	}
 	transport, err := rest.TransportFor(&rest.Config{
 		Host:            c.Host(),
-		TLSClientConfig: rest.TLSClientConfig{CAFile: c.pki.caFile(), NextProtos: []string{"http/1.1"}},
+		TLSClientConfig: rest.TLSClientConfig{CAFile: c.pki.CAFile(), NextProtos: []string{"http/1.1"}},
 	})
 	if err != nil {
 		t.Fatalf("make the storm's way to the API server: %v", err)

@@ -182,11 +182,11 @@ func weather(t *testing.T) (*Storm, *http.Client, *station) {
 	server := &station{}
 	behind := httptest.NewServer(server)
 	t.Cleanup(behind.Close)
-	p, err := newPKI(t.TempDir())
+	p, err := NewPKI(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := tls.LoadX509KeyPair(p.certFile("apiserver"), p.keyFile("apiserver"))
+	certificate, err := tls.LoadX509KeyPair(p.CertFile("apiserver"), p.KeyFile("apiserver"))
 	if err != nil {
 		t.Fatal(err)
 	}

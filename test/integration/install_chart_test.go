@@ -11,19 +11,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-// chart is the example that users copy from.
-const chart = "examples/helm/leader-web"
-
-// stopTimeout is the default of --stop-timeout, which the chart leaves as it is, in seconds.
+// stopTimeout is the default of --stop-timeout, which the charts leave as it is, in seconds.
 const stopTimeout = 30
 
 // restricted labels a namespace whose Pods must pass the strictest Pod Security standard.
@@ -32,43 +30,70 @@ var restricted = map[string]string{"pod-security.kubernetes.io/enforce": "restri
 // helm runs the pinned helm as an administrator and returns what it prints.
 func helm(t *testing.T, c *harness.Cluster, args ...string) string {
 	t.Helper()
+	return runHelm(t, c, harness.Helm(t), args...)
+}
+
+// runHelm is helm with one of both.
+func runHelm(t *testing.T, c *harness.Cluster, binary string, args ...string) string {
+	t.Helper()
 	home := t.TempDir()
 	env := []string{"HELM_CACHE_HOME=" + home, "HELM_CONFIG_HOME=" + home, "HELM_DATA_HOME=" + home}
-	out, code := harness.RunCommandWith(t, env, harness.Helm(t), append(args, "--kubeconfig", c.AdminKubeconfig(t))...)
+	out, code := harness.RunCommandWith(t, env, binary, append(args, "--kubeconfig", c.AdminKubeconfig(t))...)
 	if code != 0 {
 		t.Fatalf("helm %s: status %d\n%s", strings.Join(args, " "), code, out)
 	}
 	return out
 }
 
-func chartDir(t *testing.T) string {
+// helms are both helms by their names.
+func helms(t *testing.T) map[string]string {
 	t.Helper()
-	return filepath.Join(harness.ModuleRoot(t), chart)
+	return map[string]string{"helm 4": harness.Helm(t), "helm 3": harness.Helm3(t)}
 }
 
-// TestChartInstalls puts the chart on the API server and checks what it made: a Pod that the strictest Pod
-// Security standard admits, a token for the sidecar alone, and rights that suffice for an election and go no further.
+// chartDir returns the folder of a chart.
+func chartDir(t *testing.T, name string) string {
+	t.Helper()
+	return filepath.Join(harness.ModuleRoot(t), "examples", "helm", name)
+}
+
+// TestChartInstalls puts the charts on the API server and checks what they made: Pods that the strictest Pod Security standard admits, and
+// rights that suffice for an election and go no further. What they leave behind is nothing.
 func TestChartInstalls(t *testing.T) {
 	t.Parallel()
 	c := harness.Shared(t)
+	label := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "patch"}}
 	for _, tc := range []struct {
-		name, release string
-		flags         []string
-		workload      string
-		prefix        string
+		name, helm, chart, release, set string
+		workload, prefix                string
+		more                            []rbacv1.PolicyRule
 	}{
-		{name: "defaults", release: "web", workload: "deployment/web-leader-web", prefix: "lease-sidecar"},
+		{name: "defaults", helm: "helm 4", chart: "leader-web", release: "web", workload: "deployment/web-leader-web", prefix: "lease-sidecar"},
+		{name: "defaults, helm 3", helm: "helm 3", chart: "leader-web", release: "web", workload: "deployment/web-leader-web", prefix: "lease-sidecar"},
 		{
-			name: "a product's own prefix", release: "shop", flags: []string{"--set", "leaseSidecar.prefix=acme"},
-			workload: "deployment/shop-leader-web", prefix: "acme",
-		},
-		{
-			name: "a name of its own", release: "x", flags: []string{"--set", "fullnameOverride=web,leaseSidecar.prefix=acme"},
+			name: "a name of its own", helm: "helm 4", chart: "leader-web", release: "x", set: "fullnameOverride=web,leaseSidecar.prefix=acme",
 			workload: "deployment/web", prefix: "acme",
 		},
 		{
-			name: "long names", release: strings.Repeat("r", 53), flags: []string{"--set", "leaseSidecar.prefix=" + strings.Repeat("p", 52)},
+			name: "long names", helm: "helm 4", chart: "leader-web", release: strings.Repeat("r", 53), set: "leaseSidecar.prefix=" + strings.Repeat("p", 52),
 			workload: "deployment/" + strings.Repeat("r", 53) + "-leader-we", prefix: strings.Repeat("p", 52),
+		},
+		{
+			name: "classic, with a leader's Service", helm: "helm 3", chart: "leader-web", release: "shop", prefix: "acme", workload: "deployment/shop-leader-web",
+			set: "leaseSidecar.prefix=acme,leaseSidecar.mode=classic,leaderService.enabled=true,leaseSidecar.networkPolicy.enabled=true", more: []rbacv1.PolicyRule{label},
+		},
+		{name: "child", helm: "helm 4", chart: "leader-child", release: "x", workload: "deployment/x-leader-child", prefix: "lease-sidecar"},
+		{
+			name: "child, image volume", helm: "helm 3", chart: "leader-child", release: "x", set: "leaseSidecar.imageVolume=true",
+			workload: "deployment/x-leader-child", prefix: "lease-sidecar",
+		},
+		{
+			name: "stateful", helm: "helm 4", chart: "leader-stateful", release: "db", workload: "statefulset/db-leader-stateful", prefix: "lease-sidecar",
+			more: []rbacv1.PolicyRule{label},
+		},
+		{
+			name: "stateful, with claims", helm: "helm 3", chart: "leader-stateful", release: "db", set: "persistence.enabled=true,leaseSidecar.label=",
+			workload: "statefulset/db-leader-stateful", prefix: "lease-sidecar",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -78,8 +103,11 @@ func TestChartInstalls(t *testing.T) {
 			if code != 0 {
 				t.Fatalf("lease-sidecar name: status %d\n%s", code, out)
 			}
-			lease := strings.TrimSpace(out)
-			helm(t, c, append([]string{"install", tc.release, chartDir(t), "--namespace", ns, "--wait=hookOnly"}, tc.flags...)...)
+			lease, binary := strings.TrimSpace(out), helms(t)[tc.helm]
+			notes := runHelm(t, c, binary, "install", tc.release, chartDir(t, tc.chart), "--namespace", ns, "--set", tc.set)
+			if want := "kubectl -n " + ns + " get lease " + lease + "\n"; !strings.Contains(notes, want) {
+				t.Errorf("the notes have no %q:\n%s", want, notes)
+			}
 
 			l, err := c.Admin.CoordinationV1().Leases(ns).Get(t.Context(), lease, metav1.GetOptions{})
 			if err != nil {
@@ -94,97 +122,179 @@ func TestChartInstalls(t *testing.T) {
 			if got := l.Labels[naming.LabelElection]; got != "true" {
 				t.Errorf("the shipped Lease has the election label %q, want true", got)
 			}
-			name := strings.TrimPrefix(tc.workload, "deployment/")
-			d, err := c.Admin.AppsV1().Deployments(ns).Get(t.Context(), name, metav1.GetOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkTokenOfSidecarAlone(t, d)
-			if grace := *d.Spec.Template.Spec.TerminationGracePeriodSeconds; grace <= stopTimeout { // the API server fills it in
+			_, name, _ := strings.Cut(tc.workload, "/")
+			// Nothing makes Pods of workloads here, so that admission must be asked with a Pod of our own.
+			pod := podOfChart(t, c, ns, tc.chart, name)
+			if grace := *pod.Spec.TerminationGracePeriodSeconds; grace <= stopTimeout {
 				t.Errorf("the Pod's grace period is %d s, want more than the sidecar's stop timeout, %d s", grace, stopTimeout)
 			}
-			// Nothing makes Pods of Deployments here, so that admission must be asked with a Pod of our own.
-			pod := &corev1.Pod{ObjectMeta: d.Spec.Template.ObjectMeta, Spec: d.Spec.Template.Spec}
-			pod.GenerateName = "web-"
 			if _, err := c.Admin.CoreV1().Pods(ns).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
-				t.Errorf("the Deployment's Pod is not admitted: %v", err)
+				t.Errorf("the workload's Pod is not admitted: %v", err)
 			}
 			role, err := c.Admin.RbacV1().Roles(ns).Get(t.Context(), name, metav1.GetOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(harness.DocumentedRules(lease), role.Rules); diff != "" {
+			if diff := cmp.Diff(append(harness.DocumentedRules(lease), tc.more...), role.Rules); diff != "" {
 				t.Errorf("the chart's Role (-documented +chart):\n%s", diff)
 			}
+
+			runHelm(t, c, binary, "uninstall", tc.release, "--namespace", ns)
+			checkNothingLeft(t, c, ns)
 		})
 	}
 }
 
-// checkTokenOfSidecarAlone checks who mounts what: the application sees the signal directory, read-only and whole,
-// and no token.
-func checkTokenOfSidecarAlone(t *testing.T, d *appsv1.Deployment) {
+// podOfChart returns a Pod as the chart's workload would make it.
+func podOfChart(t *testing.T, c *harness.Cluster, ns, chart, name string) *corev1.Pod {
 	t.Helper()
-	spec := d.Spec.Template.Spec
-	if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
-		t.Error("the ServiceAccount's token is mounted into every container")
+	var template corev1.PodTemplateSpec
+	if chart == "leader-stateful" {
+		s, err := c.Admin.AppsV1().StatefulSets(ns).Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		template = s.Spec.Template
+		for _, claim := range s.Spec.VolumeClaimTemplates {
+			template.Spec.Volumes = append(template.Spec.Volumes, corev1.Volume{Name: claim.Name})
+		}
+	} else {
+		d, err := c.Admin.AppsV1().Deployments(ns).Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		template = d.Spec.Template
 	}
-	var app []string
-	for _, m := range spec.Containers[0].VolumeMounts {
-		app = append(app, fmt.Sprintf("%s %s readOnly=%v subPath=%q", m.Name, m.MountPath, m.ReadOnly, m.SubPath))
-	}
-	want := []string{`lease-signal /var/run/lease-sidecar readOnly=true subPath=""`}
-	if diff := cmp.Diff(want, app); diff != "" {
-		t.Errorf("the application's mounts (-want +got):\n%s", diff)
-	}
+	pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
+	pod.GenerateName = "pod-"
+	return pod
 }
 
-// TestChartRefusesValues checks that mistakes in values are named before anything is installed.
-func TestChartRefusesValues(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct{ set, want string }{
-		{"leaseSidecar.prefix=Acme", "prefix"},
-		{"leaseSidecar.leaseDuration=1500ms", "leaseDuration"},
-		{"leaseSidecar.leaseDuration=2s", "leaseDuration"},
-		{"leaseSidecar.signalDirectory=/x", "signalDirectory"},
-		{"leaseSidecar.image.tag=latest", "tag"},
-		{"replicas=2", "replicas"},
-	} {
-		out, code := harness.RunCommand(t, harness.Helm(t), "template", "web", chartDir(t), "--set", tc.set)
-		if code == 0 || !strings.Contains(out, tc.want) {
-			t.Errorf("--set %s: status %d, want a refusal that names %q:\n%.500s", tc.set, code, tc.want, out)
+// checkNothingLeft looks for what an uninstalled release has left in the namespace, but Pods, and for its policy.
+func checkNothingLeft(t *testing.T, c *harness.Cluster, ns string) {
+	t.Helper()
+	out, code := harness.RunCommand(t, harness.Kubectl(t), "--kubeconfig", c.AdminKubeconfig(t), "-n", ns, "get", "-o", "name",
+		"leases,serviceaccounts,roles,rolebindings,deployments,statefulsets,services,poddisruptionbudgets,networkpolicies,secrets")
+	if code != 0 || strings.TrimSpace(strings.Replace(out, "serviceaccount/default\n", "", 1)) != "" {
+		t.Errorf("after the uninstall (status %d): %s", code, out)
+	}
+	policies, err := c.Admin.AdmissionregistrationV1().ValidatingAdmissionPolicies().List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range policies.Items {
+		if strings.HasPrefix(p.Name, ns+"-") {
+			t.Errorf("after the uninstall there is the policy %s", p.Name)
 		}
 	}
 }
 
-// TestChartUpgradeKeepsTheTerm upgrades a release while a leader holds its Lease: what the sidecars wrote stays.
+// TestChartUpgradeKeepsTheTerm upgrades a release, and rolls it back, while a leader holds its Lease: what the sidecars wrote stays.
 func TestChartUpgradeKeepsTheTerm(t *testing.T) {
 	t.Parallel()
-	c := harness.Shared(t)
-	ns := c.Namespace(t, restricted)
-	install := []string{chartDir(t), "--namespace", ns, "--wait=hookOnly", "--set", "fullnameOverride=web,leaseSidecar.prefix=acme"}
-	helm(t, c, append([]string{"install", "web"}, install...)...)
+	for name, binary := range helms(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := harness.Shared(t)
+			ns := c.Namespace(t, restricted)
+			flags := []string{chartDir(t, "leader-web"), "--namespace", ns, "--set", "fullnameOverride=web,leaseSidecar.prefix=acme"}
+			runHelm(t, c, binary, append([]string{"install", "web"}, flags...)...)
 
-	e := harness.InNamespace(t, c, ns, 9*time.Second)
-	e.Access = c.AccessOf(t, ns, "web")
-	s := e.Start(t, "web-0")
-	harness.AwaitLeader(t, e.Duration+slack, s)
-	_, token := s.Leads()
-	before := e.Read(t)
-	helm(t, c, append(append([]string{"upgrade", "web"}, install...), "--set", "replicaCount=5,podLabels.tier=front")...)
+			e := harness.InNamespace(t, c, ns, 9*time.Second)
+			e.Access = c.AccessOf(t, ns, "web")
+			s := e.Start(t, "web-0")
+			harness.AwaitLeader(t, e.Duration+slack, s)
+			_, token := s.Leads()
+			before := e.Read(t)
+			for _, step := range [][]string{
+				append(append([]string{"upgrade", "web"}, flags...), "--set", "replicaCount=5,podLabels.tier=front"),
+				{"rollback", "web", "1", "--namespace", ns},
+			} {
+				runHelm(t, c, binary, step...)
+				after := e.Read(t)
+				if before.UID != after.UID {
+					t.Errorf("the %s made a new Lease", step[0])
+				}
+				if diff := cmp.Diff(before.Annotations, after.Annotations); diff != "" {
+					t.Errorf("the Lease's annotations over the %s (-before +after):\n%s", step[0], diff)
+				}
+				if diff := cmp.Diff(before.Spec.HolderIdentity, after.Spec.HolderIdentity); diff != "" {
+					t.Errorf("the holder over the %s (-before +after):\n%s", step[0], diff)
+				}
+				awaitRenewal(t, s)
+				if leads, same := s.Leads(); !leads || same != token {
+					t.Errorf("after the %s: leading %v with token %s, want true with token %s", step[0], leads, same, token)
+				}
+			}
+			checkHelmTest(t, c, ns, s)
+		})
+	}
+}
 
-	after := e.Read(t)
-	if before.UID != after.UID {
-		t.Error("the upgrade made a new Lease")
+// checkHelmTest: the pod of "helm test" is admitted, and its command, which asks a replica at the probes' port, finds the leader.
+func checkHelmTest(t *testing.T, c *harness.Cluster, ns string, s *harness.Sidecar) {
+	t.Helper()
+	manifest := helm(t, c, "template", "web", chartDir(t, "leader-web"), "--namespace", ns, "--set", "fullnameOverride=web,leaseSidecar.prefix=acme",
+		"--show-only", "templates/tests/leader.yaml")
+	_, manifest, _ = strings.Cut(manifest, "---\n")
+	var pod corev1.Pod
+	if err := yaml.UnmarshalStrict([]byte(manifest), &pod); err != nil {
+		t.Fatalf("%v in\n%s", err, manifest)
 	}
-	if diff := cmp.Diff(before.Annotations, after.Annotations); diff != "" {
-		t.Errorf("the Lease's annotations over the upgrade (-before +after):\n%s", diff)
+	pod.Spec.ServiceAccountName = "web" // nothing makes the account "default" here
+	if _, err := c.Admin.CoreV1().Pods(ns).Create(t.Context(), &pod, metav1.CreateOptions{}); err != nil {
+		t.Errorf("the pod of helm test is not admitted: %v", err)
 	}
-	if diff := cmp.Diff(before.Spec.HolderIdentity, after.Spec.HolderIdentity); diff != "" {
-		t.Errorf("the holder over the upgrade (-before +after):\n%s", diff)
+	args := pod.Spec.Containers[0].Args
+	last := len(args) - 1
+	if want := "--http-address=$(WEB_SERVICE_HOST):4041"; args[last] != want {
+		t.Fatalf("the test asks by %s, want %s", args[last], want)
 	}
-	awaitRenewal(t, s)
-	if leads, same := s.Leads(); !leads || same != token {
-		t.Errorf("after the upgrade: leading %v with token %s, want true with token %s", leads, same, token)
+	args[last] = "--http-address=" + s.Probe
+	if out, code := harness.RunCommand(t, harness.Binary(t), args...); code != 0 {
+		t.Errorf("lease-sidecar %s: status %d, want 0\n%s", strings.Join(args, " "), code, out)
+	}
+}
+
+// TestChartKeepsRightsOverAnUpgrade turns a label and Events off: the old leader still uses both when it stops, so their rights, and the policy,
+// go with the next upgrade only.
+func TestChartKeepsRightsOverAnUpgrade(t *testing.T) {
+	t.Parallel()
+	for name, binary := range helms(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := harness.Shared(t)
+			ns := c.Namespace(t, nil)
+			flags := []string{"web", chartDir(t, "leader-web"), "--namespace", ns, "--set", "fullnameOverride=web"}
+			rules := func() (resources []string, policy bool) {
+				role, err := c.Admin.RbacV1().Roles(ns).Get(t.Context(), "web", metav1.GetOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range role.Rules {
+					resources = append(resources, r.Resources...)
+				}
+				p, err := c.Admin.AdmissionregistrationV1().ValidatingAdmissionPolicies().Get(t.Context(), ns+"-web-pod-label", metav1.GetOptions{})
+				if err == nil && p.Spec.Variables[0].Expression != "'example.com/role'" {
+					t.Errorf("the policy is for the label %s", p.Spec.Variables[0].Expression)
+				}
+				return resources, err == nil
+			}
+			for _, step := range []struct {
+				command, set string
+				want         []string
+			}{
+				{"install", "leaseSidecar.events=true,leaseSidecar.label=example.com/role=boss", []string{"leases", "pods", "events"}},
+				{"upgrade", "leaseSidecar.events=false", []string{"leases", "pods", "events"}},
+				{"upgrade", "leaseSidecar.events=false", []string{"leases"}},
+			} {
+				runHelm(t, c, binary, append([]string{step.command}, append(flags, "--set", step.set)...)...)
+				got, policy := rules()
+				if diff := cmp.Diff(step.want, got); diff != "" || policy != (len(step.want) > 1) {
+					t.Errorf("%s with %s: the policy is there: %v; the Role's resources (-want +got):\n%s", step.command, step.set, policy, diff)
+				}
+			}
+		})
 	}
 }
 

@@ -119,14 +119,14 @@ func TestLabelChart(t *testing.T) {
 	t.Parallel()
 	c := harness.Shared(t)
 	ns := c.Namespace(t, nil)
-	helm(t, c, "install", "web", chartDir(t), "--namespace", ns, "--wait=hookOnly", "--set",
+	helm(t, c, "install", "web", chartDir(t, "leader-web"), "--namespace", ns, "--set",
 		"fullnameOverride=web,leaseSidecar.prefix=acme,leaseSidecar.label=lease-sidecar\\.dev/role,leaseSidecar.events=true")
 	d, err := c.Admin.AppsV1().Deployments(ns).Get(t.Context(), "web", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	args := d.Spec.Template.Spec.InitContainers[0].Args
-	for _, want := range []string{"--label=lease-sidecar.dev/role", "--events"} {
+	for _, want := range []string{"--label=lease-sidecar.dev/role", "--events=true"} {
 		if !slices.Contains(args, want) {
 			t.Errorf("the sidecar's arguments %v lack %s", args, want)
 		}

@@ -93,7 +93,7 @@ func TestFiguresAfter(t *testing.T) {
 }
 
 var (
-	target  = regexp.MustCompile("`make ([a-z-]+)[^`\n]*`")
+	target  = regexp.MustCompile("`make ([a-z0-9-]+)[^`\n]*`")
 	oneTest = regexp.MustCompile("`go test \\./(\\S+) (?:\\S+ )*?-run '?([^ '`]+)'?")
 )
 

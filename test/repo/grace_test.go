@@ -17,8 +17,9 @@ import (
 // defaultGrace is Kubernetes' default of terminationGracePeriodSeconds.
 const defaultGrace = 30 * time.Second
 
-// TestGraceExceedsTheStopTimeout: each pod with a sidecar, in documents, examples and the chart, has a grace period that is greater than
+// TestGraceExceedsTheStopTimeout: each pod with a sidecar, in documents and examples, has a grace period that is greater than
 // the sidecar's stop timeout. Otherwise the kubelet kills the pod before the Lease is released. A default counts like a value.
+// The charts refuse it themselves (charts.TestRefusals).
 func TestGraceExceedsTheStopTimeout(t *testing.T) {
 	standard, pods := stopTimeoutDefault(t), 0
 	look := func(file string, pieces []string) {
@@ -43,21 +44,6 @@ func TestGraceExceedsTheStopTimeout(t *testing.T) {
 	}
 	if pods < 5 { // README, two pages, the classic sidecar's, the example
 		t.Errorf("%d pods with a sidecar: has the way to recognize one changed?", pods)
-	}
-	// The chart's templates are rendered by integration.TestChartInstalls; its values are what people copy.
-	var values struct {
-		TerminationGracePeriodSeconds int64
-		LeaseSidecar                  struct{ ExtraArgs []string }
-	}
-	if err := yaml.Unmarshal([]byte(read(t, filepath.Join(top, chart, "values.yaml"))), &values); err != nil {
-		t.Fatal(err)
-	}
-	rendered := corev1.PodSpec{
-		TerminationGracePeriodSeconds: &values.TerminationGracePeriodSeconds,
-		InitContainers:                []corev1.Container{{Image: "lease-sidecar", Args: values.LeaseSidecar.ExtraArgs}},
-	}
-	if err := graceFault(rendered, standard); err != nil {
-		t.Errorf("the values of %s: %v", chart, err)
 	}
 }
 

@@ -104,6 +104,15 @@ func TestPrerequisites(t *testing.T) {
 	}
 }
 
+// TestPrerequisitesOfNodes: what `make e2e` needs is asked for only by the argument e2e, and what `make test` needs is not, then.
+func TestPrerequisitesOfNodes(t *testing.T) {
+	m := newMachine(t, "1000", "node")
+	out, code, _ := m.run("sh", ".ci/prerequisites", "e2e")
+	if code != 1 || !strings.Contains(out, " nftables ") || !strings.Contains(out, " buildah crun") || strings.Contains(out, "nodejs") {
+		t.Errorf("status %d and %q; want 1 and what nodes need", code, out)
+	}
+}
+
 // TestNothingIsBuiltWithoutPrerequisites: `make test` and `make verify` end before they build or test anything.
 func TestNothingIsBuiltWithoutPrerequisites(t *testing.T) {
 	for _, target := range []string{"test", "verify"} {

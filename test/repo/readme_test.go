@@ -64,7 +64,7 @@ func TestReadmePodIsTheManifests(t *testing.T) {
 		}
 	}
 	var d appsv1.Deployment
-	for _, object := range objects(read(t, filepath.Join(top, "examples", "kubernetes", "web.yaml"))) {
+	for _, object := range objects(read(t, filepath.Join(top, "examples", "manifests", "web.yaml"))) {
 		if strings.Contains(object, "kind: Deployment\n") {
 			if err := yaml.UnmarshalStrict([]byte(object), &d); err != nil {
 				t.Fatal(err)
@@ -83,19 +83,20 @@ func TestReadmePodIsTheManifests(t *testing.T) {
 	sidecar.SecurityContext.ReadOnlyRootFilesystem, app.SecurityContext.ReadOnlyRootFilesystem = nil, nil
 	app.Image, app.Command, app.Args = shown.Spec.Containers[0].Image, shown.Spec.Containers[0].Command, nil
 	if diff := cmp.Diff(applied, shown.Spec); diff != "" {
-		t.Errorf("the pod of the README (-examples/kubernetes/web.yaml +README):\n%s", diff)
+		t.Errorf("the pod of the README (-examples/manifests/web.yaml +README):\n%s", diff)
 	}
 }
 
 // objects splits a file of YAML.
 func objects(content string) []string { return strings.Split(content, "\n---\n") }
 
-// TestExamplesMatchTheirSchema decodes the manifests of the examples. The chart's are templates, which helm's own tests render, and
-// Prometheus' rules are for promtool.
+// TestExamplesMatchTheirSchema decodes the manifests of the examples. The chart's are templates, which helm's own tests render,
+// Prometheus' rules are for promtool, and a kustomization is for kubectl (integration.TestComponent).
 func TestExamplesMatchTheirSchema(t *testing.T) {
 	seen := 0
 	for _, path := range tree(t, ".yaml") {
-		if !strings.Contains(path, filepath.Join("examples", "")+string(filepath.Separator)) || strings.Contains(path, "helm") || path == alerts {
+		if !strings.Contains(path, filepath.Join("examples", "")+string(filepath.Separator)) || strings.Contains(path, "helm") || path == alerts ||
+			filepath.Base(path) == "kustomization.yaml" {
 			continue
 		}
 		for _, object := range objects(read(t, path)) {

@@ -15,7 +15,8 @@ var pins = map[string]struct{ file, before string }{
 	"etcd":             {"test/cluster/go.mod", `\tgo\.etcd\.io/etcd/server/v3 `},
 	"client-go":        {"go.mod", `\tk8s\.io/client-go `},
 	"client-go, older": {"test/peer/v0.36.mod", `\tk8s\.io/client-go `},
-	"helm":             {"test/cluster/recipes.go", `const helmVersion = "`},
+	"helm":             {"test/cluster/recipes.go", `\thelmVersion  = "`},
+	"helm, older":      {"test/cluster/recipes.go", `\thelm3Version = "`},
 	"versitygw":        {"test/cluster/recipes.go", `const s3Version = "`},
 	"Go":               {"go.mod", `\ngo `},
 }

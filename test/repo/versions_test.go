@@ -60,41 +60,59 @@ func TestToolsHaveOneVersion(t *testing.T) {
 
 var releaseHeading = regexp.MustCompile(`(?m)^## \[([^\]]+)\](?: - \d{4}-\d{2}-\d{2})?$`)
 
-// TestReleaseNamesAgree: the image that is pushed is the one that the chart pulls, and the chart has the version of the newest release.
+// TestReleaseNamesAgree: the charts and their dependency have the version of the newest release, and the library chart pulls the image that
+// a release pushes. Before the first release it pulls one that its user builds: no registry has the other.
 func TestReleaseNamesAgree(t *testing.T) {
-	var meta struct{ Name, Version, AppVersion string }
+	type chart struct {
+		Name, Version, AppVersion string
+		Dependencies              []struct{ Version string }
+	}
 	var values struct {
-		LeaseSidecar struct {
-			Image struct{ Repository, Tag string }
-		}
+		Image struct{ Repository, Tag string }
 	}
 	var release struct{ Env struct{ IMAGE string } }
 	workflow := read(t, filepath.Join(top, ".github", "workflows", "release.yml"))
 	for text, into := range map[string]any{
-		read(t, filepath.Join(top, chart, "Chart.yaml")):  &meta,
-		read(t, filepath.Join(top, chart, "values.yaml")): &values,
+		read(t, filepath.Join(top, charts, "lease-sidecar", "values.yaml")): &values,
 		workflow: &release,
 	} {
 		if err := yaml.Unmarshal([]byte(text), into); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if meta.Version == "" || meta.Version != meta.AppVersion {
-		t.Errorf("the chart's version is %q, its appVersion %q", meta.Version, meta.AppVersion)
-	}
-	if image := values.LeaseSidecar.Image; image.Repository != release.Env.IMAGE || image.Tag != "" {
-		t.Errorf("the chart pulls %q, tag %q; the release pushes %q, and the tag is the chart's appVersion", image.Repository, image.Tag, release.Env.IMAGE)
-	}
-	for _, used := range []string{`"$IMAGE:${TAG#v}"`, "dist/" + meta.Name + "-*.tgz"} {
-		if !strings.Contains(workflow, used) {
-			t.Errorf("release.yml has no %s", used)
-		}
-	}
 	headings := releaseHeading.FindAllStringSubmatch(read(t, filepath.Join(top, "CHANGELOG.md")), -1)
 	if len(headings) == 0 || headings[0][1] != "Unreleased" {
 		t.Fatalf("CHANGELOG.md begins with %q, want [Unreleased]", headings)
 	}
-	if len(headings) > 1 && headings[1][1] != meta.Version {
-		t.Errorf("the newest release in CHANGELOG.md is %s, the chart has %s", headings[1][1], meta.Version)
+	newest, image := "0.1.0", "lease-sidecar:dev"
+	if len(headings) > 1 {
+		newest = headings[1][1]
+		image = release.Env.IMAGE + ":" + newest
+	}
+	if got := values.Image.Repository + ":" + values.Image.Tag; got != image {
+		t.Errorf("the library chart pulls %s, want %s", got, image)
+	}
+	paths, err := filepath.Glob(filepath.Join(top, charts, "*", "Chart.yaml"))
+	if err != nil || len(paths) < 4 {
+		t.Fatalf("the charts are %v, %v", paths, err)
+	}
+	for _, path := range paths {
+		var c chart
+		if err := yaml.Unmarshal([]byte(read(t, path)), &c); err != nil {
+			t.Fatal(err)
+		}
+		if c.Version != newest || c.AppVersion != newest {
+			t.Errorf("%s has version %q and appVersion %q, want %s", path, c.Version, c.AppVersion, newest)
+		}
+		for _, d := range c.Dependencies {
+			if d.Version != newest {
+				t.Errorf("%s depends on version %q, want %s", path, d.Version, newest)
+			}
+		}
+	}
+	for _, used := range []string{`"$IMAGE:${TAG#v}"`, "dist/*.tgz"} {
+		if !strings.Contains(workflow, used) {
+			t.Errorf("release.yml has no %s", used)
+		}
 	}
 }

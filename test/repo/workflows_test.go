@@ -112,7 +112,7 @@ func TestActionsArePinned(t *testing.T) {
 var (
 	ofCI       = regexp.MustCompile(`\.ci/[\w.-]+`)
 	makeCall   = regexp.MustCompile(`(?m)(?:^|[|&;] *)make ((?:[a-zA-Z][\w-]*(?:=\S+)? *)+)`)
-	makeTarget = regexp.MustCompile(`(?m)^([a-z-]+):`)
+	makeTarget = regexp.MustCompile(`(?m)^([a-z0-9-]+):`)
 	buildArg   = regexp.MustCompile(`--build-arg (\w+)=`)
 	gitHubFile = regexp.MustCompile(`hashFiles\(([^)]*)\)`)
 )

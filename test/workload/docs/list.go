@@ -4,6 +4,7 @@ package docs
 var Pages = []Page{
 	{Path: "README.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/add-to-a-pod.md", Place: Cluster},
+	{Path: "docs/how-to/elect-in-jobs.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/migrate-from-classic.md", Place: Cluster, Before: "kubectl create deployment web --image registry.example.com/elector"},
 	{Path: "docs/how-to/read-from-shell.md", Place: Machine, Before: sidecar, Programs: map[string]string{
 		"do-the-work": `echo "works ${2-}"`, "my-daemon": "echo my-daemon runs; exec sleep 60",
@@ -20,6 +21,8 @@ var Pages = []Page{
 	{Path: "docs/reference/lease.md", Place: Machine},
 	{Path: "docs/tutorial/first-election.md", Place: Machine, Tree: true, Built: true},
 	{Path: "examples/README.md", Place: Machine, Tree: true},
+	{Path: "examples/helm/leader-child/README.md", Place: Cluster, Tree: true},
+	{Path: "examples/helm/leader-stateful/README.md", Place: Cluster, Tree: true},
 	{Path: "examples/helm/leader-web/README.md", Place: Cluster, Tree: true},
 }
 
@@ -51,5 +54,7 @@ var Elsewhere = []Exception{
 	{"docs/how-to/troubleshoot.md", "kubectl logs ", "needs a kubelet: no pod runs here"},
 	{"docs/how-to/troubleshoot.md", "kubectl port-forward ", "the same"},
 	{"docs/how-to/troubleshoot.md", "curl http://localhost:4041/", "the same; test/workload/contract asks both of a sidecar"},
+	{"docs/how-to/use-with-helm.md", "helm test ", "needs a kubelet: no pod runs here"},
+	{"docs/how-to/use-with-helm.md", "kubectl run ", "the same"},
 	{"docs/how-to/write-a-client.md", "curl --silent --max-time 1 --header", "a handover waits for it only in the middle of one: test/workload/contract sends it there"},
 }

@@ -23,7 +23,7 @@ const inThePod = "/var/run/lease-sidecar"
 // manifestScript returns what the container of the manifest's Deployment runs, with dir in place of the pod's signal directory.
 func manifestScript(t *testing.T, dir string) string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(harness.ModuleRoot(t), "examples", "kubernetes", "web.yaml"))
+	content, err := os.ReadFile(filepath.Join(harness.ModuleRoot(t), "examples", "manifests", "web.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,8 @@ type conduct struct {
 	Unlisten bool
 	// Crash is after how much work the program ends by itself; 0: never.
 	Crash time.Duration
+	// Finish is after how much work the program ends in good order, as a task does that is done; 0: never.
+	Finish time.Duration
 	// Workers is how many workers there are while it works, each in a session of its own.
 	Workers int
 	// Leave: the program ends without its workers, which work on for Linger. Else it ends them first.
@@ -33,10 +35,13 @@ type conduct struct {
 // conductFile gives every start of a replica the same conduct, in place of one that is drawn.
 const conductFile = "conduct.json"
 
-// load returns this start's conduct: the one in the folder's file, else one that is drawn from the seed, the replica and
+// load returns this start's conduct: the command line's, else the one in the folder's file, else one that is drawn from the seed, the replica and
 // the number of processes that the replica has had.
 func (o options) load() (conduct, error) {
-	text, err := os.ReadFile(filepath.Join(o.folder, conductFile))
+	text, err := []byte(o.given), error(nil)
+	if o.given == "" {
+		text, err = os.ReadFile(filepath.Join(o.folder, conductFile))
+	}
 	if err == nil {
 		var c conduct
 		if err := json.Unmarshal(text, &c); err != nil {

@@ -31,6 +31,7 @@ type options struct {
 	follow    string        // how it asks whether it leads: "file", "http"; "" for not at all
 	signalDir string        // of the sidecar
 	shows     string        // how it shows that it works: "lock", "running"; "" for not at all
+	given     string        // the conduct of all starts, as JSON; "" for the folder's file, or one that is drawn
 	stopFile  string        // says how long a stop takes, read at each stop; "" for the conduct
 	seed      uint64        // with the number of the start, what the conduct is drawn from
 	child     bool          // it works from its start
@@ -51,6 +52,7 @@ func main() {
 	flag.StringVar(&o.follow, "follow", "", "how to ask whether this replica leads: file, http")
 	flag.StringVar(&o.signalDir, "signal-dir", "", "the sidecar's signal directory")
 	flag.StringVar(&o.shows, "shows", "", "how to show the work: lock, running")
+	flag.StringVar(&o.given, "conduct", "", "the conduct of all starts, as JSON")
 	flag.StringVar(&o.stopFile, "stop-file", "", "a file that says how long a stop takes")
 	flag.Uint64Var(&o.seed, "seed", 0, "what the conduct is drawn from")
 	flag.BoolVar(&o.child, "child", false, "work from the start")
@@ -233,6 +235,9 @@ func (p *process) term() (over bool, err error) {
 			return p.end(over)
 		case p.Crash > 0 && now.Sub(began) >= p.Crash:
 			os.Exit(3)
+		case p.Finish > 0 && now.Sub(began) >= p.Finish:
+			tick.Stop()
+			return p.end(true)
 		}
 		select {
 		case <-tick.C:

@@ -1,0 +1,62 @@
+{{/* Limits what the ServiceAccount may do to Pods: one label and the annotation of its name, on Pods that run as it. */}}
+{{- define "lease-sidecar.labelPolicy" -}}
+{{- $policy := printf "%s-%s-pod-label" .namespace .name -}}
+{{- $label := splitList "=" (.values.label | default .liveLabel) -}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: {{ $policy }}
+  labels: {{- toYaml .labels | nindent 4 }}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [UPDATE]}
+  matchConditions:
+    - name: by-the-sidecars
+      expression: request.userInfo.username == 'system:serviceaccount:{{ .namespace }}:{{ .account }}'
+  variables:
+    - {name: key, expression: "'{{ first $label }}'"}
+    - {name: value, expression: "'{{ rest $label | first | default "leader" }}'"}
+    - {name: labels, expression: "has(object.metadata.labels) ? object.metadata.labels : {}"}
+    - {name: oldLabels, expression: "has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}"}
+    - {name: notes, expression: "has(object.metadata.annotations) ? object.metadata.annotations : {}"}
+    - {name: oldNotes, expression: "has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {}"}
+  validations:
+    - expression: object.spec == oldObject.spec
+      message: this account may not change a Pod's spec
+      reason: Forbidden
+    - expression: "object.spec.serviceAccountName == '{{ .account }}'"
+      message: this account may only label Pods that run as it
+      reason: Forbidden
+    - expression: >-
+        !(variables.key in variables.labels) || variables.labels[variables.key] == variables.value
+      message: this account may give the label one value only
+      reason: Forbidden
+    - expression: >-
+        variables.labels.all(k, k == variables.key || k in variables.oldLabels && variables.oldLabels[k] == variables.labels[k]) &&
+        variables.oldLabels.all(k, k == variables.key || k in variables.labels)
+      message: this account may change one label only
+      reason: Forbidden
+    - expression: >-
+        variables.notes.all(k, k == variables.key || k in variables.oldNotes && variables.oldNotes[k] == variables.notes[k]) &&
+        variables.oldNotes.all(k, k == variables.key || k in variables.notes)
+      message: this account may change one annotation only
+      reason: Forbidden
+    - expression: >-
+        (has(object.metadata.ownerReferences) ? object.metadata.ownerReferences : []) ==
+        (has(oldObject.metadata.ownerReferences) ? oldObject.metadata.ownerReferences : []) &&
+        (has(object.metadata.finalizers) ? object.metadata.finalizers : []) ==
+        (has(oldObject.metadata.finalizers) ? oldObject.metadata.finalizers : [])
+      message: this account may not change a Pod's owners or finalizers
+      reason: Forbidden
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ $policy }}
+  labels: {{- toYaml .labels | nindent 4 }}
+spec:
+  policyName: {{ $policy }}
+  validationActions: [Deny]
+{{- end -}}
