@@ -41,7 +41,7 @@ func TestManifests(t *testing.T) {
 		}
 		t.Run(m.file, func(t *testing.T) {
 			t.Parallel()
-			checkManifest(t, path, m)
+			checkManifest(t, m, "-f", path)
 		})
 	}
 	if workloads < 10 {
@@ -49,10 +49,12 @@ func TestManifests(t *testing.T) {
 	}
 }
 
-func checkManifest(t *testing.T, path string, m manifest) {
+// checkManifest applies what a manifest has, by the arguments for kubectl apply, and elects by it.
+func checkManifest(t *testing.T, m manifest, apply ...string) {
+	t.Helper()
 	c := harness.Shared(t)
 	ns := c.Namespace(t, restricted)
-	out, code := harness.RunCommand(t, harness.Kubectl(t), "--kubeconfig", c.AdminKubeconfig(t), "-n", ns, "apply", "-f", path)
+	out, code := harness.RunCommand(t, harness.Kubectl(t), append([]string{"--kubeconfig", c.AdminKubeconfig(t), "-n", ns, "apply"}, apply...)...)
 	if code != 0 {
 		t.Fatalf("kubectl apply: status %d\n%s", code, out)
 	}
@@ -73,8 +75,17 @@ func checkManifest(t *testing.T, path string, m manifest) {
 	}
 	s := e.Prepare(t, created.Name)
 	s.UID = string(created.UID)
-	if name, _ := s.Ask(t, "name", "--prefix", e.Prefix, "--workload", e.Workload); strings.TrimSpace(name) != e.Lease {
-		t.Errorf("the file ships the Lease %s; lease-sidecar name prints %s for %s", e.Lease, name, e.Workload)
+	named := []string{"name", "--prefix", e.Prefix, "--workload", e.Workload}
+	for _, v := range sidecar.Env {
+		if v.Name == "LEASE_SIDECAR_LEASE_NAME" {
+			named = append(named, "--lease-name", v.Value)
+		}
+		if v.Value != "" {
+			s.Env = append(s.Env, v.Name+"="+v.Value)
+		}
+	}
+	if name, code := s.Ask(t, named...); code != 0 || strings.TrimSpace(name) != e.Lease {
+		t.Errorf("the file ships the Lease %s; lease-sidecar %q prints %s", e.Lease, named, name)
 	}
 	if diff := cmp.Diff(harness.DocumentedRules(e.Lease), m.role.Rules); diff != "" {
 		t.Errorf("the Role (-documented +manifest):\n%s", diff)
@@ -100,7 +111,9 @@ func checkSidecar(t *testing.T, m manifest, sidecar corev1.Container) {
 	}
 	var fields []string
 	for _, e := range sidecar.Env {
-		fields = append(fields, e.Name)
+		if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
+			fields = append(fields, e.Name)
+		}
 	}
 	if diff := cmp.Diff([]string{"POD_NAME", "POD_UID", "POD_NAMESPACE"}, fields); diff != "" {
 		t.Errorf("the sidecar's environment (-want +got):\n%s", diff)
@@ -135,10 +148,9 @@ func runManifest(t *testing.T, e *harness.Election, s *harness.Sidecar, m manife
 		return all
 	}
 	s.Args = replaced(args)
-	s.Env = []string{
-		"LEASE_SIDECAR_HTTP_ADDRESS=" + s.HTTP, "LEASE_SIDECAR_PROBE_ADDRESS=" + s.Probe,
-		"LEASE_SIDECAR_LEASE_DURATION=" + e.Duration.String(), "LEASE_SIDECAR_LOG_FORMAT=json",
-	}
+	s.Env = append(s.Env,
+		"LEASE_SIDECAR_HTTP_ADDRESS="+s.HTTP, "LEASE_SIDECAR_PROBE_ADDRESS="+s.Probe,
+		"LEASE_SIDECAR_LEASE_DURATION="+e.Duration.String(), "LEASE_SIDECAR_LOG_FORMAT=json")
 	if slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.DownwardAPI != nil }) {
 		var labels strings.Builder
 		for key, value := range pod.Labels {

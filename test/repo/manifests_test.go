@@ -2,7 +2,9 @@ package repo
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +45,33 @@ func TestDecodeRefuses(t *testing.T) {
 				t.Errorf("decode of\n%s\n= nil, want an error", manifest)
 			}
 		})
+	}
+}
+
+// TestPagesShowTheExamples: the pod on the page of child mode is, to the letter, that of the example, which the tests apply and run.
+func TestPagesShowTheExamples(t *testing.T) {
+	page := read(t, filepath.Join(top, "docs", "how-to", "run-a-command.md"))
+	example := objects(read(t, filepath.Join(top, "examples", "manifests", "child-install.yaml")))
+	if deployment := example[len(example)-1]; !slices.Contains(manifests(page), deployment) {
+		t.Errorf("docs/how-to/run-a-command.md does not show the last object of child-install.yaml:\n%s", deployment)
+	}
+}
+
+// TestExamplesBeginWithHelp: each manifest begins with a comment of at most six lines that has the command to apply it.
+func TestExamplesBeginWithHelp(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(top, "examples", "manifests", "*.yaml"))
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d manifests: %v", len(files), err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		comment := regexp.MustCompile(`\A(#.*\n)+`).FindString(read(t, file))
+		if !strings.Contains(comment, "kubectl apply -f ") || !strings.Contains(comment, "examples/manifests/"+name) {
+			t.Errorf("%s does not begin with the command that applies it", name)
+		}
+		if lines := strings.Count(comment, "\n"); lines > 6 {
+			t.Errorf("%s begins with %d lines of comment, at most 6", name, lines)
+		}
 	}
 }
 
