@@ -51,7 +51,6 @@ func TestManifests(t *testing.T) {
 
 // checkManifest applies what a manifest has, by the arguments for kubectl apply, and elects by it.
 func checkManifest(t *testing.T, m manifest, apply ...string) {
-	t.Helper()
 	c := harness.Shared(t)
 	ns := c.Namespace(t, restricted)
 	out, code := harness.RunCommand(t, harness.Kubectl(t), append([]string{"--kubeconfig", c.AdminKubeconfig(t), "-n", ns, "apply"}, apply...)...)
@@ -172,6 +171,9 @@ func runManifest(t *testing.T, e *harness.Election, s *harness.Sidecar, m manife
 	harness.Eventually(t, 2*e.Duration+slack, "the program works in the term of the Lease", func() bool {
 		return showsWork.MatchString(program.Log()) && e.Holder(t) == s.Pod+"_"+s.UID && s.ProbeStatus("/readyz") == 200
 	})
+	if strings.Contains(strings.Join(app.Args, "\n"), "run.lock") {
+		harness.Eventually(t, slack, "the sidecar sees the run lock", func() bool { return strings.Contains(s.Log(), "RunLockHeld") })
+	}
 	if len(app.Ports) > 0 {
 		harness.Eventually(t, slack, "the program of the leader answers", func() bool { return strings.HasPrefix(get(web), s.Pod+" leads with token ") })
 	}
