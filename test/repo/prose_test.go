@@ -32,7 +32,7 @@ type quote struct {
 // quotes are cut out before a text is looked at. One that no text needs any more fails the test.
 var quotes = []quote{
 	{regexp.MustCompile(`--log-level|LOG_LEVEL|.LEVEL(.|\\fR) of the log`), "how loud a log record is: the field's standard word"},
-	{regexp.MustCompile(`when-all-unfit|WHEN_ALL_UNFIT|lease_sidecar_fit\b|lease_sidecar_leads_unfit`), "former names, which stay for one release"},
+	{regexp.MustCompile(`when-all-unfit|WHEN_ALL_UNFIT|lease_sidecar_fit\b|lease_sidecar_leads_unfit`), "the changelog names them as they were"},
 	{regexp.MustCompile(`(?i)cannot tell`), "the answer of is-leader with status 2, as its error says it"},
 	{regexp.MustCompile(`said "told"`), "the changelog names a text as it was"},
 }
