@@ -14,14 +14,19 @@ httpd -f -p {{ .Values.containerPort }} -h /tmp/www &
 trap 'echo stops; exit 0' TERM
 works=
 while :; do
-  if leads; then
-    # The run lock is held while it works: by it the sidecar sees that the work has stopped, however it ends.
-    [ "$works" ] || { exec 9<{{ $dir }}/run.lock; flock -s 9; works=yes; }
-    say "works with token $(cat {{ $dir }}/leader)"
-  else
+  if ! leads; then
     exec 9<&-
     works=
     say "stands by"
+  elif [ ! "$works" ]; then
+    # The run lock is held while it works: by it the sidecar sees that the work has stopped, however it ends. The term may
+    # end during the wait for the lock, so look again before any work.
+    exec 9<{{ $dir }}/run.lock
+    flock -s 9
+    works=yes
+    continue
+  else
+    say "works with token $(cat {{ $dir }}/leader)"
   fi
   sleep 1 9<&- & wait $!
 done
