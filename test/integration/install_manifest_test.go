@@ -38,7 +38,7 @@ func TestManifestInstalls(t *testing.T) {
 	if got := e.Read(t).Annotations[naming.AnnotationWorkload]; got != e.Workload {
 		t.Errorf("the shipped Lease is annotated for %q, want %q", got, e.Workload)
 	}
-	role, err := c.Admin.RbacV1().Roles(ns).Get(t.Context(), "web", metav1.GetOptions{})
+	role, err := c.Admin.RbacV1().Roles(ns).Get(t.Context(), "web-election", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

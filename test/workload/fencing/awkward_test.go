@@ -63,6 +63,9 @@ func TestAwkwardPayments(t *testing.T) {
 	harness.Eventually(t, patience, "the payment that cannot be decided is set aside", func() bool {
 		return strings.Contains(s.sql(t, queue, open), "undecidable failed")
 	})
+	if seen := s.sql(t, queue, block(t, "watch.sql")); !strings.HasPrefix(seen, "1|00:00:") || !strings.HasSuffix(seen, "|0") {
+		t.Errorf("failed, late and unsent are %q; want 1, less than a minute, and 0", seen)
+	}
 	if err := w.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
