@@ -79,7 +79,7 @@ func (s *Sidecar) Run(ctx context.Context, abandon <-chan struct{}) error {
 	}
 	e := s.cfg.Election
 	s.log.Info("campaigning", "reason", "Campaigning", "version", s.cfg.Version, "lease", e.Lease, "namespace", e.Namespace,
-		"workload", e.Workload, "identity", identity)
+		"workload", e.Workload, "store", s.cfg.Store.Name(), "identity", identity)
 	stands := s.adopt(a, hold, identity)
 	cause, err := a.run(ctx, abandon, stands)
 	s.log.Info("ended", "reason", "Ended", "cause", cmp.Or(context.Cause(ctx), cause, err))

@@ -126,30 +126,48 @@ func TestRunsInProcess(t *testing.T) {
 	}
 }
 
-// TestTwoOfOneDirectory: the second of two sidecars in one process waits for the first one's lock, and ends while it waits.
+// TestTwoOfOneDirectory: the second of two sidecars waits for the first one's lock, and ends while it waits. It writes nothing there, also
+// if it is of another election, on another store: whoever reads the directory finds one election.
 func TestTwoOfOneDirectory(t *testing.T) {
-	cfg, log := testConfig(t)
-	var running sync.WaitGroup
-	defer running.Wait()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	for range 2 {
-		s, err := New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		running.Go(func() {
-			if err := s.Run(ctx, nil); err != nil {
-				t.Errorf("it ended with %v", err)
+	for name, change := range map[string]func(*Config){
+		"one election":  func(*Config) {},
+		"two elections": func(c *Config) { c.Election.Lease, c.Store.Dir = "another", c.Store.Dir+"-of-another" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, log := testConfig(t)
+			second := cfg
+			change(&second)
+			var running sync.WaitGroup
+			defer running.Wait()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for _, one := range []Config{cfg, second} {
+				s, err := New(one)
+				if err != nil {
+					t.Fatal(err)
+				}
+				running.Go(func() {
+					if err := s.Run(ctx, nil); err != nil {
+						t.Errorf("it ended with %v", err)
+					}
+				})
+				guardtest.Within(t, "one campaigns", func() bool { return strings.Contains(log.String(), "msg=campaigning") })
+			}
+			guardtest.Within(t, "the other waits", func() bool { return strings.Contains(log.String(), "reason=SignalDirHeld") })
+			guardtest.Within(t, "the first leads", func() bool {
+				l, err := leadership.Read(cfg.SignalDir)
+				return err == nil && l.IsLeader
+			})
+			state, err := os.ReadFile(filepath.Join(cfg.SignalDir, leadership.StateFile))
+			if want := `"lease":"` + cfg.Election.Lease + `"`; err != nil || !strings.Contains(string(state), want) {
+				t.Errorf("the directory says %s, %v; want %s", state, err, want)
+			}
+			cancel()
+			running.Wait()
+			if got := strings.Count(log.String(), "msg=campaigning"); got != 1 {
+				t.Errorf("%d campaigned, want 1:\n%s", got, log)
 			}
 		})
-		guardtest.Within(t, "one campaigns", func() bool { return strings.Contains(log.String(), "msg=campaigning") })
-	}
-	guardtest.Within(t, "the other waits", func() bool { return strings.Contains(log.String(), "reason=SignalDirHeld") })
-	cancel()
-	running.Wait()
-	if got := strings.Count(log.String(), "msg=campaigning"); got != 1 {
-		t.Errorf("%d campaigned, want 1:\n%s", got, log)
 	}
 }
 

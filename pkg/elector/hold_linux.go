@@ -10,12 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// Hold is the hold file of one Lease in a signal directory, open and locked: one process at a time has it, so that
-// two of one pod can never write one identity (I12), and what it says outlives that process for the next one to
-// resume. The kernel drops the lock with the process, however it dies.
+// HoldName is the name of the hold file in a signal directory.
+const HoldName = ".lease-sidecar.hold"
+
+// Hold is the hold file of a signal directory, open and locked. One process at a time has it, whatever its Lease: so two of one pod
+// never write one identity (I12), and two elections never write one document. What it says outlives that process for the next one
+// to resume. The kernel drops the lock with the process, however it dies.
 type Hold struct {
 	file   *os.File
 	bootID string
@@ -28,14 +30,14 @@ type holdWriter interface {
 	Truncate(size int64) error
 }
 
-// OpenHold opens and locks the hold of lease in dir, making the file where there is none. It returns [ErrHeld] while
+// OpenHold opens and locks the hold of the signal directory dir, making the file where there is none. It returns [ErrHeld] while
 // another process has the lock, and [bootclock.ErrUnsupported] where there is no boot clock.
-func OpenHold(dir, lease string) (*Hold, error) {
+func OpenHold(dir string) (*Hold, error) {
 	bootID, err := bootclock.ID()
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "."+naming.FileName(lease)+".hold")
+	path := filepath.Join(dir, HoldName)
 	for range 10 { // once more only when the file was replaced between opening and locking
 		f, self, err := lockFile(path)
 		if err != nil {

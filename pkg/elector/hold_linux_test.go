@@ -16,7 +16,7 @@ import (
 
 func openHold(t *testing.T, dir string) *Hold {
 	t.Helper()
-	h, err := OpenHold(dir, "acme-1")
+	h, err := OpenHold(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestHoldOutlivesItsProcess(t *testing.T) {
 func TestHoldIsALock(t *testing.T) {
 	dir := t.TempDir()
 	h := openHold(t, dir)
-	if _, err := OpenHold(dir, "acme-1"); !errors.Is(err, ErrHeld) {
+	if _, err := OpenHold(dir); !errors.Is(err, ErrHeld) {
 		t.Errorf("second OpenHold: %v, want ErrHeld", err)
 	}
 	if err := h.Close(); err != nil {
@@ -75,10 +75,10 @@ func TestHoldIsALock(t *testing.T) {
 func TestHoldRefusesWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	target := filepath.Join(dir, "elsewhere")
-	if err := os.Symlink(target, filepath.Join(dir, ".acme-1.hold")); err != nil {
+	if err := os.Symlink(target, filepath.Join(dir, HoldName)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenHold(dir, "acme-1"); err == nil {
+	if _, err := OpenHold(dir); err == nil {
 		t.Error("a symbolic link was followed")
 	}
 	if _, err := os.Lstat(target); err == nil {

@@ -124,11 +124,11 @@ var terms = []mutant{
 	},
 	{
 		name:   "the hold is no lock",
-		danger: "I12: two processes of one pod write one identity, and each counts the other's renewals",
+		danger: "I12: two processes of one pod write one identity; two elections write one document, so a standby's program reads that it leads",
 		file:   "pkg/elector/hold_linux.go",
 		old:    `unix.LOCK_EX|unix.LOCK_NB`,
 		new:    `unix.LOCK_SH|unix.LOCK_NB`,
-		reds:   in(elector, "TestHoldIsALock"),
+		reds:   append(in(elector, "TestHoldIsALock"), in("internal/sidecar", "TestTwoOfOneDirectory/one_election", "TestTwoOfOneDirectory/two_elections")...),
 	},
 	{
 		name:   "who resumes a term pauses as a standby does",

@@ -13,8 +13,12 @@ import (
 	"time"
 )
 
-// patience bounds one package's named tests, mutated or not. A hang is no verdict, so it is generous.
-const patience = "2m"
+// How long the tests of one package may take: those that one mutant names, and without a mutant all that any of them names. A hang is
+// no verdict, so both are generous; a busy machine takes several times as long as an idle one.
+const (
+	patience    = 2 * time.Minute
+	patienceAll = 10 * time.Minute
+)
 
 // rapidFlags make the random tests of a package the same each time, and keep their findings out of the tree.
 var rapidFlags = []string{"-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1ns"}
@@ -51,6 +55,11 @@ func (t trier) try(ctx context.Context, m mutant) ([]result, error) {
 		return nil, err
 	}
 	defer remove()
+	bound := patience
+	if m.file == "" {
+		bound = patienceAll
+	}
+	flags = append(flags, "-timeout="+bound.String())
 	var results []result
 	for _, group := range byPackage(m.reds) {
 		ran, err := t.test(ctx, flags, group)
@@ -98,7 +107,7 @@ func (t trier) test(ctx context.Context, flags []string, tests []test) (run, err
 	} else if random {
 		args = rapidFlags
 	}
-	return t.gotest(ctx, pkg, append([]string{"-run=" + pattern, "-timeout=" + patience}, flags...), args)
+	return t.gotest(ctx, pkg, append([]string{"-run=" + pattern}, flags...), args)
 }
 
 // random reports whether the package has random tests, which take the rapidFlags.

@@ -235,7 +235,7 @@ func (c *candidate) twins(d time.Duration) {
 	if err := errors.Join(os.Mkdir(other.dir, 0o700), os.WriteFile(other.holdPath(), b, 0o600)); err != nil {
 		panic(err)
 	}
-	hold, err := elector.OpenHold(other.dir, leaseName)
+	hold, err := elector.OpenHold(other.dir)
 	if err != nil {
 		panic(err)
 	}

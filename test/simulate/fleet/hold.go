@@ -14,7 +14,7 @@ import (
 )
 
 // holdPath returns the path of the pod's hold.
-func (p *Pod) holdPath() string { return filepath.Join(p.dir, "."+leaseName+".hold") }
+func (p *Pod) holdPath() string { return filepath.Join(p.dir, elector.HoldName) }
 
 // holdFile is a process's hold on the pod's volume: the real file, which may be full.
 type holdFile struct {
@@ -115,7 +115,7 @@ func (p *Pod) rewrite(key elector.HoldKey, b []byte) error {
 	if !ok {
 		return nil // void as it is
 	}
-	hold, err := elector.OpenHold(p.dir, leaseName)
+	hold, err := elector.OpenHold(p.dir)
 	if err != nil {
 		return err
 	}

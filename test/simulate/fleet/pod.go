@@ -144,7 +144,7 @@ func (p *Pod) tryStart(late bool) {
 		p.w.launch(p, nil, false)
 		return
 	}
-	hold, err := elector.OpenHold(p.dir, leaseName)
+	hold, err := elector.OpenHold(p.dir)
 	if err != nil {
 		p.w.after(again, func() { p.tryStart(true) })
 		return
