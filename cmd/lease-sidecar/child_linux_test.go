@@ -23,9 +23,9 @@ import (
 
 // Scripts that a sidecar runs. Each writes its pid to $DIR/main-TOKEN once it is ready.
 const (
-	obedient = `trap 'echo stopped >>$DIR/log; exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
+	obedient = `trap 'echo stopped >>$DIR/log; exit 0' TERM; echo $$ >$DIR/main-$LEADERSHIP_TOKEN; while :; do sleep 0.02; done`
 	stubborn = `trap '' TERM; setsid sh -c 'trap "" TERM; echo $$ >$DIR/daemon; while :; do sleep 0.02; done' &
-while ! [ -s $DIR/daemon ]; do sleep 0.02; done; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
+while ! [ -s $DIR/daemon ]; do sleep 0.02; done; echo $$ >$DIR/main-$LEADERSHIP_TOKEN; while :; do sleep 0.02; done`
 )
 
 // living reports whether a process runs: a zombie does not.
@@ -65,7 +65,7 @@ func TestNoZombiesAsPid1(t *testing.T) {
 	t.Parallel()
 	p := launch(t, []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}, nil, "", "--", "sh", "-c",
 		`for i in 1 2 3 4 5; do sh -c 'sleep 0.05 & exec sleep 0' & done; wait; sleep 0.3
-trap 'exit 0' TERM; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
+trap 'exit 0' TERM; echo $$ >$DIR/main-$LEADERSHIP_TOKEN; while :; do sleep 0.02; done`)
 	p.runs()
 	init := below(t, p.cmd.Process.Pid)[1].PID // as the child of unshare
 	// A process that somebody put into the container, whose parent ends first.
@@ -175,7 +175,7 @@ func TestCrashingChildStandsBack(t *testing.T) {
 func TestChildHearsAndKnows(t *testing.T) {
 	t.Parallel()
 	p := raise(t, "", `for s in HUP USR1 USR2 WINCH; do trap "echo $s >>\$DIR/heard" $s; done
-env >$DIR/env; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`)
+env >$DIR/env; echo $$ >$DIR/main-$LEADERSHIP_TOKEN; while :; do sleep 0.02; done`)
 	pid := p.runs()
 	for i, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH} {
 		p.send(s)
@@ -196,8 +196,8 @@ env >$DIR/env; echo $$ >$DIR/main-$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; 
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"LEASE_SIDECAR_TOKEN=" + l.Token, "LEASE_SIDECAR_IDENTITY=" + l.Identity, "LEASE_SIDECAR_LEASE=" + l.Lease,
-		fmt.Sprintf("LEASE_SIDECAR_TRANSITIONS=%d", l.Transitions), "LEASE_SIDECAR_BOOT_ID=" + l.BootID, "DIR=" + p.dir,
+		"LEADERSHIP_TOKEN=" + l.Token, "LEADERSHIP_IDENTITY=" + l.Identity, "LEADERSHIP_LEASE=" + l.Lease,
+		fmt.Sprintf("LEADERSHIP_TRANSITIONS=%d", l.Transitions), "LEADERSHIP_BOOT_ID=" + l.BootID, "DIR=" + p.dir,
 	} {
 		if !slices.Contains(strings.Split(string(environment), "\n"), want) {
 			t.Errorf("no %s in\n%s", want, environment)

@@ -39,7 +39,7 @@ func runFlags() []cli.Flag {
 	var all []cli.Flag
 	for _, o := range table.All() {
 		if o.Group != "" {
-			all = append(all, flagOf(o))
+			all = append(all, o.Flag())
 		}
 	}
 	return all

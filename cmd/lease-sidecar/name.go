@@ -33,7 +33,7 @@ func printName(c *cli.Context) error {
 	if err := a.err(); err != nil {
 		return err
 	}
-	for _, u := range unknownVariables(os.Environ()) { // run says so in its log
+	for _, u := range table.Unknown(os.Environ()) { // run says so in its log
 		fmt.Fprintln(c.App.ErrWriter, "lease-sidecar: warning:", u)
 	}
 	_, err := fmt.Fprintln(c.App.Writer, e.lease)

@@ -34,7 +34,7 @@ func TestOptions(t *testing.T) {
 	}
 	names := map[string]bool{}
 	for _, o := range table.All() {
-		for _, name := range []string{o.Name, o.Alias, o.Former} {
+		for _, name := range []string{o.Name, o.Alias} {
 			if name != "" && names[name] {
 				t.Errorf("--%s is in the table twice", name)
 			}
@@ -56,10 +56,8 @@ func TestOptions(t *testing.T) {
 func TestNoOptionIsSetByAService(t *testing.T) {
 	service := regexp.MustCompile(`^LEASE_SIDECAR_(SERVICE_(HOST|PORT.*)|PORT.*)$`)
 	for _, o := range table.All() {
-		for _, variable := range o.Variables() {
-			if service.MatchString(variable) {
-				t.Errorf("--%s: a Service would set %s", o.Name, variable)
-			}
+		if service.MatchString(o.Env()) {
+			t.Errorf("--%s: a Service would set %s", o.Name, o.Env())
 		}
 	}
 }
@@ -110,16 +108,9 @@ func TestToggleNeedsNoValue(t *testing.T) {
 	}
 }
 
-// TestOtherNames: the name until this release still works, as a flag and as a variable, and so does an alias.
-func TestOtherNames(t *testing.T) {
+// TestOtherName: an alias works as a flag.
+func TestOtherName(t *testing.T) {
 	wantGiven(t, renewIntervalFlag, "2s", "--retry-period", "2s")
-	wantGiven(t, allUnhealthyFlag, "wait")
-	wantGiven(t, allUnhealthyFlag, "lead", "--when-all-unfit", "lead")
-	wantGiven(t, allUnhealthyFlag, "lead", "--when-all-unhealthy", "lead")
-	t.Setenv("LEASE_SIDECAR_WHEN_ALL_UNFIT", "lead")
-	wantGiven(t, allUnhealthyFlag, "lead")
-	t.Setenv("LEASE_SIDECAR_WHEN_ALL_UNHEALTHY", "wait")
-	wantGiven(t, allUnhealthyFlag, "wait")
 }
 
 // TestEveryFieldIsOne: a row names a field of the configuration that is there, so that a fault of it finds its flag.

@@ -10,7 +10,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
-	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
 
 // Groups of options in the help text of run, in the order of use.
@@ -130,7 +129,7 @@ var (
 	})
 	healthStopFlag   = table.Toggle(option{Name: "health-proves-stop", Group: ofHealth, Default: "true", Value: "BOOL", Usage: "workload has stopped once the endpoint is gone"})
 	allUnhealthyFlag = table.Choice(option{
-		Name: "when-all-unhealthy", Former: "when-all-unfit", Group: ofHealth, Default: "wait", Choices: []string{"wait", "lead"}, Value: "ACTION", Usage: "if no healthy replica leads: wait or lead",
+		Name: "when-all-unhealthy", Group: ofHealth, Default: "wait", Choices: []string{"wait", "lead"}, Value: "ACTION", Usage: "if no healthy replica leads: wait or lead",
 		Detail: "wait: nobody leads. lead: an unhealthy replica leads after one more lease duration.",
 	})
 
@@ -198,7 +197,7 @@ func (a answers) err() error {
 	if all.Err() == nil {
 		return nil
 	}
-	for _, u := range unknownVariables(os.Environ()) {
+	for _, u := range table.Unknown(os.Environ()) {
 		all.Add(u)
 	}
 	return asFault(all.Err())
@@ -211,21 +210,11 @@ func parsed[T any](a answers, o options.Text, parse func(string) (T, error)) T {
 	return v
 }
 
-// flagOf returns an option for urfave. A variable that belongs to the document of the sidecar above, which runs this one as its
-// command, sets nothing.
-func flagOf(h options.Handle) *options.Flag {
-	o := h.Spec()
-	if child.FromDocument(o.Env()) {
-		return o.Flag(nil)
-	}
-	return o.Flag(o.Variables())
-}
-
 // flags returns the flags of some options, in one group.
 func flags(handles ...options.Handle) []cli.Flag {
 	var all []cli.Flag
 	for _, h := range handles {
-		f := flagOf(h)
+		f := h.Spec().Flag()
 		f.Category = ""
 		all = append(all, f)
 	}

@@ -44,7 +44,7 @@ func runSidecar(c *cli.Context) error {
 // runError adds the exit code to a sidecar's error, and names the flag of a field.
 func runError(err error) error {
 	if collision, ok := errors.AsType[*elector.CollisionError](err); ok {
-		return exit{exitCollision, fmt.Errorf("%w; --prefix or --lease-name sets it", collision)}
+		return exit{exitCollision, fmt.Errorf("%w; --prefix or --lease-name sets the name", collision)}
 	}
 	if errors.Is(err, elector.ErrLeadershipLost) {
 		return exit{exitLost, err}

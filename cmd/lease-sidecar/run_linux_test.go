@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -248,5 +249,18 @@ func TestRunRefusesATakenAddress(t *testing.T) {
 	r.logs("--probe-address: listen on")
 	if _, err := os.Stat(filepath.Join(r.dir, leadership.StateFile)); err == nil {
 		t.Error("it wrote a state")
+	}
+}
+
+// TestCollisionIsDocumented: the page that says what to do shows the error as it is printed, so that both advise the same.
+func TestCollisionIsDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "how-to", "troubleshoot.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	collision := runError(&elector.CollisionError{Lease: "shared", Namespace: "default", Workload: "deployment/api", Other: "deployment/web"})
+	if want := "lease-sidecar: " + plain(collision.Error()); !strings.Contains(plain(string(page)), want) {
+		t.Errorf("docs/how-to/troubleshoot.md does not show\n%s", want)
 	}
 }

@@ -8,17 +8,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
-	"github.com/lease-sidecar/lease-sidecar/pkg/signals/child"
 )
-
-// unknownVariables returns the variables that belong to no option, nor to the document of a sidecar above.
-func unknownVariables(environment []string) []options.UnknownVariable {
-	return table.Unknown(environment, child.FromDocument)
-}
 
 // warnOfUnknown warns about each unknown variable.
 func warnOfUnknown(log *slog.Logger, environment []string) {
-	for _, u := range unknownVariables(environment) {
+	for _, u := range table.Unknown(environment) {
 		attributes := []any{"reason", "UnknownVariable", "variable", u.Name}
 		if u.Near != "" {
 			attributes = append(attributes, "did_you_mean", u.Near)

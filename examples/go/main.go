@@ -58,6 +58,7 @@ func (w *worker) run(ctx context.Context) {
 		if token != last {
 			w.change(ctx, token)
 			last = token
+			continue // and look again before any work: the term may have ended during the wait for the lock
 		}
 		if token != "" {
 			work(token, unit)

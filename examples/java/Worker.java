@@ -165,9 +165,8 @@ public class Worker {
                 if (token.isEmpty()) {
                     drained();
                 }
-                printed = token;
-            }
-            if (token.isEmpty()) {
+                printed = token; // and look again before any work: the term may have ended during the wait for the lock
+            } else if (token.isEmpty()) {
                 pause();
             } else {
                 work(token, ++unit);

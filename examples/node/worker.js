@@ -109,9 +109,8 @@ async function main() {
       else if (letGo) letGo = letGo() // undefined
       console.log(token ? `leading token=${token}` : 'standing by')
       if (!token) await drained()
-      printed = token
-    }
-    if (token) await work(token, ++unit)
+      printed = token // and look again before any work: the term may have ended during the wait for the answer
+    } else if (token) await work(token, ++unit)
     else await pause(interval)
   }
 }

@@ -89,8 +89,8 @@ while (1) {
         elsif ( $dir && !$lock ) { $lock = hold() }
         print $token ? "leading token=$token\n" : "standing by\n";
         drained() unless $token;
-        $printed = $token;
+        $printed = $token;    # and look again before any work: the term may have ended during the wait for the lock
     }
-    if   ($token) { work( $token, ++$unit ) }
-    else          { sleep $interval }
+    elsif ($token) { work( $token, ++$unit ) }
+    else           { sleep $interval }
 }

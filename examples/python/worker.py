@@ -121,8 +121,8 @@ def main():
             print(f"leading token={token}" if token else "standing by", flush=True)
             if not token:
                 drained()
-            printed = token
-        if token:
+            printed = token  # and look again before any work: the term may have ended during the wait for the lock
+        elif token:
             unit += 1
             work(token, unit)
         else:

@@ -38,9 +38,11 @@ term() {
 drained() { curl --noproxy '*' --silent --max-time 1 --output /dev/null -X POST "$url/drained"; }
 
 # hold takes the run lock, by which the sidecar sees this worker at work, and sees its end, however it ends; let_go ends
-# that. A program that is started meanwhile has the lock too.
-hold() { [ ! -r "$dir/run.lock" ] || { exec 9<"$dir/run.lock"; flock -s 9; }; }
-let_go() { exec 9<&-; }
+# that. A program that is started meanwhile has the lock too. Where the lock is held already it is kept: to open the file
+# again would release it for a moment, which looks like a crash.
+held=
+hold() { [ "$held" ] || [ ! -r "$dir/run.lock" ] || { exec 9<"$dir/run.lock"; flock -s 9; held=yes; }; }
+let_go() { exec 9<&-; held=; }
 
 # work is one short piece: it ends well within the gap between renew deadline and lease duration. Whatever it writes
 # to should refuse a token lower than one it has seen.
@@ -62,7 +64,10 @@ while :; do
       echo "standing by"
       drained
     fi
-    printed=$token
+    printed=$token # and look again before any work: the term may have ended during the wait for the lock
+  elif [ -n "$token" ]; then
+    work "$token"
+  else
+    sleep "$interval"
   fi
-  if [ -n "$token" ]; then work "$token"; else sleep "$interval"; fi
 done

@@ -1,8 +1,7 @@
 // Package metrics counts and times what the sidecar does, and serves it to Prometheus.
 //
 // It promises that every series exists from the start, that "this replica leads" is judged by the clock at the scrape, and
-// that names and meanings follow docs/reference/metrics.md: a renamed metric keeps its old name for one release. A scrape
-// need not show a state that began and ended between two scrapes, though counters count it. Counters end with the process.
+// that names and meanings follow docs/reference/metrics.md. A scrape need not show a state that began and ended between two scrapes, though counters count it. Counters end with the process.
 package metrics
 
 import (
@@ -158,8 +157,6 @@ func (m *Metrics) exportZeros() {
 
 func (m *Metrics) atScrape() []prometheus.Collector {
 	leads := func() float64 { return number(m.now().IsLeader) }
-	healthy := func() float64 { return number(m.cfg.Healthy()) }
-	leadsUnhealthy := func() float64 { return number(!m.cfg.Healthy() && m.now().IsLeader) }
 	return []prometheus.Collector{
 		// Name and meaning are those of client-go's metric, so that alerts on it keep working.
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -171,11 +168,11 @@ func (m *Metrics) atScrape() []prometheus.Collector {
 			"Time at the scrape until this replica's term ends unless it is renewed; 0 if it does not lead.", m.validityLeft),
 		// This is the workload's health: a healthy replica may be a standby.
 		gauge("healthy",
-			"Whether the workload is healthy (1) or not (0) by its health checks; without any it is healthy.", healthy),
+			"Whether the workload is healthy (1) or not (0) by its health checks; without any it is healthy.",
+			func() float64 { return number(m.cfg.Healthy()) }),
 		gauge("leads_unhealthy",
-			"Whether this replica leads at the scrape though its workload is unhealthy (1), because no healthy replica does.", leadsUnhealthy),
-		gauge("fit", "Deprecated: use lease_sidecar_healthy.", healthy),
-		gauge("leads_unfit", "Deprecated: use lease_sidecar_leads_unhealthy.", leadsUnhealthy),
+			"Whether this replica leads at the scrape though its workload is unhealthy (1), because no healthy replica does.",
+			func() float64 { return number(!m.cfg.Healthy() && m.now().IsLeader) }),
 	}
 }
 

@@ -57,10 +57,8 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	want := []string{
 		`leader_election_master_status{name="acme-752b7817f6"} 0`,
 		"lease_sidecar_drains_abandoned_total 0",
-		"lease_sidecar_fit 1",
 		"lease_sidecar_healthy 1",
 		"lease_sidecar_last_renewal_timestamp_seconds 0",
-		"lease_sidecar_leads_unfit 0",
 		"lease_sidecar_leads_unhealthy 0",
 		"lease_sidecar_validity_left_seconds 0",
 	}
@@ -103,7 +101,6 @@ func TestNamesKeepPrometheusConventions(t *testing.T) {
 	}
 }
 
-// Health and leading though unhealthy have their former names, too, for one release.
 func TestStateIsReadAtTheScrape(t *testing.T) {
 	clock, healthy, now := clocktest.NewHand(), false, leadership.Leadership{}
 	m := New(Config{
@@ -127,12 +124,11 @@ func TestStateIsReadAtTheScrape(t *testing.T) {
 	} {
 		healthy, now = c.healthy, c.now
 		clock.Advance(c.after)
-		got := samples(scrape(t, m), "leader_election_", "lease_sidecar_fit", "lease_sidecar_healthy", "lease_sidecar_leads_", "lease_sidecar_validity_")
+		got := samples(scrape(t, m), "leader_election_", "lease_sidecar_healthy", "lease_sidecar_leads_", "lease_sidecar_validity_")
 		clock.Advance(-c.after)
 		want := []string{
 			`leader_election_master_status{name="acme"} ` + c.leads,
-			"lease_sidecar_fit " + c.isHealthy, "lease_sidecar_healthy " + c.isHealthy,
-			"lease_sidecar_leads_unfit " + c.leadsUnhealthy, "lease_sidecar_leads_unhealthy " + c.leadsUnhealthy,
+			"lease_sidecar_healthy " + c.isHealthy, "lease_sidecar_leads_unhealthy " + c.leadsUnhealthy,
 			"lease_sidecar_validity_left_seconds " + c.left,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -31,18 +31,18 @@ func (u UnknownVariable) Error() string {
 	return text + ": did you mean " + u.Near + "?"
 }
 
-// Unknown returns the unknown variables of an environment (NAME=value each). Those that are empty, those that Kubernetes sets for a
-// Service, and those that others set do not count.
-func (t *Table) Unknown(environment []string, others func(name string) bool) []UnknownVariable {
+// Unknown returns the unknown variables of an environment (NAME=value each). Those that are empty, and those that Kubernetes sets for
+// a Service, do not count.
+func (t *Table) Unknown(environment []string) []UnknownVariable {
 	var ours []string
 	for _, o := range t.all {
-		ours = append(ours, o.Variables()...)
+		ours = append(ours, o.Env())
 	}
 	var unknown []UnknownVariable
 	for _, variable := range environment {
 		name, value, _ := strings.Cut(variable, "=")
 		rest, is := strings.CutPrefix(name, EnvPrefix)
-		if is && value != "" && !slices.Contains(ours, name) && !ofService.MatchString(rest) && !others(name) {
+		if is && value != "" && !slices.Contains(ours, name) && !ofService.MatchString(rest) {
 			unknown = append(unknown, UnknownVariable{name, nearest(name, len(EnvPrefix), ours)})
 		}
 	}

@@ -20,9 +20,8 @@ const EnvPrefix = "LEASE_SIDECAR_"
 
 // Option is one row of the table.
 type Option struct {
-	// Name is the flag's, without dashes. Alias is a second name. Former is the old name, which still works in this release,
-	// as does its variable. Alias and Former may be "".
-	Name, Alias, Former string
+	// Name is the flag's, without dashes. Alias is a second name; "" for none. It has no variable.
+	Name, Alias string
 	// Default is the value if none is given. Describe is the default in prose, if it is not fixed.
 	Default, Describe string
 	// Group is the group in the help text; "" for none.
@@ -120,7 +119,7 @@ func (t *Table) OfField(name string) *Option {
 
 // OfName returns the option with a flag of that name, or nil.
 func (t *Table) OfName(name string) *Option {
-	i := slices.IndexFunc(t.all, func(o *Option) bool { return name != "" && slices.Contains([]string{o.Name, o.Alias, o.Former}, name) })
+	i := slices.IndexFunc(t.all, func(o *Option) bool { return name != "" && (name == o.Name || name == o.Alias) })
 	if i < 0 {
 		return nil
 	}
@@ -128,19 +127,8 @@ func (t *Table) OfName(name string) *Option {
 }
 
 // Env returns the option's environment twin.
-func (o *Option) Env() string { return envOf(o.Name) }
-
-func envOf(name string) string {
-	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-}
-
-// Variables returns all variables that set the option, the current one first.
-func (o *Option) Variables() []string {
-	all := []string{o.Env()}
-	if o.Former != "" {
-		all = append(all, envOf(o.Former))
-	}
-	return all
+func (o *Option) Env() string {
+	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(o.Name, "-", "_"))
 }
 
 // IsToggle reports whether the flag takes no value.
@@ -165,14 +153,12 @@ type Flag struct {
 	Option *Option
 }
 
-// Flag returns the option for urfave, with the given variables. A cli.GenericFlag takes an empty variable for an unset one, as the
+// Flag returns the option for urfave. A cli.GenericFlag takes an empty variable for an unset one, as the
 // contract says; urfave's other flags do not.
-func (o *Option) Flag(variables []string) *Flag {
-	f := &cli.GenericFlag{Name: o.Name, Usage: o.Usage, Category: o.Group, EnvVars: variables, Value: &raw{text: o.Default, toggle: o.toggle}}
-	for _, name := range []string{o.Alias, o.Former} {
-		if name != "" {
-			f.Aliases = append(f.Aliases, name)
-		}
+func (o *Option) Flag() *Flag {
+	f := &cli.GenericFlag{Name: o.Name, Usage: o.Usage, Category: o.Group, EnvVars: []string{o.Env()}, Value: &raw{text: o.Default, toggle: o.toggle}}
+	if o.Alias != "" {
+		f.Aliases = []string{o.Alias}
 	}
 	return &Flag{f, o}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 var (
@@ -34,10 +35,10 @@ type CollisionError struct {
 	Lease, Namespace, Workload, Other string
 }
 
-// Error names both workloads and the fix.
+// Error names both workloads and the fix. It does not advise to delete the Lease: without the right to create it nobody would lead.
 func (e *CollisionError) Error() string {
 	return fmt.Sprintf("Lease %s/%s belongs to %s, not to %s: give one of them another Lease name "+
-		"(or, if %s is gone, delete the Lease)", e.Namespace, e.Lease, e.Other, e.Workload, e.Other)
+		"(or, if %s is gone, correct the annotation %s)", e.Namespace, e.Lease, e.Other, e.Workload, e.Other, naming.AnnotationWorkload)
 }
 
 // Deps is what a candidate is built on. Store is required.

@@ -88,7 +88,7 @@ func startPods(t *testing.T, e *harness.Election, to *guarded, manner string) []
 		p.Sidecar = e.Prepare(t, fmt.Sprintf("web-%d", i))
 		p.Binary = p.node.Launcher(p.Binary)
 		work := fmt.Sprintf(`echo $$ >'%s'; while read up _ </proc/uptime; do
-			curl -s -m 60 -X POST "%s/%s?token=$LEASE_SIDECAR_TOKEN&up=$up"; sleep 0.2; done`, p.appFile, to.url, p.Pod)
+			curl -s -m 60 -X POST "%s/%s?token=$LEADERSHIP_TOKEN&up=$up"; sleep 0.2; done`, p.appFile, to.url, p.Pod)
 		p.Args = append(p.Args, "--", "sh", "-c", manner+work)
 		p.Start(t, e)
 		pods = append(pods, p)

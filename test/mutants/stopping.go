@@ -221,9 +221,9 @@ var stopping = []mutant{
 	{
 		name:   "a sidecar below another takes flags from its document",
 		danger: "it campaigns in another namespace, or refuses to start",
-		file:   "pkg/signals/child/environment.go",
-		old:    `return old && slices.Contains(`,
-		new:    `return !old && slices.Contains(`,
-		reds:   in("pkg/signals/child", "TestFromDocument"),
+		file:   "pkg/signals/child/environment_linux.go",
+		old:    `documentPrefix = "LEADERSHIP_"`,
+		new:    `documentPrefix = "LEASE_SIDECAR_"`,
+		reds:   in("pkg/signals/child", "TestEnvironment"),
 	},
 }

@@ -36,7 +36,6 @@ func readWords(list string) map[string]string {
 var kept = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)log[-_ ]?level|slog\.Level|Level(Debug|Info|Warn|Error|Var)|\blevel\s+slog\.Level|"level"|\.[lL]evel\b|level=|Level:`), // how loud a log record is
 	regexp.MustCompile(`(?i)pass-?word|retired words|word list`),
-	regexp.MustCompile(`when-all-unfit|WHEN_ALL_UNFIT|lease_sidecar_(fit|leads_unfit)\b|leads_unfit|"fit"`), // aliases, for one release
 }
 
 // TestNoRetiredWord looks at every identifier that is declared, every comment and every text of the Go code.

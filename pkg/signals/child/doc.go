@@ -13,5 +13,5 @@
 //	   State ◀──────────────┘ │ ▲                │
 //	election ◀─ step down ────┘ └──── reports ───┘
 //
-// The package is for Linux, but for [FromDocument].
+// The package is for Linux.
 package child

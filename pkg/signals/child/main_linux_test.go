@@ -182,7 +182,7 @@ func (f *fixture) signalGuard(s syscall.Signal) {
 	}
 }
 
-const obedient = `trap 'sleep 0.2; exit 0' TERM; echo $$ >$DIR/$LEASE_SIDECAR_TOKEN; while :; do sleep 0.02; done`
+const obedient = `trap 'sleep 0.2; exit 0' TERM; echo $$ >$DIR/$LEADERSHIP_TOKEN; while :; do sleep 0.02; done`
 
 const stubborn = `trap '' TERM; setsid sh -c 'trap "" TERM; echo $$ >$DIR/daemon; while :; do sleep 0.05; done' &
-echo $$ >$DIR/$LEASE_SIDECAR_TOKEN; while :; do sleep 0.05; done`
+echo $$ >$DIR/$LEADERSHIP_TOKEN; while :; do sleep 0.05; done`

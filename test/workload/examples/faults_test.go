@@ -103,7 +103,7 @@ func TestChildUnderFaults(t *testing.T) {
 	}
 	underFaults(t, apps, true, func(t *testing.T, script *transcript, r *replica) {
 		r.startSidecar(script, "--", lookUp(t, "sh"), "-c",
-			`while :; do echo "working token=$LEASE_SIDECAR_TOKEN unit=1"; sleep 0.1; done`)
+			`while :; do echo "working token=$LEADERSHIP_TOKEN unit=1"; sleep 0.1; done`)
 	})
 }
 

@@ -27,8 +27,29 @@ func manifestScript(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	script := scriptOf(t, string(content))
+	if strings.Count(script, inThePod) != 1 {
+		t.Fatalf("the script names %s not once:\n%s", inThePod, script)
+	}
+	return strings.Replace(script, inThePod, dir, 1)
+}
+
+// chartScript returns what the container of the chart's Deployment runs, with dir for the signal directory.
+func chartScript(t *testing.T, dir string) string {
+	t.Helper()
+	chart := filepath.Join(harness.ModuleRoot(t), "examples", "helm", "leader-web")
+	out, code := harness.RunCommand(t, harness.Helm(t), "template", "web", chart, "--set", "leaseSidecar.signalDir="+dir)
+	if code != 0 {
+		t.Fatalf("helm template: status %d\n%s", code, out)
+	}
+	return scriptOf(t, out)
+}
+
+// scriptOf returns what the one container of the Deployment runs.
+func scriptOf(t *testing.T, manifest string) string {
+	t.Helper()
 	var d appsv1.Deployment
-	for object := range strings.SplitSeq(string(content), "\n---\n") {
+	for object := range strings.SplitSeq(manifest, "\n---\n") {
 		if strings.Contains(object, "kind: Deployment\n") {
 			if err := yaml.UnmarshalStrict([]byte(object), &d); err != nil {
 				t.Fatal(err)
@@ -36,13 +57,9 @@ func manifestScript(t *testing.T, dir string) string {
 		}
 	}
 	if len(d.Spec.Template.Spec.Containers) != 1 || len(d.Spec.Template.Spec.Containers[0].Args) != 1 {
-		t.Fatal("the manifest's Deployment has no container with a script")
+		t.Fatalf("no Deployment has a container with a script:\n%s", manifest)
 	}
-	script := d.Spec.Template.Spec.Containers[0].Args[0]
-	if strings.Count(script, inThePod) != 1 {
-		t.Fatalf("the script names %s not once:\n%s", inThePod, script)
-	}
-	return strings.Replace(script, inThePod, dir, 1)
+	return d.Spec.Template.Spec.Containers[0].Args[0]
 }
 
 // TestManifestScript runs the script of the manifest beside two sidecars: it works where the replica leads, stops when it does not,

@@ -36,7 +36,7 @@ const (
 	rested  = "rested"
 	noToken = "-"
 	// tokenEnv is where a command in child mode finds its term's token.
-	tokenEnv = "LEASE_SIDECAR_TOKEN"
+	tokenEnv = "LEADERSHIP_TOKEN"
 )
 
 // Kind is what a process is in its replica.
