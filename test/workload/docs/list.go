@@ -6,6 +6,7 @@ var Pages = []Page{
 	{Path: "docs/how-to/add-to-a-pod.md", Place: Cluster},
 	{Path: "docs/how-to/elect-in-jobs.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/migrate-from-classic.md", Place: Cluster, Before: "kubectl create deployment web --image registry.example.com/elector"},
+	{Path: "docs/how-to/operate.md", Place: Cluster, Tree: true, Before: "kubectl apply -f examples/manifests/web.yaml\n" + sidecar},
 	{Path: "docs/how-to/read-from-shell.md", Place: Machine, Before: sidecar, Programs: map[string]string{
 		"do-the-work": `echo "works ${2-}"`, "my-daemon": "echo my-daemon runs; exec sleep 60",
 	}},
@@ -51,6 +52,9 @@ var Elsewhere = []Exception{
 	{"docs/how-to/add-to-a-pod.md", "kubectl get lease acme-752b7817f6 # the next", "the same"},
 	{"docs/how-to/fencing.md", "", "the tests of test/workload/fencing run each block, and check that they do"},
 	{"docs/how-to/work-through-a-queue.md", "", "the tests of test/workload/fencing run the worker, and each block"},
+	{"docs/how-to/operate.md", "kubectl exec ", "needs a kubelet: no pod runs here"},
+	{"docs/how-to/operate.md", "kubectl port-forward ", "the same; the request to the port is sent to a sidecar that runs here"},
+	{"docs/how-to/operate.md", "kubectl rollout ", "needs the controller of Deployments, which does not run here"},
 	{"docs/how-to/troubleshoot.md", "kubectl logs ", "needs a kubelet: no pod runs here"},
 	{"docs/how-to/troubleshoot.md", "kubectl port-forward ", "the same"},
 	{"docs/how-to/troubleshoot.md", "curl http://localhost:4041/", "the same; test/workload/contract asks both of a sidecar"},

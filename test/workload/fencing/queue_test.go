@@ -37,23 +37,48 @@ func (s *servers) newQueue(t *testing.T, name string, removed guard) []string {
 // queueScene is a queue whose first worker is frozen in the middle of payment b, in a step of its own.
 type queueScene struct {
 	name string
-	// schema and worker are what is removed from the page's code, in a control.
-	schema, worker guard
-	// sending says that it is frozen before it sends b, not before it books it.
-	sending bool
+	// schema, worker and note are what is removed from the page's code, in a control.
+	schema, worker, note guard
+	// at is where the first worker is frozen: while it decides on b, before it sends b, or in the transaction that notes b as sent.
+	at step
 	// want is what the provider is to have carried out in the end, and by whose decision.
 	want []string
-	// fenced says that the first worker is refused after it has woken.
-	fenced bool
+	// sees is what the first worker is refused with after it has woken; "": it is not refused.
+	sees string
+	// stands says that the new leader cannot go on before the first worker wakes.
+	stands bool
 }
 
+// step is a step of the work on a payment.
+type step int
+
+const (
+	deciding step = iota
+	sending
+	noting
+)
+
+// String is the step as $HOLD has it.
+func (s step) String() string { return []string{"deciding", "sending", "noting"}[s] }
+
+// What a worker sees that is refused.
+const (
+	notInTerm = `fenced: "payments" is not in the term of token`
+	tooIdle   = "terminating connection due to idle-in-transaction timeout"
+)
+
 var queueScenes = []queueScene{
-	{name: "q_book", want: []string{"a by old", "b by new", "c by new"}, fenced: true},
+	{name: "q_book", want: []string{"a by old", "b by new", "c by new"}, sees: notInTerm},
 	{name: "q_book_unguarded", schema: guard{code: " AND token = term"}, want: []string{"a by old", "b by old", "c by new"}},
-	{name: "q_send", sending: true, want: []string{"a by old", "b by old", "c by new"}, fenced: true},
+	{name: "q_send", at: sending, want: []string{"a by old", "b by old", "c by new"}, sees: notInTerm},
 	{
-		name: "q_send_without_key", worker: guard{code: `--header "Idempotency-Key: ${unsent%%|*}" `}, sending: true,
-		want: []string{"a by old", "b by old", "b by old", "c by new"}, fenced: true,
+		name: "q_send_without_key", worker: guard{code: `--header "Idempotency-Key: ${unsent%%|*}" `}, at: sending,
+		want: []string{"a by old", "b by old", "b by old", "c by new"}, sees: notInTerm,
+	},
+	{name: "q_note", at: noting, want: []string{"a by old", "b by old", "c by new"}, sees: tooIdle},
+	{
+		name: "q_note_unbounded", note: guard{code: "SET LOCAL idle_in_transaction_session_timeout = '5s';\n"}, at: noting,
+		want: []string{"a by old", "b by old", "c by new"}, stands: true,
 	},
 }
 
@@ -102,32 +127,45 @@ func (p *provider) state() (done []string, asks int) {
 	return slices.Sorted(slices.Values(p.done)), p.asks
 }
 
-// Programs of the workers. decide is the page's "your program"; curl stands before the real one, to freeze there.
+// Programs of the workers, which pause at b if $HOLD is their step. decide is the page's "your program"; curl stands before the real one;
+// heldNote is a part of sent.sql.
 const (
 	decide = `#!/bin/sh
-[ "$1" != "$HOLD_AT" ] || pause
-echo "$1 by $WHO"
+payment=$(cat)
+[ "$HOLD $payment" != "deciding b" ] || pause
+echo "$payment by $WHO"
 `
 	heldCurl = `#!/bin/sh
-case "$*" in *"$HOLD_SEND"*) [ "$HOLD_SEND" = "" ] || pause ;; esac
-exec /usr/bin/curl "$@"
+order=$(cat)
+case "$HOLD $order" in "sending b "*) pause ;; esac
+printf %s "$order" | /usr/bin/curl "$@"
 `
+	heldNote = `\setenv ID :id
+\! [ "$HOLD $ID" != "noting 2" ] || pause
+UPDATE outbox`
 )
 
-// startWorker starts the page's worker beside a replica. It pauses when it decides on holdAt, or sends holdSend, if they are not "".
-func (s *servers) startWorker(t *testing.T, scene queueScene, who string, beside *harness.Local, url, holdAt, holdSend string) *writer {
+// startWorker starts the page's worker beside a replica. It pauses at payment b in the step that hold names, if it is not "".
+func (s *servers) startWorker(t *testing.T, scene queueScene, who string, beside *harness.Local, url, hold string) *writer {
 	t.Helper()
 	files := queueFiles(t)
 	files["worker.sh"] = scene.worker.off(t, files["worker.sh"])
+	files["sent.sql"] = replace(t, scene.note.off(t, files["sent.sql"]), "UPDATE outbox", heldNote)
 	files["decide"], files["curl"], files["pause"] = decide, heldCurl, pause
-	r := s.newResource(t, scene.name+"_"+who, files)
+	return s.launchWorker(t, scene.name, who, files, beside, url, "HOLD="+hold)
+}
+
+// launchWorker starts the worker of these files beside a replica, on the queue of that name.
+func (s *servers) launchWorker(t *testing.T, queue, who string, files map[string]string, beside *harness.Local, url string, more ...string) *writer {
+	t.Helper()
+	r := s.newResource(t, queue+"_"+who, files)
 	if err := os.Symlink(harness.ShippedBinary(t), filepath.Join(r.dir, "lease-sidecar")); err != nil {
 		t.Fatal(err)
 	}
 	w := &writer{t: t, begun: "paused", goFile: filepath.Join(r.dir, "go")}
-	r.env = s.database(scene.name)
-	w.Process = harness.Launch(t, scene.name+", "+who, filepath.Join(r.dir, "log"), "/bin/sh", []string{"-c", "cd " + r.dir + " && exec sh ./worker.sh"},
-		append(os.Environ(), r.environment("SIGNAL_DIR="+beside.SignalDir(), "PROVIDER="+url, "WHO="+who, "HOLD_AT="+holdAt, "HOLD_SEND="+holdSend,
+	r.env = append(s.database(queue), more...)
+	w.Process = harness.Launch(t, queue+", "+who, filepath.Join(r.dir, "log"), "/bin/sh", []string{"-c", "cd " + r.dir + " && exec sh ./worker.sh"},
+		append(os.Environ(), r.environment("SIGNAL_DIR="+beside.SignalDir(), "PROVIDER="+url, "WHO="+who,
 			"GO="+w.goFile, "PATH="+r.dir+":"+os.Getenv("PATH"))...))
 	t.Cleanup(func() { _ = syscall.Kill(-w.PID(), syscall.SIGKILL) }) // what its shell has started
 	return w
@@ -159,13 +197,12 @@ func TestQueue(t *testing.T) {
 		s.newQueue(t, scene.name, scene.schema)
 		q := &scenes[i]
 		q.queueScene, q.provider = scene, newProvider(t)
-		if scene.sending {
-			q.older = s.startWorker(t, scene, "old", first, q.provider.URL, "", "b by old")
-			q.new = s.startWorker(t, scene, "new", second, q.provider.URL, "", "")
-		} else {
-			q.older = s.startWorker(t, scene, "old", first, q.provider.URL, "b", "")
-			q.new = s.startWorker(t, scene, "new", second, q.provider.URL, "b", "")
+		hold := ""
+		if scene.at == deciding {
+			hold = scene.at.String() // the new leader decides on b, too
 		}
+		q.older = s.startWorker(t, scene, "old", first, q.provider.URL, scene.at.String())
+		q.new = s.startWorker(t, scene, "new", second, q.provider.URL, hold)
 	}
 	for _, q := range scenes {
 		q.older.awaitBegun()
@@ -180,10 +217,21 @@ func TestQueue(t *testing.T) {
 		return s.sql(t, name, "SELECT count(*) FROM outbox WHERE sent IS NOT NULL") == "3"
 	}
 	for _, q := range scenes {
-		if q.sending {
-			harness.Eventually(t, patience, q.name+": the new leader has sent everything", func() bool { return allSent(q.name) })
-		} else {
+		switch {
+		case q.at == deciding:
 			q.new.awaitBegun() // it has taken b, and decides
+		case !q.stands:
+			harness.Eventually(t, patience, q.name+": the new leader has sent everything", func() bool { return allSent(q.name) })
+		}
+	}
+	for _, q := range scenes {
+		if q.stands {
+			harness.Eventually(t, patience, q.name+": the new leader's claim waits", func() bool {
+				return s.sql(t, q.name, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == "1"
+			})
+			if allSent(q.name) {
+				t.Errorf("%s: the new leader has sent everything beside the frozen one", q.name)
+			}
 		}
 		q.older.goOn()
 		q.older.signal(syscall.SIGCONT)
@@ -191,14 +239,13 @@ func TestQueue(t *testing.T) {
 	if err := first.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	const refusal = `fenced: "payments" is not in the term of token`
-	mustShow(t, refusal)
+	mustShow(t, notInTerm)
 	for _, q := range scenes {
 		t.Run(q.name, func(t *testing.T) {
 			harness.Eventually(t, patience, "the old leader has done what it was about to do", func() bool {
 				_, asks := q.provider.state()
-				return q.fenced && strings.Contains(q.older.Log(), refusal) && (!q.sending || asks == 4) ||
-					!q.fenced && s.sql(t, q.name, "SELECT count(*) FROM outbox WHERE body = 'b by old'") == "1"
+				return q.sees != "" && strings.Contains(q.older.Log(), q.sees) && (q.at == deciding || asks == 4) ||
+					q.sees == "" && s.sql(t, q.name, "SELECT count(*) FROM outbox WHERE body = 'b by old'") == "1"
 			})
 			q.new.goOn()
 			harness.Eventually(t, patience, "everything is sent", func() bool { return allSent(q.name) })
