@@ -42,18 +42,15 @@ func wait(c *cli.Context) error {
 	}
 	ctx, cancel := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	late := fmt.Errorf("not within %s", timeout)
 	if timeout > 0 {
 		var done context.CancelFunc
-		ctx, done = context.WithTimeoutCause(ctx, timeout, late)
+		ctx, done = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not within %s", timeout))
 		defer done()
 	}
 	err := sidecar.WaitUntil(ctx, func(l leadership.Leadership) bool {
 		return l.IsLeader || (what == "elected" && l.Leader != "")
 	})
 	switch {
-	case errors.Is(err, late): // whatever the last request says about it
-		return fmt.Errorf("wait for %s: %w", what, late)
 	case errors.Is(err, client.ErrOtherPod):
 		return faultf("wait for %s: cannot tell: %w", what, err)
 	case err != nil:

@@ -44,7 +44,7 @@ func (s *Sidecar) WaitUntil(ctx context.Context, wanted func(leadership.Leadersh
 		if bootclock.Sleep(ctx, bootclock.System{}, pause) == nil {
 			continue
 		}
-		if err != nil && !errors.Is(err, ctx.Err()) {
+		if err != nil && !errors.Is(err, ctx.Err()) && !errors.Is(err, context.Cause(ctx)) { // an error that says more
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 		return context.Cause(ctx)
