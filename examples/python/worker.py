@@ -106,7 +106,8 @@ def work(token, unit):
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as pid 1 Python would not die of it
+    for stop in signal.SIGTERM, signal.SIGINT:  # as pid 1 Python would not die of SIGTERM
+        signal.signal(stop, lambda *_: sys.exit(0))
     news = threading.Event()
     threading.Thread(target=follow, args=[news], daemon=True).start()
     printed, unit, lock = "unknown", 0, None
