@@ -32,12 +32,10 @@ func TestNestedSidecar(t *testing.T) {
 		t.Fatal(err)
 	}
 	environment := "\n" + string(b)
-	for _, prefix := range []string{"LEADERSHIP_", "LEASE_SIDECAR_"} {
-		for name, want := range map[string]string{"TOKEN": own.Token, "IDENTITY": own.Identity, "NAMESPACE": own.Namespace, "LEASE": own.Lease} {
-			line := "\n" + prefix + name + "="
-			if got := strings.Count(environment, line); got != 1 || !strings.Contains(environment, line+want+"\n") {
-				t.Errorf("%s%s is there %d times, want once, as %s", prefix, name, got, want)
-			}
+	for name, want := range map[string]string{"TOKEN": own.Token, "IDENTITY": own.Identity, "NAMESPACE": own.Namespace, "LEASE": own.Lease} {
+		line := "\nLEADERSHIP_" + name + "="
+		if got := strings.Count(environment, line); got != 1 || !strings.Contains(environment, line+want+"\n") {
+			t.Errorf("LEADERSHIP_%s is there %d times, want once, as %s", name, got, want)
 		}
 	}
 }
