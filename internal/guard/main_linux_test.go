@@ -19,14 +19,7 @@ import (
 
 // TestMain makes this binary its own guard, as the command is.
 func TestMain(m *testing.M) {
-	guardtest.DefaultSignals()
-	if argv, ok := Invoked(os.Args); ok {
-		if err := Main(argv); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	guardtest.GuardItself(Invoked, Main)
 	if err := procfs.Subreaper(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -1,7 +1,8 @@
 // Package metrics counts and times what the sidecar does, and serves it to Prometheus.
 //
 // It promises that every series exists from the start, that "this replica leads" is judged by the clock at the scrape, and
-// that names and meanings follow docs/reference/metrics.md. A scrape need not show a state that began and ended between two scrapes, though counters count it. Counters end with the process.
+// that names and meanings follow docs/reference/metrics.md. A scrape need not show a state that began and ended between two
+// scrapes, though counters count it. Counters end with the process.
 package metrics
 
 import (

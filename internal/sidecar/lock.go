@@ -15,8 +15,8 @@ import (
 // lockAgain is the pause between attempts at the signal directory's lock.
 const lockAgain = 200 * time.Millisecond
 
-// lock takes the signal directory's lock, which proves that no other sidecar writes there, of this election or another. It waits while another process
-// has it, and logs that once. The hold is nil without a signal directory, or if ctx ends.
+// lock takes the signal directory's lock, which proves that no other sidecar writes there, of this election or another. It waits
+// while another process has it, and logs that once. The hold is nil without a signal directory, or if ctx ends.
 func (s *Sidecar) lock(ctx context.Context) (hold *elector.Hold, waited bool, err error) {
 	if s.cfg.SignalDir == "" {
 		return nil, false, nil

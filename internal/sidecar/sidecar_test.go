@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -29,14 +28,7 @@ import (
 
 // TestMain makes this binary its own guard, as the command is.
 func TestMain(m *testing.M) {
-	guardtest.DefaultSignals()
-	if argv, ok := guard.Invoked(os.Args); ok {
-		if err := guard.Main(argv); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	guardtest.GuardItself(guard.Invoked, guard.Main)
 	goleak.VerifyTestMain(m)
 }
 

@@ -3,7 +3,6 @@ package signals
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -38,20 +37,9 @@ func (f *FanOut) wait(ctx context.Context, remote bool) error {
 			if behind == nil {
 				return nil
 			}
-			behind = multierror.Append(behind, context.Cause(ctx))
-			behind.ErrorFormat = inOneLine
-			return behind
+			return multierror.Append(behind, context.Cause(ctx)).ErrorOrNil()
 		}
 	}
-}
-
-// inOneLine is the text of several errors in a log record.
-func inOneLine(all []error) string {
-	var texts []string
-	for _, err := range all {
-		texts = append(texts, err.Error())
-	}
-	return strings.Join(texts, "; ")
 }
 
 // behind returns an error for each required lane that has not applied the leadership with that serial number; how much

@@ -27,6 +27,21 @@ func DefaultSignals() {
 	os.Exit(1)
 }
 
+// GuardItself makes a test's binary its own guard, as the command is: it takes guard.Invoked and guard.Main, as the guard's own tests use
+// this package too. Where the arguments are a guard's it does not return. It includes [DefaultSignals]. Call it first in TestMain.
+func GuardItself(invoked func(args []string) (argv []string, ok bool), run func(argv []string) error) {
+	DefaultSignals()
+	argv, ok := invoked(os.Args)
+	if !ok {
+		return
+	}
+	if err := run(argv); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
 func ignoredSignals() (ignored []os.Signal) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
