@@ -8,6 +8,8 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // Member is an identity Lease: the one that a member of an election keeps for itself. It is a value, and carries what it does
@@ -63,6 +65,9 @@ type Members interface {
 	// calls both from its own goroutine. Errors: [ErrExpired], [ErrForbidden].
 	Watch(ctx context.Context, from Version, connected func(), deliver func(MemberEvent)) error
 }
+
+// MemberSelector returns the label selector of the members of the election with that Lease.
+func MemberSelector(election string) string { return naming.LabelMemberOf + "=" + election }
 
 // MemberFromObject reads a Lease object. It fails where the object's resourceVersion cannot be ordered.
 func MemberFromObject(o *coordinationv1.Lease) (Member, error) {

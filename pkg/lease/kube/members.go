@@ -10,13 +10,11 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
-	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
 // largestPage is how many members a page of a list has. A page that is longer than an answer may be is asked for again with
@@ -139,7 +137,7 @@ func (m *Members) Watch(ctx context.Context, from lease.Version, connected func(
 
 func (m *Members) selected() *rest.Request {
 	return m.one("").prepare(m.client.current().Get()).
-		Param("labelSelector", labels.Set{naming.LabelMemberOf: m.election}.String())
+		Param("labelSelector", lease.MemberSelector(m.election))
 }
 
 // explain is [Store.explain] for members: it names the rule that the Role lacks.
