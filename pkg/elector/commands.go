@@ -140,7 +140,7 @@ func (e *Elector) Abandon() {
 }
 
 // Leave says that this process's pod is about to end, which the process learns by itself only once the workload has stopped: a
-// native sidecar is told last. A standby takes the Lease no more. A leader leads on until its workload stops or the process
+// native sidecar gets SIGTERM last. A standby takes the Lease no more. A leader leads on until its workload stops or the process
 // is to end, and does not lead again. It cannot be taken back, and returns at once.
 func (e *Elector) Leave() {
 	e.commands.leave.Store(true)

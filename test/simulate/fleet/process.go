@@ -47,7 +47,7 @@ type process struct {
 	// Guarded by the world's lock.
 	dead, ended bool
 	leaving     bool              // a SIGTERM is on its way, and its successor arranged
-	told        bootclock.Instant // when it was told that its pod is about to end; 0: it was not
+	leavesAt    bootclock.Instant // when it learned that its pod is about to end; 0: it did not
 	gate        gate
 	rules       rules
 	ledUntil    bootclock.Instant // validUntil of the last leadership applied to the workload
@@ -225,8 +225,8 @@ func (p *process) leave() {
 	p.passAs(beforeOrder, "leave")
 	p.w.mu.Lock()
 	p.w.say(p.name, "life", "its pod is about to end")
-	if p.told == 0 {
-		p.told = p.c.clock.boot(p.w.now())
+	if p.leavesAt == 0 {
+		p.leavesAt = p.c.clock.boot(p.w.now())
 	}
 	p.w.mu.Unlock()
 	p.elector.Leave()
