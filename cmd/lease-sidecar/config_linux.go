@@ -12,6 +12,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/membership"
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
@@ -49,6 +50,7 @@ func (a answers) config() (sidecar.Config, logChoice) {
 		Label:            a.label(),
 		Webhook:          a.webhook(),
 		Events:           a.Toggle(eventsFlag),
+		Membership:       a.membership(),
 	}
 	a.Choice(placementFlag) // a wrong value is a fault; a right one changes nothing
 	var namespace string
@@ -145,6 +147,22 @@ func (a answers) namespace(fallback string) string {
 		a.Addf("no namespace: set --namespace, or POD_NAMESPACE from the downward API")
 	}
 	return namespace
+}
+
+// membership reads the options of the membership; nil if it is off.
+func (a answers) membership() *membership.Config {
+	m := &membership.Config{
+		Duration: a.Duration(memberDurationFlag), RenewInterval: a.Duration(memberRenewFlag),
+		TTL: a.Duration(memberTTLFlag), Sweep: a.Toggle(memberSweepFlag),
+	}
+	if !a.Toggle(membershipFlag) {
+		return nil
+	}
+	labels, err := podid.Labels(a.Text(labelsFileFlag))
+	if err == nil { // without labels the revision is unknown, and rollouts are as without membership
+		m.Revision = naming.Revision(labels)
+	}
+	return m
 }
 
 func (a answers) label() *podlabel.Label {

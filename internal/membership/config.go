@@ -109,8 +109,6 @@ type Outputs struct {
 	Prefer func(Choice)
 	// Publish takes the document when who is there has changed, and at least once a RenewInterval.
 	Publish func(d Document, changed bool)
-	// Requested counts a request that has ended: get, create, renew, leave, list, watch or sweep.
-	Requested func(verb string, err error)
 }
 
 func (d Deps) withDefaults() Deps {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -59,7 +58,6 @@ type replica struct {
 	mu        sync.Mutex
 	choices   []Choice
 	documents []Document
-	requests  map[string]int
 }
 
 // config is that of a member of revision a, at the defaults.
@@ -81,13 +79,12 @@ func (f *fleet) start(pod string, run int, change ...func(*Config)) *replica {
 	for _, c := range change {
 		c(&cfg)
 	}
-	r := &replica{fleet: f, conn: f.backend.Members(namespace, election), identity: pod + "_" + uuid(pod, run), lease: cfg.leaseName(), requests: map[string]int{}}
+	r := &replica{fleet: f, conn: f.backend.Members(namespace, election), identity: pod + "_" + uuid(pod, run), lease: cfg.leaseName()}
 	m, err := New(cfg, Deps{
 		Members: r.conn, Clock: clocktest.Bubble{}, BootID: "boot", Log: slog.New(slog.DiscardHandler), Identity: func() string { return r.identity },
 	}, Outputs{
-		Prefer:    func(c Choice) { r.mu.Lock(); defer r.mu.Unlock(); r.choices = append(r.choices, c) },
-		Publish:   func(d Document, _ bool) { r.mu.Lock(); defer r.mu.Unlock(); r.documents = append(r.documents, d) },
-		Requested: func(verb string, _ error) { r.mu.Lock(); defer r.mu.Unlock(); r.requests[verb]++ },
+		Prefer:  func(c Choice) { r.mu.Lock(); defer r.mu.Unlock(); r.choices = append(r.choices, c) },
+		Publish: func(d Document, _ bool) { r.mu.Lock(); defer r.mu.Unlock(); r.documents = append(r.documents, d) },
 	})
 	if err != nil {
 		f.t.Fatal(err)
@@ -117,9 +114,11 @@ func (r *replica) pods() []string {
 }
 
 func (r *replica) sent() map[string]int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.requests)
+	sent := map[string]int{}
+	for verb, n := range r.Requests() {
+		sent[verb] = n.Sent
+	}
+	return sent
 }
 
 func (r *replica) lead(leads bool) {

@@ -20,6 +20,7 @@ type Membership struct {
 	deps    Deps
 	outputs Outputs
 	roster  *Roster
+	tally   *tally
 	beat    *beat
 	follow  *follower
 	sweep   *sweeper
@@ -34,11 +35,8 @@ func New(cfg Config, deps Deps, outputs Outputs) (*Membership, error) {
 		return nil, err
 	}
 	deps = deps.withDefaults()
-	note := outputs.Requested
-	if note == nil {
-		note = func(string, error) {}
-	}
-	m := &Membership{cfg: cfg, deps: deps, outputs: outputs, roster: newRoster(cfg, deps.Clock)}
+	m := &Membership{cfg: cfg, deps: deps, outputs: outputs, roster: newRoster(cfg, deps.Clock), tally: newTally()}
+	note := m.tally.note
 	b := &budget{clock: deps.Clock}
 	m.beat = newBeat(cfg, deps, b, m.roster, note)
 	m.follow = &follower{cfg: cfg, deps: deps, budget: b, roster: m.roster, beat: m.beat, note: note}
