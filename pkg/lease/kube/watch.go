@@ -76,19 +76,24 @@ func (s *Store) next(f *frames) (lease.Event, error) {
 		r, err := s.read(o)
 		return lease.Event{Record: r, Deleted: kind == watch.Deleted}, err
 	case watch.Error:
-		failure := &apierrors.StatusError{}
-		if err := json.Unmarshal(frame.Object.Raw, &failure.ErrStatus); err != nil {
-			return lease.Event{}, fmt.Errorf("read an ERROR event: %w", err)
-		}
-		if failure.ErrStatus.Status != metav1.StatusFailure {
-			return lease.Event{}, fmt.Errorf("an error event without an error in it: %q", failure.ErrStatus.Message)
-		}
-		return lease.Event{}, failure
+		return lease.Event{}, failure(frame)
 	case watch.Bookmark:
 		return lease.Event{}, errPassed
 	default:
 		return lease.Event{}, fmt.Errorf("unknown event type %.40q", frame.Type)
 	}
+}
+
+// failure returns the error that an ERROR frame carries.
+func failure(frame metav1.WatchEvent) error {
+	failure := &apierrors.StatusError{}
+	if err := json.Unmarshal(frame.Object.Raw, &failure.ErrStatus); err != nil {
+		return fmt.Errorf("read an ERROR event: %w", err)
+	}
+	if failure.ErrStatus.Status != metav1.StatusFailure {
+		return fmt.Errorf("an error event without an error in it: %q", failure.ErrStatus.Message)
+	}
+	return failure
 }
 
 // frames reads a watch's stream, frame by frame, none longer than largestBody.
