@@ -38,6 +38,9 @@ const (
 // memberHashBytes is how much of SHA-256 a member's name has: 128 bits, as the identity Leases of API servers have.
 const memberHashBytes = 16
 
+// MemberHashLength is how many characters those bytes have in base32.
+const MemberHashLength = 26
+
 // MemberLeaseName returns the name of the identity Lease of a pod: "<lease>-<hash>", with the first 128 bits of SHA-256 of the
 // pod's name in lower-case base32 (26 characters). The election's name is also a label's value there, so one of more than 63
 // characters is refused with a [*field.Error] of LeaseName.

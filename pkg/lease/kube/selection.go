@@ -2,24 +2,17 @@ package kube
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
-
-// pageSize is how many Leases one request of a list asks for. Where they are so large that the answer exceeds largestBody, the
-// request is sent again for fewer.
-const pageSize = 500
 
 // mostPages bounds the requests of one list, so that a server whose list never ends is an error.
 const mostPages = 1000
@@ -43,7 +36,7 @@ func (c *Client) Select(namespace, labels, fields string) Selection {
 // [lease.ErrForbidden] where a right is missing.
 func (s Selection) List(ctx context.Context) ([]coordinationv1.Lease, lease.Version, error) {
 	var all []coordinationv1.Lease
-	limit, next := pageSize, ""
+	limit, next := largestPage, ""
 	for range mostPages {
 		page := &coordinationv1.LeaseList{}
 		request := s.prepare().Param("limit", fmt.Sprint(limit))
@@ -81,50 +74,16 @@ type Change struct {
 // [lease.ErrExpired], [lease.ErrForbidden].
 func (s Selection) Watch(ctx context.Context, from lease.Version, deliver func(Change)) error {
 	request := s.prepare().Param("watch", "true").Param("allowWatchBookmarks", "true").Param("resourceVersion", string(from))
-	body, err := request.Stream(context.WithValue(ctx, streamKey{}, true))
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		return s.explain("watch", err)
-	}
-	defer body.Close()
-	frames := newFrames(body)
-	for {
-		frame, err := frames.next()
-		var change Change
-		if err == nil {
-			change, err = readChange(frame)
+	return follow(ctx, request, nil, func(frame metav1.WatchEvent) error {
+		o, deleted, err := readFrame(frame)
+		if err != nil {
+			return err
 		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return s.explain("watch", err)
-		}
-		deliver(change)
-	}
-}
-
-func readChange(frame metav1.WatchEvent) (Change, error) {
-	switch kind := watch.EventType(frame.Type); kind {
-	case watch.Added, watch.Modified, watch.Deleted, watch.Bookmark:
-		o := &coordinationv1.Lease{}
-		if err := json.Unmarshal(frame.Object.Raw, o); err != nil {
-			return Change{}, fmt.Errorf("read a %s event: %w", kind, err)
-		}
-		change := Change{Lease: o, Deleted: kind == watch.Deleted, Version: lease.Version(o.ResourceVersion)}
-		if kind == watch.Bookmark {
-			change.Lease = nil
-		}
-		return change, nil
-	case watch.Error:
-		return Change{}, failure(frame)
-	default:
-		return Change{}, fmt.Errorf("unknown event type %.40q", frame.Type)
-	}
+		deliver(Change{Lease: o, Deleted: deleted, Version: lease.Version(o.ResourceVersion)})
+		return nil
+	}, func(version lease.Version) {
+		deliver(Change{Version: version})
+	}, func(err error) error { return s.explain("watch", err) })
 }
 
 func (s Selection) prepare() *rest.Request {
