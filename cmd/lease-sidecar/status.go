@@ -26,12 +26,13 @@ func statusCommand() *cli.Command {
 		Usage:     "show elections: who leads, since when, and how long the Lease is valid",
 		UsageText: "lease-sidecar status [FLAGS]\nlease-sidecar status NAME|KIND/NAME [FLAGS]",
 		ArgsUsage: "[NAME]",
-		Description: `Without an argument it prints a table of the elections, those of client-go's elector as well. With the
-name of a Lease, or a workload such as deployment/web, it explains that election in sentences. It needs
-the rights to get, list and watch leases, and writes nothing. As a file named kubectl-lease_sidecar on
-the PATH it is the command "kubectl lease-sidecar status". A time with ~ is an estimate: it compares the
-writer's clock with that of this machine. With --measure the command first waits until it has seen the
-Leases renewed. With --watch it counts by its own clock, and prints a row for each change but renewals.
+		Description: `Without an argument it prints a table of the elections, those of client-go's elector too. With the
+name of a Lease, or a workload such as deployment/web, it explains that election in sentences. It
+needs the rights to get, list and watch leases, and writes nothing. As a file on the PATH that is
+called kubectl-lease_sidecar, it is "kubectl lease-sidecar status". A time with ~ is an estimate:
+it compares the writer's clock with that of this machine. With --measure the command first waits
+until it has seen the Leases renewed. With --watch it counts by its own clock, and prints a row
+for each change but renewals.
 
 EXAMPLES:
   lease-sidecar status -A
@@ -60,7 +61,7 @@ func showStatus(c *cli.Context) error {
 func (a answers) statusConfig() status.Config {
 	c := status.Config{
 		Kinds:   kindsOf[a.Choice(kindFlag)],
-		Labels:  parsed(a, selectorFlag, func(text string) (labels.Selector, error) { return labels.Parse(text) }),
+		Labels:  a.selector(),
 		Subject: a.subject(),
 		Format:  status.Format(a.Choice(outputFlag)),
 		Watch:   a.Toggle(watchFlag),
@@ -84,6 +85,14 @@ func (a answers) statusConfig() status.Config {
 var kindsOf = map[string][]status.Kind{
 	"elections": {status.Sidecar}, "members": {status.MemberOf}, "nodes": {status.Node}, "apiservers": {status.APIServer},
 	"all": {status.Sidecar, status.MemberOf, status.Node, status.APIServer, status.Other},
+}
+
+func (a answers) selector() labels.Selector {
+	selector, err := labels.Parse(a.Text(selectorFlag))
+	if err != nil {
+		a.Refuse(selectorFlag, "a label selector, such as app=web,tier!=db")
+	}
+	return selector
 }
 
 // subject reads the argument: the name of a Lease, or a workload, whose Lease the prefix names.

@@ -1,12 +1,14 @@
 package status
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// Report is all that was seen, judged at one moment, each kind by namespace and name.
+// Report is all that was seen, judged at one moment, each kind by namespace and name, members by election and pod.
 type Report struct {
 	Elections []Election
 	Members   []Beat
@@ -32,6 +34,11 @@ func Judge(pictures []Picture, now Moment) Report {
 			r.Others = append(r.Others, judgeBeat(s, kind, now))
 		}
 	}
+	slices.SortStableFunc(r.Members, func(a, b Beat) int { // their names are hashes
+		return cmp.Or(
+			strings.Compare(a.Object.Namespace, b.Object.Namespace), strings.Compare(a.Election(), b.Election()), strings.Compare(a.Pod(), b.Pod()),
+		)
+	})
 	join(r.Elections, r.Members)
 	markCollisions(r.Elections)
 	return r
