@@ -44,6 +44,7 @@ const (
 type Election struct {
 	Seen
 
+	// Kind is whose elector made it.
 	Kind Kind
 	// Workload is what its candidates are replicas of, such as deployment/web; "" where the Lease does not say.
 	Workload string
@@ -52,7 +53,8 @@ type Election struct {
 	// State is what the Lease shows. Estimated says that it hangs on an age that is only estimated.
 	State     State
 	Estimated bool
-	Marks     []Mark
+	// Marks are what to look into.
+	Marks []Mark
 	// TermAge is how long the term has lasted, SinceWrite how long ago the Lease was written, Left how long it is still valid.
 	TermAge, SinceWrite, Left Span
 	// Members are counted for an election whose candidates keep identity Leases.
@@ -60,13 +62,16 @@ type Election struct {
 	// Revision and Node are those of the leader, as its member says.
 	Revision, Node string
 
-	// same are the other Leases that elect for the same workload; named is the workload that the name does not suit.
+	// same are the other Leases that elect for the same workload; misnamed says that the name is not one of the workload's.
 	same     []Election
 	misnamed bool
 }
 
 // Count is how many members an election has.
-type Count struct{ Live, Expired, Left int }
+type Count struct {
+	// Live, Expired and Left are how many have that life.
+	Live, Expired, Left int
+}
 
 // Total is how many members have not left.
 func (c Count) Total() int { return c.Live + c.Expired }

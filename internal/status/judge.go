@@ -10,11 +10,10 @@ import (
 
 // Report is all that was seen, judged at one moment, each kind by namespace and name, members by election and pod.
 type Report struct {
+	// Elections are those of this project and of client-go.
 	Elections []Election
-	Members   []Beat
-	Nodes     []Beat
-	Servers   []Beat
-	Others    []Beat
+	// Members, Nodes, Servers (API servers) and Others are Leases for which nobody competes.
+	Members, Nodes, Servers, Others []Beat
 }
 
 // Judge judges what the pictures show. It is a function of its arguments alone.

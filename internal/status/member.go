@@ -19,6 +19,7 @@ const (
 type Beat struct {
 	Seen
 
+	// Kind is what the process is, Life what its Lease shows of it.
 	Kind Kind
 	Life Life
 	// Estimated says that Life hangs on an age that is only estimated.

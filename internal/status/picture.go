@@ -15,6 +15,7 @@ import (
 
 // Moment is a reading of this machine's two clocks. Ages that are measured come from the boot clock, estimates from the wall clock.
 type Moment struct {
+	// Boot is the boot clock's reading, Wall the wall clock's.
 	Boot bootclock.Instant
 	Wall time.Time
 }

@@ -32,6 +32,7 @@ type Config struct {
 	Watch   bool
 	Measure time.Duration
 
+	// Clock is this machine's.
 	Clock bootclock.Clock
 	// Out takes the answer, and Warn what hinders it.
 	Out  io.Writer
@@ -39,7 +40,10 @@ type Config struct {
 }
 
 // Subject is one election: by the name of its Lease, by its workload, or both.
-type Subject struct{ Lease, Workload string }
+type Subject struct {
+	// Lease is a name, Workload a text such as deployment/web; either may be "".
+	Lease, Workload string
+}
 
 func (s Subject) matches(e Election) bool {
 	return s.Lease != "" && e.Object.Name == s.Lease || s.Workload != "" && e.Workload == s.Workload
