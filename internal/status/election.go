@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
@@ -123,10 +124,7 @@ func (e Election) ownMarks() []Mark {
 
 // asked returns to whom somebody asks for a handover; "" for nobody.
 func (e Election) asked() string {
-	if pod := e.Object.Annotations[naming.AnnotationPreferredHolder]; pod != "" {
-		return pod
-	}
-	return e.Record.PreferredHolder
+	return cmp.Or(e.Record.Wish, e.Record.PreferredHolder)
 }
 
 // edits says in sentences what was written by a hand, as the mark of the last holder differs from it.

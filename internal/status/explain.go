@@ -38,11 +38,16 @@ func (e Election) heading() string {
 // requests says that somebody asks for a handover.
 func (e Election) requests(members []Beat) []string {
 	to := e.asked()
-	if to == "" || e.Kind != Sidecar {
+	switch {
+	case e.Kind != Sidecar:
 		return nil
+	case to == "" && e.Record.WishAnswer == "":
+		return nil
+	case to == "":
+		return []string{"The last request for a handover to a certain pod was answered: " + quote(e.Record.WishAnswer) + "."}
 	}
 	line := "Somebody asks for a handover to " + quote(to) + "."
-	if e.Object.Annotations[naming.AnnotationPreferredHolder] == "" {
+	if e.Record.Wish == "" {
 		line = "spec.preferredHolder asks for a handover to " + quote(to) + "."
 	}
 	known := slices.ContainsFunc(members, func(m Beat) bool { return m.Life == Live && (m.Pod() == to || m.Record.Holder == to) })

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	coordinationv1 "k8s.io/api/coordination/v1"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
@@ -56,6 +57,14 @@ func TestExplain(t *testing.T) {
 		"released": {
 			leases: []coordinationv1.Lease{leaseOf(released)},
 			want:   []string{"Nobody leads. The last holder released the Lease ~2s ago, and a candidate takes it at once."}, never: []string{"To hand over"},
+		},
+		"released to a successor": {
+			leases: []coordinationv1.Lease{leaseOf(released, annotated(naming.AnnotationSuccessor, lease.SuccessorMark("web-2_u", noon.Add(-2*time.Second))))},
+			want:   []string{"a candidate takes it at once. The release names web-2_u as the first to take it."},
+		},
+		"a request that was answered": {
+			leases: []coordinationv1.Lease{leaseOf(annotated(naming.AnnotationPreferredHolderAnswer, "web-9: no\x1b"))},
+			want:   []string{`The last request for a handover to a certain pod was answered: "web-9: no\x1b".`},
 		},
 		"shipped": {
 			leases: []coordinationv1.Lease{leaseOf(func(o *coordinationv1.Lease) { o.Spec = coordinationv1.LeaseSpec{} }, marked(""))},

@@ -23,8 +23,11 @@ func (e Election) leadership() []string {
 	case Expired:
 		return e.expired()
 	case Released:
-		return []string{"Nobody leads. The last holder released the Lease " + ago(e.SinceWrite) + ", and a candidate takes it at once. " +
-			"None has: no candidate runs, none is healthy, or none reaches the Lease."}
+		first := "Nobody leads. The last holder released the Lease " + ago(e.SinceWrite) + ", and a candidate takes it at once."
+		if to := e.Record.NamedSuccessor(); to != "" {
+			first += " The release names " + printable(naming.Identity(to).Name()) + " as the first to take it."
+		}
+		return []string{first + " None has: no candidate runs, none is healthy, or none reaches the Lease."}
 	default:
 		return e.unheld()
 	}

@@ -19,7 +19,12 @@ type cooldown struct {
 // drawTurn draws this candidate's turn for the version just seen.
 func (m *machine) drawTurn(now moment) {
 	k := &m.know
+	headStart, first := m.headStart()
 	switch {
+	case first:
+		k.readyAt = k.seenAt
+		m.explain(now)
+		return
 	case !k.present:
 		k.readyAt = k.seenAt.Add(spread(m.rand()))
 	case k.record.Released():
@@ -33,7 +38,7 @@ func (m *machine) drawTurn(now moment) {
 	default:
 		k.readyAt = k.notBefore.Add(spread(m.rand()))
 	}
-	k.readyAt = k.readyAt.Add(time.Duration(MaxPriority-m.cfg.Priority) * priorityStep)
+	k.readyAt = k.readyAt.Add(time.Duration(MaxPriority-m.cfg.Priority)*priorityStep + headStart)
 	m.explain(now)
 }
 
@@ -47,6 +52,8 @@ func (m *machine) takeAt() bootclock.Instant {
 		return never // a token now would be lower than one already given out (I6)
 	case m.resumable(): // also by a process that ends, or an unhealthy one, which then hand it over
 		return max(k.seenAt, k.tryAt)
+	case m.leaving:
+		return never
 	case m.unhealthy && k.present && !m.cfg.LeadUnhealthy:
 		return never
 	case m.unhealthy && k.present:
@@ -116,6 +123,8 @@ func (m *machine) explain(now moment) {
 func (m *machine) describe() string {
 	r := m.know.record
 	switch {
+	case m.leaving && !m.resumable():
+		return "this replica's pod is about to end: it takes the Lease no more"
 	case !m.know.present:
 		return "the Lease does not exist: it is created without a holder, and led one lease duration later"
 	case m.know.version.Compare(m.know.floor) < 0:

@@ -114,6 +114,7 @@ func (m *machine) release(now moment) lease.Record {
 	m.twins.sent(t)
 	r := m.mine(t)
 	r.Holder, r.DurationSeconds, r.Mark = "", 1, lease.ReleasedMark(t)
+	r = m.succession.withSuccessor(r, t)
 	m.cooldown = cooldown{release: t, until: now.boot.Add(releaseCooldown)}
 	return r
 }
@@ -130,6 +131,16 @@ func (m *machine) terminate(now moment) {
 	case m.role == draining && !m.drain.workloadStopped:
 		m.askStopWait() // again, as a process that ends may be waited for in another way
 	}
+}
+
+// leave takes the news that the pod is about to end: a standby campaigns no more. A leader leads on, as its workload may work
+// until the end, and the Lease must be held for as long.
+func (m *machine) leave() {
+	if m.leaving {
+		return
+	}
+	m.leaving = true
+	m.info("Leaving", "the pod is about to end: this replica takes the Lease no more")
 }
 
 // terminated reports whether a process that is to end may do so: nothing is held, and no request under way could change that.

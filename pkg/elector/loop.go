@@ -25,6 +25,7 @@ type loop struct {
 	logged      chan func()        // what the log's goroutine is to do
 	order       *order             // the step-down that the machine takes in this turn
 	health      *health            // the last one that the machine has been given
+	left        bool               // the machine knows that the pod is about to end
 	terminated  bool               // the machine knows that the process is to end
 	holdFailed  int                // the number of the hold that could not be written, until the machine knows; 0: none
 	holdOK      bool
@@ -119,6 +120,16 @@ func (l *loop) command(ctx context.Context) event {
 		l.health = h
 		return *h
 	}
+	if p := c.preference.Swap(nil); p != nil {
+		return prefer{*p}
+	}
+	if a := c.answer.Swap(nil); a != nil {
+		return wishAnswered{*a}
+	}
+	if !l.left && c.leave.Load() {
+		l.left = true
+		return leave{}
+	}
 	if ctx.Err() != nil && !l.terminated { // before abandon, which is meant for the handover that this begins
 		l.terminated = true
 		return terminate{}
@@ -163,6 +174,9 @@ func (l *loop) carryOut(out output) {
 	}
 	if out.abandoned {
 		l.to.Observer.DrainAbandoned()
+	}
+	if out.wished != "" && l.to.Wished != nil {
+		l.to.Wished(out.wished)
 	}
 	if out.stopWait != nil {
 		l.startStopWait(*out.stopWait)

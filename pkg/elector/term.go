@@ -22,6 +22,7 @@ type term struct {
 // reset ends what belongs to one term. What outlives a term is kept elsewhere: see [machine].
 func (m *machine) reset() {
 	m.term, m.drain = term{}, drain{}
+	m.succession = succession{preference: m.succession.preference}
 	m.know.tryAt = 0
 }
 
@@ -37,7 +38,8 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 	m.effort.nextTry = 0     // a standby's pause must not hold up a renewal
 	m.know.situation = ""
 	text, why := "leading", reason("BecameLeader")
-	if m.inherited != nil {
+	resumed := m.inherited != nil
+	if resumed {
 		text, why = "the term of the process before in this pod is resumed, under a new token", "TermResumed"
 	}
 	m.inherited, m.droppedUntil = nil, 0
@@ -47,6 +49,8 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 		m.beginDrain(now, "terminating")
 	case m.ending.cause != "":
 		m.beginDrain(now, m.ending.cause)
+	case m.leaving && !resumed: // of a resumed term, the workload may still work, and it ends with the pod
+		m.beginDrain(now, "leaving")
 	case m.unhealthy && !m.cfg.LeadUnhealthy:
 		m.beginDrain(now, "unhealthy")
 	}
@@ -109,7 +113,7 @@ func (m *machine) mine(renewTime time.Time) lease.Record {
 	if m.cfg.Workload != "" {
 		r.Workload = m.cfg.Workload
 	}
-	return r
+	return m.succession.withAnswer(r)
 }
 
 // asWritten reports whether r is as this candidate writes it, whichever of its renewals it shows.

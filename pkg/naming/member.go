@@ -33,6 +33,8 @@ const (
 	AnnotationSuccessor = "lease-sidecar.dev/successor"
 	// AnnotationPreferredHolder is a pod's name: somebody asks for a handover to that pod.
 	AnnotationPreferredHolder = "lease-sidecar.dev/preferred-holder"
+	// AnnotationPreferredHolderAnswer says what came of that: "<pod>: <answer>".
+	AnnotationPreferredHolderAnswer = "lease-sidecar.dev/preferred-holder-answer"
 )
 
 // memberHashBytes is how much of SHA-256 a member's name has: 128 bits, as the identity Leases of API servers have.

@@ -105,6 +105,11 @@ var kinds = []kind{
 	}},
 	{name: "SIGTERM", weight: 16, do: func(c *candidate, d time.Duration) { c.terminate(newPod, d/4) }},
 	{name: "SIGTERM, same pod", weight: 6, do: func(c *candidate, d time.Duration) { c.terminate(samePod, d/4) }},
+	{name: "pod ends, sidecar last", weight: 6, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.leave()
+		c.crash()
+		c.w.after(d/20, func() { c.terminate(newPod, d/4) })
+	}},
 	{name: "step down", weight: 26, ours: noSidecar, do: func(c *candidate, _ time.Duration) { c.stepDown("asked") }},
 	{name: "killed in a drain", weight: 5, ours: noSidecar, do: func(c *candidate, d time.Duration) {
 		c.stepDown("to be killed")
@@ -180,6 +185,9 @@ var kinds = []kind{
 	{name: "preferred holder set", weight: 3, do: func(c *candidate, _ time.Duration) {
 		c.w.edit("asks for another holder", func(o *coordinationv1.Lease) { o.Spec.PreferredHolder = new(c.currentIdentity()) })
 	}},
+	{name: "members seen", weight: 24, ours: noSidecar, do: func(c *candidate, _ time.Duration) { c.w.advise() }},
+	{name: "leader wished for", weight: 4, do: func(c *candidate, _ time.Duration) { c.wish() }},
+	{name: "successor named by a hand", weight: 3, do: func(c *candidate, _ time.Duration) { c.forge() }},
 	{name: "strategy set", weight: 1, do: func(c *candidate, _ time.Duration) {
 		c.w.edit("sets a strategy", func(o *coordinationv1.Lease) {
 			o.Spec.Strategy = new(coordinationv1.OldestEmulationVersion)
