@@ -16,6 +16,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/processes"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"

@@ -90,7 +90,7 @@ func (b *beat) want() own {
 	return own{cfg: b.cfg, identity: b.deps.Identity(), health: b.health}
 }
 
-// run writes at once, then in each interval, and once more when told to leave or when ctx ends.
+// run writes at once, then in each interval, and once more when it is to leave or when ctx ends.
 func (b *beat) run(ctx context.Context) {
 	defer close(b.gone)
 	timer := b.deps.Clock.NewTimer()

@@ -89,7 +89,7 @@ func clip(s string) string {
 	return strings.Clone(strings.ToValidUTF8(s, "�"))
 }
 
-// sameFacts reports whether two states of a member differ in nothing that anybody is told.
+// sameFacts reports whether two states of a member are the same to everybody else.
 func (m Member) sameFacts(n Member) bool {
 	m.Version, m.Duration = n.Version, n.Duration
 	return m == n

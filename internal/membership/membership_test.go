@@ -51,36 +51,36 @@ func TestMembersAreSeen(t *testing.T) {
 	})
 }
 
-// TestChoiceIsToldOnce has the choice follow the members, and not every renewal.
-func TestChoiceIsToldOnce(t *testing.T) {
+// TestChoiceIsHandedOverOnce has the choice follow the members, and not every renewal.
+func TestChoiceIsHandedOverOnce(t *testing.T) {
 	bubble(t, func(f *fleet) {
 		a := f.start("web-0", 1)
 		b := f.start("web-1", 1)
 		c := f.start("web-2", 1)
 		wait(time.Hour)
-		told := func() []Choice { a.mu.Lock(); defer a.mu.Unlock(); return slices.Clone(a.choices) }
-		if got := told(); len(got) == 0 || len(got) > 3 || got[len(got)-1].Successor != b.identity && got[len(got)-1].Successor != c.identity {
-			t.Fatalf("told %v in an hour without a change", got)
+		given := func() []Choice { a.mu.Lock(); defer a.mu.Unlock(); return slices.Clone(a.choices) }
+		if got := given(); len(got) == 0 || len(got) > 3 || got[len(got)-1].Successor != b.identity && got[len(got)-1].Successor != c.identity {
+			t.Fatalf("given %v in an hour without a change", got)
 		}
-		first := told()[len(told())-1].Successor
+		first := given()[len(given())-1].Successor
 		chosen, other := b, c
 		if first == c.identity {
 			chosen, other = c, b
 		}
 		chosen.SetHealthy(false)
 		wait(2 * time.Second)
-		if got := told(); got[len(got)-1].Successor != other.identity {
-			t.Errorf("told %v, want the healthy one, %s", got, other.identity)
+		if got := given(); got[len(got)-1].Successor != other.identity {
+			t.Errorf("given %v, want the healthy one, %s", got, other.identity)
 		}
 		newer := f.start("web-3", 1, revision("b"))
 		wait(2 * time.Second)
-		if got := told(); got[len(got)-1] != (Choice{Successor: newer.identity, StandBack: true}) {
-			t.Errorf("told %v, want %s of the newest revision, and to stand back", got, newer.identity)
+		if got := given(); got[len(got)-1] != (Choice{Successor: newer.identity, StandBack: true}) {
+			t.Errorf("given %v, want %s of the newest revision, and to stand back", got, newer.identity)
 		}
 		newer.kill()
 		wait(42 * time.Second)
-		if got := told(); got[len(got)-1] != (Choice{Successor: other.identity}) {
-			t.Errorf("told %v, want %s again", got, other.identity)
+		if got := given(); got[len(got)-1] != (Choice{Successor: other.identity}) {
+			t.Errorf("given %v, want %s again", got, other.identity)
 		}
 	})
 }

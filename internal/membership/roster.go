@@ -53,7 +53,7 @@ type Roster struct {
 	cfg    Config
 	clock  bootclock.Clock
 	most   int           // members kept
-	change chan struct{} // has room for one: something was changed that others are told
+	change chan struct{} // has room for one: something has changed that is to be published
 
 	mu       sync.Mutex
 	members  map[string]*entry // by the Lease's name
@@ -192,11 +192,13 @@ func (r *Roster) nudge() {
 
 // Counts are the members by state, and those that were not kept, as there was no room.
 type Counts struct {
+	// Live, Unproven, Left and Expired count by [State].
 	Live     int `json:"live"`
 	Unproven int `json:"unproven"`
 	Left     int `json:"left"`
 	Expired  int `json:"expired"`
-	NotKept  int `json:"notKept"`
+	// NotKept counts those that found no room.
+	NotKept int `json:"notKept"`
 }
 
 // Counts counts the members as of now.
