@@ -36,6 +36,7 @@ func TestJoin(t *testing.T) {
 			t.Errorf("sent %v, want a create, a second write and a list", sent)
 		}
 		wait(10 * time.Minute)
+		t.Logf("requests after 10 minutes: %v", r.sent())
 		if sent := r.sent(); sent["renew"] < 60 || sent["renew"] > 77 || sent["list"] != 1 || sent["get"] != 0 {
 			t.Errorf("sent %v in 10 minutes, want a renewal in 8 to 10 s, and no other request", sent)
 		}

@@ -13,6 +13,7 @@ import (
 
 // Document is who is there, for GET /members, members.json and the event stream. Only live members are listed.
 type Document struct {
+	// Lease and Namespace name the election's Lease.
 	Lease     string `json:"lease"`
 	Namespace string `json:"namespace"`
 	// Leader is the leader's pod, as in the leadership document; "" if there is none or it is unknown.
@@ -22,33 +23,40 @@ type Document struct {
 	// Successor is the pod of the member that this replica would hand over to; "" for none.
 	Successor string `json:"successor"`
 	// Watching says that a watch of the members stands. If not, members expire here though they may live.
-	Watching bool   `json:"watching"`
-	Counts   Counts `json:"counts"`
-	// At is when the document was made; ValidUntil is when a reader should no longer believe it.
-	At                 time.Time        `json:"at"`
-	ValidUntil         time.Time        `json:"validUntil"`
-	ValidUntilBoottime string           `json:"validUntilBoottimeNs"`
-	BootID             string           `json:"bootID"`
-	Members            []DocumentMember `json:"members"`
+	Watching bool `json:"watching"`
+	// Counts counts all members that are known.
+	Counts Counts `json:"counts"`
+	// At is when the document was made, and ValidUntil from when it is out of date, in UTC; ValidUntilBoottime is that instant on
+	// the boot clock, in nanoseconds, and BootID names that clock.
+	At                 time.Time `json:"at"`
+	ValidUntil         time.Time `json:"validUntil"`
+	ValidUntilBoottime string    `json:"validUntilBoottimeNs"`
+	BootID             string    `json:"bootID"`
+	// Members are the live members, by the name of the pod.
+	Members []DocumentMember `json:"members"`
 }
 
 // DocumentMember is a live member.
 type DocumentMember struct {
+	// Pod and Identity name it; Node, Revision and Version are what it says of itself, "" if it says nothing.
 	Pod      string `json:"pod"`
 	Identity string `json:"identity"`
 	Node     string `json:"node"`
 	Revision string `json:"revision"`
 	Version  string `json:"version"`
+	// Health and Priority are what it says of itself.
 	Health   Health `json:"health"`
 	Priority int    `json:"priority"`
-	Leader   bool   `json:"leader"`
-	Self     bool   `json:"self"`
+	// Leader says that it leads, and Self that it is this replica.
+	Leader bool `json:"leader"`
+	Self   bool `json:"self"`
 	// SeenSince is when this replica first saw it, by this machine's clock; JoinedAt is when it joined, by the member's own.
 	SeenSince time.Time  `json:"seenSince"`
 	JoinedAt  *time.Time `json:"joinedAt"`
 	// Joined orders the members by when they joined, by no clock; "" if unknown.
 	Joined string `json:"joined"`
-	Lease  string `json:"lease"`
+	// Lease is the name of its identity Lease.
+	Lease string `json:"lease"`
 }
 
 // Document returns who is there as of now. l is this replica's leadership as it was last published.

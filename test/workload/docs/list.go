@@ -15,6 +15,7 @@ var Pages = []Page{
 	{Path: "docs/how-to/show-that-it-runs.md", Place: Machine, Before: sidecar, Programs: map[string]string{
 		"my-app": "echo my-app runs; exec sleep 60", "my-daemon": "echo my-daemon runs; exec sleep 60",
 	}},
+	{Path: "docs/how-to/see-the-members.md", Place: Cluster, Tree: true, Before: electionLeases},
 	{Path: "docs/how-to/signal-a-process.md", Place: Machine},
 	{Path: "docs/how-to/use-with-helm.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/troubleshoot.md", Place: Cluster, Before: electionLeases},
