@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,8 +15,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/processes"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
-	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"
@@ -113,38 +108,8 @@ func (a answers) electorConfig(namespace string) elector.Config {
 
 // store reads where the Lease is, and the namespace of the credentials.
 func (a answers) store() (store sidecar.Store, namespace string) {
-	text := a.Text(storeFlag)
-	path, isDir := strings.CutPrefix(text, "dir:")
-	switch {
-	case text == "kube":
-		config, namespace, err := kube.LoadConfig(a.Text(kubeconfigFlag), a.Text(contextFlag))
-		if errors.Is(err, kube.ErrNoCluster) {
-			err = fmt.Errorf("%w: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount token", err)
-		}
-		if err != nil {
-			a.Addf("--store kube: %w; for replicas on one machine set --store dir:PATH", err)
-		}
-		return sidecar.Store{REST: config}, namespace
-	case isDir && path != "":
-		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			a.Addf("--store %q: %w: make that directory first", text, err)
-		}
-		return sidecar.Store{Dir: path}, "default"
-	}
-	a.Refuse(storeFlag, "kube, or dir:PATH")
-	return sidecar.Store{}, "default"
-}
-
-// namespace returns the Lease's namespace. fallback is the credentials'.
-func (a answers) namespace(fallback string) string {
-	namespace := cmp.Or(a.Text(namespaceFlag), os.Getenv("POD_NAMESPACE"), fallback)
-	switch {
-	case namespace != "":
-		a.Of(namespaceFlag, naming.ValidateNamespace(namespace))
-	case a.Err() == nil: // otherwise an earlier fault may explain it
-		a.Addf("no namespace: set --namespace, or POD_NAMESPACE from the downward API")
-	}
-	return namespace
+	place, namespace := a.place()
+	return sidecar.Store{REST: place.rest, Dir: place.dir}, namespace
 }
 
 func (a answers) label() *podlabel.Label {

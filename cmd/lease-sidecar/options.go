@@ -179,6 +179,19 @@ var (
 		Detail: "Manifests may say how the sidecar is placed. Nothing depends on it.",
 	})
 
+	allNamespacesFlag = table.Toggle(option{Name: "all-namespaces", Alias: "A", Default: "false", Value: "BOOL", Usage: "show the elections of all namespaces"})
+	selectorFlag      = table.Text(option{Name: "selector", Alias: "l", Value: "LABELS", Usage: "show Leases with these labels only, such as app=web"})
+	outputFlag        = table.Choice(option{Name: "output", Alias: "o", Choices: []string{"wide", "json", "yaml", "name"}, Value: "FORMAT", Usage: "format: wide, json, yaml or name"})
+	watchFlag         = table.Toggle(option{Name: "watch", Alias: "w", Default: "false", Value: "BOOL", Usage: "go on, and print each change but renewals"})
+	kindFlag          = table.Choice(option{
+		Name: "kind", Default: "elections", Choices: []string{"elections", "members", "nodes", "apiservers", "all"}, Value: "KIND", Usage: "elections, members, nodes, apiservers or all",
+		Detail: "nodes are the heartbeats in kube-node-lease, apiservers the identity Leases in kube-system, whatever the namespace is.",
+	})
+	measureFlag = table.Duration(option{
+		Name: "measure", Default: "0s", Value: "TIME", Usage: "time to watch the Leases first, at most, to measure ages",
+		Detail: "It ends as soon as each holder shown has renewed its Lease, by default every 3s. With 0s all ages are estimates.",
+	})
+
 	tokenFlag   = table.Text(option{Name: "token", Value: "TOKEN", Usage: "token of the term whose work has stopped", Describe: "the one that drains"})
 	forFlag     = table.Choice(option{Name: "for", Default: "leader", Choices: []string{"leader", "elected"}, Value: "WHAT", Usage: "leader: this replica leads; elected: any does"})
 	timeoutFlag = table.Duration(option{Name: "timeout", Default: "0s", Describe: "0s, never", Value: "TIME", Usage: "time after which to give up"})

@@ -47,6 +47,10 @@ func parseMark(s string) (identity string, duration time.Duration, ok bool) {
 	return identity, time.Duration(n) * time.Second, true
 }
 
+// Marked returns the identity and the duration in a holder's mark. It answers false for none, for a release, and for a text
+// edited out of shape.
+func (r Record) Marked() (identity string, duration time.Duration, ok bool) { return parseMark(r.Mark) }
+
 // Foreign reports whether the holder did not write the record by our protocol (client-go's elector, or a hand). Such a holder
 // may lead on for a while after its Lease has lapsed, so it is waited for longer.
 func (r Record) Foreign() bool {
