@@ -23,7 +23,11 @@ func TestChart(t *testing.T) {
 	l := lab.Shared(t)
 	ns := l.Namespace(t, lab.Restricted())
 	t.Cleanup(func() { l.LateKubectl(t, ns, "delete", "namespace", ns, "--wait=false") })
-	before := allObjects(t, l, ns)
+	var before []string
+	harness.Eventually(t, slack, "the namespace has what each has", func() bool {
+		before = allObjects(t, l, ns)
+		return slices.Contains(before, "configmap/kube-root-ca.crt") && slices.Contains(before, "serviceaccount/default")
+	})
 	const lease, selector = "acme-3729b2ae49", "app.kubernetes.io/instance=web"
 	said := l.Listen(t, ns, selector, "app")
 	r := l.Install(t, ns, "web", "leader-web", map[string]any{

@@ -40,6 +40,9 @@ type Transcript struct {
 	lines []Line
 }
 
+// failedLines is how many lines of it are shown where the test has failed.
+const failedLines = 40
+
 // Listen begins to read the logs of a container in all pods that a selector ("app=web") selects. It ends with the test.
 func (l *Lab) Listen(t testing.TB, namespace, selector, container string) *Transcript {
 	t.Helper()
@@ -50,7 +53,8 @@ func (l *Lab) Listen(t testing.TB, namespace, selector, container string) *Trans
 		cancel()
 		tr.reads.Wait()
 		if t.Failed() {
-			for _, line := range tr.Lines() {
+			lines := tr.Lines()
+			for _, line := range lines[max(0, len(lines)-failedLines):] {
 				t.Logf("%s %s: %s", line.At.Format("15:04:05.000"), line.Pod, line.Text)
 			}
 		}
@@ -80,11 +84,11 @@ func (tr *Transcript) find(ctx context.Context) {
 	}
 }
 
-// follow reads the log of a pod until the pod is gone. A log begins anew with each start of the container: what is known by its time is left out.
+// follow reads the log of a pod until the pod is gone. A log that has ended is read again, as the container may have been started again.
 func (tr *Transcript) follow(ctx context.Context, pod *corev1.Pod) {
-	var last time.Time
+	known := map[string]bool{} // lines with their times, which have nanoseconds
 	for ctx.Err() == nil {
-		last = tr.read(ctx, pod.Name, last)
+		tr.read(ctx, pod.Name, known)
 		p, err := tr.lab.Admin.CoreV1().Pods(tr.namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) || err == nil && p.UID != pod.UID {
 			return
@@ -96,26 +100,25 @@ func (tr *Transcript) follow(ctx context.Context, pod *corev1.Pod) {
 	}
 }
 
-// read reads the log of a pod to its end, as far as it is newer than the last line.
-func (tr *Transcript) read(ctx context.Context, pod string, last time.Time) time.Time {
+// read reads the log of a pod to its end, as far as it is new.
+func (tr *Transcript) read(ctx context.Context, pod string, known map[string]bool) {
 	options := &corev1.PodLogOptions{Container: tr.container, Follow: true, Timestamps: true}
 	stream, err := tr.lab.Admin.CoreV1().Pods(tr.namespace).GetLogs(pod, options).Stream(ctx)
 	if err != nil {
-		return last // the container has not begun
+		return // the container has not begun
 	}
 	defer func() { _ = stream.Close() }()
 	for lines := bufio.NewScanner(stream); lines.Scan(); {
 		stamp, text, _ := strings.Cut(lines.Text(), " ")
 		at, err := time.Parse(time.RFC3339Nano, stamp)
-		if err != nil || !at.After(last) {
+		if err != nil || known[lines.Text()] {
 			continue
 		}
-		last = at
+		known[lines.Text()] = true
 		tr.mu.Lock()
 		tr.lines = append(tr.lines, Line{Pod: pod, At: at, Text: text})
 		tr.mu.Unlock()
 	}
-	return last
 }
 
 // Lines returns all lines so far, by their time.
