@@ -35,6 +35,10 @@ PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -
 RUN     ?= .
 E2E_RUN ?= .
 TIMEOUT ?= 40m
+# How many tests with pods run at once. Each starts three pods or more, with four or more processes each: more than three tests at once
+# on two cores wait for each other. COST is for how long TestCost measures, ROLLOUTS how often TestRollout rolls out.
+E2E_PARALLEL ?= 3
+E2E_FLAGS    := $(if $(COST),-cost $(COST)) $(if $(ROLLOUTS),-rollouts $(ROLLOUTS))
 # A skipped test is a failed run: what cannot be tested here is not known to work. So is a run without a test.
 NO_SKIPS := sh -c 'test $$TESTS_SKIPPED = 0 || { echo "FAIL: $$TESTS_SKIPPED tests were skipped; none may be" >&2; exit 1; }; \
 	test $$TESTS_TOTAL != 0 || { echo "FAIL: no test ran; in PKG no test has a name that matches RUN" >&2; exit 1; }'
@@ -88,12 +92,18 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 
 # E2E_RUN is a pattern of tests. The figures that they measure come at the end. Where it fails, the logs of all components are in the cache.
 .PHONY: e2e
-e2e: $(GOTESTSUM) ## pods on two real nodes, as root: the image, the manifests, faults of pods and nodes (E2E_RUN='TestFaults/of_pods/app')
+e2e: $(GOTESTSUM) ## pods on two real nodes, as root: image, manifests, faults (E2E_RUN='TestFaults/of_pods/app'; E2E_RUN=TestCost COST=5m)
 	@.ci/prerequisites e2e
+	@$(MAKE) --no-print-directory nodes
 	@mkdir -p bin
 	$(GOTESTSUM) --format testname --jsonfile bin/e2e.json --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- \
-		-count=1 -timeout 40m -p 1 -run '$(E2E_RUN)' ./test/e2e/...
+		-count=1 -timeout $(TIMEOUT) -p 1 -parallel $(E2E_PARALLEL) -run '$(E2E_RUN)' $(if $(strip $(E2E_FLAGS)),./test/e2e $(E2E_FLAGS),./test/e2e/...)
 	@sed -n 's/.*"Test":"\([^"]*\)","Output":".*figure: \(.*\)\\n".*/\1: \2/p' bin/e2e.json
+
+# A part of its own, so that a first build shows its progress, and takes nothing of the tests' time.
+.PHONY: nodes
+nodes: ## build what runs pods into the user's cache: Kubernetes, containerd and runc (once; ten minutes)
+	@for part in cluster node containerd runc; do $(GO) run -C test/cluster . $$part || exit; done
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)
