@@ -14,6 +14,8 @@ GOTESTSUM     := $(TOOLS)/gotestsum@v1.13.0/gotestsum
 GOLANGCI_LINT := $(TOOLS)/golangci-lint@v2.15.0/golangci-lint
 GOVULNCHECK   := $(TOOLS)/govulncheck@v1.9.0/govulncheck
 ACTIONLINT    := $(TOOLS)/actionlint@v1.7.12/actionlint
+CYCLONEDX     := $(TOOLS)/cyclonedx-gomod@v1.10.0/cyclonedx-gomod
+COSIGN        := $(TOOLS)/cosign@v3.1.3/cosign
 
 # The race detector needs a C compiler and the C library's headers; without both, nothing is built with C.
 RACE := $(shell printf '\043include <pthread.h>\nint main(void) { return 0; }\n' | \
@@ -225,19 +227,36 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.de
 
 ##@ Release
 
+# The image is built by the Dockerfile, with the same flags: its binary is the one here, to the bit.
 .PHONY: dist
-dist: ## the files of a release, into dist/: binaries, charts, checksums, notes (VERSION=v0.1.0)
+dist: $(CYCLONEDX) ## the files of a release, into dist/: binaries with their SBOMs, charts, checksums, notes (VERSION=v0.1.0)
 	rm -rf dist
 	mkdir dist
 	.ci/release-notes '$(VERSION)' >dist/notes.md
-	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(BUILD) -o dist/lease-sidecar-linux-$$arch ./cmd/lease-sidecar || exit; done
+	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(BUILD) -o dist/lease-sidecar-linux-$$arch ./cmd/lease-sidecar && \
+		$(CYCLONEDX) bin -json -std -noserial -notimestamp -version '$(VERSION)' -output dist/lease-sidecar-linux-$$arch.cdx.json dist/lease-sidecar-linux-$$arch || exit; done
 	helm=$$($(GO) run -C test/cluster . helm) && "$$helm/helm" package examples/helm/* --destination dist
 	cd dist && sha256sum lease-sidecar-linux-* *.tgz >SHA256SUMS
+
+.PHONY: version
+version: ## write the version of the newest release in CHANGELOG.md into charts, manifests and documents
+	.ci/set-version
+	$(MAKE) docs
+
+# cosign asks its environment who signs: on GitHub the workflow (COSIGN_YES=true), elsewhere a person, or a key (COSIGN_KEY).
+.PHONY: sign
+sign: $(COSIGN) ## sign the checksums in dist/ (IMAGE=…@sha256:… signs that image, too)
+	$(COSIGN) sign-blob --bundle dist/SHA256SUMS.sigstore.json dist/SHA256SUMS
+	$(if $(IMAGE),$(COSIGN) sign '$(IMAGE)')
+
+.PHONY: publish-charts
+publish-charts: $(COSIGN) ## push the charts in dist/ to a registry, sign them, and add them to the notes (TO=oci://registry.example.com/charts)
+	helm=$$($(GO) run -C test/cluster . helm) && HELM="$$helm/helm" COSIGN=$(COSIGN) .ci/publish-charts '$(TO)' >>dist/notes.md
 
 ##@ Housekeeping
 
 .PHONY: tools
-tools: $(GOTESTSUM) $(GOLANGCI_LINT) $(GOVULNCHECK) $(ACTIONLINT) cluster ## install all pinned tools
+tools: $(GOTESTSUM) $(GOLANGCI_LINT) $(GOVULNCHECK) $(ACTIONLINT) $(CYCLONEDX) cluster ## install all pinned tools
 
 .PHONY: clean
 clean: ## remove what was built here (the tools stay in the user's cache)
@@ -255,3 +274,10 @@ $(GOVULNCHECK):
 
 $(ACTIONLINT):
 	GOBIN=$(@D) $(GO) install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+$(CYCLONEDX):
+	GOBIN=$(@D) $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+$(COSIGN):
+	@echo 'building cosign: some minutes, once'
+	GOBIN=$(@D) $(GO) install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
