@@ -160,6 +160,7 @@ nightly: ## what takes hours: fresh seeds, long fuzzing, half an hour of chaos o
 	$(MAKE) chaos CHAOS=30m SEED=0 $(if $(REPORTS),REPORT=$(REPORTS)/chaos.json)
 	$(MAKE) chaos-work CHAOS=30m SEED=0 $(if $(REPORTS),REPORT=$(REPORTS)/chaos-work.json)
 	$(MAKE) handovers
+	$(MAKE) e2e E2E_RUN='TestRollout|TestCost' ROLLOUTS=5 COST=5m
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for ten seconds each (FUZZTIME=5m for longer)
@@ -181,6 +182,7 @@ cover: ## what the unit tests reach, by function (cover.html shows the lines)
 verify: prerequisites check test mutants controls lint ## everything that CI runs
 	$(MAKE) chaos CHAOS=2m
 	$(MAKE) chaos-work CHAOS=90s
+	$(MAKE) e2e
 
 .PHONY: check
 check: fmt-check vet cross ## the quick part of it: formatting, vet, other platforms
