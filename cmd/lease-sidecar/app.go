@@ -65,7 +65,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 		},
 		Action: rootAction,
 		Commands: []*cli.Command{
-			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), drainedCommand(), quitCommand(), withRunLockCommand(),
+			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), leaveCommand(), drainedCommand(), quitCommand(), withRunLockCommand(),
 			nameCommand(), installCommand(),
 			demoCommand(), toyCommand(), completionCommand(), referenceCommand(), versionCommand(), helpCommand(),
 		},

@@ -28,6 +28,27 @@ func stepDown(c *cli.Context) error {
 	return answersOf(c).order("/step-down", "step-down requested: the sidecar releases the Lease once the workload has stopped")
 }
 
+func leaveCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "leave",
+		Usage:     "report to this pod's sidecar that the pod is about to end",
+		UsageText: "lease-sidecar leave [FLAGS]",
+		Description: `For the preStop hook of a native sidecar, which gets SIGTERM only once the other containers have
+stopped. From then on a standby does not take the Lease. A replica that leads goes on until its
+workload has stopped. The report cannot be taken back.
+
+EXAMPLES:
+  # In the sidecar's container
+  lifecycle: {preStop: {exec: {command: [/lease-sidecar, leave]}}}`,
+		Flags:  flags(httpAddressFlag),
+		Action: leave,
+	}
+}
+
+func leave(c *cli.Context) error {
+	return answersOf(c).order("/leave", "leave reported: this replica does not take the Lease any more")
+}
+
 func drainedCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "drained",

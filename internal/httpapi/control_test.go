@@ -61,7 +61,7 @@ func TestOrdersComeFromThisMachineOnly(t *testing.T) {
 		{"a large body", func(r *http.Request) { setBody(r, strings.Repeat("x", maxBody+1)) }, 413},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for _, path := range []string{"/step-down", "/drained", "/quitquitquit"} {
+			for _, path := range []string{"/step-down", "/leave", "/drained", "/quitquitquit"} {
 				f := newFixture(true)
 				if f.election.now = leadershiptest.Leading(f.clock, "5"); path == "/drained" {
 					f.election.now = leadershiptest.Draining(f.clock)

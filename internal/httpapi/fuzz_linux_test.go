@@ -115,6 +115,7 @@ func FuzzHTTP(f *testing.F) {
 	for i, request := range []string{
 		"GET /leader HTTP/1.1\r\nHost: localhost\r\n\r\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\n",
 		"POST /step-down HTTP/1.1\r\nHost: 127.0.0.1:4040\r\nContent-Length: 2\r\n\r\n{}",
+		"POST /leave HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"POST /drained HTTP/1.1\r\nHost: evil.example\r\nOrigin: null\r\n\r\n",
 		"BREW //quitquitquit/.. HTTP/1.0\r\n\r\n",
 		"POST http://localhost/quitquitquit HTTP/1.1\r\nHost: evil.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",

@@ -51,6 +51,12 @@ func (e *stuck) StepDown(cause string) error {
 	return nil
 }
 
+func (e *stuck) Leave() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ordered = append(e.ordered, "leave")
+}
+
 func (e *stuck) Ready() error {
 	if e.unready != "" {
 		return errors.New(e.unready)

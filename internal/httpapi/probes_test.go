@@ -57,7 +57,7 @@ func TestProbesTakeNoOrders(t *testing.T) {
 		Election: &stuck{now: leadershiptest.Leading(clock, "5")}, Clock: clock, Started: func() bool { return true },
 		Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
 	})
-	for _, path := range []string{"/step-down", "/drained", "/quitquitquit", "/events", "/"} {
+	for _, path := range []string{"/step-down", "/leave", "/drained", "/quitquitquit", "/events", "/"} {
 		w := ask(t, probes, "POST", path)
 		if w.Code != 404 {
 			t.Errorf("POST %s: %d, want 404", path, w.Code)

@@ -23,6 +23,8 @@ type Election interface {
 	// StepDown asks for a handover and returns nil once the order is taken; [elector.ErrNotLeading] on a standby,
 	// [elector.ErrDraining] during a handover.
 	StepDown(cause string) error
+	// Leave says that the pod is about to end: the replica takes the Lease no more.
+	Leave()
 	// Ready returns nil once the Lease was read and nothing keeps this replica from leading, else the reason.
 	Ready() error
 	// Alive returns nil once the election's loop has turned, or an error if ctx ends first.
@@ -72,6 +74,7 @@ func NewWorkloadHandler(c WorkloadConfig) http.Handler {
 		mux.HandleFunc("GET /running", localStream(c.Running))
 	}
 	mux.HandleFunc("POST /step-down", localOnly(c.stepDown))
+	mux.HandleFunc("POST /leave", localOnly(c.leave))
 	mux.HandleFunc("POST /drained", localOnly(c.drained))
 	mux.HandleFunc("POST /quitquitquit", localOnly(c.quit))
 	return plain(c.Pod, explained(mux))
@@ -99,6 +102,12 @@ func (c WorkloadConfig) stepDown(w http.ResponseWriter, _ *http.Request) {
 	default:
 		fail(w, http.StatusInternalServerError, err.Error())
 	}
+}
+
+// leave is taken at any time: it takes nothing away from a leader.
+func (c WorkloadConfig) leave(w http.ResponseWriter, _ *http.Request) {
+	c.Election.Leave()
+	done(w, "leaving: this replica takes the Lease no more")
 }
 
 func (c WorkloadConfig) whoLeads() string {

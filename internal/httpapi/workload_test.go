@@ -99,6 +99,8 @@ func TestOrders(t *testing.T) {
 		{"step down, nobody leads", "/step-down", leadershiptest.Standby(""), false, 409, "the one that does"},
 		{"step down, draining", "/step-down", draining, false, 409, "already handing over"},
 		{"step down, not allowed", "/step-down", leading, true, 403, "allow-step-down"},
+		{"leave, leading, no step-down", "/leave", leading, true, 202, "leaving"},
+		{"leave, standing by", "/leave", standby, false, 202, "leaving"},
 		{"drained, draining", "/drained", draining, false, 202, "noted"},
 		{"drained, draining, no step-down", "/drained", draining, true, 202, "noted"},
 		{"drained, leading", "/drained", leading, false, 409, "no handover waits"},
@@ -118,8 +120,8 @@ func TestOrders(t *testing.T) {
 			if w.Code != c.want || !strings.Contains(body["error"]+body["status"], c.says) {
 				t.Errorf("%d %v, want %d and %q", w.Code, body, c.want, c.says)
 			}
-			if got, want := len(f.election.ordered) > 0, c.path == "/step-down" && c.want == 202; got != want {
-				t.Errorf("stepped down: %v, want %v", got, want)
+			if got, want := len(f.election.ordered) > 0, (c.path == "/step-down" || c.path == "/leave") && c.want == 202; got != want {
+				t.Errorf("an order was given: %v, want %v", got, want)
 			}
 			if got, want := f.quits > 0, c.path == "/quitquitquit" && c.want == 202; got != want {
 				t.Errorf("quit: %v, want %v", got, want)
@@ -141,6 +143,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"DELETE", "/", 405, "GET, HEAD"},
 		{"OPTIONS", "/leader", 405, "GET, HEAD"},
 		{"GET", "/step-down", 405, "POST"},
+		{"GET", "/leave", 405, "POST"},
 		{"HEAD", "/drained", 405, "POST"},
 		{"PUT", "/quitquitquit", 405, "POST"},
 		{"GET", "/metrics", 404, ""},

@@ -47,6 +47,8 @@ func (m *machine) takeAt() bootclock.Instant {
 		return never // a token now would be lower than one already given out (I6)
 	case m.resumable(): // also by a process that ends, or an unhealthy one, which then hand it over
 		return max(k.seenAt, k.tryAt)
+	case m.leaving:
+		return never
 	case m.unhealthy && k.present && !m.cfg.LeadUnhealthy:
 		return never
 	case m.unhealthy && k.present:
@@ -116,6 +118,8 @@ func (m *machine) explain(now moment) {
 func (m *machine) describe() string {
 	r := m.know.record
 	switch {
+	case m.leaving && !m.resumable():
+		return "this replica's pod is about to end: it takes the Lease no more"
 	case !m.know.present:
 		return "the Lease does not exist: it is created without a holder, and led one lease duration later"
 	case m.know.version.Compare(m.know.floor) < 0:

@@ -19,6 +19,7 @@ type commands struct {
 	stepDown     mailbox
 	alive        mailbox
 	health       atomic.Pointer[health] // the newest; it stays
+	leave        atomic.Bool            // it stays
 	abandon      atomic.Bool
 }
 
@@ -135,6 +136,14 @@ func (e *Elector) Alive(ctx context.Context) error {
 // released nor renewed: it runs out. Abandon returns at once.
 func (e *Elector) Abandon() {
 	e.commands.abandon.Store(true)
+	e.commands.ring()
+}
+
+// Leave says that this process's pod is about to end, which the process learns by itself only once the workload has stopped: a
+// native sidecar gets SIGTERM last. A standby takes the Lease no more. A leader leads on until its workload stops or the process
+// is to end, and does not lead again. It cannot be taken back, and returns at once.
+func (e *Elector) Leave() {
+	e.commands.leave.Store(true)
 	e.commands.ring()
 }
 

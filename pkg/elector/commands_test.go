@@ -183,15 +183,16 @@ func TestEventsThatWaitHaveOneOrder(t *testing.T) {
 		l.events <- watchOpened{1}
 		l.events <- replied{}
 		e.Abandon()
+		e.Leave()
 		e.SetHealthy(true, "well")
 		e.SetHealthy(false, "ill")
 
 		var got []event
-		for range 8 {
+		for range 9 {
 			got = append(got, l.next(ctx, timer))
 		}
 		want := []event{
-			holdFailed{3}, health{why: "ill"}, terminate{}, abandon{}, stepDown{"asked"}, watchOpened{1}, replied{}, tick{},
+			holdFailed{3}, health{why: "ill"}, leave{}, terminate{}, abandon{}, stepDown{"asked"}, watchOpened{1}, replied{}, tick{},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("taken in the order %+v, want %+v", got, want)

@@ -132,6 +132,16 @@ func (m *machine) terminate(now moment) {
 	}
 }
 
+// leave takes the news that the pod is about to end: a standby campaigns no more. A leader leads on, as its workload may work
+// until the end, and the Lease must be held for as long.
+func (m *machine) leave() {
+	if m.leaving {
+		return
+	}
+	m.leaving = true
+	m.info("Leaving", "the pod is about to end: this replica takes the Lease no more")
+}
+
 // terminated reports whether a process that is to end may do so: nothing is held, and no request under way could change that.
 func (m *machine) terminated() bool {
 	return m.terminating && m.role == standby && !m.taking && m.inherited == nil

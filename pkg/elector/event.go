@@ -56,6 +56,8 @@ type (
 	}
 	// terminate: the process is to end: hand over, then be done.
 	terminate struct{}
+	// leave: the pod is about to end: take the Lease no more.
+	leave struct{}
 	// abandon: wait no longer for the workload in the drain under way, if there is one.
 	abandon struct{}
 )
@@ -70,6 +72,7 @@ func (holdFailed) isEvent()    {}
 func (stepDown) isEvent()      {}
 func (health) isEvent()        {}
 func (terminate) isEvent()     {}
+func (leave) isEvent()         {}
 func (abandon) isEvent()       {}
 
 // question is what the machine last asked of the loop, of one kind. Its answers carry its number.

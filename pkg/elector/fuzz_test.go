@@ -145,7 +145,7 @@ func (o *ordeal) deed() {
 	case 14:
 		o.take([]event{watchOpened{}, watchClosed{}, watchClosed{err: lease.ErrExpired}, watchClosed{err: errors.New("reset")}}[o.byte()%4])
 	case 15:
-		o.take([]event{health{healthy: true}, stepDown{cause: "asked"}, terminate{}, abandon{}, health{}}[o.byte()%5])
+		o.take([]event{health{healthy: true}, stepDown{cause: "asked"}, terminate{}, abandon{}, health{}, leave{}}[o.byte()%6])
 	case 16:
 		if number := o.drain - int(o.byte()%3); number > 0 && (number < o.m.waits.number || o.m.waits.open) {
 			o.take(stopWaitEnded{number, WorkloadStopped})

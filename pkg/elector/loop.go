@@ -25,6 +25,7 @@ type loop struct {
 	logged      chan func()        // what the log's goroutine is to do
 	order       *order             // the step-down that the machine takes in this turn
 	health      *health            // the last one that the machine has been given
+	left        bool               // the machine knows that the pod is about to end
 	terminated  bool               // the machine knows that the process is to end
 	holdFailed  int                // the number of the hold that could not be written, until the machine knows; 0: none
 	holdOK      bool
@@ -118,6 +119,10 @@ func (l *loop) command(ctx context.Context) event {
 	if h := c.health.Load(); h != l.health {
 		l.health = h
 		return *h
+	}
+	if !l.left && c.leave.Load() {
+		l.left = true
+		return leave{}
 	}
 	if ctx.Err() != nil && !l.terminated { // before abandon, which is meant for the handover that this begins
 		l.terminated = true

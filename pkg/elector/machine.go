@@ -72,6 +72,7 @@ type machine struct {
 	resuming  bool                        // and that take resumes a predecessor's term
 
 	unhealthy   bool // the workload's health speaks against leading
+	leaving     bool // its pod is about to end
 	terminating bool
 	over        bool
 	overErr     error
@@ -149,6 +150,8 @@ func (m *machine) apply(now moment, e event) {
 		m.judge(now, e)
 	case terminate:
 		m.terminate(now)
+	case leave:
+		m.leave()
 	case abandon:
 		m.abandonDrain(now)
 	}

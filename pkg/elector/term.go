@@ -37,7 +37,8 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 	m.effort.nextTry = 0     // a standby's pause must not hold up a renewal
 	m.know.situation = ""
 	text, why := "leading", reason("BecameLeader")
-	if m.inherited != nil {
+	resumed := m.inherited != nil
+	if resumed {
 		text, why = "the term of the process before in this pod is resumed, under a new token", "TermResumed"
 	}
 	m.inherited, m.droppedUntil = nil, 0
@@ -47,6 +48,8 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 		m.beginDrain(now, "terminating")
 	case m.ending.cause != "":
 		m.beginDrain(now, m.ending.cause)
+	case m.leaving && !resumed: // of a resumed term, the workload may still work, and it ends with the pod
+		m.beginDrain(now, "leaving")
 	case m.unhealthy && !m.cfg.LeadUnhealthy:
 		m.beginDrain(now, "unhealthy")
 	}

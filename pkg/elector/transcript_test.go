@@ -28,7 +28,7 @@ import (
 //	5ms delete                                      somebody else deletes
 //	5ms restore N                                   the store goes back to version N, with the record as it is
 //	5ms opened | closed [expired|forbidden]         the watch
-//	5ms stepdown | terminate | abandon | stopped | unhealthy | healthy
+//	5ms stepdown | leave | terminate | abandon | stopped | unhealthy | healthy
 //	5ms holdfail                                    the hold that was last wanted could not be written
 //	5ms reply of=N | opened of=N | stopped of=N …   the same as an answer to question N, instead of the newest of its kind
 //	config priority=N lead-unhealthy exit-on-loss       before start
@@ -146,6 +146,8 @@ func (p *player) event(now moment, name string, args []string) event {
 		return stepDown{cause: "asked"}
 	case "terminate":
 		return terminate{}
+	case "leave":
+		return leave{}
 	case "abandon":
 		return abandon{}
 	case "holdfail":

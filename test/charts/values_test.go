@@ -22,8 +22,8 @@ type effect struct{ set, want string }
 // libraryEffects are the effects of the library's values, below leaseSidecar in the charts.
 var libraryEffects = map[string][]effect{
 	"leader-web": {
-		{`image.repository="registry.example.com/sidecar"`, `image: "registry.example.com/sidecar:dev"`},
-		{`image.tag="1.2.3"`, `image: "lease-sidecar:1.2.3"`},
+		{`image.repository="registry.example.com/sidecar"`, `image: "registry.example.com/sidecar:`},
+		{`image.tag="1.2.3"`, `lease-sidecar:1.2.3"`},
 		{`image.pullPolicy="Never"`, "imagePullPolicy: Never"},
 		{`mode="classic"`, "containers:\n        - name: lease-sidecar"},
 		{`prefix="acme"`, "- --prefix=acme"},
@@ -78,7 +78,7 @@ var libraryEffects = map[string][]effect{
 		{`networkPolicy={"enabled":true,"apiServer":["10.0.0.1/32"],"egress":[{"ports":[{"port":7}]}]}`, "- ports:\n      - port: 7"},
 	},
 	"leader-child": {
-		{`imageVolume=true`, "image: {reference: \"lease-sidecar:dev\""},
+		{`imageVolume=true`, "image: {reference: \""},
 		{`onChildExit="exit"`, "- --on-child-exit=exit"},
 	},
 }

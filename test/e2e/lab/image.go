@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
@@ -101,10 +102,13 @@ func (b *Builder) buildah(sub string, args ...string) (out string, err error) {
 	return out, err
 }
 
+// store are the arguments that name the store.
+func (b *Builder) store() []string {
+	return []string{"--root", filepath.Join(b.home, "buildah"), "--runroot", "/run/buildah", "--storage-driver", "overlay"}
+}
+
 func (b *Builder) buildahOnce(sub string, args ...string) (string, error) {
-	cmd := exec.Command("buildah", append([]string{
-		"--root", filepath.Join(b.home, "buildah"), "--runroot", "/run/buildah", "--storage-driver", "overlay", sub,
-	}, args...)...)
+	cmd := exec.Command("buildah", slices.Concat(b.store(), []string{sub}, args)...)
 	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot", "TMPDIR="+b.dir)
 	var warnings strings.Builder
 	cmd.Stderr = &warnings
@@ -208,22 +212,30 @@ func (b *Builder) Sidecar(name, processor string, args ...string) error {
 	if err != nil {
 		return err
 	}
+	build, err := b.forDockerfile(processor)
+	if err != nil {
+		return err
+	}
+	_, err = b.buildah("build", slices.Concat(build, []string{"--platform", "linux/" + processor, "--tag", name}, args, []string{root})...)
+	return err
+}
+
+// forDockerfile are the arguments with which buildah builds from the Dockerfile where nothing can be pulled: the stand-ins, this machine's
+// Go, and its modules.
+func (b *Builder) forDockerfile(processor string) ([]string, error) {
 	env, err := exec.Command("go", "env", "GOROOT", "GOMODCACHE").Output()
 	if err != nil {
-		return fmt.Errorf("find Go: %w", err)
+		return nil, fmt.Errorf("find Go: %w", err)
 	}
 	paths := strings.Fields(string(env))
 	cache := filepath.Join(b.home, "go-build") // not the host's: what this build makes is compared with what that made
 	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return err
+		return nil, err
 	}
-	args = append([]string{
-		"--layers", "--pull-never", "--platform", "linux/" + processor, "--timestamp", "0", "--volume", paths[0] + ":/usr/local/go:ro", "--volume", paths[1] + ":/go/pkg/mod",
+	return []string{
+		"--layers", "--pull-never", "--timestamp", "0", "--volume", paths[0] + ":/usr/local/go:ro", "--volume", paths[1] + ":/go/pkg/mod",
 		"--volume", cache + ":/root/.cache/go-build", "--build-arg", "GO_IMAGE=" + goStandIn + processor, "--build-arg", "BASE_IMAGE=" + baseStandIn + processor,
-		"--tag", name,
-	}, args...)
-	_, err = b.buildah("build", append(args, root)...)
-	return err
+	}, nil
 }
 
 // export writes an image into an archive that containerd imports, and returns its path.

@@ -161,6 +161,13 @@ func (c *candidate) abandon() {
 	}
 }
 
+// leave tells the sidecar that its pod is about to end, as a preStop hook does.
+func (c *candidate) leave() {
+	if p := c.running(); p != nil {
+		c.w.spawn(p.leave)
+	}
+}
+
 func (c *candidate) freeze(d time.Duration) {
 	if p := c.running(); p != nil {
 		p.freeze(d)

@@ -105,6 +105,11 @@ var kinds = []kind{
 	}},
 	{name: "SIGTERM", weight: 16, do: func(c *candidate, d time.Duration) { c.terminate(newPod, d/4) }},
 	{name: "SIGTERM, same pod", weight: 6, do: func(c *candidate, d time.Duration) { c.terminate(samePod, d/4) }},
+	{name: "pod ends, sidecar last", weight: 6, ours: noSidecar, do: func(c *candidate, d time.Duration) {
+		c.leave()
+		c.crash()
+		c.w.after(d/20, func() { c.terminate(newPod, d/4) })
+	}},
 	{name: "step down", weight: 26, ours: noSidecar, do: func(c *candidate, _ time.Duration) { c.stepDown("asked") }},
 	{name: "killed in a drain", weight: 5, ours: noSidecar, do: func(c *candidate, d time.Duration) {
 		c.stepDown("to be killed")

@@ -46,7 +46,8 @@ type process struct {
 
 	// Guarded by the world's lock.
 	dead, ended bool
-	leaving     bool // a SIGTERM is on its way, and its successor arranged
+	leaving     bool              // a SIGTERM is on its way, and its successor arranged
+	leavesAt    bootclock.Instant // when it learned that its pod is about to end; 0: it did not
 	gate        gate
 	rules       rules
 	ledUntil    bootclock.Instant // validUntil of the last leadership applied to the workload
@@ -217,6 +218,18 @@ func (p *process) leaves() bool {
 	already := p.leaving
 	p.leaving = true
 	return already
+}
+
+// leave tells the process that its pod is about to end. A frozen one takes it when it thaws.
+func (p *process) leave() {
+	p.passAs(beforeOrder, "leave")
+	p.w.mu.Lock()
+	p.w.say(p.name, "life", "its pod is about to end")
+	if p.leavesAt == 0 {
+		p.leavesAt = p.c.clock.boot(p.w.now())
+	}
+	p.w.mu.Unlock()
+	p.elector.Leave()
 }
 
 // stepDown asks for a handover, as an HTTP call would.

@@ -110,7 +110,7 @@ func aTerm(b *book) {
 		b.want(r, 200, head(server, "/leader"))
 	}
 	b.want(r, 200, get(workload, "/"))
-	leave := stay(b.t, r) // the workload works, so the handover waits
+	end := stay(b.t, r) // the workload works, so the handover waits
 	b.want(r, 202, post("/step-down"))
 	b.want(r, 409, post("/step-down"))
 	b.want(r, 409, post("/drained").with(`{"token":"1`+token+`"}`))
@@ -123,14 +123,15 @@ func aTerm(b *book) {
 	b.want(r, 202, post("/drained?token="+token))
 	b.want(r, 202, post("/drained"))
 	b.want(r, 503, get(workload, "/leader"))
-	leave()
+	end()
+	b.want(r, 202, post("/leave"))
 	b.want(r, 202, post("/quitquitquit"))
 	awaitExit(b.t, r)
 }
 
 // refused sends what no order may be.
 func refused(b *book, r *harness.Local) {
-	for _, q := range []request{post("/step-down"), post("/drained"), post("/quitquitquit"), get(workload, "/running")} {
+	for _, q := range []request{post("/step-down"), post("/leave"), post("/drained"), post("/quitquitquit"), get(workload, "/running")} {
 		foreign, large, half := q, q, q
 		foreign.header = http.Header{"Host": {"web.example"}}
 		large.body, large.malformed = strings.Repeat("x", 1025), true

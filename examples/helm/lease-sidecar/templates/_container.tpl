@@ -11,6 +11,13 @@
   env: {{- include "lease-sidecar.ownEnv" . | nindent 4 }}
   ports: {{- include "lease-sidecar.ownPorts" . | nindent 4 }}
   {{- include "lease-sidecar.ownProbes" . | nindent 2 }}
+  {{- if and (eq .values.mode "native") (ne .httpAddress "off") }}
+  # The kubelet sends it SIGTERM only once the program has stopped. Until then it must not take the Lease.
+  lifecycle:
+    preStop:
+      exec:
+        command: [/lease-sidecar, leave{{ if ne .httpAddress "127.0.0.1:4040" }}, {{ printf "--http-address=%s" .httpAddress | quote }}{{ end }}]
+  {{- end }}
   resources: {{- toYaml .values.resources | nindent 4 }}
   securityContext: {{- toYaml .values.securityContext | nindent 4 }}
   volumeMounts: {{- include "lease-sidecar.ownMounts" . | nindent 4 }}
