@@ -100,28 +100,31 @@ func tryPolicy(t *testing.T, l *lab.Lab, ns, selector, container, binary string)
 	})
 }
 
-// otherPod makes a pod of the account "default", which stays as long as the test.
+// otherPod makes a pod of the account "default", which does nothing as long as the test runs, and waits until it is ready.
 func otherPod(t *testing.T, l *lab.Lab, ns string) string {
 	t.Helper()
+	now := int64(0)
 	pod, err := l.Admin.CoreV1().Pods(ns).Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "other-"},
 		Spec: corev1.PodSpec{
-			NodeName: "nowhere", SecurityContext: &corev1.PodSecurityContext{SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
-			Containers: []corev1.Container{{Name: "app", Image: l.Images.Shell, SecurityContext: strict()}},
+			SecurityContext:               &corev1.PodSecurityContext{SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
+			TerminationGracePeriodSeconds: &now,
+			Containers:                    []corev1.Container{{Name: "app", Image: l.Images.Shell, Command: []string{"sleep", "3600"}, SecurityContext: strict()}},
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.LateKubectl(t, ns, "delete", "pod", pod.Name, "--force", "--grace-period=0") })
+	t.Cleanup(func() { l.LateKubectl(t, ns, "delete", "pod", pod.Name, "--wait=false") })
+	l.Kubectl(t, ns, "wait", "--for=condition=Ready", "pod/"+pod.Name, "--timeout=50s")
 	return pod.Name
 }
 
 // strict is what the strictest Pod Security standard asks of a container.
 func strict() *corev1.SecurityContext {
-	yes, no := true, false
+	yes, no, user := true, false, int64(65532)
 	return &corev1.SecurityContext{
-		RunAsNonRoot: &yes, AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		RunAsUser: &user, RunAsNonRoot: &yes, AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 	}
 }
 

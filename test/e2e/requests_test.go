@@ -37,10 +37,13 @@ const (
 	callBound = time.Second
 )
 
+// dialer opens a connection; nil for one from the node.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
 // call asks a URL every 20 ms until the context ends: over a new connection each time, or over one that is kept as long as the server keeps it.
-func call(ctx context.Context, done *sync.WaitGroup, url string, keep bool) *caller {
+func call(ctx context.Context, done *sync.WaitGroup, url string, keep bool, from dialer) *caller {
 	c := &caller{}
-	client := &http.Client{Timeout: callBound, Transport: &http.Transport{DisableKeepAlives: !keep}}
+	client := &http.Client{Timeout: callBound, Transport: &http.Transport{DisableKeepAlives: !keep, DialContext: from}}
 	done.Go(func() {
 		var asks sync.WaitGroup
 		defer asks.Wait()
@@ -76,6 +79,8 @@ func (c *caller) ask(client *http.Client, url string) {
 		a.failure = "refused"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		a.failure = "timeout"
+	case errors.Is(err, syscall.ECONNRESET):
+		a.failure = "reset"
 	default:
 		a.failure = err.Error()
 	}

@@ -23,10 +23,11 @@ import (
 type served struct {
 	scene
 	url string
-	// asks opens a connection for each request, and asks for what a standby refuses. kept does the same over one connection. blind keeps one connection,
-	// too, and asks for what every replica answers.
-	asks, kept, blind *caller
-	claims            []answer // of all of them, so far
+	from *lab.Container // where inPod asks from: a pod that has nothing to do with the others
+	// asks opens a connection for each request, from the node, and asks for what a standby refuses; inPod does so from a pod. kept keeps one connection.
+	// blind keeps one, too, and asks for what every replica answers.
+	asks, inPod, kept, blind *caller
+	claims                   []answer // of all of them, so far
 }
 
 // lossOf is one way to lose a leader.
@@ -73,6 +74,8 @@ func TestLeaderService(t *testing.T) {
 	s.AwaitReady(slack, 3)
 	s.AwaitWork(takeover)
 
+	other := otherPod(t, s.Lab, s.Namespace)
+	s.from = s.Container(other, "app")
 	s.url = "http://" + clusterIP(t, s.Lab, s.Namespace, "web-leader")
 	for _, loss := range losses {
 		t.Run(loss.name, func(t *testing.T) {
@@ -93,7 +96,8 @@ func (s *served) play(loss lossOf) {
 	defer done.Wait()
 	defer cancel()
 	checked, any := s.url+"/checked", s.url+"/"
-	s.asks, s.kept, s.blind = call(ctx, &done, checked, false), call(ctx, &done, checked, true), call(ctx, &done, any, true)
+	s.asks, s.inPod = call(ctx, &done, checked, false, nil), call(ctx, &done, checked, false, s.from.Dial)
+	s.kept, s.blind = call(ctx, &done, checked, true, nil), call(ctx, &done, any, true, nil)
 	s.leader = s.awaitSteady()
 	began := bootclock.System{}.Now()
 	loss.strike(s)
@@ -111,6 +115,7 @@ func (s *served) play(loss lossOf) {
 	}
 	lost := s.lastWork(s.leader, began)
 	late := s.count("a new connection for each request", s.asks, began, lost)
+	late += s.count("a new connection for each request, from a pod", s.inPod, began, lost)
 	late += s.count("one connection that the server closes", s.kept, began, lost)
 	blind := s.count("one connection that stays open", s.blind, began, lost)
 	if loss.same && late+blind > 0 {
@@ -119,7 +124,7 @@ func (s *served) play(loss lossOf) {
 	if recent := s.blind.since(bootclock.System{}.Now().Add(-time.Second)); loss.lives && (len(recent) == 0 || recent[len(recent)-1].pod != s.leader || blind == 0) {
 		s.t.Errorf("the connection that stays open reaches %+v, want %s as before", recent, s.leader)
 	}
-	s.claims = slices.Concat(s.asks.since(0), s.kept.since(0), s.blind.since(0))
+	s.claims = slices.Concat(s.asks.since(0), s.inPod.since(0), s.kept.since(0), s.blind.since(0))
 }
 
 // count tells what became of the requests of a caller since an instant, and returns how many were answered by the old leader after its loss.
