@@ -22,7 +22,7 @@ import (
 // served is a web server of three replicas behind the chart's Service of the leader, under requests from a node.
 type served struct {
 	scene
-	url string
+	url  string
 	from *lab.Container // where inPod asks from: a pod that has nothing to do with the others
 	// asks opens a connection for each request, from the node, and asks for what a standby refuses; inPod does so from a pod. kept keeps one connection.
 	// blind keeps one, too, and asks for what every replica answers.

@@ -22,10 +22,13 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-// Line is what a program printed, and when the container runtime got it.
+// Line is one line that a program printed.
 type Line struct {
-	Pod  string
-	At   time.Time
+	// Pod is the program's.
+	Pod string
+	// At is when the container runtime got the line, by the wall clock.
+	At time.Time
+	// Text is the line without its end.
 	Text string
 }
 
@@ -131,7 +134,7 @@ func (tr *Transcript) Lines() []Line {
 // works is how the examples' programs say that they work.
 var works = regexp.MustCompile(`with token (\d+)$`)
 
-// Terms returns the work that programs told of, "works with token 48213": a term for each pod and token, from its first such line to its last, by its
+// Terms returns the work that programs have printed, "works with token 48213": a term for each pod and token, from its first such line to its last, by its
 // start. The times are of the wall clock.
 func (tr *Transcript) Terms() (terms []harness.Term) {
 	for _, line := range tr.Lines() {
@@ -163,7 +166,7 @@ func (tr *Transcript) AwaitTerm(bound time.Duration, but ...string) (term harnes
 	return term
 }
 
-// Verdict fails the test where two pods told of work at once, or where a token did not rise. It returns the number of terms.
+// Verdict fails the test where two pods worked at once by what they printed, or where a token did not rise. It returns the number of terms.
 func (tr *Transcript) Verdict() int {
 	tr.t.Helper()
 	terms := tr.Terms()
