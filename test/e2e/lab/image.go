@@ -22,7 +22,7 @@ type Images struct {
 	Sidecar string
 	// Workload is the program of test/workload/program.
 	Workload string
-	// Shell has busybox, under the name that the examples use. It is Debian's.
+	// Shell has busybox, under the name that the examples use. It is Debian's, which lacks flock: that is util-linux's.
 	Shell string
 	// Pause keeps a pod's namespaces open.
 	Pause string
@@ -165,6 +165,26 @@ func busybox(processor string) string {
 // busyboxFile is Debian's, which needs no library.
 const busyboxFile = "/bin/busybox"
 
+// flockFile is util-linux's. Debian's busybox has no such applet, as the image of that name has.
+const flockFile = "/usr/bin/flock"
+
+// shellImage makes the image of the examples: busybox, and flock with the libraries that it needs, in their places.
+func (b *Builder) shellImage() error {
+	needed, err := exec.Command("ldd", flockFile).Output()
+	if err != nil {
+		return fmt.Errorf("find the libraries of %s: %w", flockFile, err)
+	}
+	dockerfile, files := busybox(runtime.GOARCH)+"COPY --chmod=755 flock /bin/flock\n", map[string]string{"busybox": busyboxFile, "flock": flockFile}
+	for field := range strings.FieldsSeq(string(needed)) {
+		if !strings.HasPrefix(field, "/") {
+			continue
+		}
+		files[filepath.Base(field)] = field
+		dockerfile += "COPY --chmod=755 " + filepath.Base(field) + " " + field + "\n"
+	}
+	return b.fromFiles(images.Shell, runtime.GOARCH, dockerfile, files)
+}
+
 // goImage makes the stand-in for the image that the binary is built on.
 func (b *Builder) goImage(processor string) error {
 	golang := busybox(processor) + "ENV PATH=/usr/local/go/bin:/bin GOPATH=/go GOTOOLCHAIN=local GOPROXY=off HOME=/root\n"
@@ -253,7 +273,7 @@ func (b *Builder) nodeImages() (Images, error) {
 	const program = "FROM scratch\nCOPY --chmod=755 program /program\nUSER 65532\nENTRYPOINT [\"/program\"]\n"
 	if err := errors.Join(
 		b.Sidecar(images.Sidecar, runtime.GOARCH),
-		b.fromFiles(images.Shell, runtime.GOARCH, busybox(runtime.GOARCH), map[string]string{"busybox": busyboxFile}),
+		b.shellImage(),
 		b.fromFiles(images.Workload, runtime.GOARCH, program, map[string]string{"program": workload}),
 		b.fromFiles(images.Pause, runtime.GOARCH, program, map[string]string{"program": pause}),
 	); err != nil {
