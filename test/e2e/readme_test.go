@@ -5,9 +5,9 @@ package e2e
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/test/e2e/lab"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
@@ -18,11 +18,43 @@ import (
 const newUsersCommands = 5
 
 // TestReadme plays the README's commands for a pod as they stand, in a namespace of the strictest Pod Security standard. The last one
-// shows the logs: one pod works. The test deletes that pod, as the README says, and another one works.
+// shows the logs: one pod works, the one that the Lease names. The test deletes it, as the README says, and another one works.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	l := lab.Shared(t)
 	root := harness.ModuleRoot(t)
+	namespace := l.Namespace(t, lab.Restricted())
+	t.Cleanup(func() {
+		l.LateKubectl(t, namespace, "delete", "deployment", "web", "--ignore-not-found", "--wait=false")
+	})
+	if err := docs.Play(readmeSteps(t, root), root, l.Reader(t, namespace)); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, l.LateKubectl(t, namespace, "get", "pods,leases", "-o", "wide"),
+			l.LateKubectl(t, namespace, "logs", "-l", "app=web", "--all-containers", "--prefix", "--tail=15"))
+	}
+	works := func() (pods []string) {
+		logs, _ := l.TryKubectl(t, namespace, "logs", "-l", "app=web", "-c", "web", "--prefix", "--tail=1") // fails for a pod that starts
+		for line := range strings.Lines(logs) {
+			if pod, does, _ := strings.Cut(strings.TrimPrefix(line, "[pod/"), "/web] "); strings.HasPrefix(does, "works with token ") {
+				pods = append(pods, pod)
+			}
+		}
+		return pods
+	}
+	harness.Throughout(t, 5*time.Second, "one pod works, and no other", func() bool { return len(works()) == 1 })
+	leader := works()[0]
+	if holder := l.Kubectl(t, namespace, "get", "leases", "acme-752b7817f6", "-o", "jsonpath={.spec.holderIdentity}"); !strings.HasPrefix(holder, leader+"_") {
+		t.Errorf("%s works, the Lease names %s", leader, holder)
+	}
+	l.Kubectl(t, namespace, "delete", "pod", leader, "--wait=false")
+	harness.Eventually(t, takeover, "another pod works", func() bool {
+		pods := works()
+		return len(pods) == 1 && pods[0] != leader
+	})
+}
+
+// readmeSteps are the commands of the README's section, one after the other, and what the last one is to show, which follows the logs.
+func readmeSteps(t *testing.T, root string) (steps []docs.Step) {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -37,27 +69,9 @@ func TestReadme(t *testing.T) {
 	if n := len(commands) + strings.Count(blocks[0].Text, " && "); n > newUsersCommands {
 		t.Errorf("the README has %d commands, want at most %d", n, newUsersCommands)
 	}
-	var steps []docs.Step
-	for i, command := range commands {
-		kind := docs.Run
-		if i == len(commands)-1 {
-			kind = docs.Start // it follows the logs
-		}
-		steps = append(steps, docs.Step{Kind: kind, Terminal: 1, Text: command})
+	for _, command := range commands {
+		steps = append(steps, docs.Step{Kind: docs.Run, Terminal: 1, Text: command})
 	}
-	steps = slices.Concat(steps, []docs.Step{
-		{Kind: docs.Shows, Terminal: 1, Text: "[pod/web-…/web] works with token …"},
-		{Kind: docs.Run, Terminal: 2, Text: `kubectl delete pod "$(kubectl get lease acme-752b7817f6 -o jsonpath='{.spec.holderIdentity}' | cut -d_ -f1)" --wait=false`},
-		{Kind: docs.Shows, Terminal: 1, Text: "[pod/web-…/web] stops\n[pod/web-…/web] works with token …"},
-		{Kind: docs.Keys, Terminal: 1},
-		{Kind: docs.Ends, Terminal: 1},
-		{Kind: docs.Run, Terminal: 1, Text: "kubectl delete -f examples/manifests/web.yaml --grace-period=1"},
-	})
-	namespace := l.Namespace(t, lab.Restricted())
-	t.Cleanup(func() {
-		l.LateKubectl(t, namespace, "delete", "deployment", "web", "--ignore-not-found", "--wait=false")
-	})
-	if err := docs.Play(steps, root, l.Reader(t, namespace)); err != nil {
-		t.Error(err)
-	}
+	steps[len(steps)-1].Kind = docs.Start
+	return append(steps, docs.Step{Kind: docs.Shows, Terminal: 1, Text: "[pod/web-…/web] works with token …"})
 }
