@@ -12,6 +12,7 @@ var Pages = []Page{
 	}},
 	{Path: "docs/how-to/route-to-the-leader.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/run-a-command.md", Place: Machine},
+	{Path: "docs/how-to/see-who-leads.md", Place: Cluster, Tree: true, Before: leaderWithMembers},
 	{Path: "docs/how-to/show-that-it-runs.md", Place: Machine, Before: sidecar, Programs: map[string]string{
 		"my-app": "echo my-app runs; exec sleep 60", "my-daemon": "echo my-daemon runs; exec sleep 60",
 	}},
@@ -32,6 +33,22 @@ const sidecar = `mkdir -p /var/run/lease-sidecar
 lease-sidecar run --store dir:$HOME/store --workload deployment/web --lease-duration 3s \
   --signal-dir /var/run/lease-sidecar --probe-address off 2>$HOME/log &
 until lease-sidecar wait --for leader; do sleep 0.1; done`
+
+// leaderWithMembers runs a replica that leads by a Lease of the cluster, and makes the identity Leases of it and of a standby.
+const leaderWithMembers = `kubectl apply -f examples/manifests/web.yaml
+mkdir -p $HOME/signal
+lease-sidecar run --prefix acme --workload deployment/web --identity web-5d9 --signal-dir $HOME/signal --probe-address off \
+  --drain-timeout 50ms 2>$HOME/log &
+until lease-sidecar wait --for leader; do sleep 0.1; done
+member() {
+  printf '{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "acme-752b7817f6-%s", "labels": {
+    "lease-sidecar.dev/member-of": "acme-752b7817f6", "lease-sidecar.dev/pod": "%s", "kubernetes.io/hostname": "%s",
+    "lease-sidecar.dev/revision": "6d4cf56db6", "lease-sidecar.dev/health": "healthy", "lease-sidecar.dev/priority": "10"}},
+    "spec": {"holderIdentity": "%s", "leaseDurationSeconds": 4000, "renewTime": "%s"}}' \
+    "$1" "$2" "$3" "$4" "$(date -u +%FT%T.000000Z)" | kubectl create -f -
+}
+member hcy2ilw3oacqzztzaj2sxw4t5q web-5d9 node1 "$(kubectl get lease acme-752b7817f6 -o jsonpath='{.spec.holderIdentity}')"
+member o6ckqxg2v4nsh4q6lx2ckdu7wq web-7c4 node2 web-7c4_55aa`
 
 // electionLeases makes an election's Lease with its Role, and the Lease of another workload.
 const electionLeases = `kubectl create -f - <<'END'
