@@ -9,12 +9,14 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/membership"
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/processes"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
+	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/webhook"
@@ -44,6 +46,7 @@ func (a answers) config() (sidecar.Config, logChoice) {
 		Label:            a.label(),
 		Webhook:          a.webhook(),
 		Events:           a.Toggle(eventsFlag),
+		Membership:       a.membership(),
 	}
 	a.Choice(placementFlag) // a wrong value is a fault; a right one changes nothing
 	var namespace string
@@ -110,6 +113,22 @@ func (a answers) electorConfig(namespace string) elector.Config {
 func (a answers) store() (store sidecar.Store, namespace string) {
 	place, namespace := a.place()
 	return sidecar.Store{REST: place.rest, Dir: place.dir}, namespace
+}
+
+// membership reads the options of the membership; nil if it is off.
+func (a answers) membership() *membership.Config {
+	m := &membership.Config{
+		Duration: a.Duration(memberDurationFlag), RenewInterval: a.Duration(memberRenewFlag),
+		TTL: a.Duration(memberTTLFlag), Sweep: a.Toggle(memberSweepFlag),
+	}
+	if !a.Toggle(membershipFlag) {
+		return nil
+	}
+	labels, err := podid.Labels(a.Text(labelsFileFlag))
+	if err == nil { // without labels the revision is unknown, and rollouts are as without membership
+		m.Revision = naming.Revision(labels)
+	}
+	return m
 }
 
 func (a answers) label() *podlabel.Label {

@@ -12,10 +12,11 @@ var Pages = []Page{
 	}},
 	{Path: "docs/how-to/route-to-the-leader.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/run-a-command.md", Place: Machine},
-	{Path: "docs/how-to/see-who-leads.md", Place: Cluster, Tree: true, Before: leaderWithMembers},
+	{Path: "docs/how-to/see-who-leads.md", Place: Cluster, Tree: true, Before: twoMembers},
 	{Path: "docs/how-to/show-that-it-runs.md", Place: Machine, Before: sidecar, Programs: map[string]string{
 		"my-app": "echo my-app runs; exec sleep 60", "my-daemon": "echo my-daemon runs; exec sleep 60",
 	}},
+	{Path: "docs/how-to/see-the-members.md", Place: Cluster, Tree: true, Before: electionLeases},
 	{Path: "docs/how-to/signal-a-process.md", Place: Machine},
 	{Path: "docs/how-to/use-with-helm.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/troubleshoot.md", Place: Cluster, Before: electionLeases},
@@ -34,21 +35,19 @@ lease-sidecar run --store dir:$HOME/store --workload deployment/web --lease-dura
   --signal-dir /var/run/lease-sidecar --probe-address off 2>$HOME/log &
 until lease-sidecar wait --for leader; do sleep 0.1; done`
 
-// leaderWithMembers runs a replica that leads by a Lease of the cluster, and makes the identity Leases of it and of a standby.
-const leaderWithMembers = `kubectl apply -f examples/manifests/web.yaml
-mkdir -p $HOME/signal
-lease-sidecar run --prefix acme --workload deployment/web --identity web-5d9 --signal-dir $HOME/signal --probe-address off \
-  --drain-timeout 50ms 2>$HOME/log &
-until lease-sidecar wait --for leader; do sleep 0.1; done
-member() {
-  printf '{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "acme-752b7817f6-%s", "labels": {
-    "lease-sidecar.dev/member-of": "acme-752b7817f6", "lease-sidecar.dev/pod": "%s", "kubernetes.io/hostname": "%s",
-    "lease-sidecar.dev/revision": "6d4cf56db6", "lease-sidecar.dev/health": "healthy", "lease-sidecar.dev/priority": "10"}},
-    "spec": {"holderIdentity": "%s", "leaseDurationSeconds": 4000, "renewTime": "%s"}}' \
-    "$1" "$2" "$3" "$4" "$(date -u +%FT%T.000000Z)" | kubectl create -f -
+// twoMembers runs a replica that leads by a Lease of the cluster, and a standby, with membership.
+const twoMembers = `kubectl apply -f examples/manifests/web.yaml
+printf 'pod-template-hash="6d4cf56db6"\n' >$HOME/labels
+replica() {
+  mkdir $HOME/$1
+  POD_NAME=$1 POD_UID=$(cat /proc/sys/kernel/random/uuid) NODE_NAME=$2 lease-sidecar run --prefix acme --workload deployment/web --membership \
+    --labels-file $HOME/labels --signal-dir $HOME/$1 --http-address 127.0.0.1:$3 --probe-address off --drain-timeout 50ms 2>$HOME/$1.log &
 }
-member hcy2ilw3oacqzztzaj2sxw4t5q web-5d9 node1 "$(kubectl get lease acme-752b7817f6 -o jsonpath='{.spec.holderIdentity}')"
-member o6ckqxg2v4nsh4q6lx2ckdu7wq web-7c4 node2 web-7c4_55aa`
+replica web-5d9 node1 4040
+until lease-sidecar wait --for leader; do sleep 0.1; done
+replica web-7c4 node2 4042
+until kubectl get lease -l lease-sidecar.dev/pod=web-7c4 | grep web-7c4; do sleep 0.1; done
+until grep -q '"live":2' $HOME/web-5d9/members.json; do sleep 0.1; done`
 
 // electionLeases makes an election's Lease with its Role, and the Lease of another workload.
 const electionLeases = `kubectl create -f - <<'END'
