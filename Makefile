@@ -104,8 +104,8 @@ e2e: $(GOTESTSUM) ## pods on two real nodes, as root: image, manifests, faults (
 
 # A part of its own, so that a first build shows its progress, and takes nothing of the tests' time.
 .PHONY: nodes
-nodes: ## build what runs pods into the user's cache: Kubernetes, containerd and runc (once; ten minutes)
-	@for part in cluster node containerd runc; do $(GO) run -C test/cluster . $$part || exit; done
+nodes: ## build what runs pods into the user's cache: Kubernetes, containerd, runc, helm (once; a quarter of an hour)
+	@for part in cluster node containerd runc helm; do $(GO) run -C test/cluster . $$part || exit; done
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)

@@ -103,6 +103,7 @@ var sharedEffects = []effect{
 	{`nameOverride="other"`, "app.kubernetes.io/name: other"},
 	{`fullnameOverride="whole"`, "\n  name: whole\n"},
 	{`command=["/app/web"]`, "- /app/web"},
+	{`env=[{"name":"A","value":"b"}]`, "- name: A\n              value: b"},
 	{`terminationGracePeriodSeconds=77`, "terminationGracePeriodSeconds: 77"},
 	{`podAnnotations={"note":"b"}`, "        note: b\n"},
 	{`podLabels={"mark":"b"}`, "        mark: b\n"},
@@ -131,9 +132,6 @@ var ownEffects = map[string][]effect{
 		{`leaderService={"enabled":true,"type":"NodePort"}`, "type: NodePort"},
 		{`leaderService={"enabled":true,"port":77}`, "http, port: 77,"},
 		{`podDisruptionBudget.maxUnavailable="40%"`, "maxUnavailable: 40%"},
-	},
-	"leader-child": {
-		{`env=[{"name":"A","value":"b"}]`, "- name: A"},
 	},
 	"leader-stateful": {
 		{`args=["serve"]`, "- serve"},

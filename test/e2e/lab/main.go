@@ -57,7 +57,7 @@ func outside() (int, error) {
 	if os.Geteuid() != 0 {
 		return 1, errors.New("these tests run nodes, with namespaces, mounts and control groups: run them as root (sudo make e2e)")
 	}
-	for _, build := range []func() (string, error){harness.ClusterBinaries, harness.NodeBinaries, harness.ContainerdBinaries, harness.RuncBinaries} {
+	for _, build := range []func() (string, error){harness.ClusterBinaries, harness.NodeBinaries, harness.ContainerdBinaries, harness.RuncBinaries, harness.HelmBinaries} {
 		if _, err := build(); err != nil {
 			return 1, err
 		}

@@ -75,7 +75,7 @@ func (w *Work) watch() {
 // findPods adds the pods that are new to the witness.
 func (w *Work) findPods(seen map[string]bool) {
 	for _, n := range w.Nodes {
-		dirs, _ := filepath.Glob(n.root() + "/pods/*/volumes/kubernetes.io~empty-dir/lease")
+		dirs, _ := filepath.Glob(n.root() + "/pods/*/volumes/kubernetes.io~empty-dir/lease*")
 		for _, dir := range dirs {
 			if seen[dir] {
 				continue
