@@ -224,6 +224,13 @@ dist: ## the files of a release, into dist/: binaries, charts, checksums, notes 
 	helm=$$($(GO) run -C test/cluster . helm) && "$$helm/helm" package examples/helm/* --destination dist
 	cd dist && sha256sum lease-sidecar-linux-* *.tgz >SHA256SUMS
 
+.PHONY: krew
+krew: ## the plugin of kubectl, into dist/: an archive for each platform, and the manifest for krew (VERSION=v0.1.0)
+	mkdir -p dist/plugin
+	for on in linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64; do \
+		GOOS=$${on%-*} GOARCH=$${on#*-} CGO_ENABLED=0 $(BUILD) -o dist/plugin/lease-sidecar-$$on ./cmd/lease-sidecar || exit; done
+	.ci/krew '$(VERSION)' dist/plugin dist >dist/lease-sidecar.yaml
+
 ##@ Housekeeping
 
 .PHONY: tools
