@@ -44,7 +44,7 @@ func (e Election) requests(members []Beat) []string {
 	case to == "" && e.Record.WishAnswer == "":
 		return nil
 	case to == "":
-		return []string{"The last request for a handover to a certain pod was answered: " + quote(e.Record.WishAnswer) + "."}
+		return []string{"The last request for a handover to a certain pod was answered: " + printable(e.Record.WishAnswer) + "."}
 	}
 	line := "Somebody asks for a handover to " + quote(to) + "."
 	if e.Record.Wish == "" {

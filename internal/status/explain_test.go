@@ -64,7 +64,7 @@ func TestExplain(t *testing.T) {
 		},
 		"a request that was answered": {
 			leases: []coordinationv1.Lease{leaseOf(annotated(naming.AnnotationPreferredHolderAnswer, "web-9: no\x1b"))},
-			want:   []string{`The last request for a handover to a certain pod was answered: "web-9: no\x1b".`},
+			want:   []string{`The last request for a handover to a certain pod was answered: web-9: no\x1b.`},
 		},
 		"shipped": {
 			leases: []coordinationv1.Lease{leaseOf(func(o *coordinationv1.Lease) { o.Spec = coordinationv1.LeaseSpec{} }, marked(""))},

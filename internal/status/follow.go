@@ -75,7 +75,7 @@ func (f follower) run(ctx context.Context) error {
 
 // once lists the source, and watches it until the watch breaks. It calls listed after the list, and alive whenever the watch is heard.
 func (f follower) once(ctx context.Context, listed, alive func()) error {
-	list, from, err := f.source.List(ctx)
+	list, from, err := read(ctx, f.source)
 	if err != nil {
 		return err
 	}

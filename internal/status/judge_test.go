@@ -143,7 +143,7 @@ NAMESPACE   NAME                                         ELECTION          POD  
 	for _, m := range r.Members {
 		states = append(states, m.Pod()+" "+lifeCell(m))
 	}
-	wantStates := map[string]bool{"web-0 ~Live": true, "web-1 ~Live": true, "web-2 ~Expired": true, "web-3 Left": true, "web-4 ~Live": true, "web-5 ~Live": true}
+	wantStates := map[string]bool{"web-0 ~Live": true, "web-1 ~Live": true, "web-2 ~Expired": true, "web-3 Left": true, "web-4 ~Live": true, "web-5 Foreign": true}
 	for _, s := range states {
 		if !wantStates[s] {
 			t.Errorf("a member is %q; want one of %v", s, wantStates)

@@ -92,9 +92,12 @@ func (e Election) unheld() []string {
 		": that long after the last write, or after its own start. If none takes it then, none runs, none is healthy, or none reaches the Lease."}
 }
 
+// leastDuration is the least --lease-duration.
+const leastDuration = 3 * time.Second
+
 // longer says how long a candidate waits that has seen a Lease of that validity.
 func longer(validity time.Duration) string {
-	if validity == 0 {
+	if validity < leastDuration {
 		return "its --lease-duration (" + defaultDuration + " by default)"
 	}
 	return "the longer of " + validity.String() + " and its own --lease-duration (" + defaultDuration + " by default)"

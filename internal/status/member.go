@@ -13,6 +13,8 @@ const (
 	Ready    Life = "Ready"
 	NotReady Life = "NotReady"
 	Gone     Life = "Deleted"
+	// Stray is a member whose name does not follow from its pod: replicas ignore it, as anybody may have made it.
+	Stray Life = "Foreign"
 )
 
 // Beat is a Lease that one process renews to show that it is there: a member, a node, an API server, or another.
@@ -36,6 +38,8 @@ func judgeBeat(s Seen, kind Kind, now Moment) Beat {
 	b.Estimated = !b.Remaining.Known || b.Remaining.Estimated
 	expired := b.Remaining.Known && b.Remaining.Length <= 0
 	switch {
+	case kind == MemberOf && !b.ownName():
+		b.Life, b.Estimated, b.Remaining = Stray, false, Span{}
 	case s.Record.Holder == "" && kind != Node:
 		b.Life, b.Estimated, b.Remaining = Left, false, Span{}
 	case kind == Node && expired:
@@ -48,6 +52,12 @@ func judgeBeat(s Seen, kind Kind, now Moment) Beat {
 		b.Life = Live
 	}
 	return b
+}
+
+// ownName reports whether a member's Lease has the name of its pod.
+func (b Beat) ownName() bool {
+	name, err := naming.MemberLeaseName(naming.LeaseName(b.Election()), b.Pod())
+	return err == nil && string(name) == b.Object.Name
 }
 
 // Election returns the name of the election's Lease that a member campaigns for.
@@ -80,6 +90,8 @@ func join(elections []Election, members []Beat) {
 		switch m.Life {
 		case Live:
 			e.Members.Live++
+		case Stray:
+			continue
 		case Left:
 			e.Members.Left++
 		default:

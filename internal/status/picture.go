@@ -101,14 +101,14 @@ func (p *Picture) Break() { p.blind = true }
 func newSeen(o *coordinationv1.Lease, at Moment) Seen {
 	o.ManagedFields = nil // they can be long, and nobody shows them
 	record, err := lease.FromObject(o)
-	comparable := err == nil
-	if !comparable { // a version that cannot be ordered is no token; the rest is as good as any
+	ordered := err == nil
+	if !ordered { // a version that cannot be ordered is no token; the rest is as good as any
 		again := o.DeepCopy()
 		again.ResourceVersion = "1"
 		record, _ = lease.FromObject(again)
 	}
 	s := Seen{Object: o, Record: record, At: at}
-	if comparable && record.Holder != "" && !record.RenewTime.IsZero() && record.RenewTime.Equal(record.AcquireTime) {
+	if ordered && record.Holder != "" && !record.RenewTime.IsZero() && record.RenewTime.Equal(record.AcquireTime) {
 		s.Token = string(record.Version)
 	}
 	return s

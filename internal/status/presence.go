@@ -17,7 +17,7 @@ func (e Election) presence(members []Beat) []string {
 	}
 	var names []string
 	for _, m := range members {
-		if m.Life == Left {
+		if m.Life == Left || m.Life == Stray {
 			continue
 		}
 		if len(names) == mostMembers {

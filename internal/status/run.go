@@ -59,7 +59,7 @@ func Run(ctx context.Context, c Config) error {
 	p := newPrinter(c)
 	if c.Measure == 0 && !c.Watch {
 		for i, source := range c.Sources {
-			list, _, err := source.List(ctx)
+			list, _, err := read(ctx, source)
 			if err != nil {
 				return err
 			}

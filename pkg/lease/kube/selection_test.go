@@ -68,7 +68,7 @@ func TestListPages(t *testing.T) {
 
 // TestListWithoutEnd: a server whose list never ends is an error.
 func TestListWithoutEnd(t *testing.T) {
-	c := selecting(t, func(w http.ResponseWriter, r *http.Request) {
+	c := selecting(t, func(w http.ResponseWriter, _ *http.Request) {
 		page := coordinationv1.LeaseList{TypeMeta: metav1.TypeMeta{Kind: "LeaseList", APIVersion: "coordination.k8s.io/v1"}}
 		page.Continue = "more"
 		writeJSON(w, http.StatusOK, page)
@@ -80,7 +80,7 @@ func TestListWithoutEnd(t *testing.T) {
 
 // TestSelectionForbidden: the error names the verb, the place and the rule that is missing.
 func TestSelectionForbidden(t *testing.T) {
-	c := selecting(t, func(w http.ResponseWriter, r *http.Request) {
+	c := selecting(t, func(w http.ResponseWriter, _ *http.Request) {
 		writeStatus(w, apierrors.NewForbidden(coordinationv1.Resource("leases"), "", errors.New("no RBAC")))
 	})
 	_, _, listed := c.Select("", "", "").List(t.Context())
