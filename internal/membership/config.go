@@ -23,8 +23,8 @@ const (
 	minDuration = 3 * time.Second
 	// maxDuration is the greatest duration and TTL: more is a mistaken unit.
 	maxDuration = 8760 * time.Hour
-	// MaxMembers is how many members are kept in memory, a kilobyte or less each.
-	MaxMembers = 5000
+	// maxMembers is how many members are kept in memory by default, a kilobyte or less each.
+	maxMembers = 5000
 )
 
 // Config says who this member is, and on which timings it is known.
@@ -45,6 +45,8 @@ type Config struct {
 	RenewInterval time.Duration
 	// TTL is how long a member's Lease stays after it has expired or left, where Sweep is on.
 	TTL time.Duration
+	// Most is how many members are kept in memory besides this one.
+	Most int
 	// Sweep lets this replica delete such Leases while it leads.
 	Sweep bool
 }
@@ -59,6 +61,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.TTL == 0 {
 		c.TTL = DefaultTTL
+	}
+	if c.Most == 0 {
+		c.Most = maxMembers
 	}
 	return c
 }

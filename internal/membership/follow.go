@@ -164,6 +164,6 @@ func (f *follower) reportOverflow() {
 	}
 	if f.overflow.Changed(err) && err != nil {
 		f.deps.Log.Warn("Leases with the label of this election's members are left out", "reason", "MembersLeftOut",
-			"not_kept", dropped, "not_members", ignored, "most", f.roster.most, "error", err)
+			"not_kept", dropped, "not_members", ignored, "most", f.cfg.Most, "error", err)
 	}
 }

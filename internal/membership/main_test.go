@@ -30,7 +30,7 @@ const (
 type fleet struct {
 	t       *testing.T
 	backend *memory.Backend
-	ctx     context.Context //nolint:containedctx // the bubble's
+	ctx     context.Context
 	running sync.WaitGroup
 }
 

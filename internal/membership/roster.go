@@ -52,7 +52,6 @@ func (e entry) state(now bootclock.Instant) State {
 type Roster struct {
 	cfg    Config
 	clock  bootclock.Clock
-	most   int           // members kept
 	change chan struct{} // has room for one: something has changed that is to be published
 
 	mu       sync.Mutex
@@ -66,7 +65,7 @@ type Roster struct {
 
 func newRoster(cfg Config, clock bootclock.Clock) *Roster {
 	return &Roster{
-		cfg: cfg, clock: clock, most: MaxMembers, change: make(chan struct{}, 1), members: map[string]*entry{},
+		cfg: cfg, clock: clock, change: make(chan struct{}, 1), members: map[string]*entry{},
 	}
 }
 
@@ -125,7 +124,7 @@ func (r *Roster) take(e lease.MemberEvent, now bootclock.Instant) {
 // put stores an entry that was just seen. Where there is no room it first forgets those that are gone. The lock is held.
 func (r *Roster) put(e entry, now bootclock.Instant) {
 	_, known := r.members[e.Lease]
-	if !known && e.Lease != r.cfg.leaseName() && len(r.members) >= r.most && !r.makeRoom(now) {
+	if !known && e.Lease != r.cfg.leaseName() && len(r.members) >= r.cfg.Most && !r.makeRoom(now) {
 		r.dropped++
 		return
 	}
@@ -148,7 +147,7 @@ func (r *Roster) makeRoom(now bootclock.Instant) bool {
 			delete(r.members, name)
 		}
 	}
-	return len(r.members) < r.most
+	return len(r.members) < r.cfg.Most
 }
 
 // stand notes whether a watch stands.

@@ -202,7 +202,9 @@ func TestElectionPolicy(t *testing.T) {
 	applyMembership(t, e, "election-policy.yaml")
 	a, b := podOf(t, e, "web-0", nil), podOf(t, e, "web-1", nil)
 	asA, asB, unbound := leasesOf(t, e, e.Access.BoundTo(t, a)), leasesOf(t, e, e.Access.BoundTo(t, b)), leasesOf(t, e, e.Access)
-	nobody := func() *coordinationv1.Lease { return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: e.Lease}} }
+	nobody := func() *coordinationv1.Lease {
+		return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: e.Lease}}
+	}
 	held := nobody()
 	held.Spec.HolderIdentity = new("web-0_" + string(a.UID))
 	awaitPolicy(t, func(int) error {
