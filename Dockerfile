@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # The image of lease-sidecar: one static binary, no shell, no root.
 #
-#   docker build --build-arg VERSION=v0.1.0 -t lease-sidecar:0.1.0 .
+#   docker build -t lease-sidecar:dev .
 #   docker buildx build --platform linux/amd64,linux/arm64 …
 #
 # From a registry of yours: --build-arg GO_IMAGE=registry.example.com/golang:1.26 --build-arg BASE_IMAGE=…. With the same two images, two

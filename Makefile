@@ -14,6 +14,8 @@ GOTESTSUM     := $(TOOLS)/gotestsum@v1.13.0/gotestsum
 GOLANGCI_LINT := $(TOOLS)/golangci-lint@v2.15.0/golangci-lint
 GOVULNCHECK   := $(TOOLS)/govulncheck@v1.9.0/govulncheck
 ACTIONLINT    := $(TOOLS)/actionlint@v1.7.12/actionlint
+CYCLONEDX     := $(TOOLS)/cyclonedx-gomod@v1.10.0/cyclonedx-gomod
+COSIGN        := $(TOOLS)/cosign@v3.1.3/cosign
 
 # The race detector needs a C compiler and the C library's headers; without both, nothing is built with C.
 RACE := $(shell printf '\043include <pthread.h>\nint main(void) { return 0; }\n' | \
@@ -35,6 +37,10 @@ PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -
 RUN     ?= .
 E2E_RUN ?= .
 TIMEOUT ?= 40m
+# How many tests with pods run at once. Each starts three pods or more, with four or more processes each: more than three tests at once
+# on two cores wait for each other. COST is for how long TestCost measures, ROLLOUTS how often TestRollout rolls out.
+E2E_PARALLEL ?= 3
+E2E_FLAGS    := $(if $(COST),-cost $(COST)) $(if $(ROLLOUTS),-rollouts $(ROLLOUTS))
 # A skipped test is a failed run: what cannot be tested here is not known to work. So is a run without a test.
 NO_SKIPS := sh -c 'test $$TESTS_SKIPPED = 0 || { echo "FAIL: $$TESTS_SKIPPED tests were skipped; none may be" >&2; exit 1; }; \
 	test $$TESTS_TOTAL != 0 || { echo "FAIL: no test ran; in PKG no test has a name that matches RUN" >&2; exit 1; }'
@@ -88,12 +94,18 @@ integration: $(GOTESTSUM) race-note cluster ## the tests against a real etcd and
 
 # E2E_RUN is a pattern of tests. The figures that they measure come at the end. Where it fails, the logs of all components are in the cache.
 .PHONY: e2e
-e2e: $(GOTESTSUM) ## pods on two real nodes, as root: the image, the manifests, faults of pods and nodes (E2E_RUN='TestFaults/of_pods/app')
+e2e: $(GOTESTSUM) ## pods on two real nodes, as root: image, manifests, faults (E2E_RUN='TestFaults/of_pods/app'; E2E_RUN=TestCost COST=5m)
 	@.ci/prerequisites e2e
+	@$(MAKE) --no-print-directory nodes
 	@mkdir -p bin
 	$(GOTESTSUM) --format testname --jsonfile bin/e2e.json --post-run-command '$(subst ','\'',$(NO_SKIPS))' -- \
-		-count=1 -timeout 40m -p 1 -run '$(E2E_RUN)' ./test/e2e/...
+		-count=1 -timeout $(TIMEOUT) -p 1 -parallel $(E2E_PARALLEL) -run '$(E2E_RUN)' $(if $(strip $(E2E_FLAGS)),./test/e2e $(E2E_FLAGS),./test/e2e/...)
 	@sed -n 's/.*"Test":"\([^"]*\)","Output":".*figure: \(.*\)\\n".*/\1: \2/p' bin/e2e.json
+
+# A part of its own, so that a first build shows its progress, and takes nothing of the tests' time.
+.PHONY: nodes
+nodes: ## build what runs pods into the user's cache: Kubernetes, containerd, runc, helm (once; a quarter of an hour)
+	@for part in cluster node containerd runc helm; do $(GO) run -C test/cluster . $$part || exit; done
 
 .PHONY: handovers
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)
@@ -148,6 +160,7 @@ nightly: ## what takes hours: fresh seeds, long fuzzing, half an hour of chaos o
 	$(MAKE) chaos CHAOS=30m SEED=0 $(if $(REPORTS),REPORT=$(REPORTS)/chaos.json)
 	$(MAKE) chaos-work CHAOS=30m SEED=0 $(if $(REPORTS),REPORT=$(REPORTS)/chaos-work.json)
 	$(MAKE) handovers
+	$(MAKE) e2e E2E_RUN='TestRollout|TestCost' ROLLOUTS=5 COST=5m
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for ten seconds each (FUZZTIME=5m for longer)
@@ -169,6 +182,7 @@ cover: ## what the unit tests reach, by function (cover.html shows the lines)
 verify: prerequisites check test mutants controls lint ## everything that CI runs
 	$(MAKE) chaos CHAOS=2m
 	$(MAKE) chaos-work CHAOS=90s
+	$(MAKE) e2e
 
 .PHONY: check
 check: fmt-check vet cross ## the quick part of it: formatting, vet, other platforms
@@ -215,19 +229,43 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.de
 
 ##@ Release
 
+# The image is built by the Dockerfile, with the same flags: its binary is the one here, to the bit.
 .PHONY: dist
-dist: ## the files of a release, into dist/: binaries, charts, checksums, notes (VERSION=v0.1.0)
+dist: $(CYCLONEDX) ## the files of a release, into dist/: binaries with their SBOMs, charts, checksums, notes (VERSION=v0.1.0)
 	rm -rf dist
 	mkdir dist
 	.ci/release-notes '$(VERSION)' >dist/notes.md
-	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(BUILD) -o dist/lease-sidecar-linux-$$arch ./cmd/lease-sidecar || exit; done
+	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(BUILD) -o dist/lease-sidecar-linux-$$arch ./cmd/lease-sidecar && \
+		$(CYCLONEDX) bin -json -std -noserial -notimestamp -version '$(VERSION)' -output dist/lease-sidecar-linux-$$arch.cdx.json dist/lease-sidecar-linux-$$arch || exit; done
 	helm=$$($(GO) run -C test/cluster . helm) && "$$helm/helm" package examples/helm/* --destination dist
 	cd dist && sha256sum lease-sidecar-linux-* *.tgz >SHA256SUMS
+
+.PHONY: version
+version: ## write the version of the newest release in CHANGELOG.md into charts, manifests and documents
+	.ci/set-version
+	$(MAKE) docs
+
+# cosign asks its environment who signs: on GitHub the workflow (COSIGN_YES=true), elsewhere a person, or a key (COSIGN_KEY).
+.PHONY: sign
+sign: $(COSIGN) ## sign the checksums in dist/ (IMAGE=…@sha256:… signs that image, too)
+	$(COSIGN) sign-blob --bundle dist/SHA256SUMS.sigstore.json dist/SHA256SUMS
+	$(if $(IMAGE),$(COSIGN) sign '$(IMAGE)')
+
+.PHONY: publish-charts
+publish-charts: $(COSIGN) ## push the charts in dist/ to a registry, sign them, and add them to the notes (TO=oci://registry.example.com/charts)
+	helm=$$($(GO) run -C test/cluster . helm) && HELM="$$helm/helm" COSIGN=$(COSIGN) .ci/publish-charts '$(TO)' >>dist/notes.md
+
+.PHONY: krew
+krew: ## the plugin of kubectl, into dist/: an archive for each platform, and the manifest for krew (VERSION=v0.1.0)
+	mkdir -p dist/plugin
+	for on in linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64; do \
+		GOOS=$${on%-*} GOARCH=$${on#*-} CGO_ENABLED=0 $(BUILD) -o dist/plugin/lease-sidecar-$$on ./cmd/lease-sidecar || exit; done
+	.ci/krew '$(VERSION)' dist/plugin dist >dist/lease-sidecar.yaml
 
 ##@ Housekeeping
 
 .PHONY: tools
-tools: $(GOTESTSUM) $(GOLANGCI_LINT) $(GOVULNCHECK) $(ACTIONLINT) cluster ## install all pinned tools
+tools: $(GOTESTSUM) $(GOLANGCI_LINT) $(GOVULNCHECK) $(ACTIONLINT) $(CYCLONEDX) cluster ## install all pinned tools
 
 .PHONY: clean
 clean: ## remove what was built here (the tools stay in the user's cache)
@@ -245,3 +283,10 @@ $(GOVULNCHECK):
 
 $(ACTIONLINT):
 	GOBIN=$(@D) $(GO) install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+$(CYCLONEDX):
+	GOBIN=$(@D) $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+$(COSIGN):
+	@echo 'building cosign: some minutes, once'
+	GOBIN=$(@D) $(GO) install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3

@@ -124,10 +124,11 @@ func (a answers) membership() *membership.Config {
 	if !a.Toggle(membershipFlag) {
 		return nil
 	}
-	labels, err := podid.Labels(a.Text(labelsFileFlag))
-	if err == nil { // without labels the revision is unknown, and rollouts are as without membership
-		m.Revision = naming.Revision(labels)
+	labels, err := a.podLabels()
+	if err != nil {
+		a.Addf("--labels-file: %v: mount the downward API's metadata.labels there, as the revision of this pod is read from it", err)
 	}
+	m.Revision = naming.Revision(labels)
 	return m
 }
 

@@ -75,6 +75,10 @@ func (m *Membership) Leave(ctx context.Context) {
 
 // Run keeps this member's Lease and follows the others', until ctx ends.
 func (m *Membership) Run(ctx context.Context) {
+	if m.cfg.Revision == "" {
+		m.deps.Log.Info("the revision of this pod is not known: a rolling update may move leadership more than once; mount the pod's labels, "+
+			"or set POD_LABEL_POD_TEMPLATE_HASH", "reason", "RevisionUnknown")
+	}
 	var running sync.WaitGroup
 	running.Go(func() { m.beat.run(ctx) })
 	running.Go(func() { m.follow.run(ctx) })

@@ -49,8 +49,12 @@ func (s Subject) matches(e Election) bool {
 	return s.Lease != "" && e.Object.Name == s.Lease || s.Workload != "" && e.Workload == s.Workload
 }
 
-// flushInterval is how often a watch looks whether there is something to print: for changes, and for Leases that expire.
-const flushInterval = 200 * time.Millisecond
+const (
+	// flushInterval is how long the changes of a watch are collected before they are judged and printed.
+	flushInterval = 200 * time.Millisecond
+	// expiryInterval is how often all Leases are judged without a change, as one may have expired.
+	expiryInterval = time.Second
+)
 
 // Run prints what there is, and with Watch goes on until ctx ends. It returns an error where the Leases cannot be read, where there is no such
 // subject, or where nobody takes the output.
@@ -90,7 +94,8 @@ func (c Config) show(ctx context.Context, pictures []Picture, events <-chan even
 	defer ticker.Stop()
 	began := Read(c.Clock)
 	listed := map[int]bool{}
-	printed := false
+	printed, changed := false, true
+	var judged Moment
 	for {
 		select {
 		case <-ctx.Done():
@@ -100,10 +105,15 @@ func (c Config) show(ctx context.Context, pictures []Picture, events <-chan even
 			if e.listed {
 				listed[e.source] = true
 			}
+			changed = true
 			continue
 		case <-ticker.C:
 		}
 		now := Read(c.Clock)
+		if printed && !changed && now.Boot.Sub(judged.Boot) < expiryInterval {
+			continue
+		}
+		changed, judged = false, now
 		report := Judge(pictures, now)
 		switch {
 		case printed:

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	"pgregory.net/rapid"
 
@@ -54,5 +55,22 @@ func TestNames(t *testing.T) {
 	}
 	if len(distinct) < 100 {
 		t.Errorf("%d different names: the inputs are too alike", len(distinct))
+	}
+}
+
+// TestPolicyNames: the policy is an object of the cluster. Elections of two namespaces never share its name, wherever the hyphens of the namespace
+// and the workload are.
+func TestPolicyNames(t *testing.T) {
+	seen := map[string]string{}
+	for namespace, name := range map[string]string{"a-b": "c", "a": "b-c", "a-b-c": "d", "c": "a-b"} {
+		all := objects(t, render(t, chartDir(t, "leader-web"), "--namespace", namespace, "--set", "leaderService.enabled=true,fullnameOverride="+name))
+		policy := only[admissionv1.ValidatingAdmissionPolicy](t, all, "ValidatingAdmissionPolicy").Name
+		if binding := only[admissionv1.ValidatingAdmissionPolicyBinding](t, all, "ValidatingAdmissionPolicyBinding"); binding.Name != policy || binding.Spec.PolicyName != policy {
+			t.Errorf("the binding %s is for %s, want %s", binding.Name, binding.Spec.PolicyName, policy)
+		}
+		if other := seen[policy]; other != "" {
+			t.Errorf("%s/%s and %s have the policy %s", namespace, name, other, policy)
+		}
+		seen[policy] = namespace + "/" + name
 	}
 }

@@ -22,8 +22,8 @@ type effect struct{ set, want string }
 // libraryEffects are the effects of the library's values, below leaseSidecar in the charts.
 var libraryEffects = map[string][]effect{
 	"leader-web": {
-		{`image.repository="registry.example.com/sidecar"`, `image: "registry.example.com/sidecar:dev"`},
-		{`image.tag="1.2.3"`, `image: "lease-sidecar:1.2.3"`},
+		{`image.repository="registry.example.com/sidecar"`, `image: "registry.example.com/sidecar:`},
+		{`image.tag="1.2.3"`, `lease-sidecar:1.2.3"`},
 		{`image.pullPolicy="Never"`, "imagePullPolicy: Never"},
 		{`mode="classic"`, "containers:\n        - name: lease-sidecar"},
 		{`prefix="acme"`, "- --prefix=acme"},
@@ -78,7 +78,7 @@ var libraryEffects = map[string][]effect{
 		{`networkPolicy={"enabled":true,"apiServer":["10.0.0.1/32"],"egress":[{"ports":[{"port":7}]}]}`, "- ports:\n      - port: 7"},
 	},
 	"leader-child": {
-		{`imageVolume=true`, "image: {reference: \"lease-sidecar:dev\""},
+		{`imageVolume=true`, "image: {reference: \""},
 		{`onChildExit="exit"`, "- --on-child-exit=exit"},
 	},
 }
@@ -103,6 +103,7 @@ var sharedEffects = []effect{
 	{`nameOverride="other"`, "app.kubernetes.io/name: other"},
 	{`fullnameOverride="whole"`, "\n  name: whole\n"},
 	{`command=["/app/web"]`, "- /app/web"},
+	{`env=[{"name":"A","value":"b"}]`, "- name: A\n              value: b"},
 	{`terminationGracePeriodSeconds=77`, "terminationGracePeriodSeconds: 77"},
 	{`podAnnotations={"note":"b"}`, "        note: b\n"},
 	{`podLabels={"mark":"b"}`, "        mark: b\n"},
@@ -131,9 +132,6 @@ var ownEffects = map[string][]effect{
 		{`leaderService={"enabled":true,"type":"NodePort"}`, "type: NodePort"},
 		{`leaderService={"enabled":true,"port":77}`, "http, port: 77,"},
 		{`podDisruptionBudget.maxUnavailable="40%"`, "maxUnavailable: 40%"},
-	},
-	"leader-child": {
-		{`env=[{"name":"A","value":"b"}]`, "- name: A"},
 	},
 	"leader-stateful": {
 		{`args=["serve"]`, "- serve"},

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/lease-sidecar/lease-sidecar/test/e2e/lab"
-	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
 const (
@@ -24,29 +22,6 @@ const (
 	// slack is what a machine may need that does much else: for images, pods, probes.
 	slack = 90 * time.Second
 )
-
-// TestManifestRuns applies the manifest as it stands, in a namespace of the strictest Pod Security standard: one leader works.
-func TestManifestRuns(t *testing.T) {
-	t.Parallel()
-	l := lab.Shared(t)
-	ns := l.Namespace(t, lab.Restricted())
-	l.Kubectl(t, ns, "apply", "-f", filepath.Join(harness.ModuleRoot(t), "examples", "manifests", "web.yaml"))
-	t.Cleanup(func() { l.LateKubectl(t, ns, "delete", "deployment", "web", "--wait=false") })
-	l.Kubectl(t, ns, "rollout", "status", "deployment/web", "--timeout=50s")
-	works := func() (pods []string) {
-		for line := range strings.Lines(l.Kubectl(t, ns, "logs", "-l", "app=web", "-c", "web", "--prefix", "--tail=1")) {
-			if strings.Contains(line, "works with token ") {
-				pods = append(pods, line)
-			}
-		}
-		return pods
-	}
-	harness.Eventually(t, leaseDuration+slack, "one pod works", func() bool { return len(works()) == 1 })
-	harness.Throughout(t, 5*time.Second, "one pod works, and no other", func() bool { return len(works()) == 1 })
-	if holder := l.Kubectl(t, ns, "get", "leases", "acme-752b7817f6", "-o", "jsonpath={.spec.holderIdentity}"); !strings.Contains(works()[0], strings.Split(holder, "_")[0]) {
-		t.Errorf("%q works, the Lease names %q", works()[0], holder)
-	}
-}
 
 // TestSmallAndStrict runs the image with a read-only root, no capabilities and at most 16 Mi, and asks the kernel what it has.
 func TestSmallAndStrict(t *testing.T) {

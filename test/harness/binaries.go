@@ -62,6 +62,9 @@ func ContainerdBinaries() (string, error) { return containerd() }
 // RuncBinaries returns the folder of runc.
 func RuncBinaries() (string, error) { return runc() }
 
+// HelmBinaries returns the folder of helm.
+func HelmBinaries() (string, error) { return helmBinaries() }
+
 // buildDir is where the binaries of this working tree are kept, for all test processes and from run to run: where nothing
 // has changed, the go command links nothing again.
 var buildDir = sync.OnceValues(func() (string, error) {

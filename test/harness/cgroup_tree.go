@@ -92,17 +92,23 @@ func (t cgroupTree) home(name string) (string, error) {
 	if !t.unified {
 		return own, nil
 	}
-	return allowLimits(own, top)
+	return allowLimits(limited, own, top)
+}
+
+// AllowLimits has version 2 limit the groups right below the mount by controllers, such as "+cpu +memory".
+func AllowLimits(controllers string) error {
+	_, err := allowLimits(controllers, cgroupMount, cgroupMount)
+	return err
 }
 
 // limited is what version 2 needs to let groups be limited.
 const limited = "+" + cpuController + " +" + memoryController + " +" + pidsController
 
-// allowLimits has version 2 limit groups, and returns where: below own or else below top. Only the machine's root may have
-// both processes and limited groups in it; in a container, where top is not that, the processes move into a group below.
-func allowLimits(own, top string) (string, error) {
+// allowLimits has version 2 limit groups by controllers, and returns where: below own or else below top. Only the machine's root may
+// have both processes and limited groups in it; in a container, where top is not that, the processes move into a group below.
+func allowLimits(controllers, own, top string) (string, error) {
 	for _, dir := range []string{own, top} {
-		if writeControl(filepath.Join(dir, "cgroup.subtree_control"), limited) == nil {
+		if writeControl(filepath.Join(dir, "cgroup.subtree_control"), controllers) == nil {
 			return dir, nil
 		}
 	}
@@ -119,7 +125,7 @@ func allowLimits(own, top string) (string, error) {
 			return "", fmt.Errorf("move %d out of the way of limits below %s: %w", pid, top, err)
 		}
 	}
-	if err := writeControl(filepath.Join(top, "cgroup.subtree_control"), limited); err != nil {
+	if err := writeControl(filepath.Join(top, "cgroup.subtree_control"), controllers); err != nil {
 		return "", fmt.Errorf("allow limits below the control group %s: %w", top, err)
 	}
 	return top, nil

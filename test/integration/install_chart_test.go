@@ -183,7 +183,7 @@ func checkNothingLeft(t *testing.T, c *harness.Cluster, ns string) {
 		t.Fatal(err)
 	}
 	for _, p := range policies.Items {
-		if strings.HasPrefix(p.Name, ns+"-") {
+		if strings.HasPrefix(p.Name, ns+".") {
 			t.Errorf("after the uninstall there is the policy %s", p.Name)
 		}
 	}
@@ -274,7 +274,7 @@ func TestChartKeepsRightsOverAnUpgrade(t *testing.T) {
 				for _, r := range role.Rules {
 					resources = append(resources, r.Resources...)
 				}
-				p, err := c.Admin.AdmissionregistrationV1().ValidatingAdmissionPolicies().Get(t.Context(), ns+"-web-pod-label", metav1.GetOptions{})
+				p, err := c.Admin.AdmissionregistrationV1().ValidatingAdmissionPolicies().Get(t.Context(), ns+".web.pod-label", metav1.GetOptions{})
 				if err == nil && p.Spec.Variables[0].Expression != "'example.com/role'" {
 					t.Errorf("the policy is for the label %s", p.Spec.Variables[0].Expression)
 				}

@@ -83,7 +83,7 @@ func applyExample(t *testing.T, e *harness.Election, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	adapted := strings.NewReplacer(":default:web", ":"+e.Namespace+":web", "default-web-", e.Namespace+"-web-").Replace(string(text))
+	adapted := strings.NewReplacer(":default:web", ":"+e.Namespace+":web", "default.web.", e.Namespace+".web.").Replace(string(text))
 	path := filepath.Join(t.TempDir(), file)
 	if err := os.WriteFile(path, []byte(adapted), 0o600); err != nil {
 		t.Fatal(err)

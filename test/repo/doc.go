@@ -14,7 +14,8 @@
 //	map_test.go           the map and the prerequisites in CONTRIBUTING.md are what is there
 //	workflows_test.go     the workflows are bounded and pinned, and call what is there
 //	github_test.go        what else GitHub reads: Dependabot's configuration, issue forms, code owners
-//	versions_test.go      one version of Go, of each tool and of a release; release_test.go: its notes
+//	versions_test.go      one version of Go, and of each tool
+//	agreement_test.go     one version of a release, wherever it stands; release_test.go: its notes
 //	reference, flags, links, manifests, backing: the documents
 //
 // It judges the code that ships, and of the tests only their words.

@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -42,13 +41,7 @@ func TestReleaseNotes(t *testing.T) {
 				charts + "/lease-sidecar/Chart.yaml":  "version: " + tc.chart + "\nappVersion: \"" + tc.app + "\"\n",
 				charts + "/lease-sidecar/values.yaml": "image:\n  repository: " + repository + "\n  tag: " + tag + "\n",
 			} {
-				path = filepath.Join(dir, path)
-				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-					t.Fatal(err)
-				}
+				put(t, filepath.Join(dir, path), text)
 			}
 			var faults strings.Builder
 			cmd := exec.Command(filepath.Join(dir, releaseNotes), tc.tag)

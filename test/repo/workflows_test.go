@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 )
 
@@ -169,5 +170,34 @@ func TestWorkflowsCallWhatIsThere(t *testing.T) {
 	}
 	if calls < 8 {
 		t.Errorf("found %d calls: the workflows have more", calls)
+	}
+}
+
+var (
+	ciStep     = regexp.MustCompile(`(?m)^step \d+ (?:make (.+)|\.ci/(prerequisites))$`)
+	verifyRule = regexp.MustCompile(`(?m)^verify: (.*?) ##.*\n((?:\t.*\n)*)`)
+)
+
+// TestVerifyIsWhatCIRuns: a contributor runs by make verify what .ci/run runs step by step. What make e2e begins with is a step of its own
+// there: it has its own time.
+func TestVerifyIsWhatCIRuns(t *testing.T) {
+	ci, verify := map[string]bool{}, map[string]bool{}
+	for _, m := range ciStep.FindAllStringSubmatch(read(t, filepath.Join(top, ".ci", "run")), -1) {
+		if step := m[1] + m[2]; step != "nodes" {
+			ci[step] = true
+		}
+	}
+	m := verifyRule.FindStringSubmatch(read(t, filepath.Join(top, "Makefile")))
+	if m == nil {
+		t.Fatal("the Makefile has no target verify")
+	}
+	for target := range strings.FieldsSeq(m[1]) {
+		verify[target] = true
+	}
+	for line := range strings.Lines(m[2]) {
+		verify[strings.TrimSpace(strings.TrimPrefix(line, "\t$(MAKE) "))] = true
+	}
+	if diff := cmp.Diff(ci, verify); diff != "" {
+		t.Errorf("make verify is not what CI runs (-.ci/run +make verify):\n%s", diff)
 	}
 }

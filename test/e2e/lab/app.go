@@ -44,8 +44,9 @@ func Restricted() map[string]string {
 	return map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
 }
 
-// Deploy makes a namespace with the strictest Pod Security standard and deploys the workload there. It is gone with the test.
-func Deploy(t testing.TB, l *Lab, app App) *Work {
+// Open makes a namespace with the strictest Pod Security standard, and a volume there in which programs keep journals, and begins to
+// watch. What the test deploys there is gone with the test.
+func Open(t testing.TB, l *Lab) *Work {
 	t.Helper()
 	w := &Work{Lab: l, Namespace: l.Namespace(t, Restricted()), t: t}
 	w.dir = filepath.Join(l.dir, journals, w.Namespace)
@@ -56,6 +57,15 @@ func Deploy(t testing.TB, l *Lab, app App) *Work {
 		t.Fatal(err)
 	}
 	l.volume(t, w.Namespace, w.dir)
+	w.watch()
+	t.Cleanup(w.end)
+	return w
+}
+
+// Deploy deploys the workload in a namespace of its own.
+func Deploy(t testing.TB, l *Lab, app App) *Work {
+	t.Helper()
+	w := Open(t, l)
 	conduct := app.Conduct
 	if conduct == nil {
 		conduct = harness.Conduct{}
@@ -78,9 +88,7 @@ func Deploy(t testing.TB, l *Lab, app App) *Work {
 		}
 		return d
 	})
-	w.watch()
 	w.Apply(manifest)
-	t.Cleanup(w.end)
 	return w
 }
 

@@ -74,12 +74,16 @@ func inherit(dir string, names ...string) error {
 
 // makeUnified makes a group, and lets the groups on the way to it limit those below them.
 func makeUnified(group string) error {
+	const limits = "+cpuset +cpu +io +memory +pids"
+	if err := harness.AllowLimits(limits); err != nil {
+		return err
+	}
 	dir := filepath.Join(cgroupMount, group)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make a control group: %w", err)
 	}
-	for _, up := range []string{cgroupMount, filepath.Dir(dir), dir} {
-		if err := os.WriteFile(filepath.Join(up, "cgroup.subtree_control"), []byte("+cpuset +cpu +io +memory +pids"), 0o600); err != nil {
+	for _, up := range []string{filepath.Dir(dir), dir} {
+		if err := os.WriteFile(filepath.Join(up, "cgroup.subtree_control"), []byte(limits), 0o600); err != nil {
 			return fmt.Errorf("allow limits below the control group %s: %w", up, err)
 		}
 	}

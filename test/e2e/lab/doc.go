@@ -8,8 +8,9 @@
 //	                             └─▶ the test binary again, which runs the tests and starts all components
 //
 // So addresses, links, packet filters and mounts are not the host's, and when the first process ends, however that comes about,
-// the kernel kills the rest, and the mounts, the links and the rules are gone. What remains of a run that was killed is a folder and
-// empty control groups. The next run finds them by the folder's lock, and removes them.
+// the kernel kills the rest, and the mounts, the links and the rules are gone. The process on the host then removes the run's folder and
+// its empty control groups, also when it gets SIGINT or SIGTERM, or "go test" has ended. Where it is killed, the next run finds them by the
+// folder's lock, and removes them.
 //
 // It needs root, and says so. It does not promise name resolution: there is no DNS server.
 package lab

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
@@ -21,7 +22,7 @@ type Images struct {
 	Sidecar string
 	// Workload is the program of test/workload/program.
 	Workload string
-	// Shell has busybox, under the name that the examples use. It is Debian's.
+	// Shell has busybox, under the name that the examples use. It is Debian's, which lacks flock: that is util-linux's.
 	Shell string
 	// Pause keeps a pod's namespaces open.
 	Pause string
@@ -101,10 +102,13 @@ func (b *Builder) buildah(sub string, args ...string) (out string, err error) {
 	return out, err
 }
 
+// store are the arguments that name the store.
+func (b *Builder) store() []string {
+	return []string{"--root", filepath.Join(b.home, "buildah"), "--runroot", "/run/buildah", "--storage-driver", "overlay"}
+}
+
 func (b *Builder) buildahOnce(sub string, args ...string) (string, error) {
-	cmd := exec.Command("buildah", append([]string{
-		"--root", filepath.Join(b.home, "buildah"), "--runroot", "/run/buildah", "--storage-driver", "overlay", sub,
-	}, args...)...)
+	cmd := exec.Command("buildah", slices.Concat(b.store(), []string{sub}, args)...)
 	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot", "TMPDIR="+b.dir)
 	var warnings strings.Builder
 	cmd.Stderr = &warnings
@@ -161,6 +165,26 @@ func busybox(processor string) string {
 // busyboxFile is Debian's, which needs no library.
 const busyboxFile = "/bin/busybox"
 
+// flockFile is util-linux's. Debian's busybox has no such applet, as the image of that name has.
+const flockFile = "/usr/bin/flock"
+
+// shellImage makes the image of the examples: busybox, and flock with the libraries that it needs, in their places.
+func (b *Builder) shellImage() error {
+	needed, err := exec.Command("ldd", flockFile).Output()
+	if err != nil {
+		return fmt.Errorf("find the libraries of %s: %w", flockFile, err)
+	}
+	dockerfile, files := busybox(runtime.GOARCH)+"COPY --chmod=755 flock /bin/flock\n", map[string]string{"busybox": busyboxFile, "flock": flockFile}
+	for field := range strings.FieldsSeq(string(needed)) {
+		if !strings.HasPrefix(field, "/") {
+			continue
+		}
+		files[filepath.Base(field)] = field
+		dockerfile += "COPY --chmod=755 " + filepath.Base(field) + " " + field + "\n"
+	}
+	return b.fromFiles(images.Shell, runtime.GOARCH, dockerfile, files)
+}
+
 // goImage makes the stand-in for the image that the binary is built on.
 func (b *Builder) goImage(processor string) error {
 	golang := busybox(processor) + "ENV PATH=/usr/local/go/bin:/bin GOPATH=/go GOTOOLCHAIN=local GOPROXY=off HOME=/root\n"
@@ -188,22 +212,30 @@ func (b *Builder) Sidecar(name, processor string, args ...string) error {
 	if err != nil {
 		return err
 	}
+	build, err := b.forDockerfile(processor)
+	if err != nil {
+		return err
+	}
+	_, err = b.buildah("build", slices.Concat(build, []string{"--platform", "linux/" + processor, "--tag", name}, args, []string{root})...)
+	return err
+}
+
+// forDockerfile are the arguments with which buildah builds from the Dockerfile where nothing can be pulled: the stand-ins, this machine's
+// Go, and its modules.
+func (b *Builder) forDockerfile(processor string) ([]string, error) {
 	env, err := exec.Command("go", "env", "GOROOT", "GOMODCACHE").Output()
 	if err != nil {
-		return fmt.Errorf("find Go: %w", err)
+		return nil, fmt.Errorf("find Go: %w", err)
 	}
 	paths := strings.Fields(string(env))
 	cache := filepath.Join(b.home, "go-build") // not the host's: what this build makes is compared with what that made
 	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return err
+		return nil, err
 	}
-	args = append([]string{
-		"--layers", "--pull-never", "--platform", "linux/" + processor, "--timestamp", "0", "--volume", paths[0] + ":/usr/local/go:ro", "--volume", paths[1] + ":/go/pkg/mod",
+	return []string{
+		"--layers", "--pull-never", "--timestamp", "0", "--volume", paths[0] + ":/usr/local/go:ro", "--volume", paths[1] + ":/go/pkg/mod",
 		"--volume", cache + ":/root/.cache/go-build", "--build-arg", "GO_IMAGE=" + goStandIn + processor, "--build-arg", "BASE_IMAGE=" + baseStandIn + processor,
-		"--tag", name,
-	}, args...)
-	_, err = b.buildah("build", append(args, root)...)
-	return err
+	}, nil
 }
 
 // export writes an image into an archive that containerd imports, and returns its path.
@@ -241,7 +273,7 @@ func (b *Builder) nodeImages() (Images, error) {
 	const program = "FROM scratch\nCOPY --chmod=755 program /program\nUSER 65532\nENTRYPOINT [\"/program\"]\n"
 	if err := errors.Join(
 		b.Sidecar(images.Sidecar, runtime.GOARCH),
-		b.fromFiles(images.Shell, runtime.GOARCH, busybox(runtime.GOARCH), map[string]string{"busybox": busyboxFile}),
+		b.shellImage(),
 		b.fromFiles(images.Workload, runtime.GOARCH, program, map[string]string{"program": workload}),
 		b.fromFiles(images.Pause, runtime.GOARCH, program, map[string]string{"program": pause}),
 	); err != nil {

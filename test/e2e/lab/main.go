@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -56,7 +57,7 @@ func outside() (int, error) {
 	if os.Geteuid() != 0 {
 		return 1, errors.New("these tests run nodes, with namespaces, mounts and control groups: run them as root (sudo make e2e)")
 	}
-	for _, build := range []func() (string, error){harness.ClusterBinaries, harness.NodeBinaries, harness.ContainerdBinaries, harness.RuncBinaries} {
+	for _, build := range []func() (string, error){harness.ClusterBinaries, harness.NodeBinaries, harness.ContainerdBinaries, harness.RuncBinaries, harness.HelmBinaries} {
 		if _, err := build(); err != nil {
 			return 1, err
 		}
@@ -70,19 +71,27 @@ func outside() (int, error) {
 	if err := sweep(); err != nil {
 		return 1, err
 	}
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// Who reads the output may be gone before the run is removed. Go ends a program that writes there, unless it asks for the signal.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	run, err := newRun()
 	if err != nil {
 		return 1, err
 	}
-	code, err := enter(run)
+	code, err := enter(run, interrupts)
 	if code != 0 {
 		run.keepLogs()
 	}
 	return code, errors.Join(err, run.remove())
 }
 
-// enter starts the first process of the namespaces and returns its status. The process dies with this one.
-func enter(r *run) (int, error) {
+// parentLook is how often a run looks whether "go test", which started it, is still there.
+const parentLook = time.Second
+
+// enter starts the first process of the namespaces and returns its status. That process is killed, and all others of the namespaces
+// with it, when an interrupt comes or the parent of this process ends. It dies with this process, too.
+func enter(r *run, interrupts <-chan os.Signal) (int, error) {
 	runtime.LockOSThread() // the first process dies with the thread that started it
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
@@ -94,21 +103,30 @@ func enter(r *run) (int, error) {
 		Pdeathsig:  syscall.SIGKILL,
 		Setpgid:    true, // an interrupt of the terminal comes to this process alone
 	}
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(interrupts)
+	parent := os.Getppid()
 	if err := cmd.Start(); err != nil {
 		return 1, fmt.Errorf("enter namespaces of its own: %w", err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	select {
-	case <-ended:
-		return cmd.ProcessState.ExitCode(), nil
-	case s := <-interrupts:
+	kill := func(why string) (int, error) {
 		_ = cmd.Process.Kill()
 		<-ended
-		return 1, fmt.Errorf("ended by the signal %q; all that it had started is gone", s)
+		return 1, fmt.Errorf("%s; all that it had started is gone", why)
+	}
+	look := time.NewTicker(parentLook)
+	defer look.Stop()
+	for {
+		select {
+		case <-ended:
+			return cmd.ProcessState.ExitCode(), nil
+		case s := <-interrupts:
+			return kill(fmt.Sprintf("ended by the signal %q", s))
+		case <-look.C:
+			if os.Getppid() != parent {
+				return kill("ended with the process that started it")
+			}
+		}
 	}
 }
 
@@ -156,16 +174,8 @@ func mountOwn() error {
 	return nil
 }
 
-// parallelTests is how many tests run at once unless -parallel says otherwise: they wait much more than they compute.
-const parallelTests = "6"
-
 // tests runs the tests.
 func tests(m *testing.M) (int, error) {
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		_ = flag.Set("test.parallel", parallelTests)
-	}
 	defer func() {
 		if shared.lab != nil {
 			shared.lab.stop()

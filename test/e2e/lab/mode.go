@@ -46,7 +46,7 @@ func (m Mode) arrange(pod *corev1.PodSpec) {
 	sidecar, app := pod.InitContainers[0], &pod.Containers[0]
 	pod.InitContainers = nil
 	if m == Classic {
-		sidecar.RestartPolicy = nil
+		sidecar.RestartPolicy, sidecar.Lifecycle = nil, nil
 		sidecar.Args = append(sidecar.Args, "--placement=classic")
 		pod.Containers = append(pod.Containers, sidecar)
 		return

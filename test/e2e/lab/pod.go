@@ -5,15 +5,18 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -119,6 +122,26 @@ func (c *Container) Network(command ...string) {
 	if code != 0 {
 		c.t.Fatalf("%s: status %d\n%s", strings.Join(command, " "), code, out)
 	}
+}
+
+// Dial opens a connection from the network namespace of the container's pod.
+func (c *Container) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	runtime.LockOSThread() // the thread is in the other namespace for a moment: it makes the socket there
+	defer runtime.UnlockOSThread()
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = own.Close() }()
+	if err := unix.Setns(int(c.net.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("enter the pod's network: %w", err)
+	}
+	defer func() {
+		if err := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); err != nil {
+			panic(fmt.Sprintf("leave the pod's network: %v", err)) // the thread must not serve others there
+		}
+	}()
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 // Cut drops what the container's pod sends and gets, as far as it matches a rule of nft, such as "ip daddr 10.96.0.1", until the

@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -25,6 +26,10 @@ func (w *world) advise() {
 		identities = append(identities, c.currentIdentity())
 	}
 	identities = append(identities, stranded, "")
+	w.mu.Lock()
+	w.advised++
+	who := fmt.Sprint("prefer ", w.advised) // of two pieces of advice for a frozen process, chance says which one it takes last
+	w.mu.Unlock()
 	for _, c := range w.candidates {
 		p := c.running()
 		if p == nil || c.peer != nil {
@@ -35,7 +40,7 @@ func (w *world) advise() {
 			StandBack: w.chance.fraction(c.number, "stand back", w.now()) < 0.25,
 		}
 		w.spawn(func() {
-			p.passAs(beforeOrder, "prefer")
+			p.passAs(beforeOrder, who)
 			p.elector.Prefer(prefers)
 		})
 	}
@@ -77,7 +82,7 @@ func (p *process) wished(pod string) {
 			answer.Identity = oneOf(p.w.chance, p.number, "answer", p.w.now(), []string{"", stranded, p.identity})
 		}
 		p.w.spawn(func() {
-			p.passAs(beforeOrder, "answer")
+			p.passAs(beforeOrder, "answer to "+answer.Pod)
 			p.elector.Answer(answer)
 		})
 	})

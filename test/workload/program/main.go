@@ -26,6 +26,7 @@ type options struct {
 	folder    string        // of the replica's journals
 	pidFile   string        // where the program's pid is to be found once it catches its signals; "" for nowhere
 	health    string        // address of the health endpoint, HOST:PORT or unix:PATH; "" for none
+	serve     string        // address at which it answers requests; "" for none
 	sidecar   string        // address of the sidecar's HTTP; "" for none
 	reports   string        // when it reports that its work has stopped: "rest", where it lives on; "always"; "never"
 	follow    string        // how it asks whether it leads: "file", "http"; "" for not at all
@@ -47,6 +48,7 @@ func main() {
 	flag.StringVar(&o.folder, "folder", "", "the replica's folder")
 	flag.StringVar(&o.pidFile, "pid-file", "", "where to write the pid, once signals are caught")
 	flag.StringVar(&o.health, "health", "", "the health endpoint's address")
+	flag.StringVar(&o.serve, "serve", "", "the address at which to answer HTTP requests")
 	flag.StringVar(&o.sidecar, "sidecar", "", "the sidecar's HTTP address")
 	flag.StringVar(&o.reports, "reports", "rest", "when to report that the work has stopped: rest, always, never")
 	flag.StringVar(&o.follow, "follow", "", "how to ask whether this replica leads: file, http")
@@ -117,6 +119,11 @@ func (o options) command() error {
 	var health net.Listener
 	if o.health != "" {
 		if health, err = o.serveHealth(); err != nil {
+			return err
+		}
+	}
+	if o.serve != "" {
+		if err := o.serveRequests(); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 {{/* Limits what the ServiceAccount may do to Pods: one label and the annotation of its name, on Pods that run as it. */}}
 {{- define "lease-sidecar.labelPolicy" -}}
-{{- $policy := printf "%s-%s-pod-label" .namespace .name -}}
+{{- /* An object of the cluster. A namespace has no dot: no two elections make one name. */ -}}
+{{- $policy := printf "%s.%s.pod-label" .namespace .name -}}
 {{- $label := splitList "=" (.values.label | default .liveLabel) -}}
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
