@@ -176,6 +176,9 @@ func TestSuperseded(t *testing.T) {
 				t.Fatalf("held by %s, want the newer process %s to keep it", got, successor.identity)
 			}
 		}
+		if n := *f.stored(old).Spec.LeaseTransitions; n != 1 {
+			t.Errorf("the Lease has changed hands %d times, want once", n)
+		}
 		successor.kill()
 		wait(2 * time.Minute)
 		if got := *f.stored(old).Spec.HolderIdentity; got != old.identity {
@@ -209,4 +212,19 @@ func TestOutage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLeaveToAnother has a process end that another one of its pod has replaced: the Lease stays with that one.
+func TestLeaveToAnother(t *testing.T) {
+	bubble(t, func(f *fleet) {
+		old := f.start("web-0", 1)
+		wait(15 * time.Second)
+		successor := f.start("web-0", 2)
+		wait(100 * time.Millisecond)
+		old.Leave(f.ctx)
+		wait(100 * time.Millisecond)
+		if got := *f.stored(old).Spec.HolderIdentity; got != successor.identity {
+			t.Errorf("held by %q, want the process that replaced it, %s", got, successor.identity)
+		}
+	})
 }

@@ -34,19 +34,36 @@ func startMember(t *testing.T, e *harness.Election, pod *corev1.Pod) *harness.Si
 	return s
 }
 
-// members returns the pods that a replica lists; nil where it does not answer.
-func members(s *harness.Sidecar) []string {
+// documentOf returns what GET /members answers; the zero document where it does not.
+func documentOf(s *harness.Sidecar) (d membership.Document) {
 	response, err := http.Get("http://" + s.HTTP + "/members") //nolint:noctx // a process of the test
 	if err != nil {
-		return nil
+		return d
 	}
 	defer response.Body.Close()
-	d := membership.Document{}
 	if response.StatusCode != http.StatusOK || json.NewDecoder(response.Body).Decode(&d) != nil {
-		return nil
+		return membership.Document{}
 	}
+	return d
+}
+
+// logMemory logs the resident memory of the replicas.
+func logMemory(t *testing.T, what string, replicas []*harness.Sidecar) {
+	t.Helper()
+	for _, s := range replicas {
+		_, metrics := s.AskProbe("/metrics")
+		for line := range strings.Lines(metrics) {
+			if strings.HasPrefix(line, "process_resident_memory_bytes ") {
+				t.Logf("%s: %s: %s", what, s.Pod, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+// members returns the pods that a replica lists.
+func members(s *harness.Sidecar) []string {
 	pods := []string{}
-	for _, m := range d.Members {
+	for _, m := range documentOf(s).Members {
 		pods = append(pods, m.Pod)
 	}
 	return pods
@@ -138,6 +155,15 @@ func TestMembers(t *testing.T) {
 	if err != nil || len(all.Items) != len(replicas) {
 		t.Errorf("%d members' Leases are left: %v, want those of the %d live ones", len(all.Items), err, len(replicas))
 	}
+	logMemory(t, "with membership", replicas)
+
+	// The leader names its successor among the members, and hands over to it.
+	chosen := documentOf(leader).Successor
+	replicas = harness.Others(replicas, leader)
+	leader.Terminate(t)
+	if next := harness.AwaitLeader(t, slack, replicas...); next.Pod != chosen {
+		t.Errorf("%s leads, want the successor that %s had chosen: %s", next.Pod, leader.Pod, chosen)
+	}
 	for _, s := range replicas {
 		if said := linesOf(s, []string{"WARN", "ERROR"}, "member"); len(said) != 0 {
 			t.Errorf("%s warns of members:\n%s", s.Pod, strings.Join(said, ""))
@@ -157,6 +183,7 @@ func TestMembershipOffIsFree(t *testing.T) {
 		counts[r.Verb]++
 	}
 	t.Logf("%d replicas in 20 s: %v", len(replicas), counts)
+	logMemory(t, "without membership", replicas)
 	if counts["list"] != 0 || counts["create"] != 0 || counts["delete"] != 0 || counts["update"] > 25 {
 		t.Errorf("requests without membership: %v, want renewals alone", counts)
 	}

@@ -60,7 +60,7 @@ func (a membersAPI) write(w http.ResponseWriter, r *http.Request, write func(con
 
 func (a membersAPI) delete(w http.ResponseWriter, r *http.Request) {
 	o := &metav1.DeleteOptions{}
-	if err := json.NewDecoder(r.Body).Decode(o); err != nil || o.Preconditions == nil {
+	if err := json.NewDecoder(r.Body).Decode(o); err != nil || o.Preconditions == nil || o.Preconditions.UID == nil || o.Preconditions.ResourceVersion == nil {
 		writeStatus(w, apierrors.NewBadRequest(fmt.Sprintf("want preconditions: %v", err)))
 		return
 	}
