@@ -255,6 +255,13 @@ sign: $(COSIGN) ## sign the checksums in dist/ (IMAGE=…@sha256:… signs that 
 publish-charts: $(COSIGN) ## push the charts in dist/ to a registry, sign them, and add them to the notes (TO=oci://registry.example.com/charts)
 	helm=$$($(GO) run -C test/cluster . helm) && HELM="$$helm/helm" COSIGN=$(COSIGN) .ci/publish-charts '$(TO)' >>dist/notes.md
 
+.PHONY: krew
+krew: ## the plugin of kubectl, into dist/: an archive for each platform, and the manifest for krew (VERSION=v0.1.0)
+	mkdir -p dist/plugin
+	for on in linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64; do \
+		GOOS=$${on%-*} GOARCH=$${on#*-} CGO_ENABLED=0 $(BUILD) -o dist/plugin/lease-sidecar-$$on ./cmd/lease-sidecar || exit; done
+	.ci/krew '$(VERSION)' dist/plugin dist >dist/lease-sidecar.yaml
+
 ##@ Housekeeping
 
 .PHONY: tools

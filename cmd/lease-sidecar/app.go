@@ -66,7 +66,7 @@ func newApp(child []string, stdin io.Reader, stdout, stderr io.Writer) *cli.App 
 		Action: rootAction,
 		Commands: []*cli.Command{
 			runCommand(), waitCommand(), isLeaderCommand(), stepDownCommand(), leaveCommand(), drainedCommand(), quitCommand(), withRunLockCommand(),
-			nameCommand(), installCommand(),
+			statusCommand(), nameCommand(), installCommand(),
 			demoCommand(), toyCommand(), completionCommand(), referenceCommand(), versionCommand(), helpCommand(),
 		},
 	}

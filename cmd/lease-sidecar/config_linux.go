@@ -1,24 +1,21 @@
 package main
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/membership"
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/internal/sidecar"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/processes"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/podlabel"
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals/process"
@@ -49,6 +46,7 @@ func (a answers) config() (sidecar.Config, logChoice) {
 		Label:            a.label(),
 		Webhook:          a.webhook(),
 		Events:           a.Toggle(eventsFlag),
+		Membership:       a.membership(),
 	}
 	a.Choice(placementFlag) // a wrong value is a fault; a right one changes nothing
 	var namespace string
@@ -113,38 +111,25 @@ func (a answers) electorConfig(namespace string) elector.Config {
 
 // store reads where the Lease is, and the namespace of the credentials.
 func (a answers) store() (store sidecar.Store, namespace string) {
-	text := a.Text(storeFlag)
-	path, isDir := strings.CutPrefix(text, "dir:")
-	switch {
-	case text == "kube":
-		config, namespace, err := kube.LoadConfig(a.Text(kubeconfigFlag), a.Text(contextFlag))
-		if errors.Is(err, kube.ErrNoCluster) {
-			err = fmt.Errorf("%w: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount token", err)
-		}
-		if err != nil {
-			a.Addf("--store kube: %w; for replicas on one machine set --store dir:PATH", err)
-		}
-		return sidecar.Store{REST: config}, namespace
-	case isDir && path != "":
-		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			a.Addf("--store %q: %w: make that directory first", text, err)
-		}
-		return sidecar.Store{Dir: path}, "default"
-	}
-	a.Refuse(storeFlag, "kube, or dir:PATH")
-	return sidecar.Store{}, "default"
+	place, namespace := a.place()
+	return sidecar.Store{REST: place.rest, Dir: place.dir}, namespace
 }
 
-// namespace returns the Lease's namespace. fallback is the credentials'.
-func (a answers) namespace(fallback string) string {
-	namespace := cmp.Or(a.Text(namespaceFlag), os.Getenv("POD_NAMESPACE"), fallback)
-	switch {
-	case namespace != "":
-		a.Of(namespaceFlag, naming.ValidateNamespace(namespace))
-	case a.Err() == nil: // otherwise an earlier fault may explain it
-		a.Addf("no namespace: set --namespace, or POD_NAMESPACE from the downward API")
+// membership reads the options of the membership; nil if it is off.
+func (a answers) membership() *membership.Config {
+	m := &membership.Config{
+		Duration: a.Duration(memberDurationFlag), RenewInterval: a.Duration(memberRenewFlag),
+		TTL: a.Duration(memberTTLFlag), Sweep: a.Toggle(memberSweepFlag),
 	}
-	return namespace
+	if !a.Toggle(membershipFlag) {
+		return nil
+	}
+	labels, err := a.podLabels()
+	if err != nil {
+		a.Addf("--labels-file: %v: mount the downward API's metadata.labels there, as the revision of this pod is read from it", err)
+	}
+	m.Revision = naming.Revision(labels)
+	return m
 }
 
 func (a answers) label() *podlabel.Label {

@@ -52,6 +52,31 @@ func TestRemoteSettings(t *testing.T) {
 	}
 }
 
+// TestRevision: the revision of the pod comes from the labels file, or from the environment where the default file is missing.
+func TestRevision(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "labels")
+	if err := os.WriteFile(file, []byte("pod-template-hash=\"5d9c\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	revision := func(want string, args ...string) {
+		t.Helper()
+		c, err := configOf(t, append([]string{"--membership"}, args...)...)
+		if err != nil || c.Membership == nil || c.Membership.Revision != want {
+			t.Errorf("%q: got %+v, %v; want revision %q", args, c.Membership, err, want)
+		}
+	}
+	revision("")
+	revision("5d9c", "--labels-file", file)
+	if _, err := configOf(t, "--membership", "--labels-file", file+".not"); err == nil || !strings.Contains(err.Error(), "--labels-file") {
+		t.Errorf("a labels file that is not there: %v, want a fault that names the flag", err)
+	}
+	t.Setenv("POD_LABEL_POD_TEMPLATE_HASH", "6d66")
+	revision("6d66")
+	if c, err := configOf(t); c.Membership != nil || err != nil {
+		t.Errorf("without --membership: %+v, %v", c.Membership, err)
+	}
+}
+
 func TestRemoteFaults(t *testing.T) {
 	t.Setenv("POD_NAME", "")
 	tests := map[string]struct {

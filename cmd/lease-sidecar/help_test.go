@@ -37,7 +37,7 @@ func commandNames() []string {
 }
 
 // flagLine is the line of a help text about a flag.
-var flagLine = regexp.MustCompile(`(?m)^  --([a-z][a-z-]*)(?:, -[a-z])?(?:[ =][A-Z/\[\]=]+)?  +\S.*$`)
+var flagLine = regexp.MustCompile(`(?m)^  --([a-z][a-z-]*)(?:, -[A-Za-z])?(?:[ =][A-Z/\[\]=]+)?  +\S.*$`)
 
 // TestHelp: no line is wider than 100 columns, each flag has one line, and those of run are in the order of use.
 func TestHelp(t *testing.T) {
@@ -155,7 +155,11 @@ func TestCompletion(t *testing.T) {
 		"with-run-lock -- ":               "@command",
 		"completion ":                     "bash zsh fish",
 		"completion -":                    "",
-		"help s":                          "step-down",
+		"help s":                          "step-down status",
+		"status -":                        "--namespace --all-namespaces --selector --output --watch --kind --measure --prefix --kubeconfig --context --store",
+		"status ":                         "",
+		"status -o ":                      "wide json yaml name",
+		"status web --kind a":             "apiservers all",
 		"install ":                        "@file",
 		"version ":                        "",
 	} {

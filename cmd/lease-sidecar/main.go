@@ -32,9 +32,12 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	own, child := splitChild(args)
 	app := newApp(child, stdin, stdout, stderr)
+	if len(args) > 0 {
+		nameAs(app, args[0])
+	}
 	own, err := fromClassic(own)
 	if err == nil {
-		err = app.RunContext(ctx, own)
+		err = app.RunContext(ctx, withArgumentLast(own))
 	}
 	if message := complaint(err); message != "" {
 		say(stderr, "lease-sidecar: "+message)

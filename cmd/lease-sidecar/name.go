@@ -88,10 +88,7 @@ func (a answers) derivedWorkload() (naming.Workload, error) {
 		return naming.Workload{}, errors.New("no workload: set --workload KIND/NAME, such as deployment/web; or, in a pod, " +
 			"POD_NAME and the labels from the downward API")
 	}
-	labels, err := podid.Labels(a.Text(labelsFileFlag))
-	if errors.Is(err, fs.ErrNotExist) && !a.Context.IsSet(labelsFileFlag.Name) {
-		err = nil // the default file may be missing: nobody asked for it
-	}
+	labels, err := a.podLabels()
 	if err != nil {
 		return naming.Workload{}, fmt.Errorf("%w (--labels-file): mount the downward API's metadata.labels there, or set --workload", err)
 	}
@@ -100,4 +97,13 @@ func (a answers) derivedWorkload() (naming.Workload, error) {
 		err = fmt.Errorf("%w: set --workload KIND/NAME, such as deployment/web", err)
 	}
 	return workload, err
+}
+
+// podLabels reads the labels of this pod, from the labels file and the environment.
+func (a answers) podLabels() (map[string]string, error) {
+	labels, err := podid.Labels(a.Text(labelsFileFlag))
+	if errors.Is(err, fs.ErrNotExist) && !a.Context.IsSet(labelsFileFlag.Name) {
+		err = nil // the default file may be missing: nobody asked for it
+	}
+	return labels, err
 }

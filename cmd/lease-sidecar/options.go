@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
+	"github.com/lease-sidecar/lease-sidecar/internal/membership"
 	"github.com/lease-sidecar/lease-sidecar/internal/options"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/field"
@@ -20,6 +21,7 @@ const (
 	ofStop    = "Stop and handover"
 	ofHealth  = "Health"
 	ofCluster = "Pod label, webhook and Events"
+	ofMembers = "Membership"
 	ofLease   = "Lease and identity"
 	ofTiming  = "Timing"
 	ofStore   = "Store"
@@ -142,6 +144,24 @@ var (
 	webhookStatusesFlag = table.Text(option{Name: "webhook-success-status", Group: ofCluster, Field: "Webhook.Success", Default: "2xx", Value: "CODES", Usage: "answers that mean success, such as 200,204"})
 	eventsFlag          = table.Toggle(option{Name: "events", Group: ofCluster, Field: "Events", Default: "false", Value: "BOOL", Usage: "record Events on the Lease, as client-go does"})
 
+	membershipFlag = table.Toggle(option{
+		Name: "membership", Group: ofMembers, Field: "Membership", Default: "false", Value: "BOOL", Usage: "let the replicas know one another, by a Lease each",
+		Detail: "A handover then goes to a named successor, and a rolling update moves leadership once. It needs more rights: see the guide on members.",
+	})
+	memberDurationFlag = table.Duration(option{
+		Name: "member-duration", Group: ofMembers, Field: "Membership.Duration", Default: membership.DefaultDuration.String(), Value: "TIME", Usage: "time after which a silent member counts as gone",
+		Detail: "Whole seconds, at least 3s.",
+	})
+	memberRenewFlag = table.Duration(option{
+		Name: "member-renew-interval", Group: ofMembers, Field: "Membership.RenewInterval", Value: "TIME", Usage: "time between two of its renewals", Describe: "1/4 of it, at most 10s",
+		Detail: "At least 1s, and at most a third of --member-duration.",
+	})
+	memberSweepFlag = table.Toggle(option{
+		Name: "member-sweep", Group: ofMembers, Field: "Membership.Sweep", Default: "false", Value: "BOOL", Usage: "let the leader delete the Leases of members long gone",
+		Detail: "It needs the right to delete Leases.",
+	})
+	memberTTLFlag = table.Duration(option{Name: "member-ttl", Group: ofMembers, Field: "Membership.TTL", Default: membership.DefaultTTL.String(), Value: "TIME", Usage: "time for which such a Lease stays"})
+
 	leaseNameFlag  = table.Text(option{Name: "lease-name", Group: ofLease, Field: "Election.Lease", Value: "NAME", Usage: "whole name of the Lease, instead of prefix and workload"})
 	namespaceFlag  = table.Text(option{Name: "namespace", Alias: "n", Group: ofLease, Field: "Election.Namespace", Value: "NAME", Usage: "the Lease's namespace", Describe: "POD_NAMESPACE or the credentials'"})
 	identityFlag   = table.Text(option{Name: "identity", Group: ofLease, Field: "Replica.Name", Value: "NAME", Usage: "name of this replica", Describe: "POD_NAME, or the host's name"})
@@ -177,6 +197,19 @@ var (
 	placementFlag = table.Choice(option{
 		Name: "placement", Group: ofLog, Default: "native", Choices: []string{"native", "classic"}, Value: "KIND", Usage: "without effect: native or classic",
 		Detail: "Manifests may say how the sidecar is placed. Nothing depends on it.",
+	})
+
+	allNamespacesFlag = table.Toggle(option{Name: "all-namespaces", Alias: "A", Default: "false", Value: "BOOL", Usage: "show the elections of all namespaces"})
+	selectorFlag      = table.Text(option{Name: "selector", Alias: "l", Value: "LABELS", Usage: "show Leases with these labels only, such as app=web"})
+	outputFlag        = table.Choice(option{Name: "output", Alias: "o", Choices: []string{"wide", "json", "yaml", "name"}, Value: "FORMAT", Usage: "format: wide, json, yaml or name"})
+	watchFlag         = table.Toggle(option{Name: "watch", Alias: "w", Default: "false", Value: "BOOL", Usage: "go on, and print each change but renewals"})
+	kindFlag          = table.Choice(option{
+		Name: "kind", Default: "elections", Choices: []string{"elections", "members", "nodes", "apiservers", "all"}, Value: "KIND", Usage: "elections, members, nodes, apiservers or all",
+		Detail: "nodes are the heartbeats in kube-node-lease, apiservers the identity Leases in kube-system, whatever the namespace is.",
+	})
+	measureFlag = table.Duration(option{
+		Name: "measure", Default: "0s", Value: "TIME", Usage: "time to watch the Leases first, at most, to measure ages",
+		Detail: "It ends as soon as each holder shown has renewed its Lease, by default every 3s. With 0s all ages are estimates.",
 	})
 
 	tokenFlag   = table.Text(option{Name: "token", Value: "TOKEN", Usage: "token of the term whose work has stopped", Describe: "the one that drains"})

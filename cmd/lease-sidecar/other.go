@@ -12,7 +12,7 @@ import (
 func helper([]string) (code int, is bool) { return 0, false }
 
 func runSidecar(*cli.Context) error {
-	return faultf("run: the sidecar runs on Linux only, as it needs a boot clock that processes share; here there are name, wait and step-down")
+	return faultf("run: the sidecar runs on Linux only, as it needs a boot clock that processes share; here there are status, name, wait and step-down")
 }
 
 func holdRunLock(string, []string, io.Writer) error {

@@ -31,7 +31,7 @@ func (j joined) Run() int {
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(joined{m}, map[string]func(){"lease-sidecar": main})
+	testscript.Main(joined{m}, map[string]func(){"lease-sidecar": main, pluginName: main})
 }
 
 // Each script is a user's session with the real command, in processes of its own.

@@ -27,7 +27,7 @@ func unknownCommand(c *cli.Context, name string) error {
 	for _, command := range c.App.VisibleCommands() {
 		all = append(all, command.Name)
 	}
-	return faultf("no command %q: %ssee lease-sidecar --help", name, didYouMean("", options.Nearest(name, all)))
+	return faultf("no command %q: %ssee %s --help", name, didYouMean("", options.Nearest(name, all)), c.App.HelpName)
 }
 
 // usageError turns an error about a flag, of which urfave gives only the text, into a configuration fault.

@@ -129,7 +129,7 @@ func (a *answer) commands() {
 // plain completes an argument that is no flag, by its name in the usage: PATH, [COMMAND], or the values with | between.
 func (a *answer) plain(command *cli.Command) {
 	switch usage := command.ArgsUsage; usage {
-	case "":
+	case "", "[NAME]": // a name is in the cluster, which is not asked
 	case "PATH":
 		a.add("@file", "")
 	case "[COMMAND]":

@@ -23,7 +23,8 @@ const (
 )
 
 // Feed is the signal that serves GET /events, a stream of server-sent events: first the current document, then one per
-// transition, none for renewals, and comments in between. A slow client skips to the newest leadership; a stuck one is dropped.
+// transition, none for renewals, and comments in between. A client that asks for the members (?members=true) gets events of the
+// type "members", too. A slow client skips to the newest leadership; a stuck one is dropped.
 type Feed struct {
 	clock     bootclock.Clock
 	heartbeat time.Duration
@@ -34,7 +35,9 @@ type Feed struct {
 	known   bool // a leadership was applied
 	newest  leadership.Leadership
 	renamed time.Time     // when the leader's name last changed
-	changed chan struct{} // closed, and replaced, at each leadership
+	changed chan struct{} // closed, and replaced, at each leadership and each document of the members
+	members []byte        // the newest document of the members; nil: none
+	serial  int           // of that document
 }
 
 var _ signals.Signal = (*Feed)(nil)
@@ -63,6 +66,16 @@ func (f *Feed) Apply(_ context.Context, l leadership.Leadership) error {
 	return nil
 }
 
+// Members passes a document of the members to every stream that asks for them, and waits for none.
+func (f *Feed) Members(document []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.members = document
+	f.serial++
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
 // moment returns the wall clock's time with a document's precision.
 func moment(clock bootclock.Clock) time.Time { return clock.Wall().UTC().Truncate(time.Millisecond) }
 
@@ -71,6 +84,7 @@ type format struct {
 	greeting string
 	same     func(a, b leadership.Leadership) bool
 	print    func(leadership.Leadership) ([]byte, error)
+	members  bool // the members, too, as events of their own type
 }
 
 // ServeHTTP streams the leadership document until the client leaves or is too slow, or the listener ends.
@@ -79,6 +93,7 @@ func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		greeting: "leadership of this replica",
 		same:     leadership.Leadership.SameTerm,
 		print:    func(l leadership.Leadership) ([]byte, error) { return json.Marshal(l) },
+		members:  r.URL.Query().Get("members") == "true",
 	})
 }
 
@@ -131,9 +146,14 @@ func (f *Feed) follow(ctx context.Context, s *stream) error {
 func (f *Feed) send(s *stream) (changed <-chan struct{}, err error) {
 	f.mu.Lock()
 	l, known, changed := f.newest.At(f.clock.Now()), f.known, f.changed
+	members, serial := f.members, f.serial
 	f.mu.Unlock()
 	if known {
 		err = s.event(l)
+	}
+	if err == nil && s.format.members && serial != s.serial {
+		s.serial = serial
+		err = s.send("event: members\ndata: " + string(members) + "\n\n")
 	}
 	return changed, err
 }
@@ -146,6 +166,7 @@ type stream struct {
 	format  format
 	sent    bool
 	last    leadership.Leadership
+	serial  int // of the document of the members that was sent last
 }
 
 func (s *stream) event(l leadership.Leadership) error {

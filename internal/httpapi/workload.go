@@ -33,7 +33,7 @@ type Election interface {
 
 var _ Election = (*elector.Elector)(nil)
 
-// WorkloadConfig is what the workload's handler needs. Every field but Running and Pod is required.
+// WorkloadConfig is what the workload's handler needs. Every field but Running, Members and Pod is required.
 type WorkloadConfig struct {
 	// Election answers questions and takes orders.
 	Election Election
@@ -48,6 +48,8 @@ type WorkloadConfig struct {
 	Quit func()
 	// Running serves GET /running, whose answer stays open while the workload runs. It may be nil.
 	Running http.Handler
+	// Members returns the document of the members; nil: this replica does not know them.
+	Members func() any
 	// AllowStepDown lets any container of the pod take leadership away.
 	AllowStepDown bool
 	// Compat is the sidecar to imitate; "" is CompatOff.
@@ -72,6 +74,9 @@ func NewWorkloadHandler(c WorkloadConfig) http.Handler {
 	mux.Handle("GET /events", c.Feed)
 	if c.Running != nil {
 		mux.HandleFunc("GET /running", localStream(c.Running))
+	}
+	if c.Members != nil {
+		mux.HandleFunc("GET /members", func(w http.ResponseWriter, _ *http.Request) { replyJSON(w, http.StatusOK, c.Members()) })
 	}
 	mux.HandleFunc("POST /step-down", localOnly(c.stepDown))
 	mux.HandleFunc("POST /leave", localOnly(c.leave))

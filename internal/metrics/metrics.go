@@ -27,7 +27,7 @@ const (
 	toStandby = "standby"
 )
 
-// Config names the election, and what is read at a scrape. Every field but Signals and Healthy is required.
+// Config names the election, and what is read at a scrape. Every field but Signals, Members and Healthy is required.
 type Config struct {
 	// Lease is the Lease's name.
 	Lease string
@@ -39,6 +39,9 @@ type Config struct {
 	Leadership func() leadership.Leadership
 	// Healthy reports whether the workload is healthy. If nil, it always is.
 	Healthy func() bool
+	// Members returns the members by state, and the requests for members' Leases by verb. Nil: there is no membership, and no
+	// such series.
+	Members func() Members
 	// Signals names the signals in use, so that their series exist before the first attempt.
 	Signals []string
 }
@@ -95,6 +98,9 @@ func New(cfg Config) *Metrics {
 	registry.MustRegister(m.transitions, m.requests, m.requestFailures, m.lastRenewal, m.signals, m.signalFailures, m.abandoned,
 		m.buildInfo(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(m.atScrape()...)
+	if cfg.Members != nil {
+		registry.MustRegister(newMemberCollector(cfg.Members))
+	}
 	// Compression would need more memory than all that is sent.
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
 	m.exportZeros()

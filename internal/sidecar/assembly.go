@@ -48,7 +48,11 @@ func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(
 	if err != nil {
 		return nil, err
 	}
-	k := &kit{cfg: s.cfg, log: s.log, clock: clock, elector: e, board: health.NewBoard(e), api: s.api, quit: quit}
+	k := &kit{cfg: s.cfg, log: s.log, clock: clock, elector: e, api: s.api, quit: quit}
+	if k.members, err = s.newMembers(e, k); err != nil {
+		return nil, err
+	}
+	k.board = health.NewBoard(k.candidate())
 	if err := k.build(); err != nil {
 		return nil, err
 	}
@@ -69,7 +73,7 @@ func (a *assembly) addOutputs() {
 	}
 	a.counts = metrics.New(metrics.Config{
 		Lease: election.Lease, Version: a.cfg.Version, Clock: a.clock, Signals: names, Leadership: a.elector.Leadership,
-		Healthy: a.healthy,
+		Healthy: a.healthy, Members: a.memberMetrics(),
 	})
 	a.fanOut = signals.NewFanOut(a.log, a.clock, a.counts, outputs...)
 	a.waiter = stopwait.New(stopwait.Config{
@@ -77,11 +81,14 @@ func (a *assembly) addOutputs() {
 		KillMargin: election.KillMargin(), Sights: a.sights(), Abandoned: a.abandoned, Log: a.log,
 	})
 	a.outputs = elector.Outputs{Publish: a.publisher(), StopWait: a.waiter.Wait, Observer: a.counts}
+	if a.members != nil {
+		a.outputs.Wished = a.candidate().wished
+	}
 }
 
 func (a *assembly) bind() error {
 	workload := httpapi.NewWorkloadHandler(httpapi.WorkloadConfig{
-		Election: a.elector, Clock: a.clock, Feed: a.feed, Running: a.running, Drained: a.waiter.Drained, Quit: func() { a.quit(errQuit) },
+		Election: a.candidate(), Clock: a.clock, Feed: a.feed, Running: a.running, Members: a.memberDocument(), Drained: a.waiter.Drained, Quit: func() { a.quit(errQuit) },
 		AllowStepDown: a.cfg.AllowStepDown, Compat: a.cfg.Compat, Pod: a.cfg.Pod,
 	})
 	probes := httpapi.NewProbeHandler(httpapi.ProbeConfig{Election: a.elector, Clock: a.clock, Started: a.started.Load, Metrics: a.counts})

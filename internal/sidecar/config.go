@@ -11,6 +11,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/membership"
 	"github.com/lease-sidecar/lease-sidecar/internal/podid"
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
@@ -70,6 +71,8 @@ type Config struct {
 	Webhook *webhook.Config
 	// Events records Events on the Lease.
 	Events bool
+	// Membership says how the replicas know one another: the revision, the timings and the sweep. Nil: they do not.
+	Membership *membership.Config
 
 	// WatchProcesses makes the end of the pod's other processes, except those in WatchExcept, count as the workload's end.
 	WatchProcesses bool
@@ -118,6 +121,18 @@ func (s Store) Name() string {
 		path = s.Dir
 	}
 	return "dir:" + path
+}
+
+// openMembers returns the identity Leases of an election's members, over a connection of their own. It makes no request.
+func (s Store) openMembers(namespace, election string, log *slog.Logger) (lease.Members, error) {
+	if s.Dir != "" {
+		return dir.NewMembers(s.Dir, namespace, election, log)
+	}
+	api, err := kube.NewClient(s.REST, log)
+	if err != nil {
+		return nil, err
+	}
+	return api.Members(namespace, election), nil
 }
 
 // open returns the Store of one Lease, and the client for the rest of the API; nil for a directory. It makes no request.

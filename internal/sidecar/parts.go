@@ -12,6 +12,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
+	"github.com/lease-sidecar/lease-sidecar/internal/membership"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/running"
 	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
@@ -28,6 +29,7 @@ import (
 var registrations = []func(*kit) error{
 	addEventStream,
 	addFile,
+	addMembers,
 	addHealth,
 	addProcess,
 	addCommand,
@@ -46,9 +48,10 @@ type kit struct {
 	log     *slog.Logger
 	clock   bootclock.Clock
 	elector *elector.Elector
-	board   *health.Board    // passes the workload's health to the elector
-	api     apiserver.Client // nil if the store is a directory
-	quit    func(error)      // ends the sidecar in good order
+	board   *health.Board          // passes the workload's health to the elector
+	api     apiserver.Client       // nil if the store is a directory
+	quit    func(error)            // ends the sidecar in good order
+	members *membership.Membership // nil if it is off
 
 	parts
 }
@@ -75,6 +78,7 @@ type part struct {
 
 	observe func(leadership.Leadership) // called before any signal applies the leadership; must not block
 	run     func(ctx context.Context)   // returns soon after ctx ends
+	ending  func()                      // called once when the sidecar begins to end; must not block
 	finish  func(ctx context.Context)   // waits for the remaining work after the election
 	abandon func()                      // makes finish and close stop waiting
 	close   func() error
@@ -92,6 +96,9 @@ func (k *kit) build() error {
 
 // podNamespace returns the pod's namespace from the downward API, else the Lease's.
 func (k *kit) podNamespace() string { return cmp.Or(k.cfg.Pod.Namespace, k.cfg.Election.Namespace) }
+
+// candidate returns the elector as the parts see it.
+func (k *kit) candidate() candidate { return candidate{k.elector, k.members} }
 
 func (p *parts) add(one part) { p.all = append(p.all, one) }
 
@@ -132,6 +139,15 @@ func (p *parts) run(ctx context.Context) {
 		}
 	}
 	running.Wait()
+}
+
+// ending tells the parts that the sidecar begins to end.
+func (p *parts) ending() {
+	for _, one := range p.all {
+		if one.ending != nil {
+			one.ending()
+		}
+	}
 }
 
 // finish waits for the parts' remaining work after the election.

@@ -33,6 +33,13 @@ func (a *assembly) run(ctx context.Context, abandon <-chan struct{}, stands bool
 	var outer sync.WaitGroup
 	defer outer.Wait()
 	outer.Go(func() { a.abandonOn(abandoning, abandon) })
+	outer.Go(func() {
+		select {
+		case <-ctx.Done():
+			a.ending()
+		case <-abandoning.Done():
+		}
+	})
 
 	signalling, endSignalling := context.WithCancel(context.WithoutCancel(ctx))
 	defer endSignalling()

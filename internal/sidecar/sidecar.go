@@ -23,6 +23,8 @@ type Sidecar struct {
 	log   *slog.Logger
 	store lease.Store
 	api   apiserver.Client // nil if the store is a directory
+
+	members lease.Members // nil if the membership is off
 }
 
 // firstLook bounds the first look for another workload's Lease; the election looks again.
@@ -45,7 +47,13 @@ func New(cfg Config) (*Sidecar, error) {
 	if err != nil {
 		return nil, &ResourceError{Field: "Store", err: err}
 	}
-	return &Sidecar{cfg: cfg, log: log, store: store, api: api}, nil
+	s := &Sidecar{cfg: cfg, log: log, store: store, api: api}
+	if cfg.Membership != nil {
+		if s.members, err = cfg.Store.openMembers(cfg.Election.Namespace, cfg.Election.Lease, log); err != nil {
+			return nil, &ResourceError{Field: "Store", err: err}
+		}
+	}
+	return s, nil
 }
 
 // Run first waits for the signal directory's lock. It campaigns until ctx ends or POST /quitquitquit is sent, then hands

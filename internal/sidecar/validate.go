@@ -39,6 +39,9 @@ func (cfg Config) Validate() error {
 	} else {
 		validateAddress(f, "ProbeAddress", cfg.ProbeAddress)
 	}
+	if cfg.Membership != nil {
+		f.Nested("Membership", cfg.membership().Validate())
+	}
 	cfg.validateCluster(f)
 	cfg.validateWatch(f)
 	return f.Err()

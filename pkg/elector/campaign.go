@@ -19,7 +19,12 @@ type cooldown struct {
 // drawTurn draws this candidate's turn for the version just seen.
 func (m *machine) drawTurn(now moment) {
 	k := &m.know
+	headStart, first := m.headStart()
 	switch {
+	case first:
+		k.readyAt = k.seenAt
+		m.explain(now)
+		return
 	case !k.present:
 		k.readyAt = k.seenAt.Add(spread(m.rand()))
 	case k.record.Released():
@@ -33,7 +38,7 @@ func (m *machine) drawTurn(now moment) {
 	default:
 		k.readyAt = k.notBefore.Add(spread(m.rand()))
 	}
-	k.readyAt = k.readyAt.Add(time.Duration(MaxPriority-m.cfg.Priority) * priorityStep)
+	k.readyAt = k.readyAt.Add(time.Duration(MaxPriority-m.cfg.Priority)*priorityStep + headStart)
 	m.explain(now)
 }
 

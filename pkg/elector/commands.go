@@ -18,8 +18,10 @@ type commands struct {
 	bell         chan struct{} // something is in a mailbox; has room for one
 	stepDown     mailbox
 	alive        mailbox
-	health       atomic.Pointer[health] // the newest; it stays
-	leave        atomic.Bool            // it stays
+	health       atomic.Pointer[health]     // the newest; it stays
+	preference   atomic.Pointer[Preference] // the newest; nil: taken
+	answer       atomic.Pointer[Answer]     // the newest; nil: taken
+	leave        atomic.Bool                // it stays
 	abandon      atomic.Bool
 }
 
@@ -136,6 +138,19 @@ func (e *Elector) Alive(ctx context.Context) error {
 // released nor renewed: it runs out. Abandon returns at once.
 func (e *Elector) Abandon() {
 	e.commands.abandon.Store(true)
+	e.commands.ring()
+}
+
+// Prefer says who should lead next. The newest preference counts, until the next. It returns at once.
+func (e *Elector) Prefer(p Preference) {
+	e.commands.preference.Store(&p)
+	e.commands.ring()
+}
+
+// Answer answers what [Outputs.Wished] was asked. Where the pod's identity is given, and the Lease still asks for that pod, this
+// candidate hands over to it. It returns at once.
+func (e *Elector) Answer(a Answer) {
+	e.commands.answer.Store(&a)
 	e.commands.ring()
 }
 

@@ -184,15 +184,18 @@ func TestEventsThatWaitHaveOneOrder(t *testing.T) {
 		l.events <- replied{}
 		e.Abandon()
 		e.Leave()
+		e.Prefer(Preference{Successor: "web-1"})
+		e.Prefer(Preference{Successor: "web-2"})
+		e.Answer(Answer{Pod: "web-3"})
 		e.SetHealthy(true, "well")
 		e.SetHealthy(false, "ill")
 
 		var got []event
-		for range 9 {
+		for range 11 {
 			got = append(got, l.next(ctx, timer))
 		}
 		want := []event{
-			holdFailed{3}, health{why: "ill"}, leave{}, terminate{}, abandon{}, stepDown{"asked"}, watchOpened{1}, replied{}, tick{},
+			holdFailed{3}, health{why: "ill"}, prefer{Preference{Successor: "web-2"}}, wishAnswered{Answer{Pod: "web-3"}}, leave{}, terminate{}, abandon{}, stepDown{"asked"}, watchOpened{1}, replied{}, tick{},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("taken in the order %+v, want %+v", got, want)

@@ -114,6 +114,7 @@ func (m *machine) release(now moment) lease.Record {
 	m.twins.sent(t)
 	r := m.mine(t)
 	r.Holder, r.DurationSeconds, r.Mark = "", 1, lease.ReleasedMark(t)
+	r = m.succession.withSuccessor(r, t)
 	m.cooldown = cooldown{release: t, until: now.boot.Add(releaseCooldown)}
 	return r
 }

@@ -65,6 +65,9 @@ type Outputs struct {
 	// not called when no term has been published since the workload was last seen to have stopped.
 	// Nil: the workload counts as stopped at once.
 	StopWait func(ctx context.Context, d Drain) Outcome
+	// Wished is asked who the pod is that somebody wants to lead (annotation lease-sidecar.dev/preferred-holder), while this candidate
+	// leads. It must not block, and answers by [Elector.Answer]. Nil: such wishes are left alone.
+	Wished func(pod string)
 	// Observer counts requests and abandoned drains. Nil: nobody does.
 	Observer Observer
 }

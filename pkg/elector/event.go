@@ -56,6 +56,10 @@ type (
 	}
 	// terminate: the process is to end: hand over, then be done.
 	terminate struct{}
+	// prefer: what is known of the members says who should lead next.
+	prefer struct{ Preference }
+	// wishAnswered: what is known of the pod that the Lease asks for.
+	wishAnswered struct{ Answer }
 	// leave: the pod is about to end: take the Lease no more.
 	leave struct{}
 	// abandon: wait no longer for the workload in the drain under way, if there is one.
@@ -72,6 +76,8 @@ func (holdFailed) isEvent()    {}
 func (stepDown) isEvent()      {}
 func (health) isEvent()        {}
 func (terminate) isEvent()     {}
+func (prefer) isEvent()        {}
+func (wishAnswered) isEvent()  {}
 func (leave) isEvent()         {}
 func (abandon) isEvent()       {}
 

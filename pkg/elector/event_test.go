@@ -15,21 +15,21 @@ func TestIllegalEvents(t *testing.T) {
 	events := map[string]event{
 		"tick": tick{}, "replied": replied{err: errTimeout}, "changed": changed{Event: lease.Event{Record: lease.Record{Version: "1"}}},
 		"opened": watchOpened{}, "closed": watchClosed{}, "stopped": stopWaitEnded{outcome: WorkloadStopped},
-		"notsaved": holdFailed{}, "stepdown": stepDown{}, "health": health{}, "terminate": terminate{}, "leave": leave{}, "abandon": abandon{}, "none": nil,
+		"notsaved": holdFailed{}, "stepdown": stepDown{}, "health": health{}, "terminate": terminate{}, "leave": leave{}, "prefer": prefer{}, "wish": wishAnswered{}, "abandon": abandon{}, "none": nil,
 	}
 	lines := strings.Split(strings.TrimSpace(`
-state      tick replied changed opened closed stopped notsaved stepdown health terminate leave abandon none
-new        .    x       x       x      x      x       x        .        .      .         .     .       x
-reading    .    .       x       x      x      x       x        .        .      .         .     .       x
-standby    .    x       .       .      .      x       x        .        .      .         .     .       x
-watching   .    x       .       x      .      x       x        .        .      .         .     .       x
-unwatched  .    x       x       x      x      x       x        .        .      .         .     .       x
-taking     .    .       .       .      .      x       x        .        .      .         .     .       x
-leading    .    x       .       .      .      x       .        .        .      .         .     .       x
-renewing   .    .       .       .      .      x       .        .        .      .         .     .       x
-draining   .    x       .       .      .      .       .        .        .      .         .     .       x
-releasing  .    .       .       .      .      x       .        .        .      .         .     .       x
-over       x    x       x       x      x      x       x        x        x      x         x     x       x`), "\n")
+state      tick replied changed opened closed stopped notsaved stepdown health terminate leave prefer wish abandon none
+new        .    x       x       x      x      x       x        .        .      .         .     .      .    .       x
+reading    .    .       x       x      x      x       x        .        .      .         .     .      .    .       x
+standby    .    x       .       .      .      x       x        .        .      .         .     .      .    .       x
+watching   .    x       .       x      .      x       x        .        .      .         .     .      .    .       x
+unwatched  .    x       x       x      x      x       x        .        .      .         .     .      .    .       x
+taking     .    .       .       .      .      x       x        .        .      .         .     .      .    .       x
+leading    .    x       .       .      .      x       .        .        .      .         .     .      .    .       x
+renewing   .    .       .       .      .      x       .        .        .      .         .     .      .    .       x
+draining   .    x       .       .      .      .       .        .        .      .         .     .      .    .       x
+releasing  .    .       .       .      .      x       .        .        .      .         .     .      .    .       x
+over       x    x       x       x      x      x       x        x        x      x         x     x      x    x       x`), "\n")
 	names := strings.Fields(lines[0])[1:]
 	if len(names) != len(events) {
 		t.Fatalf("the table names %d events, want %d", len(names), len(events))

@@ -145,7 +145,7 @@ func (o *ordeal) deed() {
 	case 14:
 		o.take([]event{watchOpened{}, watchClosed{}, watchClosed{err: lease.ErrExpired}, watchClosed{err: errors.New("reset")}}[o.byte()%4])
 	case 15:
-		o.take([]event{health{healthy: true}, stepDown{cause: "asked"}, terminate{}, abandon{}, health{}, leave{}}[o.byte()%6])
+		o.take([]event{health{healthy: true}, stepDown{cause: "asked"}, terminate{}, abandon{}, health{}, leave{}, o.preference(), o.answerWish()}[o.byte()%8])
 	case 16:
 		if number := o.drain - int(o.byte()%3); number > 0 && (number < o.m.waits.number || o.m.waits.open) {
 			o.take(stopWaitEnded{number, WorkloadStopped})
@@ -256,7 +256,25 @@ func (o *ordeal) forge() lease.Record {
 	if shape&128 != 0 {
 		r.Workload = []string{"deployment/web", "", "deployment/other"}[o.byte()%3]
 	}
+	switch o.byte() % 8 {
+	case 0:
+		r.Successor = lease.SuccessorMark([]string{"web-0_pod", "web-1_pod", ""}[o.byte()%3], r.RenewTime)
+	case 1:
+		r.Wish = []string{"web-0", "web-1", "web-9"}[o.byte()%3]
+	}
 	return r
+}
+
+// preference draws what is known of the members, true or not.
+func (o *ordeal) preference() prefer {
+	b := o.byte()
+	return prefer{Preference{Successor: []string{"", "web-0_pod", "web-1_pod", "web-9_gone"}[b%4], StandBack: b&4 != 0}}
+}
+
+// answerWish draws an answer to a wish, asked for or not.
+func (o *ordeal) answerWish() wishAnswered {
+	b := o.byte()
+	return wishAnswered{Answer{Pod: []string{"web-0", "web-1", ""}[b%3], Identity: []string{"", "web-1_pod", "web-0_pod"}[b/3%3]}}
 }
 
 // honest lets the next thing happen as it does when all is well.

@@ -120,6 +120,12 @@ func (l *loop) command(ctx context.Context) event {
 		l.health = h
 		return *h
 	}
+	if p := c.preference.Swap(nil); p != nil {
+		return prefer{*p}
+	}
+	if a := c.answer.Swap(nil); a != nil {
+		return wishAnswered{*a}
+	}
 	if !l.left && c.leave.Load() {
 		l.left = true
 		return leave{}
@@ -168,6 +174,9 @@ func (l *loop) carryOut(out output) {
 	}
 	if out.abandoned {
 		l.to.Observer.DrainAbandoned()
+	}
+	if out.wished != "" && l.to.Wished != nil {
+		l.to.Wished(out.wished)
 	}
 	if out.stopWait != nil {
 		l.startStopWait(*out.stopWait)

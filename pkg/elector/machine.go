@@ -34,6 +34,7 @@ func (r role) String() string { return [...]string{"standby", "leading", "draini
 //	watching.go    whether the watch still lives
 //	campaign.go    when a standby takes the Lease, and what it says of its waiting
 //	term.go        leading: becomeLeader, renewals, becomeStandby, loss
+//	succession.go  who should lead next
 //	drain.go       handing over: what asks for it, beginDrain, the workload's stop, the release
 //	inherit.go     the term of the process before in this pod
 //	hold_disk.go   what the hold file makes a restarted process believe
@@ -63,6 +64,7 @@ type machine struct {
 	ending       ending            // until a new term is asked for
 	workload     workload          // until the workload is seen to have stopped
 	cooldown     cooldown          // until the next release
+	succession   succession        // the preference for ever, what concerns a wish until the term ends
 	inherited    *inherited        // until the Lease decides
 	droppedUntil bootclock.Instant // until a term begins: the end of a predecessor's term that was not resumed
 
@@ -150,6 +152,10 @@ func (m *machine) apply(now moment, e event) {
 		m.judge(now, e)
 	case terminate:
 		m.terminate(now)
+	case prefer:
+		m.succession.preference = e.Preference
+	case wishAnswered:
+		m.wishAnswered(now, e.Answer)
 	case leave:
 		m.leave()
 	case abandon:

@@ -72,6 +72,9 @@ func (m *machine) observe(now moment, r lease.Record) {
 	if p := r.PreferredHolder; m.role == leading && p != "" && p != string(m.cfg.Identity) { // somebody asked for another holder
 		m.beginDrain(now, "the Lease asks for "+p+" as its holder")
 	}
+	if m.role == leading {
+		m.heed(now, r)
+	}
 }
 
 // forbid raises notBefore for every new version, whatever changed in it (I3): its writer or holder may believe in it for the

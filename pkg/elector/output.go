@@ -18,6 +18,7 @@ type output struct {
 	abandoned   bool                   // the drain is over, though the workload was not seen to stop
 	watch       *watchFrom             // open a watch, in place of the one before
 	request     *request
+	wished      string // ask who the pod of that name is
 	stepDownErr error  // why the order of this step was not taken
 	unready     string // why this candidate could not lead; "" where it could
 	notes       []note

@@ -22,6 +22,7 @@ type term struct {
 // reset ends what belongs to one term. What outlives a term is kept elsewhere: see [machine].
 func (m *machine) reset() {
 	m.term, m.drain = term{}, drain{}
+	m.succession = succession{preference: m.succession.preference}
 	m.know.tryAt = 0
 }
 
@@ -112,7 +113,7 @@ func (m *machine) mine(renewTime time.Time) lease.Record {
 	if m.cfg.Workload != "" {
 		r.Workload = m.cfg.Workload
 	}
-	return r
+	return m.succession.withAnswer(r)
 }
 
 // asWritten reports whether r is as this candidate writes it, whichever of its renewals it shows.

@@ -24,11 +24,13 @@ import (
 //	5ms hold                                        keep the write in flight back, and answer it by a time-out
 //	5ms land                                        perform the write that was kept back
 //	5ms watch                                       deliver the store's newest state, or deletion, by the watch
-//	5ms put [holder=X] [duration=N] [mark=M] [renew=T] [workload=W] [preferred=X] [uid=U]   somebody else writes
+//	5ms put [holder=X] [duration=N] [mark=M] [renew=T] [workload=W] [preferred=X] [uid=U] [wish=P] [successor=X]   somebody else writes
 //	5ms delete                                      somebody else deletes
 //	5ms restore N                                   the store goes back to version N, with the record as it is
 //	5ms opened | closed [expired|forbidden]         the watch
 //	5ms stepdown | leave | terminate | abandon | stopped | unhealthy | healthy
+//	5ms prefer [successor=X] [back]                 what is known of the members
+//	5ms answer P X | answer P                       the pod P is X, or nobody
 //	5ms holdfail                                    the hold that was last wanted could not be written
 //	5ms reply of=N | opened of=N | stopped of=N …   the same as an answer to question N, instead of the newest of its kind
 //	config priority=N lead-unhealthy exit-on-loss       before start
@@ -148,6 +150,18 @@ func (p *player) event(now moment, name string, args []string) event {
 		return terminate{}
 	case "leave":
 		return leave{}
+	case "prefer":
+		var prefers prefer
+		for _, arg := range args {
+			_, prefers.Successor, _ = strings.Cut(arg, "=")
+			prefers.StandBack = prefers.StandBack || arg == "back"
+		}
+		return prefers
+	case "answer":
+		if len(args) > 1 {
+			return wishAnswered{Answer{Pod: args[0], Identity: args[1]}}
+		}
+		return wishAnswered{Answer{Pod: args[0], Why: "no member has that name"}}
 	case "abandon":
 		return abandon{}
 	case "holdfail":
@@ -208,6 +222,10 @@ func (p *player) put(now moment, args []string) {
 			r.PreferredHolder = value
 		case "uid":
 			r.UID = value
+		case "wish":
+			r.Wish = value
+		case "successor":
+			r.Successor = value
 		case "mark":
 			r.Mark = value
 			if parts := strings.Split(value, ":"); parts[0] == "held" {
@@ -221,6 +239,9 @@ func (p *player) put(now moment, args []string) {
 	if r.Mark == "released" {
 		r.RenewTime = now.wall
 		r.Mark = lease.ReleasedMark(now.wall)
+	}
+	if r.Successor != "" && !strings.Contains(r.Successor, "@") {
+		r.Successor = lease.SuccessorMark(r.Successor, r.RenewTime)
 	}
 	p.store.put(r)
 }
@@ -288,6 +309,9 @@ func (p *player) print(out output) {
 	if out.stepDownErr != nil {
 		say("refused: %v", out.stepDownErr)
 	}
+	if out.wished != "" {
+		say("wished %q", out.wished)
+	}
 	if out.watch != nil {
 		say("watch from %q", out.watch.version)
 	}
@@ -304,8 +328,14 @@ func describeWrite(r *request) string {
 		return "known=" + strconv.Quote(string(r.known))
 	}
 	rec := r.record
-	return fmt.Sprintf("version=%q holder=%q duration=%d renew=%s mark=%q", rec.Version, rec.Holder, rec.DurationSeconds,
+	text := fmt.Sprintf("version=%q holder=%q duration=%d renew=%s mark=%q", rec.Version, rec.Holder, rec.DurationSeconds,
 		rec.RenewTime.Format("05.000000"), rec.Mark)
+	for _, more := range [][2]string{{"successor", rec.Successor}, {"wish", rec.Wish}, {"answer", rec.WishAnswer}} {
+		if more[1] != "" {
+			text += fmt.Sprintf(" %s=%q", more[0], more[1])
+		}
+	}
+	return text
 }
 
 func since(i bootclock.Instant) string {

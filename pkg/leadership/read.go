@@ -13,6 +13,9 @@ import (
 const (
 	// StateFile always exists while a sidecar runs and holds the leadership document.
 	StateFile = "state.json"
+	// MembersFile holds the document of the members while a sidecar with membership runs. Its modification time is the instant
+	// from which it is out of date.
+	MembersFile = "members.json"
 	// LeaderFile exists only while this replica leads; its modification time is validUntil on the wall clock.
 	LeaderFile = "leader"
 )

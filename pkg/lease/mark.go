@@ -22,6 +22,21 @@ func ReleasedMark(renewTime time.Time) string {
 	return releasedPrefix + renewTime.UTC().Format(metav1.RFC3339Micro)
 }
 
+// SuccessorMark returns the annotation's text by which the holder names the candidate that should take the Lease first, in the
+// release with that renew time: "<identity>@<renew time>". An older text names nobody, as it has another time.
+func SuccessorMark(identity string, renewTime time.Time) string {
+	return identity + "@" + renewTime.UTC().Format(metav1.RFC3339Micro)
+}
+
+// NamedSuccessor returns the identity that the holder named in its release; "" where nobody is named, or nobody released r.
+func (r Record) NamedSuccessor() string {
+	i := strings.LastIndexByte(r.Successor, '@')
+	if i < 0 || !r.Released() || r.Successor != SuccessorMark(r.Successor[:i], r.RenewTime) {
+		return ""
+	}
+	return r.Successor[:i]
+}
+
 // parseMark reads a holder's mark. It answers false for none, for a release, and for a text edited out of shape.
 func parseMark(s string) (identity string, duration time.Duration, ok bool) {
 	identity, seconds, _ := strings.Cut(s, " ")
@@ -31,6 +46,10 @@ func parseMark(s string) (identity string, duration time.Duration, ok bool) {
 	}
 	return identity, time.Duration(n) * time.Second, true
 }
+
+// Marked returns the identity and the duration in a holder's mark. It answers false for none, for a release, and for a text
+// edited out of shape.
+func (r Record) Marked() (identity string, duration time.Duration, ok bool) { return parseMark(r.Mark) }
 
 // Foreign reports whether the holder did not write the record by our protocol (client-go's elector, or a hand). Such a holder
 // may lead on for a while after its Lease has lapsed, so it is waited for longer.

@@ -34,6 +34,11 @@ type Record struct {
 	Workload string
 	// PreferredHolder is spec.preferredHolder: somebody asks for a graceful handover to that identity.
 	PreferredHolder string
+	// Successor is the annotation lease-sidecar.dev/successor, unparsed: see [Record.NamedSuccessor].
+	Successor string
+	// Wish is the annotation lease-sidecar.dev/preferred-holder: somebody asks for a handover to the pod of that name. WishAnswer is
+	// lease-sidecar.dev/preferred-holder-answer: what the leader has answered.
+	Wish, WishAnswer string
 
 	object *coordinationv1.Lease // the object as read, for all that the fields above do not model; nil when new
 }
@@ -55,6 +60,9 @@ func FromObject(o *coordinationv1.Lease) (Record, error) {
 		Mark:            o.Annotations[naming.AnnotationFencedBy],
 		Workload:        o.Annotations[naming.AnnotationWorkload],
 		PreferredHolder: deref(o.Spec.PreferredHolder),
+		Successor:       o.Annotations[naming.AnnotationSuccessor],
+		Wish:            o.Annotations[naming.AnnotationPreferredHolder],
+		WishAnswer:      o.Annotations[naming.AnnotationPreferredHolderAnswer],
 		object:          o,
 	}, nil
 }
@@ -71,6 +79,9 @@ func (r Record) Object(namespace, name string) *coordinationv1.Lease {
 	o.Labels = with(o.Labels, naming.LabelElection, "true")
 	o.Annotations = with(o.Annotations, naming.AnnotationFencedBy, r.Mark)
 	o.Annotations = with(o.Annotations, naming.AnnotationWorkload, r.Workload)
+	o.Annotations = with(o.Annotations, naming.AnnotationSuccessor, r.Successor)
+	o.Annotations = with(o.Annotations, naming.AnnotationPreferredHolder, r.Wish)
+	o.Annotations = with(o.Annotations, naming.AnnotationPreferredHolderAnswer, r.WishAnswer)
 	o.Spec.HolderIdentity = new(r.Holder)
 	o.Spec.LeaseDurationSeconds = nonZero(r.DurationSeconds)
 	o.Spec.AcquireTime = toMicro(r.AcquireTime)

@@ -27,6 +27,15 @@ func DerivationLabels() []string {
 	return []string{labelTemplateHash, labelPodIndex, labelPodName, labelRevisionHash, labelJobName, labelJobIndex}
 }
 
+// Revision returns the revision of the workload that a pod with these labels is of: its pod-template-hash or
+// controller-revision-hash; "" if it has none.
+func Revision(labels map[string]string) string {
+	if hash := labels[labelTemplateHash]; hash != "" {
+		return hash
+	}
+	return labels[labelRevisionHash]
+}
+
 // LabelEnv returns the environment variable that can carry a label in place of the labels file: "POD_LABEL_" and the key
 // without its domain, in capitals, such as POD_LABEL_POD_TEMPLATE_HASH.
 func LabelEnv(key string) string {

@@ -33,10 +33,15 @@ const (
 	AnnotationSuccessor = "lease-sidecar.dev/successor"
 	// AnnotationPreferredHolder is a pod's name: somebody asks for a handover to that pod.
 	AnnotationPreferredHolder = "lease-sidecar.dev/preferred-holder"
+	// AnnotationPreferredHolderAnswer says what came of that: "<pod>: <answer>".
+	AnnotationPreferredHolderAnswer = "lease-sidecar.dev/preferred-holder-answer"
 )
 
 // memberHashBytes is how much of SHA-256 a member's name has: 128 bits, as the identity Leases of API servers have.
 const memberHashBytes = 16
+
+// MemberHashLength is how many characters those bytes have in base32.
+const MemberHashLength = 26
 
 // MemberLeaseName returns the name of the identity Lease of a pod: "<lease>-<hash>", with the first 128 bits of SHA-256 of the
 // pod's name in lower-case base32 (26 characters). The election's name is also a label's value there, so one of more than 63

@@ -42,11 +42,7 @@ func rollOut(t *testing.T, replicas int32, mode lab.Mode) {
 		}
 		from := bootclock.System{}.Now()
 		w.Kubectl("rollout", "restart", "deployment/web")
-		ends := harness.Within(2*slack, time.Second, func() bool { // a command may take a minute at the most
-			_, code := w.TryKubectl(t, w.Namespace, "rollout", "status", "deployment/web", "--timeout=50s")
-			return code == 0
-		})
-		if !ends {
+		if !w.RolledOut(t, 2*slack) {
 			t.Fatal("the rollout does not end")
 		}
 		took = append(took, bootclock.System{}.Now().Sub(from))

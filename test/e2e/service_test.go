@@ -95,9 +95,9 @@ func (s *served) play(loss lossOf) {
 	var done sync.WaitGroup
 	defer done.Wait()
 	defer cancel()
-	checked, any := s.url+"/checked", s.url+"/"
+	checked, unchecked := s.url+"/checked", s.url+"/"
 	s.asks, s.inPod = call(ctx, &done, checked, false, nil), call(ctx, &done, checked, false, s.from.Dial)
-	s.kept, s.blind = call(ctx, &done, checked, true, nil), call(ctx, &done, any, true, nil)
+	s.kept, s.blind = call(ctx, &done, checked, true, nil), call(ctx, &done, unchecked, true, nil)
 	s.leader = s.awaitSteady()
 	began := bootclock.System{}.Now()
 	loss.strike(s)

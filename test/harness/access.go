@@ -185,3 +185,29 @@ func (c *Cluster) kubeconfig(dir, host, namespace string, user *clientcmdapi.Aut
 	}
 	return f.Name(), nil
 }
+
+// BoundTo returns the account's access with a token that is bound to a pod, as the kubelet mounts it.
+func (a Access) BoundTo(t testing.TB, pod *corev1.Pod) Access {
+	t.Helper()
+	a.dir = t.TempDir()
+	a.TokenFile = filepath.Join(a.dir, "token")
+	token, err := a.cluster.Admin.CoreV1().ServiceAccounts(a.Namespace).CreateToken(t.Context(), a.Account, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{
+			BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatalf("request a token for pod %s: %v", pod.Name, err)
+	}
+	replaceFile(t, a.TokenFile, []byte(token.Status.Token))
+	return a
+}
+
+// MemberRules are the rights that the documentation asks users to grant for the membership; with sweep for its sweep, too.
+func MemberRules(sweep bool) []rbacv1.PolicyRule {
+	verbs := []string{"get", "list", "watch", "create", "update"}
+	if sweep {
+		verbs = append(verbs, "delete")
+	}
+	return []rbacv1.PolicyRule{{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: verbs}}
+}

@@ -123,6 +123,27 @@ func TestKubeStoreConformance(t *testing.T) {
 	})
 }
 
+// TestKubeMembersConformance runs the suite of members on the real API server.
+func TestKubeMembersConformance(t *testing.T) {
+	t.Parallel()
+	cluster := harness.Shared(t)
+	namespace := cluster.Namespace(t, nil)
+	storetest.RunMembers(t, func(t *testing.T) storetest.MembersFixture {
+		return storetest.MembersFixture{
+			Election: freshName(t, cluster, namespace),
+			Open: func(t *testing.T, election string) lease.Members {
+				client, err := kube.NewClient(cluster.AdminConfig(), slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return client.Members(namespace, election)
+			},
+			Admin:   kubeAdmin{cluster, namespace},
+			History: true,
+		}
+	})
+}
+
 // freshName lets the API server pick a name that no other case has.
 func freshName(t *testing.T, c *harness.Cluster, namespace string) string {
 	t.Helper()

@@ -20,6 +20,7 @@ var controls = []struct{ name, finds string }{
 	{"an absent or empty Lease is taken at once", overlaps},
 	{"a workload that is seen to run is not waited for", "I13"},
 	{"what is seen no more was killed by validUntil", "I13"},
+	{"a named successor takes a Lease that nobody released", overlaps},
 	{"an inherited term is published at once", "I14"},
 	{"the Lease is released though the hold on disk still leads", "I15"},
 	{"a hold of another namespace, Lease, store or identity is believed", "I3"},

@@ -18,7 +18,7 @@ import (
 )
 
 // all are the mutants, in the order of the report.
-var all = slices.Concat(margins, waits, terms, core, costs, stores, signalling, endings, stopping, crashes, order, sightings, surroundings)
+var all = slices.Concat(margins, waits, terms, core, successions, costs, stores, signalling, endings, stopping, crashes, order, sightings, surroundings)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -24,6 +24,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m := metrics.New(metrics.Config{
 		Lease: "acme-752b7817f6", Version: "v1", Clock: clocktest.NewHand(), Signals: []string{"file"},
 		Leadership: func() leadership.Leadership { return leadership.Leadership{} },
+		Members: func() metrics.Members {
+			return metrics.Members{States: map[string]int{"live": 1}, Sent: map[string]int{"renew": 1}, Failed: map[string]int{"renew": 0}}
+		},
 	})
 	w := httptest.NewRecorder()
 	m.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

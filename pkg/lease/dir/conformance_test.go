@@ -37,6 +37,24 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestMembersConformance(t *testing.T) {
+	storetest.RunMembers(t, func(t *testing.T) storetest.MembersFixture {
+		path := t.TempDir()
+		return storetest.MembersFixture{
+			Election: name,
+			Open: func(t *testing.T, election string) lease.Members {
+				t.Helper()
+				members, err := dir.NewMembers(path, namespace, election, slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatalf("new members: %v", err)
+				}
+				return members
+			},
+			Admin: hand{path},
+		}
+	})
+}
+
 func open(t *testing.T, path, name string) *dir.Store {
 	t.Helper()
 	store, err := dir.New(path, namespace, name, slog.New(slog.DiscardHandler))

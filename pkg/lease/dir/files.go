@@ -145,7 +145,9 @@ func (f files) refused(err error) error {
 }
 
 // read reads a file that is no longer than it may be; nil where there is none.
-func read(path string) ([]byte, error) {
+func read(path string) ([]byte, error) { return readAtMost(path, largestFile) }
+
+func readAtMost(path string, most int64) ([]byte, error) {
 	info, err := os.Lstat(path) // opening a pipe would hang, and a link could lead anywhere
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("read %s: not a regular file: remove it", path)
@@ -161,12 +163,12 @@ func read(path string) ([]byte, error) {
 		return nil, fmt.Errorf("open the file: %w", err)
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, largestFile+1))
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the file: %w", err)
 	}
-	if len(data) > largestFile {
-		return nil, fmt.Errorf("read %s: longer than %d bytes: fix the file, or remove it", path, largestFile)
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("read %s: longer than %d bytes: fix the file, or remove it", path, most)
 	}
 	return data, nil
 }

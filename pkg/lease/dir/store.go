@@ -120,16 +120,22 @@ func (s *Store) decide(ctx context.Context, verb string, choose func(ledger) (*c
 
 // locked calls do with the state while it holds the lock.
 func (s *Store) locked(ctx context.Context, do func(ledger) error) error {
+	return s.withLock(ctx, func() error {
+		state, err := s.read()
+		if err != nil {
+			return err
+		}
+		return do(state)
+	})
+}
+
+func (s *Store) withLock(ctx context.Context, do func() error) error {
 	lock, err := s.files.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	state, err := s.read()
-	if err != nil {
-		return err
-	}
-	return do(state)
+	return do()
 }
 
 // read reads the state, and writes down what was done to the file by hand since. The caller holds the lock.

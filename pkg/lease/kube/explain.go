@@ -23,9 +23,9 @@ func (s *Store) explain(verb string, err error) error {
 		return lease.ErrNotFound
 	case s.answersLease(err, metav1.StatusReasonAlreadyExists) && verb == "create":
 		return lease.ErrExists
-	case s.answersLease(err, metav1.StatusReasonConflict) && verb == "update":
+	case s.answersLease(err, metav1.StatusReasonConflict) && (verb == "update" || verb == "delete"):
 		return lease.ErrConflict
-	case verb == "watch" && (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)):
+	case (verb == "watch" || verb == "list") && (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)):
 		return lease.ErrExpired
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%s Lease %s/%s: the address has no such namespace or is not an API server with Leases: %w",

@@ -68,10 +68,28 @@ func FuzzAnswers(f *testing.F) {
 			checkAnswer(t, verb, answer, reply, err)
 		}
 		checkFrames(t, store)
+		checkSelection(t, c)
 		if b, err := c.Send(t.Context(), "GET", "/api/v1/namespaces/default/pods/web-0", nil); err == nil && answer.status > 299 {
 			t.Fatalf("status %d is an answer: %s", answer.status, b)
 		}
 	})
+}
+
+// checkSelection reads the answer as a list and as a watch of many Leases: both end.
+func checkSelection(t *testing.T, c *kube.Client) {
+	t.Helper()
+	all := c.Select("", "", "")
+	if _, _, err := all.List(t.Context()); err != nil && len(err.Error()) > 1000 {
+		t.Fatalf("list: an error of %d bytes", len(err.Error()))
+	}
+	err := all.Watch(t.Context(), "1", func(c kube.Change) {
+		if c.Deleted && c.Lease == nil {
+			t.Fatal("a deletion of nothing")
+		}
+	})
+	if err != nil && len(err.Error()) > 1000 {
+		t.Fatalf("watch: an error of %d bytes", len(err.Error()))
+	}
 }
 
 // checkAnswer judges what a call made of the answer.

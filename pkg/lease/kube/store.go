@@ -37,7 +37,7 @@ func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Record, error
 // Update implements [lease.Store]: a PUT with metadata.uid and metadata.resourceVersion. Without the UID it could bring a
 // deleted Lease back, as the API server creates Leases on update.
 func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
-	if err := cas.Conditional(r); err != nil {
+	if err := cas.Conditional(r.UID, r.Version); err != nil {
 		return lease.Record{}, err
 	}
 	o := r.Object(s.namespace, s.name)
@@ -66,9 +66,16 @@ func (s *Store) prepare(r *rest.Request) *rest.Request {
 
 // read turns an object from the API into a record, where it is the Lease that was asked for.
 func (s *Store) read(o *coordinationv1.Lease) (lease.Record, error) {
-	if o.Name != s.name || o.Namespace != s.namespace || o.UID == "" {
-		return lease.Record{}, fmt.Errorf("the API answered with %q (UID %q) in place of Lease %s/%s",
-			o.Namespace+"/"+o.Name, o.UID, s.namespace, s.name)
+	if err := s.check(o); err != nil {
+		return lease.Record{}, err
 	}
 	return lease.FromObject(o)
+}
+
+// check refuses an object that is not the Lease that was asked for.
+func (s *Store) check(o *coordinationv1.Lease) error {
+	if o.Name != s.name || o.Namespace != s.namespace || o.UID == "" {
+		return fmt.Errorf("the API answered with %q (UID %q) in place of Lease %s/%s", o.Namespace+"/"+o.Name, o.UID, s.namespace, s.name)
+	}
+	return nil
 }

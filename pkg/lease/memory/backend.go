@@ -103,13 +103,10 @@ func (b *Backend) Delete(namespace, name string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	key := types.NamespacedName{Namespace: namespace, Name: name}
-	o := b.state.leases[key].DeepCopy()
-	if o == nil {
+	if b.state.leases[key] == nil {
 		return false
 	}
-	delete(b.state.leases, key)
-	o.ResourceVersion = string(cas.Next(b.state.version))
-	b.record(change{key: key, object: o, deleted: true})
+	b.remove(key)
 	return true
 }
 

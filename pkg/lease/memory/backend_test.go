@@ -27,6 +27,18 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestMembersConformance(t *testing.T) {
+	storetest.RunMembers(t, func(*testing.T) storetest.MembersFixture {
+		backend := memory.New()
+		return storetest.MembersFixture{
+			Election: "acme-752b7817f6",
+			Open:     func(_ *testing.T, election string) lease.Members { return backend.Members("default", election) },
+			Admin:    storetest.BackendAdmin{Backend: backend, Namespace: "default"},
+			History:  true,
+		}
+	})
+}
+
 func TestChangesAreNotifiedInOrder(t *testing.T) {
 	backend, store, made := seed(t)
 	var got []string

@@ -2,7 +2,7 @@ package memory
 
 import "time"
 
-// Verb names a call of [lease.Store].
+// Verb names a call of [lease.Store] or [lease.Members].
 type Verb string
 
 // The verbs.
@@ -10,6 +10,8 @@ const (
 	Get    Verb = "get"
 	Create Verb = "create"
 	Update Verb = "update"
+	Delete Verb = "delete"
+	List   Verb = "list"
 	Watch  Verb = "watch"
 )
 

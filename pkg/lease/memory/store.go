@@ -34,23 +34,22 @@ func (b *Backend) Store(namespace, name string) *Store {
 
 // Get implements [lease.Store].
 func (s *Store) Get(ctx context.Context) (lease.Record, error) {
-	return s.send(ctx, Get, func() (lease.Record, error) { return s.backend.get(s.key) })
+	return send(ctx, s, Get, func() (lease.Record, error) { return s.backend.get(s.key) })
 }
 
 // Create implements [lease.Store].
 func (s *Store) Create(ctx context.Context, r lease.Record) (lease.Record, error) {
-	return s.send(ctx, Create, func() (lease.Record, error) { return s.backend.create(s.key, r) })
+	return send(ctx, s, Create, func() (lease.Record, error) { return s.backend.create(s.key, r) })
 }
 
 // Update implements [lease.Store].
 func (s *Store) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
-	return s.send(ctx, Update, func() (lease.Record, error) { return s.backend.update(s.key, r) })
+	return send(ctx, s, Update, func() (lease.Record, error) { return s.backend.update(s.key, r) })
 }
 
 // Watch implements [lease.Store].
 func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
-	_, err := s.send(ctx, Watch, func() (lease.Record, error) { return lease.Record{}, nil })
-	if err != nil {
+	if err := s.dial(ctx, Watch); err != nil {
 		return err
 	}
 	w, err := s.open(from)
@@ -70,26 +69,23 @@ func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(),
 		case step.event != nil:
 			deliver(*step.event)
 		default:
-			select {
-			case <-step.changed:
-			case <-step.arrival:
-			case <-ctx.Done():
-			}
+			step.wait(ctx)
 		}
 	}
 }
 
 // send carries a request to the backend and its answer back, as its [Fate] says.
-func (s *Store) send(ctx context.Context, verb Verb, apply func() (lease.Record, error)) (lease.Record, error) {
+func send[T any](ctx context.Context, s *Store, verb Verb, apply func() (T, error)) (T, error) {
+	var none T
 	if err := ctx.Err(); err != nil {
-		return lease.Record{}, err
+		return none, err
 	}
 	s.backend.mu.Lock()
 	decide := s.fate
 	s.backend.mu.Unlock()
 	fate := decide(verb)
 	type answer struct {
-		reply lease.Record
+		reply T
 		err   error
 	}
 	answers := make(chan answer, 1)
@@ -117,8 +113,14 @@ func (s *Store) send(ctx context.Context, verb Verb, apply func() (lease.Record,
 	case a := <-answers:
 		return a.reply, a.err
 	case <-ctx.Done():
-		return lease.Record{}, ctx.Err()
+		return none, ctx.Err()
 	}
+}
+
+// dial is a request that changes nothing.
+func (s *Store) dial(ctx context.Context, verb Verb) error {
+	_, err := send(ctx, s, verb, func() (struct{}, error) { return struct{}{}, nil })
+	return err
 }
 
 func after(d time.Duration, do func()) {

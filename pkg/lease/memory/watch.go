@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"context"
 	"errors"
 	"sort"
 	"time"
@@ -57,15 +58,10 @@ func (w *watch) next() step {
 	b := w.store.backend
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case w.restores != b.restores:
-		return step{over: true, why: errRestored}
-	case w.breaks != w.store.breaks:
-		return step{over: true, why: w.store.broken}
-	case w.store.stalled, w.number <= w.store.silenced:
-		return step{changed: b.changed}
-	case w.present != nil:
-		event := w.present
+	if s, held := w.held(); held {
+		return s
+	}
+	if event := w.present; event != nil {
 		w.present = nil
 		return step{event: event}
 	}
@@ -82,4 +78,27 @@ func (w *watch) next() step {
 		return step{event: &lease.Event{Record: r, Deleted: c.deleted}, over: err != nil, why: err}
 	}
 	return step{changed: b.changed}
+}
+
+// held returns what a watch does that a fault keeps from its events. The caller holds the backend's lock.
+func (w *watch) held() (s step, held bool) {
+	b := w.store.backend
+	switch {
+	case w.restores != b.restores:
+		return step{over: true, why: errRestored}, true
+	case w.breaks != w.store.breaks:
+		return step{over: true, why: w.store.broken}, true
+	case w.store.stalled, w.number <= w.store.silenced:
+		return step{changed: b.changed}, true
+	}
+	return step{}, false
+}
+
+// wait returns when it is time for the next step, or ctx has ended.
+func (s step) wait(ctx context.Context) {
+	select {
+	case <-s.changed:
+	case <-s.arrival:
+	case <-ctx.Done():
+	}
 }

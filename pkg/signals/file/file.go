@@ -169,3 +169,15 @@ func (f *Signal) forget() {
 	}
 	f.leader, f.token = nil, ""
 }
+
+// Members replaces the document of the members, whose modification time becomes the end of its validity; nil removes it.
+func (f *Signal) Members(document []byte, validUntil time.Time) error {
+	if document == nil {
+		return f.volume.remove(leadership.MembersFile)
+	}
+	made, err := f.volume.put(leadership.MembersFile, append(document, '\n'), validUntil, nil)
+	if err != nil {
+		return err
+	}
+	return made.Close()
+}

@@ -43,6 +43,14 @@ func (w *Work) Kubectl(args ...string) string {
 	return w.Lab.Kubectl(w.t, w.Namespace, args...)
 }
 
+// RolledOut reports whether the rollout of the workload ends in time.
+func (w *Work) RolledOut(t testing.TB, bound time.Duration) bool {
+	return harness.Within(bound, time.Second, func() bool { // a command may take a minute at the most
+		_, code := w.TryKubectl(t, w.Namespace, "rollout", "status", "deployment/"+AppName, "--timeout=50s")
+		return code == 0
+	})
+}
+
 // Container returns a container of one of the workload's pods.
 func (w *Work) Container(pod, name string) *Container {
 	w.t.Helper()

@@ -185,6 +185,9 @@ var kinds = []kind{
 	{name: "preferred holder set", weight: 3, do: func(c *candidate, _ time.Duration) {
 		c.w.edit("asks for another holder", func(o *coordinationv1.Lease) { o.Spec.PreferredHolder = new(c.currentIdentity()) })
 	}},
+	{name: "members seen", weight: 24, ours: noSidecar, do: func(c *candidate, _ time.Duration) { c.w.advise() }},
+	{name: "leader wished for", weight: 4, do: func(c *candidate, _ time.Duration) { c.wish() }},
+	{name: "successor named by a hand", weight: 3, do: func(c *candidate, _ time.Duration) { c.forge() }},
 	{name: "strategy set", weight: 1, do: func(c *candidate, _ time.Duration) {
 		c.w.edit("sets a strategy", func(o *coordinationv1.Lease) {
 			o.Spec.Strategy = new(coordinationv1.OldestEmulationVersion)

@@ -154,7 +154,7 @@ func identityOf(name string, n int) string {
 func (p *process) run(ctx, signalling context.Context) {
 	var fanOut sync.WaitGroup
 	fanOut.Go(func() { p.fanOut.Run(signalling) })
-	err := p.elector.Run(ctx, elector.Outputs{Publish: p.publish, StopWait: p.stopWait})
+	err := p.elector.Run(ctx, elector.Outputs{Publish: p.publish, StopWait: p.stopWait, Wished: p.wished})
 	last, cancel := context.WithTimeout(signalling, 2*time.Second)
 	_ = p.fanOut.WaitApplied(last)
 	cancel()

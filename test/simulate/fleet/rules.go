@@ -164,6 +164,7 @@ func (p *process) judgeTake(a *attempt) {
 	resumes := p.resumes(base, a.boot)
 	free := base.Released() || resumes
 	p.w.must(p.leavesAt == 0 || resumes || a.boot <= p.leavesAt, "leaving", "%s takes version %s, though its pod is about to end", p.name, base.Version)
+	p.judgeNamed(base, free || waited >= wait)
 	p.w.must(free || waited >= wait, "I3", "%s takes version %s of %q, first seen %v ago, want %v",
 		p.name, base.Version, base.Holder, waited, wait)
 	// A restored store shows again what was overwritten. Who has not read anything newer cannot know it.

@@ -38,6 +38,7 @@ type world struct {
 	podCount  int
 	live      []*process
 	processes int
+	advised   int                 // how often the members were seen
 	writers   map[string]*process // by identity, the last that wrote as it
 	ledger
 	transcript

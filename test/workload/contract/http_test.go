@@ -48,6 +48,7 @@ func TestEveryAnswerIsOnThePage(t *testing.T) {
 	aTerm(b)
 	noOrders(b)
 	nais(b)
+	members(b)
 	tooMany(b)
 	notStarted(b)
 	ending(b)
@@ -174,6 +175,16 @@ func nais(b *book) {
 	r := start(b.t, harness.LocalRoot(b.t), "web-a", "--compat", "nais")
 	b.want(r, 200, get(workload, "/"))
 	fill(b, r, 64, get(workload, "/sse"))
+}
+
+// members asks for what --membership adds.
+func members(b *book) {
+	r := start(b.t, harness.LocalRoot(b.t), "web-a", "--membership")
+	harness.Eventually(b.t, patience, "it knows itself", func() bool {
+		return strings.Contains(b.ask(r, get(workload, "/members")).said, `"pod":"web-a"`)
+	})
+	b.want(r, 200, get(workload, "/members"))
+	b.want(r, 200, get(workload, "/events?members=true"))
 }
 
 // tooMany opens as many answers that stay open as a sidecar gives.

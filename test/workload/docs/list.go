@@ -12,9 +12,11 @@ var Pages = []Page{
 	}},
 	{Path: "docs/how-to/route-to-the-leader.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/run-a-command.md", Place: Machine},
+	{Path: "docs/how-to/see-who-leads.md", Place: Cluster, Tree: true, Before: twoMembers},
 	{Path: "docs/how-to/show-that-it-runs.md", Place: Machine, Before: sidecar, Programs: map[string]string{
 		"my-app": "echo my-app runs; exec sleep 60", "my-daemon": "echo my-daemon runs; exec sleep 60",
 	}},
+	{Path: "docs/how-to/see-the-members.md", Place: Cluster, Tree: true, Before: electionLeases},
 	{Path: "docs/how-to/signal-a-process.md", Place: Machine},
 	{Path: "docs/how-to/use-with-helm.md", Place: Cluster, Tree: true},
 	{Path: "docs/how-to/troubleshoot.md", Place: Cluster, Before: electionLeases},
@@ -32,6 +34,20 @@ const sidecar = `mkdir -p /var/run/lease-sidecar
 lease-sidecar run --store dir:$HOME/store --workload deployment/web --lease-duration 3s \
   --signal-dir /var/run/lease-sidecar --probe-address off 2>$HOME/log &
 until lease-sidecar wait --for leader; do sleep 0.1; done`
+
+// twoMembers runs a replica that leads by a Lease of the cluster, and a standby, with membership.
+const twoMembers = `kubectl apply -f examples/manifests/web.yaml
+printf 'pod-template-hash="6d4cf56db6"\n' >$HOME/labels
+replica() {
+  mkdir $HOME/$1
+  POD_NAME=$1 POD_UID=$(cat /proc/sys/kernel/random/uuid) NODE_NAME=$2 lease-sidecar run --prefix acme --workload deployment/web --membership \
+    --labels-file $HOME/labels --signal-dir $HOME/$1 --http-address 127.0.0.1:$3 --probe-address off --drain-timeout 50ms 2>$HOME/$1.log &
+}
+replica web-5d9 node1 4040
+until lease-sidecar wait --for leader; do sleep 0.1; done
+replica web-7c4 node2 4042
+until kubectl get lease -l lease-sidecar.dev/pod=web-7c4 | grep web-7c4; do sleep 0.1; done
+until grep -q '"live":2' $HOME/web-5d9/members.json; do sleep 0.1; done`
 
 // electionLeases makes an election's Lease with its Role, and the Lease of another workload.
 const electionLeases = `kubectl create -f - <<'END'

@@ -21,8 +21,16 @@ import (
 
 // Create returns the object that a Create of r stores: a new UID, that version, made at now.
 func Create(r lease.Record, namespace, name string, version lease.Version, now time.Time) (*coordinationv1.Lease, error) {
-	r.UID, r.Version = string(uuid.NewUUID()), version
-	o := r.Object(namespace, name)
+	return made(r.Object(namespace, name), version, now)
+}
+
+// CreateMember is [Create] for a member.
+func CreateMember(m lease.Member, namespace string, version lease.Version, now time.Time) (*coordinationv1.Lease, error) {
+	return made(m.Object(namespace), version, now)
+}
+
+func made(o *coordinationv1.Lease, version lease.Version, now time.Time) (*coordinationv1.Lease, error) {
+	o.UID, o.ResourceVersion = uuid.NewUUID(), string(version)
 	o.CreationTimestamp = metav1.NewTime(now)
 	return Canonical(o)
 }
@@ -30,16 +38,35 @@ func Create(r lease.Record, namespace, name string, version lease.Version, now t
 // Update returns the object that replaces current (nil: absent) by r at the next version; current itself where r changes nothing,
 // as the API server writes nothing then. Errors: [lease.ErrNotFound], [lease.ErrConflict], and those of [Conditional].
 func Update(current *coordinationv1.Lease, r lease.Record, next lease.Version) (*coordinationv1.Lease, error) {
-	if err := Conditional(r); err != nil {
+	if err := Compare(current, r.UID, r.Version); err != nil {
 		return nil, err
 	}
+	return replaced(current, r.Object(current.Namespace, current.Name), next)
+}
+
+// UpdateMember is [Update] for a member.
+func UpdateMember(current *coordinationv1.Lease, m lease.Member, next lease.Version) (*coordinationv1.Lease, error) {
+	if err := Compare(current, m.UID, m.Version); err != nil {
+		return nil, err
+	}
+	return replaced(current, m.Object(current.Namespace), next)
+}
+
+// Compare refuses a write that is not made from current (nil: absent), and one that is not conditional at all.
+func Compare(current *coordinationv1.Lease, uid string, version lease.Version) error {
+	if err := Conditional(uid, version); err != nil {
+		return err
+	}
 	if current == nil {
-		return nil, lease.ErrNotFound
+		return lease.ErrNotFound
 	}
-	if string(current.UID) != r.UID || current.ResourceVersion != string(r.Version) {
-		return nil, lease.ErrConflict
+	if string(current.UID) != uid || current.ResourceVersion != string(version) {
+		return lease.ErrConflict
 	}
-	o := r.Object(current.Namespace, current.Name)
+	return nil
+}
+
+func replaced(current, o *coordinationv1.Lease, next lease.Version) (*coordinationv1.Lease, error) {
 	o.CreationTimestamp = current.CreationTimestamp // the server's own field: no writer sets it
 	o, err := Canonical(o)
 	if err != nil {
@@ -52,11 +79,11 @@ func Update(current *coordinationv1.Lease, r lease.Record, next lease.Version) (
 	return o, nil
 }
 
-// Conditional refuses a record whose write could not depend on what was read (I4): a PUT without the UID can bring a deleted
-// Lease back, and one without the version overwrites anything.
-func Conditional(r lease.Record) error {
-	if r.UID == "" || r.Version == "" {
-		return fmt.Errorf("update a Lease that was never read: UID %q, version %q", r.UID, r.Version)
+// Conditional refuses a write that could not depend on what was read (I4): a PUT without the UID can bring a deleted Lease
+// back, and one without the version overwrites anything.
+func Conditional(uid string, version lease.Version) error {
+	if uid == "" || version == "" {
+		return fmt.Errorf("update a Lease that was never read: UID %q, version %q", uid, version)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func TestConditional(t *testing.T) {
 		{lease.Record{Version: "1"}, false},
 		{lease.Record{}, false},
 	} {
-		if err := cas.Conditional(c.r); (err == nil) != c.want {
+		if err := cas.Conditional(c.r.UID, c.r.Version); (err == nil) != c.want {
 			t.Errorf("UID %q, version %q: error %v, want it accepted: %v", c.r.UID, c.r.Version, err, c.want)
 		}
 	}

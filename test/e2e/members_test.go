@@ -1,0 +1,70 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/test/e2e/lab"
+	"github.com/lease-sidecar/lease-sidecar/test/harness"
+)
+
+// TestRolloutOfMembers updates five replicas, whose new pods become ready before old ones go. With membership leadership moves once in
+// each update: the last old leader names a new pod, and the old ones stand back. Without it, any replica may be next, also one that the
+// update ends a moment later.
+func TestRolloutOfMembers(t *testing.T) {
+	for _, membership := range []bool{true, false} {
+		t.Run(fmt.Sprintf("membership %t", membership), func(t *testing.T) { rollOutMembers(t, membership) })
+	}
+}
+
+func rollOutMembers(t *testing.T, membership bool) {
+	const replicas = 5
+	w := lab.Deploy(t, lab.Shared(t), lab.App{Replicas: replicas, Edit: func(d *appsv1.Deployment) {
+		d.Spec.RevisionHistoryLimit = new(int32)
+		none, surge := intstr.FromInt32(0), intstr.FromInt32(2)
+		d.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &surge}
+		if membership {
+			join(&d.Spec.Template.Spec.InitContainers[0])
+		}
+	}})
+	if membership {
+		w.Kubectl("apply", "-f", harness.ModuleRoot(t)+"/examples/membership/role.yaml")
+	}
+	w.AwaitReady(2*slack, replicas)
+	w.AwaitWork(takeover)
+	var changes []int
+	for range *rollouts {
+		var old []string
+		for _, p := range w.Pods() {
+			old = append(old, p.Name)
+		}
+		from := bootclock.System{}.Now()
+		w.Kubectl("rollout", "restart", "deployment/web")
+		if !w.RolledOut(t, 2*slack) {
+			t.Fatal("the rollout does not end")
+		}
+		w.AwaitWork(takeover, old...)
+		n := w.Between(from, bootclock.System{}.Now()).Changes
+		changes = append(changes, n)
+		if n < 1 || membership && n != 1 {
+			t.Errorf("leadership moved %d times in an update", n)
+		}
+	}
+	t.Logf("figure: %d updates of %d replicas, leadership moved %v times", *rollouts, replicas, changes)
+	w.Verdict()
+}
+
+// join makes a sidecar a member that knows the revision of its pod.
+func join(sidecar *corev1.Container) {
+	sidecar.Args = append(sidecar.Args, "--membership")
+	sidecar.Env = append(sidecar.Env, corev1.EnvVar{Name: "POD_LABEL_POD_TEMPLATE_HASH", ValueFrom: &corev1.EnvVarSource{
+		FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.labels['pod-template-hash']"},
+	}})
+}
