@@ -229,7 +229,7 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.de
 
 ##@ Release
 
-# The image is built by the Dockerfile, with the same flags: its binary is the one here, to the bit.
+# The Dockerfile builds with the same flags: by the same version of Go its binary is this one, to the bit.
 .PHONY: dist
 dist: $(CYCLONEDX) ## the files of a release, into dist/: binaries with their SBOMs, charts, checksums, notes (VERSION=v0.1.0)
 	rm -rf dist

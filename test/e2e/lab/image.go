@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ import (
 
 // Images are the images of the nodes, by the names that pods use.
 type Images struct {
-	// Sidecar is what the Dockerfile makes.
+	// Sidecar is what the Dockerfile makes, under the name that the examples use.
 	Sidecar string
 	// Workload is the program of test/workload/program.
 	Workload string
@@ -32,9 +33,8 @@ type Images struct {
 	archives []string
 }
 
-// images are the names. The examples' are theirs, so that a manifest runs as it stands.
+// images are the names, but for the sidecar's. The examples' are theirs, so that a manifest runs as it stands.
 var images = Images{
-	Sidecar:  "docker.io/library/lease-sidecar:dev",
 	Workload: "localhost/workload:1",
 	Shell:    "docker.io/library/busybox:1.37.0",
 	Pause:    "localhost/pause:1",
@@ -264,22 +264,48 @@ func (b *Builder) Open(image string, look func(root string) error) error {
 	return errors.Join(err, gone)
 }
 
+var sidecarImage = regexp.MustCompile(`image: (\S*lease-sidecar:\S+)`)
+
+// exampleImage is the sidecar's image in the examples: one that users build, or that of a release. A name without a registry is the
+// Docker Hub's.
+func exampleImage() (string, error) {
+	root, err := harness.ModulePath()
+	if err != nil {
+		return "", err
+	}
+	manifest, err := os.ReadFile(filepath.Join(root, "examples", "manifests", "web.yaml"))
+	if err != nil {
+		return "", err
+	}
+	m := sidecarImage.FindSubmatch(manifest)
+	if m == nil {
+		return "", errors.New("examples/manifests/web.yaml names no image of lease-sidecar")
+	}
+	if name := string(m[1]); strings.Contains(name, "/") {
+		return name, nil
+	}
+	return "docker.io/library/" + string(m[1]), nil
+}
+
 // nodeImages builds all images of the nodes.
 func (b *Builder) nodeImages() (Images, error) {
 	workload, pause, err := harness.ImagePrograms()
 	if err != nil {
 		return Images{}, err
 	}
+	all := images
+	if all.Sidecar, err = exampleImage(); err != nil {
+		return Images{}, err
+	}
 	const program = "FROM scratch\nCOPY --chmod=755 program /program\nUSER 65532\nENTRYPOINT [\"/program\"]\n"
 	if err := errors.Join(
-		b.Sidecar(images.Sidecar, runtime.GOARCH),
+		b.Sidecar(all.Sidecar, runtime.GOARCH),
 		b.shellImage(),
 		b.fromFiles(images.Workload, runtime.GOARCH, program, map[string]string{"program": workload}),
 		b.fromFiles(images.Pause, runtime.GOARCH, program, map[string]string{"program": pause}),
 	); err != nil {
 		return Images{}, err
 	}
-	all := images
 	for _, name := range []string{all.Sidecar, all.Workload, all.Shell, all.Pause} {
 		archive, err := b.export(name)
 		if err != nil {
