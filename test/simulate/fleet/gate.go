@@ -4,6 +4,7 @@ package fleet
 
 import (
 	"context"
+	"hash/fnv"
 	"time"
 )
 
@@ -123,9 +124,15 @@ func (p *process) frozenSince(at time.Duration) bool {
 	return p.gate.thawed != nil || p.gate.last > 0 && p.gate.last >= at
 }
 
-// rest lets up to most of true time pass, as scheduling does.
+// rest lets up to most of true time pass, as scheduling does. Two goroutines that rest for different reasons never go on at the
+// same nanosecond: the runtime would choose which one goes first.
 func (p *process) rest(what string, most time.Duration) {
-	time.Sleep(p.w.chance.span(p.number, what, p.w.now(), most))
+	now := p.w.now()
+	span, kind := p.w.chance.span(p.number, what, now, most), fnv.New64a()
+	_, _ = kind.Write([]byte(what))
+	const kinds = 64
+	span += (time.Duration(kind.Sum64()%kinds) - (now+span)%kinds + kinds) % kinds
+	time.Sleep(span)
 }
 
 // restUnless is rest, but returns false at once when ctx ends.
