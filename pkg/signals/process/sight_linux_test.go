@@ -72,7 +72,7 @@ func masterThatLeaves(t *testing.T, name, dir string) *app {
 dir = '`+dir+`'
 def note(f): open(dir + '/' + f, 'w').write(str(os.getpid()) + '\n')
 if os.fork() == 0:
-    os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); os.close(1); os.close(2)
+    os.setsid(); signal.signal(signal.SIGTERM, lambda *_: None); os.close(1); os.close(2)
     open('/proc/self/comm', 'w').write('worker')
     note('worker')
     while not os.path.exists(dir + '/go'): time.sleep(0.01)
