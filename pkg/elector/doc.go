@@ -41,6 +41,7 @@
 //	I13 no release is sent while a known process of the workload lives
 //	I14 nothing inherited is published before a read
 //	I15 no release is sent while the hold on disk could make a restarted process lead
+//	I16 a successor that is named takes only a record that its holder has released, or that is free in another way
 //
 // Two simulations run whole elections over it: test/simulate judges the invariants under random faults, test/histories checks
 // histories of a fenced register.

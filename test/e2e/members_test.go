@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/test/e2e/lab"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
@@ -41,17 +40,8 @@ func rollOutMembers(t *testing.T, membership bool) {
 	w.AwaitWork(takeover)
 	var changes []int
 	for range *rollouts {
-		var old []string
-		for _, p := range w.Pods() {
-			old = append(old, p.Name)
-		}
-		from := bootclock.System{}.Now()
-		w.Kubectl("rollout", "restart", "deployment/web")
-		if !w.RolledOut(t, 2*slack) {
-			t.Fatal("the rollout does not end")
-		}
-		w.AwaitWork(takeover, old...)
-		n := w.Between(from, bootclock.System{}.Now()).Changes
+		a, _ := restart(t, w)
+		n := a.Changes
 		changes = append(changes, n)
 		if n < 1 || membership && n != 1 {
 			t.Errorf("leadership moved %d times in an update", n)

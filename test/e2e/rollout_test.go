@@ -36,18 +36,8 @@ func rollOut(t *testing.T, replicas int32, mode lab.Mode) {
 	var took, idle []time.Duration
 	var changes []int
 	for range *rollouts {
-		var old []string
-		for _, p := range w.Pods() {
-			old = append(old, p.Name)
-		}
-		from := bootclock.System{}.Now()
-		w.Kubectl("rollout", "restart", "deployment/web")
-		if !w.RolledOut(t, 2*slack) {
-			t.Fatal("the rollout does not end")
-		}
-		took = append(took, bootclock.System{}.Now().Sub(from))
-		w.AwaitWork(takeover, old...)
-		a := w.Between(from, bootclock.System{}.Now())
+		a, span := restart(t, w)
+		took = append(took, span)
 		changes, idle = append(changes, a.Changes), append(idle, a.Idle)
 		if a.Changes < 1 {
 			t.Errorf("%d changes of the pod that works, want one at least: all pods are new", a.Changes)
@@ -57,4 +47,22 @@ func rollOut(t *testing.T, replicas int32, mode lab.Mode) {
 	t.Logf("figure: %d rollouts, medians: %.1f s each, %d changes of the pod that works, nobody works for %.2f s (at most %.2f s)", *rollouts,
 		harness.Rank(took, 0.5).Seconds(), changes[(len(changes)-1)/2], harness.Rank(idle, 0.5).Seconds(), harness.Rank(idle, 1).Seconds())
 	w.Verdict()
+}
+
+// restart restarts all pods, and waits until the update has ended and a new pod works. It returns what the pods did, and how long the
+// update took.
+func restart(t *testing.T, w *lab.Work) (a lab.Account, took time.Duration) {
+	t.Helper()
+	var old []string
+	for _, p := range w.Pods() {
+		old = append(old, p.Name)
+	}
+	from := bootclock.System{}.Now()
+	w.Kubectl("rollout", "restart", "deployment/"+lab.AppName)
+	if !w.RolledOut(t, 2*slack) {
+		t.Fatal("the rollout does not end")
+	}
+	took = bootclock.System{}.Now().Sub(from)
+	w.AwaitWork(takeover, old...)
+	return w.Between(from, bootclock.System{}.Now()), took
 }

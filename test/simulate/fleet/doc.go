@@ -24,6 +24,7 @@
 //	writes, one race a version, silent watches, the budgets of
 //	requests and of the loop's turns
 //	I15                                                        hold.go
+//	I16                                                        members.go
 //	I11                                                        workload.go: the guard's, modelled
 //	somebody leads once everything is healed                   world.go
 //
