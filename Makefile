@@ -231,14 +231,15 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities in what we import (asks vuln.go.de
 
 # The Dockerfile builds with the same flags: by the same version of Go its binary is this one, to the bit.
 .PHONY: dist
-dist: $(CYCLONEDX) ## the files of a release, into dist/: binaries with their SBOMs, charts, checksums, notes (VERSION=v0.1.0)
+dist: $(CYCLONEDX) ## the files of a release, into dist/: binaries with SBOMs, charts, the plugin of kubectl, checksums, notes (VERSION=v0.1.0)
 	rm -rf dist
 	mkdir dist
 	.ci/release-notes '$(VERSION)' >dist/notes.md
 	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(BUILD) -o dist/lease-sidecar-linux-$$arch ./cmd/lease-sidecar && \
 		$(CYCLONEDX) bin -json -std -noserial -notimestamp -version '$(VERSION)' -output dist/lease-sidecar-linux-$$arch.cdx.json dist/lease-sidecar-linux-$$arch || exit; done
 	helm=$$($(GO) run -C test/cluster . helm) && "$$helm/helm" package examples/helm/* --destination dist
-	cd dist && sha256sum lease-sidecar-linux-* *.tgz >SHA256SUMS
+	$(MAKE) krew
+	cd dist && sha256sum lease-sidecar-linux-* *.tgz kubectl-*.tar.gz >SHA256SUMS
 
 .PHONY: version
 version: ## write the version of the newest release in CHANGELOG.md into charts, manifests and documents
@@ -261,6 +262,7 @@ krew: ## the plugin of kubectl, into dist/: an archive for each platform, and th
 	for on in linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64; do \
 		GOOS=$${on%-*} GOARCH=$${on#*-} CGO_ENABLED=0 $(BUILD) -o dist/plugin/lease-sidecar-$$on ./cmd/lease-sidecar || exit; done
 	.ci/krew '$(VERSION)' dist/plugin dist >dist/lease-sidecar.yaml
+	rm -r dist/plugin
 
 ##@ Housekeeping
 
