@@ -2,10 +2,7 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,10 +13,6 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/internal/cas"
 )
-
-// largestPage is how many members a page of a list has. A page that is longer than an answer may be is asked for again with
-// half of them, down to one.
-const largestPage = 250
 
 // Members are the identity Leases of an election in the Kubernetes API; [Client.Members] opens them.
 type Members struct {
@@ -87,33 +80,24 @@ func (m *Members) send(ctx context.Context, verb, name string, request func(*res
 	return lease.MemberFromObject(o)
 }
 
-// List implements [lease.Members]. It holds one page at a time, and leaves out objects that it cannot read.
+// List implements [lease.Members]. It leaves out objects that it cannot read.
 func (m *Members) List(ctx context.Context, deliver func(lease.Member)) (lease.Version, error) {
-	next, size := "", largestPage
-	for {
-		page := &coordinationv1.LeaseList{}
-		err := m.selected().Param("limit", strconv.Itoa(size)).Param("continue", next).Do(ctx).Into(page)
-		if long := (*http.MaxBytesError)(nil); errors.As(err, &long) && size > 1 {
-			size /= 2
-			continue
-		}
-		if err != nil {
-			return "", m.explain("list", "", err)
-		}
-		for i := range page.Items {
-			o := &page.Items[i]
+	text, err := pages(ctx, m.selected, func(page []coordinationv1.Lease) {
+		for i := range page {
+			o := &page[i]
 			if member, err := lease.MemberFromObject(o); err == nil && o.Namespace == m.namespace && o.UID != "" {
 				deliver(member)
 			}
 		}
-		if next = page.Continue; next == "" {
-			version, err := lease.ParseVersion(page.ResourceVersion)
-			if err != nil {
-				return "", fmt.Errorf("list the members' Leases: %w", err)
-			}
-			return version, nil
-		}
+	})
+	if err != nil {
+		return "", m.explain("list", "", err)
 	}
+	version, err := lease.ParseVersion(text)
+	if err != nil {
+		return "", fmt.Errorf("list the members' Leases: %w", err)
+	}
+	return version, nil
 }
 
 // Watch implements [lease.Members]. The server sends a bookmark each minute, which moves the version on while nothing changes.

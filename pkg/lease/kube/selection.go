@@ -2,9 +2,7 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,9 +11,6 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
-
-// mostPages bounds the requests of one list, so that a server whose list never ends is an error.
-const mostPages = 1000
 
 // Selection is a set of Leases, to read and to watch. No election depends on one.
 type Selection struct {
@@ -36,27 +31,11 @@ func (c *Client) Select(namespace, labels, fields string) Selection {
 // [lease.ErrForbidden] where a right is missing.
 func (s Selection) List(ctx context.Context) ([]coordinationv1.Lease, lease.Version, error) {
 	var all []coordinationv1.Lease
-	limit, next := largestPage, ""
-	for range mostPages {
-		page := &coordinationv1.LeaseList{}
-		request := s.prepare().Param("limit", fmt.Sprint(limit))
-		if next != "" {
-			request = request.Param("continue", next)
-		}
-		err := request.Do(ctx).Into(page)
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge && limit > 1 {
-			limit /= 2
-			continue
-		}
-		if err != nil {
-			return nil, "", s.explain("list", err)
-		}
-		all = append(all, page.Items...)
-		if next = page.Continue; next == "" {
-			return all, lease.Version(page.ResourceVersion), nil
-		}
+	version, err := pages(ctx, s.prepare, func(page []coordinationv1.Lease) { all = append(all, page...) })
+	if err != nil {
+		return nil, "", s.explain("list", err)
 	}
-	return nil, "", fmt.Errorf("list Leases: the list has more than %d pages", mostPages)
+	return all, lease.Version(version), nil
 }
 
 // Change is what one frame of a watch says.
