@@ -21,7 +21,7 @@ var memberships = []mutant{
 	{
 		name:   "a Lease that was never seen to change is a live member's",
 		danger: "a replica that has just started hands over to the dead, and stands back for them",
-		file:   "internal/membership/roster.go",
+		file:   "internal/membership/entry.go",
 		old:    "\tcase e.proven.IsZero():\n\t\treturn Unproven\n",
 		new:    "",
 		reds:   in("internal/membership", "TestMembersAreSeen"),
@@ -69,7 +69,7 @@ var memberships = []mutant{
 	{
 		name:   "two processes of one pod write its Lease by turns",
 		danger: "a process that was frozen takes the Lease back from the one that has replaced it",
-		file:   "internal/membership/beat.go",
+		file:   "internal/membership/write.go",
 		old:    `return b.roster.lives(b.known.Name, holder)`,
 		new:    `return false`,
 		reds:   in("internal/membership", "TestSuperseded"),
@@ -77,7 +77,7 @@ var memberships = []mutant{
 	{
 		name:   "a member that ends clears a Lease that another one keeps",
 		danger: "the process that has replaced it counts as gone",
-		file:   "internal/membership/beat.go",
+		file:   "internal/membership/write.go",
 		old:    `err == nil && b.known.Holder != b.holds {`,
 		new:    `false {`,
 		reds:   in("internal/membership", "TestLeaveToAnother"),
