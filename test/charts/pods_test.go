@@ -113,12 +113,15 @@ func checkPlacement(t *testing.T, spec corev1.PodSpec, mode, binary string) {
 	t.Helper()
 	app := spec.Containers[len(spec.Containers)-1]
 	init := spec.InitContainers
-	always := len(init) == 1 && init[0].RestartPolicy != nil && *init[0].RestartPolicy == corev1.ContainerRestartPolicyAlways
+	always := len(init) == 1 && harness.Native(init[0])
 	byImage := slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool { return v.Name == "lease-binary" && v.Image != nil })
 	switch mode {
 	case "native":
 		if !always || len(spec.Containers) != 1 {
 			t.Errorf("want one init container that restarts always, and one container: %d and %d", len(init), len(spec.Containers))
+		}
+		if !harness.LeavesAtPreStop(init[0]) {
+			t.Errorf("the sidecar's lifecycle is %+v, want a preStop hook that runs leave: it gets SIGTERM last", init[0].Lifecycle)
 		}
 	case "classic":
 		if len(init) != 0 || len(spec.Containers) != 2 || spec.Containers[0].Name != "lease-sidecar" {

@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,10 +169,17 @@ func inOtherModes() (all []fault) {
 	return all
 }
 
-// slowStop deletes the pod of a program that takes 25 s to stop, and gets them.
+// slowStop deletes the pod of a program that takes 25 s to stop, and gets them. A native sidecar learns at once, by its preStop hook, that
+// the pod ends, and leads on.
 func slowStop(s scene) {
+	native := slices.ContainsFunc(s.Pod(s.t, s.Namespace, s.leader).Spec.InitContainers, harness.Native)
 	asked := bootclock.System{}.Now()
 	s.Kubectl("delete", "pod", s.leader, "--wait=false")
+	if native {
+		harness.Eventually(s.t, 15*time.Second, "the sidecar knows that its pod ends", func() bool {
+			return strings.Contains(s.Kubectl("logs", s.leader, "-c", lab.SidecarContainer), `"reason":"Leaving"`)
+		})
+	}
 	s.another()
 	s.workedUntil(asked.Add(24 * time.Second))
 }

@@ -105,6 +105,9 @@ func checkSidecar(t *testing.T, m manifest, sidecar corev1.Container) {
 			t.Errorf("the sidecar's probe of %s is %+v", path, probe)
 		}
 	}
+	if native := harness.Native(sidecar); native != harness.LeavesAtPreStop(sidecar) {
+		t.Errorf("the sidecar is native: %v, and its lifecycle is %+v; a native one, which gets SIGTERM last, wants a preStop hook that runs leave", native, sidecar.Lifecycle)
+	}
 	if r := sidecar.Resources; r.Requests.Cpu().IsZero() || r.Requests.Memory().IsZero() || r.Limits.Memory().IsZero() || !r.Limits.Cpu().IsZero() {
 		t.Errorf("the sidecar's resources are %+v, want requests, and a limit of the memory alone", r)
 	}
