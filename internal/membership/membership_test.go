@@ -40,7 +40,7 @@ func TestMembersAreSeen(t *testing.T) {
 			t.Errorf("why web-4 cannot lead: %q", why)
 		}
 		late := f.start("web-5", 1)
-		wait(100 * time.Millisecond)
+		wait(time.Microsecond)    // nobody renews just then
 		f.wantPods(late, "web-5") // the others may be dead, as far as it can tell
 		if got := late.Roster().Counts(); got.Unproven != 5 {
 			t.Errorf("counts of a replica that has just begun: %+v, want 5 unproven", got)
