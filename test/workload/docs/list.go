@@ -35,7 +35,8 @@ lease-sidecar run --store dir:$HOME/store --workload deployment/web --lease-dura
   --signal-dir /var/run/lease-sidecar --probe-address off 2>$HOME/log &
 until lease-sidecar wait --for leader; do sleep 0.1; done`
 
-// twoMembers runs a replica that leads by a Lease of the cluster, and a standby, with membership.
+// twoMembers runs a replica that leads by a Lease of the cluster, and a standby, with membership. Each has seen the other alive
+// before the page begins: a leader refuses to hand over to a member that it has not seen alive.
 const twoMembers = `kubectl apply -f examples/manifests/web.yaml
 printf 'pod-template-hash="6d4cf56db6"\n' >$HOME/labels
 replica() {
@@ -47,7 +48,7 @@ replica web-5d9 node1 4040
 until lease-sidecar wait --for leader; do sleep 0.1; done
 replica web-7c4 node2 4042
 until kubectl get lease -l lease-sidecar.dev/pod=web-7c4 | grep web-7c4; do sleep 0.1; done
-until grep -q '"live":2' $HOME/web-5d9/members.json; do sleep 0.1; done`
+for pod in web-5d9 web-7c4; do until grep -q '"live":2' $HOME/$pod/members.json; do sleep 0.1; done; done`
 
 // electionLeases makes an election's Lease with its Role, and the Lease of another workload.
 const electionLeases = `kubectl create -f - <<'END'
