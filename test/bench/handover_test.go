@@ -13,6 +13,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/test/bench/result"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
@@ -42,8 +43,7 @@ func TestHandover(t *testing.T) {
 		}
 	}
 	for _, f := range fields {
-		at := func(share float64) time.Duration { return harness.Rank(f.took, share) }
-		t.Logf("%s: %d handovers: p50 %s, p90 %s, p99 %s, max %s", f.name, len(f.took), at(.5), at(.9), at(.99), at(1))
+		record(t, result.Series{Figure: "handover/total", Subject: f.subject, Unit: "ms", Values: milliseconds(f.took)})
 	}
 }
 
