@@ -44,8 +44,8 @@ func TestRank(t *testing.T) {
 func TestBrokenResults(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"figure": "a", "subject": "b", "values": [1]} {`: "series 2",
-		`{"subject": "b"}`:                                  "series 1: no figure",
-		`{"figure": "a", "subject": "b", "colour": 1}`:      "unknown field",
+		`{"subject": "b"}`: "series 1: no figure",
+		`{"figure": "a", "subject": "b", "colour": 1}`: "unknown field",
 	} {
 		if _, err := decode(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %q", text, err, want)
