@@ -14,12 +14,16 @@ import (
 
 // Picture is one picture, which is drawn once for each theme.
 type Picture struct {
-	Name          string
+	// Name is the beginning of the names of its files.
+	Name string
+	// Width and Height are in pixels.
 	Width, Height int
-	Title, Desc   string
+	// Title and Desc are for those who do not see the picture: what it is, and all that it shows.
+	Title, Desc string
 	// Style returns rules for the classes that only this picture uses; nil for none.
 	Style func(Theme) string
-	Draw  func(*Canvas)
+	// Draw draws it.
+	Draw func(*Canvas)
 }
 
 // Write draws a picture in every theme into a directory, as NAME-light.svg and NAME-dark.svg.

@@ -7,11 +7,14 @@ import (
 
 // Theme gives the colours of a picture. Each ink is read on the page and on a card, except Line, which no text has.
 type Theme struct {
-	Name             string
+	// Name is the theme's part of the names of files.
+	Name string
+	// Page and Card are grounds, and Line is that of edges and grids.
 	Page, Card, Line string
-	Ink, Muted       string
-	Green, Blue, Red string
-	Amber            string
+	// Ink is that of text, and Muted of text that says less.
+	Ink, Muted string
+	// Green, Blue, Red and Amber are inks, too.
+	Green, Blue, Red, Amber string
 	// GreenFill, BlueFill and AmberFill are behind text in ink.
 	GreenFill, BlueFill, AmberFill string
 }

@@ -36,6 +36,8 @@ func everything() result.Run {
 			switch f.At {
 			case "replicas":
 				places = []float64{1, 3, 10, 50}
+			case "clients":
+				places = []float64{1, 16, 64}
 			case "candidates":
 				places = []float64{2, 10, 50, 200, 500}
 			case "elections":

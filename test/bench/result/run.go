@@ -23,8 +23,9 @@ type Machine struct {
 	Cores  int    `json:"cores"`
 	CPU    string `json:"cpu"`
 	Kernel string `json:"kernel"`
-	// The versions of what took part.
-	Go         string `json:"go"`
+	// Go is the version of the compiler.
+	Go string `json:"go"`
+	// Kubernetes, Etcd and ClientGo are the versions of what took part.
 	Kubernetes string `json:"kubernetes"`
 	Etcd       string `json:"etcd"`
 	ClientGo   string `json:"clientGo"`
@@ -36,7 +37,8 @@ type Machine struct {
 type Run struct {
 	// Machines has one entry for each time that the benchmarks were started.
 	Machines []Machine
-	Series   []Series
+	// Series are what was measured.
+	Series []Series
 }
 
 // key is what a series measures.

@@ -4,6 +4,7 @@
 package bounds
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 // Bound is a limit of a figure that fails the check.
 type Bound struct {
+	// Figure is the ID of the figure.
 	Figure string
 	catalog.Limit
 
@@ -59,20 +61,19 @@ func Check(run result.Run, all []Bound, out io.Writer) error {
 
 // judge returns the comparison as text, or an error where it breaks the bound.
 func (b Bound) judge(run result.Run, at float64) (string, error) {
-	of := b.Of
-	if of == "" {
-		of = result.Sidecar
-	}
-	for _, who := range []result.Subject{of, b.Against} {
-		if who == "" {
+	for _, needed := range []struct {
+		figure string
+		who    result.Subject
+	}{{b.Figure, cmp.Or(b.Of, result.Sidecar)}, {cmp.Or(b.Beside, b.Figure), b.Against}} {
+		if needed.who == "" {
 			continue
 		}
-		s, ok := run.Find(b.Figure, who, at)
+		s, ok := run.Find(needed.figure, needed.who, at)
 		switch {
 		case !ok:
-			return "", fmt.Errorf("%s was not measured", who)
+			return "", fmt.Errorf("%s was not measured", needed.who)
 		case s.Count() < b.Least:
-			return "", fmt.Errorf("%s has %d samples, want %d or more", who, s.Count(), b.Least)
+			return "", fmt.Errorf("%s has %d samples, want %d or more", needed.who, s.Count(), b.Least)
 		}
 	}
 	verdict, got, want := b.Judge(run, b.Figure, at)

@@ -23,6 +23,10 @@ func TestPlantedRegressions(t *testing.T) {
 		return result.Series{Figure: "requests/fleet", Subject: result.Sidecar, Unit: "1/s", At: at, Values: []float64{value}}
 	}
 	good := []result.Series{series(result.Sidecar, 0, 16, 17, 30), series(result.ClientGo, 0, 500, 600, 700)}
+	floor := Bound{Figure: "handover/total", Limit: catalog.Limit{Text: "p50", Share: .5, Factor: 5, Against: result.Floor, Beside: "handover/floor"}}
+	least := func(v float64) result.Series {
+		return result.Series{Figure: "handover/floor", Subject: result.Floor, Unit: "ms", Values: []float64{v}}
+	}
 	for name, tc := range map[string]struct {
 		bound Bound
 		run   []result.Series
@@ -34,6 +38,9 @@ func TestPlantedRegressions(t *testing.T) {
 		"a budget that is not kept":          {budget, []result.Series{series(result.Sidecar, 0, 1, 1, 51)}, "51, at most 50"},
 		"too few samples of ours":            {ratio, []result.Series{series(result.Sidecar, 0, 1, 2), good[1]}, "lease-sidecar has 2 samples, want 3 or more"},
 		"too few samples of client-go's":     {ratio, []result.Series{good[0], series(result.ClientGo, 0, 500)}, "client-go has 1 samples, want 3 or more"},
+		"another figure, within":             {floor, []result.Series{good[0], least(7)}, ""},
+		"another figure, beyond":             {floor, []result.Series{good[0], least(3)}, "17, at most 15"},
+		"another figure, missing":            {floor, good, "floor was not measured"},
 		"a missing figure":                   {ratio, nil, "lease-sidecar was not measured"},
 		"a figure without values":            {budget, []result.Series{series(result.Sidecar, 0)}, "lease-sidecar was not measured"},
 		"a missing subject":                  {ratio, good[:1], "client-go was not measured"},
@@ -68,10 +75,14 @@ func TestBoundsAreOfFigures(t *testing.T) {
 			t.Errorf("%s is no figure of the catalog", b.Figure)
 			continue
 		}
-		for _, who := range []result.Subject{b.Of, b.Against} {
-			if who != "" && !slices.Contains(f.Subjects(), who) {
-				t.Errorf("%s: by the catalog %s is not measured", b.Figure, who)
+		beside := f
+		if b.Beside != "" {
+			if beside, ok = catalog.Find(b.Beside); !ok {
+				t.Errorf("%s is no figure of the catalog", b.Beside)
 			}
+		}
+		if b.Of != "" && !slices.Contains(f.Subjects(), b.Of) || b.Against != "" && !slices.Contains(beside.Subjects(), b.Against) {
+			t.Errorf("%s: by the catalog %q or %q is not measured", b.Figure, b.Of, b.Against)
 		}
 		if b.Why == "" || b.Text == "" {
 			t.Errorf("%s: a bound says what it is, and why", b.Figure)

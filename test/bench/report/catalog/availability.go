@@ -3,7 +3,10 @@ package catalog
 import "github.com/lease-sidecar/lease-sidecar/test/bench/result"
 
 // Fault is one kind of fault that availability is measured under.
-type Fault struct{ ID, Title string }
+type Fault struct {
+	// ID is its part of the names of figures, and Title names it in tables.
+	ID, Title string
+}
 
 // Faults are the kinds, in the order of the page.
 var Faults = []Fault{

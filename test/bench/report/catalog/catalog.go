@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -14,7 +15,8 @@ type Section struct {
 	// ID is the name of the section's table in the page's markers.
 	ID string
 	// Form is what its table looks like.
-	Form    Form
+	Form Form
+	// Figures are its rows.
 	Figures []Figure
 }
 
@@ -66,9 +68,10 @@ type Limit struct {
 	Share float64
 	// Max is what is allowed at most, in the unit of the figure.
 	Max float64
-	// Factor times the same statistic of Against is allowed in addition.
+	// Factor times the same statistic of Against is allowed in addition; of the figure Beside, or of the same one where that is "".
 	Factor  float64
 	Against result.Subject
+	Beside  string
 	// At limits only that place of a sweep; 0 limits every place.
 	At float64
 }
@@ -85,17 +88,13 @@ const (
 
 // Judge compares a figure of a run, at one place of its sweep, with the limit. It returns the value and what it may be, too.
 func (l Limit) Judge(run result.Run, figure string, at float64) (verdict Verdict, got, want float64) {
-	of := l.Of
-	if of == "" {
-		of = result.Sidecar
-	}
-	s, ok := run.Find(figure, of, at)
+	s, ok := run.Find(figure, cmp.Or(l.Of, result.Sidecar), at)
 	if !ok {
 		return NotMeasured, 0, 0
 	}
 	want = l.Max
 	if l.Against != "" {
-		other, ok := run.Find(figure, l.Against, at)
+		other, ok := run.Find(cmp.Or(l.Beside, figure), l.Against, at)
 		if !ok {
 			return NotMeasured, 0, 0
 		}
@@ -128,7 +127,10 @@ func (f Figure) Command() string { return "make bench BENCH_RUN=" + f.Test }
 
 // All returns the sections in the order of the page.
 func All() []Section {
-	return []Section{handover(), takeover(), signals(), availability(), requests(), idle(), outage(), server(), candidates(), elections(), slopes()}
+	return []Section{
+		handover(), takeover(), signals(), availability(), requests(), idle(), idleWays(), outage(), outageWays(), node(), server(), streams(),
+		candidates(), elections(), slopes(),
+	}
 }
 
 // Find returns the figure with that name, and whether there is one.

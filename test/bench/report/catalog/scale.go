@@ -79,7 +79,7 @@ func slopes() Section {
 	for _, l := range load[:len(load)-2] {
 		section.Figures = append(section.Figures, Figure{
 			ID: "scale/elections/slope/" + l.id, Title: l.title + " for each 1,000 elections", Unit: l.unit, Who: ours, Test: "TestElections",
-			What: "the slope of the straight line that fits the measured numbers of elections best",
+			What: "the slope of a straight line through the measured numbers of elections, by least squares",
 		})
 	}
 	return section

@@ -1,22 +1,56 @@
 package catalog
 
-import "github.com/lease-sidecar/lease-sidecar/test/bench/result"
+import (
+	"strings"
 
-// requests is what a fleet asks of the API server.
+	"github.com/lease-sidecar/lease-sidecar/test/bench/result"
+)
+
+// requests is what a fleet asks of the API server, and node what it takes of the memory of a node.
 func requests() Section {
 	return Section{ID: "requests", Form: Sweep, Figures: []Figure{{
-		ID: "requests/fleet", Title: "requests of an idle fleet", Unit: "1/s", At: "replicas", Who: everybody, Test: "TestRequests", Headline: true,
+		ID: "requests/fleet", Title: "requests of an idle fleet", Unit: "1/s", At: "replicas", Who: everybody, Test: "TestFleet", Headline: true,
 		What:    "what all replicas of one election send to the API server while nothing happens, by its audit log",
 		Targets: []Limit{p50(.36, "≤ 0.36/s")},
 	}}}
 }
 
-// idle and outage are what one process costs.
-func idle() Section {
-	section := Section{ID: "idle", Form: Subjects, Figures: costs("idle", "TestIdle", map[string][]Limit{
+func node() Section {
+	return Section{ID: "node", Form: Sweep, Figures: []Figure{
+		{
+			ID: "node/memory", Title: "memory of a fleet on one node", Unit: "MiB", At: "replicas", Who: everybody, Test: "TestFleet",
+			What: "all memory that the kernel charges to the replicas together, with the file of their program, which is in no page cache before",
+		},
+		{
+			ID: "node/working-set", Title: "working set of that fleet", Unit: "MiB", At: "replicas", Who: everybody, Test: "TestFleet",
+			What: "the same without the pages of files that the kernel takes back first",
+		},
+	}}
+}
+
+// A state is what processes are watched in.
+var (
+	idleTargets = map[string][]Limit{
 		"idle/cpu": {p50(.05, "≤ 0.05 %")}, "idle/working-set": {p50(8, "≤ 8 MiB")}, "idle/rss": {p50(16, "≤ 16 MiB")},
-		"idle/working-set-standby": {p50(8, "≤ 8 MiB")}, "idle/cpu-standby": {p50(.05, "≤ 0.05 %")},
-	})}
+		"idle/cpu-standby": {p50(.05, "≤ 0.05 %")}, "idle/working-set-standby": {p50(8, "≤ 8 MiB")}, "idle/rss-standby": {p50(16, "≤ 16 MiB")},
+	}
+	plain = []way{{"", "leader", everybody}, {"-standby", "standby", everybody}}
+	ways  = []way{
+		{"-membership", "leader with --membership", oursTwice}, {"-membership-standby", "standby with --membership", oursTwice},
+		{"-child", "leader with a command", oursTwice}, {"-child-standby", "standby with a command", oursTwice},
+		{"-guard", "guard of that leader", oursTwice}, {"-standby-guard", "guard of that standby", oursTwice},
+	}
+)
+
+// way is a role of a process, and how it runs.
+type way struct {
+	suffix, title string
+	who           []result.Subject
+}
+
+// idle is what one process costs while nothing happens, and outage while the API server is away.
+func idle() Section {
+	section := costs("idle", "idle", plain)
 	section.Figures = append(section.Figures, Figure{
 		ID: "binary", Title: "binary, stripped", Unit: "MiB", Who: everybody, Test: "TestIdle", Headline: true,
 		What: "the size of the file", Targets: []Limit{p50(20.02, "≤ 21 MB (20.0 MiB)")},
@@ -24,17 +58,14 @@ func idle() Section {
 	return section
 }
 
-func outage() Section {
-	return Section{ID: "outage", Form: Subjects, Figures: costs("outage", "TestIdle", nil)}
-}
+func outage() Section     { return costs("outage", "outage", plain) }
+func idleWays() Section   { return costs("idle-ways", "idle", ways) }
+func outageWays() Section { return costs("outage-ways", "outage", ways) }
 
-// costs returns what is measured of a leader, of a standby and of a guard.
-func costs(state, test string, targets map[string][]Limit) []Figure {
-	var all []Figure
-	for _, role := range []struct {
-		suffix, of string
-		who        []result.Subject
-	}{{"", "leader", everybody}, {"-standby", "standby", everybody}, {"-guard", "guard", oursTwice}} {
+// costs is what is measured of a process in each way.
+func costs(id, state string, in []way) Section {
+	section := Section{ID: id, Form: Subjects}
+	for _, w := range in {
 		for _, m := range []struct {
 			id, title, unit, what string
 			headline              bool
@@ -44,37 +75,46 @@ func costs(state, test string, targets map[string][]Limit) []Figure {
 			{"switches", "context switches", "1/s", "voluntary and involuntary ones, of all threads", false},
 			{"rss", "resident memory", "MiB", "all resident pages, those of the binary too, which processes share", false},
 			{"private", "private memory", "MiB", "the resident pages that no other process shares", false},
-			{"working-set", "working set", "MiB", "what the kubelet compares with a limit of memory: the control group's, less its inactive file pages", true},
+			{"working-set", "working set", "MiB", "what the kubelet compares with a limit of memory: that of the control group, less its inactive file pages; with a command, the guard's and the command's too", true},
 		} {
-			id := state + "/" + m.id + role.suffix
-			all = append(all, Figure{
-				ID: id, Title: role.of + ": " + m.title, Unit: m.unit, What: m.what, Who: role.who, Test: test, Targets: targets[id],
-				Headline: m.headline && state == "idle" && role.of != "guard",
-			})
+			if m.id == "working-set" && strings.HasSuffix(w.suffix, "-guard") {
+				continue // a guard is in the control group of its sidecar
+			}
+			f := Figure{
+				ID: state + "/" + m.id + w.suffix, Title: w.title + ": " + m.title, Unit: m.unit, What: m.what, Who: w.who, Test: "TestIdle",
+				Headline: m.headline && id == "idle",
+			}
+			f.Targets = idleTargets[f.ID]
+			section.Figures = append(section.Figures, f)
 		}
 	}
-	return all
+	return section
 }
 
-// server is the sidecar as a server of HTTP.
+// server is the sidecar as a server of HTTP, and streams as one of events.
 func server() Section {
-	return Section{ID: "http", Figures: []Figure{
+	return Section{ID: "http", Form: Sweep, Figures: []Figure{
 		{
-			ID: "http/rate", Title: "GET /leader", Unit: "1/s", More: true, Who: oursTwice, Test: "TestHTTP", Headline: true,
-			What: "how many requests the sidecar answers a second, by connections that stay open",
+			ID: "http/rate", Title: "GET /leader", Unit: "1/s", More: true, At: "clients", Who: oursTwice, Test: "TestHTTP", Headline: true,
+			What: "how many requests the leader answers a second, to clients that each ask over one connection as fast as it answers",
 		},
 		{
-			ID: "http/latency", Title: "GET /leader under that load", Unit: "ms", Who: oursTwice, Test: "TestHTTP",
-			What: "from a request to its answer",
+			ID: "http/latency", Title: "GET /leader under that load", Unit: "ms", At: "clients", Who: oursTwice, Test: "TestHTTP", Headline: true,
+			What: "from a request to its answer; the clients share the machine with the sidecar",
 		},
-		{ID: "sse/clients", Title: "clients of GET /events", Who: oursTwice, More: true, Test: "TestEvents", What: "how many clients follow the events at once"},
+	}}
+}
+
+func streams() Section {
+	return Section{ID: "events", Figures: []Figure{
+		{ID: "sse/clients", Title: "clients of GET /events", Who: oursTwice, More: true, Test: "TestStreams", What: "how many clients follow the events of one sidecar at once"},
 		{
-			ID: "sse/latency", Title: "event to client", Unit: "ms", Who: oursTwice, Test: "TestEvents", Headline: true,
-			What: "from the change of leader until a client has the event, for each client",
+			ID: "sse/latency", Title: "event to client", Unit: "ms", At: "clients", Who: oursTwice, Test: "TestStreams", Headline: true,
+			What: "from the leader file until a client has the event",
 		},
 		{
-			ID: "sse/memory", Title: "memory with these clients", Unit: "MiB", Who: oursTwice, Test: "TestEvents",
-			What: "the resident memory of the sidecar with all clients connected",
+			ID: "sse/memory", Title: "memory for each client", Unit: "MiB", At: "clients", Who: oursTwice, Test: "TestStreams",
+			What: "the private memory that the sidecar needs more with all clients connected, divided by their number",
 		},
 	}}
 }

@@ -21,7 +21,10 @@ const (
 var marker = regexp.MustCompile(`(?s)<!-- measured: ([a-z-]+); make bench-report writes this -->\n.*?<!-- end of what is measured -->\n`)
 
 // Part is one generated part.
-type Part struct{ Name, Text string }
+type Part struct {
+	// Name is the name in the page's markers, and Text is Markdown.
+	Name, Text string
+}
 
 // Parts returns all generated parts: the machine, the first table, and that of each section. A series that the catalog does not know
 // is an error.

@@ -103,21 +103,36 @@ func misses(figures []catalog.Figure, run result.Run) string {
 	return b.String()
 }
 
-// notes lists what the benchmarks have noted beside values.
+// notes lists what the benchmarks have noted beside values, each note once.
 func notes(figures []catalog.Figure, run result.Run) string {
 	var all []string
+	of := map[string][]string{}
 	for _, f := range figures {
 		for _, s := range run.Series {
-			note := fmt.Sprintf("- %s, %s: %s.\n", f.Title, s.Subject, strings.TrimSuffix(s.Note, "."))
-			if s.Figure == f.ID && s.Note != "" && !slices.Contains(all, note) {
-				all = append(all, note)
+			if s.Figure != f.ID || s.Note == "" {
+				continue
+			}
+			if of[s.Note] == nil {
+				all = append(all, s.Note)
+			}
+			if who := fmt.Sprintf("%s, %s", f.Title, s.Subject); !slices.Contains(of[s.Note], who) {
+				of[s.Note] = append(of[s.Note], who)
 			}
 		}
 	}
 	if len(all) == 0 {
 		return ""
 	}
-	return "Notes of the benchmarks:\n\n" + strings.Join(all, "") + "\n"
+	var b strings.Builder
+	b.WriteString("Notes of the benchmarks:\n\n")
+	for _, note := range all {
+		who := strings.Join(of[note], "; ")
+		if n := len(of[note]); n > 2 {
+			who = fmt.Sprintf("%s, and %d more", of[note][0], n-1)
+		}
+		fmt.Fprintf(&b, "- %s: %s.\n", who, strings.TrimSuffix(note, "."))
+	}
+	return b.String() + "\n"
 }
 
 // meanings lists what is measured, each sentence once.
