@@ -80,7 +80,7 @@ func (a *assembly) addOutputs() {
 	})
 	a.outputs = elector.Outputs{Publish: a.publisher(), StopWait: a.waiter.Wait, Observer: a.counts}
 	if a.members != nil {
-		a.outputs.Wished = a.candidate().wished
+		a.outputs.Wished = a.members.Seek
 	}
 }
 

@@ -36,7 +36,7 @@ lease-sidecar run --store dir:$HOME/store --workload deployment/web --lease-dura
 until lease-sidecar wait --for leader; do sleep 0.1; done`
 
 // twoMembers runs a replica that leads by a Lease of the cluster, and a standby, with membership. Each has seen the other alive
-// before the page begins: a leader refuses to hand over to a member that it has not seen alive.
+// before the page begins: a leader hands over to no member that it has not seen alive.
 const twoMembers = `kubectl apply -f examples/manifests/web.yaml
 printf 'pod-template-hash="6d4cf56db6"\n' >$HOME/labels
 replica() {
