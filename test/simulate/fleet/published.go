@@ -49,6 +49,7 @@ func (p *process) judge(l leadership.Leadership) {
 // begin a term with a token lower than others' were.
 func (p *process) judgeToken(l leadership.Leadership) {
 	w, token := p.w, lease.Version(l.Token)
+	p.rules.led = token
 	w.must(!p.pod.past[l.Token], "I10", "%s leads again by token %s, whose term was over", p.name, token)
 	w.must(w.holders[token] == p.identity || w.holders[token] == p.pod.identity, "I6",
 		"%s leads by token %s, which is no write of its own", p.name, token)

@@ -52,6 +52,9 @@ type ledger struct {
 	highest     lease.Version // token of any term so far
 	applied     map[stamp]bool
 	holders     map[lease.Version]string
+	holder      string                          // the last that was one
+	since       lease.Version                   // the version with which that holder came
+	runs        map[lease.Version]lease.Version // the same for each version with a holder
 	overwritten map[lease.Version]time.Duration
 	held        []lease.Record
 }
@@ -67,7 +70,7 @@ func live(s Plan, dir string, k Keep) Result {
 	w := &world{
 		plan: s, cfg: s.config(), chance: chance{s.Seed}, dir: dir, epoch: time.Now(), backend: memory.New(),
 		writers: map[string]*process{}, transcript: newTranscript(k),
-		ledger: ledger{applied: map[stamp]bool{}, holders: map[lease.Version]string{}, overwritten: map[lease.Version]time.Duration{}},
+		ledger: ledger{applied: map[stamp]bool{}, holders: map[lease.Version]string{}, runs: map[lease.Version]lease.Version{}, overwritten: map[lease.Version]time.Duration{}},
 	}
 	w.disturbed, w.touched, w.killMargin = -time.Hour, -time.Hour, w.cfg.KillMargin()
 	w.tally = NewTally()
@@ -253,6 +256,10 @@ func (w *world) changed(e lease.Event) {
 	}
 	w.applied[stampOf(r)] = true
 	w.holders[r.Version] = r.Holder
+	if r.Holder != w.holder {
+		w.holder, w.since = r.Holder, r.Version
+	}
+	w.runs[r.Version] = w.since
 	if !r.Foreign() && r.DurationSeconds == int32(w.cfg.Duration/time.Second) {
 		w.held = append(w.held, r)
 	}
