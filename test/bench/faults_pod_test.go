@@ -80,7 +80,7 @@ type sidecarPod struct {
 func (c *trial) startSidecar(t *testing.T, name string) pod {
 	p := &sidecarPod{Sidecar: c.election.Prepare(t, name), proxy: c.arena.storm.Proxy(t), work: c.work}
 	p.Kubeconfig = c.election.Access.Kubeconfig(t, p.proxy.Host())
-	p.Binary = harness.ShippedBinary(t)
+	p.Binary = c.kind.binary(t)
 	p.Args = append(p.Args, "--log-level", "info", "--") // the last level counts: the default, not the tests' own
 	p.Args = append(p.Args, c.work.Command(t, name, nil, "-child")...)
 	p.Start(t, c.election)
@@ -164,7 +164,7 @@ func (p *peerPod) leads() bool {
 	return leads
 }
 
-// ready: a program of client-go's has no word for it; what is there campaigns.
+// ready: a program of client-go's does not say so; what is there campaigns.
 func (p *peerPod) ready() bool { return p.process().Alive() }
 
 func (p *peerPod) killPod(t *testing.T) {

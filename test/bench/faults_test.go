@@ -81,8 +81,8 @@ func rollOut(t *testing.T, c *trial, _ pod) {
 	rand.Shuffle(len(old), func(i, j int) { old[i], old[j] = old[j], old[i] })
 	for _, p := range old {
 		fresh := c.start(t)
-		if !harness.Within(settleBound, 20*time.Millisecond, fresh.ready) {
-			t.Errorf("%s: a new replica is not ready for %v", c.kind.subject, settleBound)
+		if !harness.Within(calmBound, 20*time.Millisecond, fresh.ready) {
+			t.Errorf("%s: a new replica is not ready for %v", c.kind.subject, calmBound)
 		}
 		c.forget(p)
 		p.terminate(t)
@@ -102,7 +102,7 @@ func outage(d time.Duration) func(*testing.T, *arena) {
 // use client-go's elector, in elections on one API server at the same time. What works is judged by what it writes down itself.
 // Short, it measures three faults at a lease duration of 5 s.
 func TestFaults(t *testing.T) {
-	kinds, alone, ends, samples := electorKinds, []fault{podKill, sidecarKill, appKill, rollout3, cutLine}, everywhere, *faultSamples
+	kinds, alone, ends, samples := withBefore(electorKinds), []fault{podKill, sidecarKill, appKill, rollout3, cutLine}, everywhere, *faultSamples
 	if testing.Short() {
 		kinds, alone, ends, samples = electorKinds[2:], []fault{podKill, rollout3, cutShort}, nil, min(samples, 2)
 	}
@@ -139,10 +139,10 @@ func TestFaults(t *testing.T) {
 	}
 	running.Wait()
 	for _, f := range ends {
-		settleAll(t, trials, f.names[0])
+		awaitCalmEverywhere(t, trials, f.names[0])
 		from := bootclock.System{}.Now()
 		f.all(t, a)
-		settleAll(t, trials, f.names[0])
+		awaitCalmEverywhere(t, trials, f.names[0])
 		for _, c := range trials {
 			c.note(from, f.names...)
 		}
@@ -150,11 +150,11 @@ func TestFaults(t *testing.T) {
 	reportFaults(t, kinds, append(trials, crowds...))
 }
 
-// settleAll waits until all is well in all trials, and a little more, so that a fault does not come right after a take.
-func settleAll(t *testing.T, trials []*trial, why string) {
+// awaitCalmEverywhere waits until all is well in all trials, and a little more, so that a fault does not come right after a take.
+func awaitCalmEverywhere(t *testing.T, trials []*trial, why string) {
 	var running sync.WaitGroup
 	for _, c := range trials {
-		running.Go(func() { c.settle(t, why) })
+		running.Go(func() { c.awaitCalm(t, why) })
 	}
 	running.Wait()
 	time.Sleep(3 * time.Second)

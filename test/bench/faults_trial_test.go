@@ -21,6 +21,8 @@ type electorKind struct {
 	duration time.Duration
 	// deadline and retry are client-go's; 0 for ours, which has its defaults for the duration.
 	deadline, retry time.Duration
+	// before: another build of ours, which SIDECAR_BEFORE names.
+	before bool
 }
 
 var electorKinds = []electorKind{
@@ -31,6 +33,22 @@ var electorKinds = []electorKind{
 }
 
 func (k electorKind) ours() bool { return k.retry == 0 }
+
+// binary is the program of ours.
+func (k electorKind) binary(t *testing.T) string {
+	if k.before {
+		return harness.BeforeBinary()
+	}
+	return harness.ShippedBinary(t)
+}
+
+// withBefore adds another build of ours, where one is named.
+func withBefore(kinds []electorKind) []electorKind {
+	if harness.BeforeBinary() == "" {
+		return kinds
+	}
+	return append(slices.Clip(kinds), electorKind{subject: result.Before, duration: 15 * time.Second, before: true})
+}
 
 // arena is what all trials share: a fault of it hits all of them at the same instant.
 type arena struct {
@@ -116,26 +134,26 @@ func (c *trial) leader() pod {
 const (
 	// steady is for how long one must have led alone until all counts as well.
 	steady = 2 * time.Second
-	// settleBound is how long that may take after a fault.
-	settleBound = 90 * time.Second
+	// calmBound is how long that may take after a fault.
+	calmBound = 90 * time.Second
 )
 
-// settle waits until one replica leads alone and goes on leading, and the others could take over.
-func (c *trial) settle(t *testing.T, why string) pod {
+// awaitCalm waits until one replica leads alone and goes on leading, and the others could take over.
+func (c *trial) awaitCalm(t *testing.T, why string) pod {
 	var leader pod
 	var since time.Time
-	if !harness.Within(settleBound, 50*time.Millisecond, func() bool {
+	if !harness.Within(calmBound, 50*time.Millisecond, func() bool {
 		if l := c.leader(); l == nil || l != leader {
 			leader, since = l, time.Now()
 		}
 		return leader != nil && time.Since(since) >= steady
 	}) {
-		t.Errorf("%s: %s: nobody leads for %v", c.kind.subject, why, settleBound)
+		t.Errorf("%s: %s: nobody leads for %v", c.kind.subject, why, calmBound)
 		return nil
 	}
 	for _, p := range slices.Clone(c.pods) {
-		if !harness.Within(settleBound, 50*time.Millisecond, p.ready) {
-			t.Errorf("%s: %s: a replica is not ready for %v", c.kind.subject, why, settleBound)
+		if !harness.Within(calmBound, 50*time.Millisecond, p.ready) {
+			t.Errorf("%s: %s: a replica is not ready for %v", c.kind.subject, why, calmBound)
 		}
 	}
 	return leader
@@ -143,7 +161,7 @@ func (c *trial) settle(t *testing.T, why string) pod {
 
 // suffer has a fault befall the election, at some moment between two renewals, and notes it under its names.
 func (c *trial) suffer(t *testing.T, do func(t *testing.T, c *trial, leader pod), faults ...string) {
-	if c.settle(t, "before "+faults[0]) == nil {
+	if c.awaitCalm(t, "before "+faults[0]) == nil {
 		return
 	}
 	time.Sleep(rand.N(3 * time.Second))
@@ -154,7 +172,7 @@ func (c *trial) suffer(t *testing.T, do func(t *testing.T, c *trial, leader pod)
 	}
 	from := bootclock.System{}.Now()
 	do(t, c, leader)
-	c.settle(t, "after "+faults[0])
+	c.awaitCalm(t, "after "+faults[0])
 	c.note(from, faults...)
 }
 
