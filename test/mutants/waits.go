@@ -67,7 +67,7 @@ var waits = []mutant{
 		reds:   in(elector, "TestTranscripts/lapse_once"),
 	},
 	{
-		name:   "a take that lost a race ends the right to the term that ran out",
+		name:   "a take that lost a race ends the right to the term that expired",
 		danger: "a renewal that is applied late costs the others and us another lease duration without a leader",
 		file:   "pkg/elector/requests.go",
 		old:    `m.lapse.over || r.regains && c == lostRace`,

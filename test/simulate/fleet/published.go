@@ -24,6 +24,9 @@ func (p *process) judge(l leadership.Leadership) {
 		pod.highest = l.ValidUntil
 	}
 	if l.IsLeader {
+		if at, known := w.acquired[lease.Version(l.Token)]; known { // not of a take sent since, that a late renewal has overtaken
+			pod.acquired = at
+		}
 		delete(pod.dropped, pod.acquired)
 		w.must(p.rules.clockRead < l.ValidUntil, "I1", "%s says that it leads, at %s, until %s", p.name, p.rules.clockRead, l.ValidUntil)
 		if l.Token != old.Token {
