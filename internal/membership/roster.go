@@ -149,6 +149,15 @@ func (r *Roster) nudge() {
 	r.tell()
 }
 
+// spare notes that a member's Lease could not be deleted, unless that has changed.
+func (r *Roster) spare(m lease.Member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known := r.members[m.Name]; known != nil && known.Version == m.Version {
+		known.spared = r.clock.Now().Add(sweepAgain)
+	}
+}
+
 // forget removes a member whose Lease was deleted.
 func (r *Roster) forget(m lease.Member) {
 	r.mu.Lock()
