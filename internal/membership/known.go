@@ -15,7 +15,7 @@ type Counts struct {
 	Unproven int `json:"unproven"`
 	Left     int `json:"left"`
 	Expired  int `json:"expired"`
-	// NotKept counts those that found no room.
+	// NotKept counts those that found no room, up to as many as are kept.
 	NotKept int `json:"notKept"`
 }
 
@@ -27,7 +27,7 @@ func (r *Roster) Counts() Counts {
 }
 
 func (r *Roster) counts(now bootclock.Instant) Counts {
-	c := Counts{NotKept: r.dropped}
+	c := Counts{NotKept: len(r.unkept)}
 	for _, e := range r.members {
 		switch e.state(now) {
 		case Live:
