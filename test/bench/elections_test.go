@@ -147,7 +147,9 @@ func (s *society) rest(line *slopes) {
 
 // explain logs what belongs to the figures, and is no figure of its own.
 func (s *society) explain(took float64, apiBefore, api, etcdBefore, etcd harness.Metrics) {
-	between := func(a, b harness.Metrics, name string, labels ...string) float64 { return b.Sum(name, labels...) - a.Sum(name, labels...) }
+	between := func(a, b harness.Metrics, name string, labels ...string) float64 {
+		return b.Sum(name, labels...) - a.Sum(name, labels...)
+	}
 	mean := func(a, b harness.Metrics, name string, labels ...string) float64 {
 		return 1000 * between(a, b, name+"_sum", labels...) / max(1, between(a, b, name+"_count", labels...))
 	}

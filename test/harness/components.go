@@ -55,10 +55,13 @@ func (c *Cluster) APIMetrics(t testing.TB) Metrics {
 	return parseMetrics(t, text)
 }
 
+// EtcdURL is where etcd serves the API server.
+func (c *Cluster) EtcdURL() string { return "http://127.0.0.1:" + c.etcdPort }
+
 // EtcdMetrics returns what etcd says of itself now.
 func (c *Cluster) EtcdMetrics(t testing.TB) Metrics {
 	t.Helper()
-	text, err := fetch(t, "http://127.0.0.1:"+c.etcdPort+"/metrics")
+	text, err := fetch(t, c.EtcdURL()+"/metrics")
 	if err != nil {
 		t.Fatalf("read etcd's metrics: %v", err)
 	}
