@@ -17,8 +17,9 @@ import (
 
 var (
 	electionSizes = flag.String("elections", "", "how many elections of three candidates there are, at last and on the way (default 100,500,1000,2000; 30 with -short)")
-	peerSizes     = flag.String("peer-elections", "", "the same of client-go's elector (default 500; 30 with -short)")
+	peerSizes     = flag.String("peer-elections", "", "the same of client-go's elector, 0 for none (default 500; 30 with -short)")
 	crowded       = flag.Int("crowded-handovers", 0, "how many planned handovers are timed at each number of elections (default 100; 5 with -short)")
+	crowdDuration = flag.Duration("election-duration", 0, "the lease duration of the sidecar's candidates in place of 15s, for more writes by as many elections")
 	window        = flag.Duration("window", 0, "how long the elections are watched while nothing changes (default 15s; 2s with -short)")
 )
 
@@ -37,7 +38,11 @@ func TestElections(t *testing.T) {
 	}
 	keys := newTokens(t, cluster)
 	measureElections(t, cluster, keys, clientGoKind, numbers(t, otherwise(*peerSizes, "500", "30")))
-	measureElections(t, cluster, keys, sidecarKind, numbers(t, otherwise(*electionSizes, "100,500,1000,2000", "30")))
+	ours := sidecarKind
+	if *crowdDuration != 0 {
+		ours.timing = timing{duration: *crowdDuration}
+	}
+	measureElections(t, cluster, keys, ours, numbers(t, otherwise(*electionSizes, "100,500,1000,2000", "30")))
 }
 
 func measureElections(t *testing.T, cluster *harness.Cluster, keys *tokens, k kind, steps []int) {
@@ -47,6 +52,9 @@ func measureElections(t *testing.T, cluster *harness.Cluster, keys *tokens, k ki
 	defer s.end(cancel)
 	line := &slopes{}
 	for _, n := range steps {
+		if n == 0 {
+			continue // asked for none
+		}
 		began := time.Now()
 		s.grow(n)
 		t.Logf("%d elections of %s after %v: %d connections, %v", n, k.subject, time.Since(began).Round(100*time.Millisecond), s.count.open.Load(), s.lost)
@@ -76,11 +84,12 @@ type society struct {
 // grow adds elections until there are n, and waits until each has a leader.
 func (s *society) grow(n int) {
 	s.t.Helper()
-	from := len(s.all)
+	from, began := len(s.all), time.Now()
 	places, err := s.keys.provide(s.ctx, map[result.Subject]string{result.Sidecar: "ours", result.ClientGo: "theirs"}[s.kind.subject], from, n-from)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.t.Logf("%d elections more are prepared after %v; %v", len(places), time.Since(began).Round(100*time.Millisecond), s.lost)
 	for _, p := range places {
 		e := newElectorate(s.ctx, s.kind, p.Namespace, p.Lease, p.Workload, s.count, s.lost)
 		s.all = append(s.all, e)
@@ -90,9 +99,10 @@ func (s *society) grow(n int) {
 			}
 		}
 	}
+	s.t.Logf("their candidates are started after %v; %v", time.Since(began).Round(100*time.Millisecond), s.lost)
 	for _, e := range s.all[from:] {
 		if _, err := e.await(time.Minute); err != nil {
-			s.t.Fatal(err)
+			s.t.Fatalf("%v; %d requests without a good answer; %v", err, s.count.failures.Load(), s.lost)
 		}
 	}
 }
@@ -143,6 +153,9 @@ func (s *society) rest(line *slopes) {
 		Note: "of PUTs in the time at rest, as the candidates see them",
 	})
 	s.explain(took, apiBefore, api, etcdBefore, etcd)
+	if requests := s.count.requests.Load(); requests > 0 {
+		t.Logf("audit log: %.0f bytes for each request, watches at their start and end", float64(s.cluster.Audit.Size(t))/float64(requests))
+	}
 }
 
 // explain logs what belongs to the figures, and is no figure of its own.
