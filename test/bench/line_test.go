@@ -101,6 +101,12 @@ func (l *line) cut() {
 	}
 }
 
+func (l *line) gone() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.isCut
+}
+
 // lineConn is one connection of a line.
 type lineConn struct {
 	net.Conn
@@ -127,6 +133,9 @@ type counting struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (c counting) RoundTrip(req *http.Request) (*http.Response, error) {
+	if c.line.gone() {
+		return nil, errCut // what was killed sends nothing
+	}
 	count, began := c.line.count, time.Now()
 	count.requests.Add(1)
 	answer, err := c.next.RoundTrip(req)
