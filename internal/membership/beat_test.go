@@ -80,7 +80,7 @@ func TestLeave(t *testing.T) {
 		if got := f.stored(a).Labels[naming.LabelHealth]; got != "leaving" {
 			t.Errorf("health %q, want leaving", got)
 		}
-		if identity, why := b.Roster().Find("web-0"); identity != "" || why != "that member is leaving" {
+		if identity, why, _ := b.Roster().find("web-0"); identity != "" || why != "that member is leaving" {
 			t.Errorf("found %q, %q", identity, why)
 		}
 		a.SetHealthy(true) // too late

@@ -60,8 +60,9 @@ func (r *Roster) live() (live []proven, next bootclock.Instant) {
 	return live, next
 }
 
-// Find returns the identity of the member of that pod, to hand over to; else "" and why it cannot lead.
-func (r *Roster) Find(pod string) (identity, why string) {
+// find returns the identity of the member of that pod, to hand over to; else "" and why it cannot lead. It reports false while
+// that is open: the member's Lease was there when this replica first looked, and has been neither renewed nor expired since.
+func (r *Roster) find(pod string) (identity, why string, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
@@ -71,21 +72,22 @@ func (r *Roster) Find(pod string) (identity, why string) {
 			found = e
 		}
 	}
-	switch {
-	case found == nil:
-		return "", fmt.Sprintf("no member is known of pod %q", clip(pod))
-	case found.state(now) != Live:
-		return "", map[State]string{
-			Left:     "that member has left",
-			Expired:  "that member's Lease has expired",
-			Unproven: "that member was not seen alive yet: ask again in a moment",
-		}[found.state(now)]
-	case found.Health == Leaving:
-		return "", "that member is leaving"
-	case found.Health != Healthy:
-		return "", "that member is unhealthy"
+	if found == nil {
+		return "", fmt.Sprintf("no member is known of pod %q", clip(pod)), true
 	}
-	return found.Identity, ""
+	switch state := found.state(now); {
+	case state == Unproven:
+		return "", "", false
+	case state == Left:
+		return "", "that member has left", true
+	case state == Expired:
+		return "", "that member's Lease has expired", true
+	case found.Health == Leaving:
+		return "", "that member is leaving", true
+	case found.Health != Healthy:
+		return "", "that member is unhealthy", true
+	}
+	return found.Identity, "", true
 }
 
 // expired returns a member that expired or left longest ago, if that is longer ago than the TTL; and when the next one is due.

@@ -58,6 +58,7 @@ type replica struct {
 	mu        sync.Mutex
 	choices   []Choice
 	documents []Document
+	found     []string
 }
 
 // config is that of a member of revision a, at the defaults.
@@ -85,6 +86,11 @@ func (f *fleet) start(pod string, run int, change ...func(*Config)) *replica {
 	}, Outputs{
 		Prefer:  func(c Choice) { r.mu.Lock(); defer r.mu.Unlock(); r.choices = append(r.choices, c) },
 		Publish: func(d Document, _ bool) { r.mu.Lock(); defer r.mu.Unlock(); r.documents = append(r.documents, d) },
+		Found: func(pod, identity, why string) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.found = append(r.found, pod+": "+identity+why)
+		},
 	})
 	if err != nil {
 		f.t.Fatal(err)

@@ -37,6 +37,9 @@ func (s *Sidecar) newMembers(e *elector.Elector, k *kit) (*membership.Membership
 			e.Prefer(elector.Preference{Successor: c.Successor, StandBack: c.StandBack})
 		},
 		Publish: k.publishMembers(),
+		Found: func(pod, identity, why string) {
+			e.Answer(elector.Answer{Pod: pod, Identity: identity, Why: why})
+		},
 	})
 }
 
@@ -101,12 +104,6 @@ func (c candidate) Leave() {
 	if c.members != nil {
 		c.members.Leaving()
 	}
-}
-
-// wished answers a wish for a leader by what is known of the members.
-func (c candidate) wished(pod string) {
-	identity, why := c.members.Roster().Find(pod)
-	c.Answer(elector.Answer{Pod: pod, Identity: identity, Why: why})
 }
 
 // memberMetrics returns what a scrape shows of the membership; nil if it is off.

@@ -23,6 +23,8 @@ type PeerOptions struct {
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 	// Kubeconfig is how it reaches the API server; "" for straight, with the election's account.
 	Kubeconfig string
+	// Launcher returns the program that starts a program, such as [Cgroup.Launcher]; nil: it starts by itself.
+	Launcher func(binary string) string
 }
 
 // Peer is a candidate of client-go's elector as a process of its own. As programs do that use it, it exits with status
@@ -58,6 +60,9 @@ func (e *Election) StartPeer(t testing.TB, name string, o PeerOptions) *Peer {
 		"--lease-duration", o.LeaseDuration.String(), "--renew-deadline", o.RenewDeadline.String(),
 		"--retry-period", o.RetryPeriod.String(), fmt.Sprintf("--release-on-cancel=%v", o.ReleaseOnCancel),
 	}}
+	if o.Launcher != nil {
+		p.binary = o.Launcher(p.binary)
+	}
 	p.Process = &Process{Name: name, LogPath: filepath.Join(p.dir, "log")}
 	t.Cleanup(func() { p.end(t, 10) })
 	p.Start(t)
