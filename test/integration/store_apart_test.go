@@ -21,7 +21,7 @@ import (
 
 // TestLeasesApart has an API server that keeps Leases in an etcd of their own, and the priority level of examples/manifests/flow-schema.yaml:
 // both are what docs/explanation/scale.md offers for many elections. Replicas elect as ever, their Lease is in the second etcd alone, and
-// their requests, and nobody else's, are dispatched by that level.
+// their requests, and nobody else's, are dispatched by it.
 func TestLeasesApart(t *testing.T) {
 	t.Parallel()
 	second := startEtcd(t)
