@@ -109,7 +109,7 @@ type reading struct {
 func (m *meter) read(t *testing.T) reading {
 	t.Helper()
 	return reading{
-		time.Now(), m.count.requests.Load(), m.count.conflicts.Load(), m.count.events.Load(), usageOf(t, m.cluster.APIServer().PID()),
+		time.Now(), m.count.requests.Load(), m.count.conflicts.Load(), m.count.events.Load(), usageNow(t, m.cluster.APIServer().PID()),
 	}
 }
 

@@ -142,9 +142,9 @@ func (s *society) rest(line *slopes) {
 	put("api-cpu", "% of a core", cpu(from.api, to.api))
 	put("etcd-cpu", "% of a core", cpu(from.etcd, to.etcd))
 	put("candidates-cpu", "% of a core", cpu(from.own, to.own))
-	put("api-rss", "MiB", float64(to.api.rss)/1024)
-	put("etcd-rss", "MiB", float64(to.etcd.rss)/1024)
-	put("candidates-rss", "MiB", float64(to.own.rss)/1024)
+	put("api-rss", "MiB", to.api.rss)
+	put("etcd-rss", "MiB", to.etcd.rss)
+	put("candidates-rss", "MiB", to.own.rss)
 	put("etcd-writes", "1/s", (etcd.Sum("etcd_mvcc_put_total")-etcdBefore.Sum("etcd_mvcc_put_total"))/took)
 	put("watches", "", api.Sum("apiserver_longrunning_requests", `verb="WATCH"`, `resource="leases"`))
 	put("connections", "", float64(s.count.open.Load()))
@@ -188,7 +188,7 @@ type used struct {
 
 func (s *society) use() used {
 	return used{
-		usageOf(s.t, s.cluster.APIServer().PID()), usageOf(s.t, s.cluster.Etcd().PID()), usageOf(s.t, os.Getpid()), s.count.requests.Load(),
+		usageNow(s.t, s.cluster.APIServer().PID()), usageNow(s.t, s.cluster.Etcd().PID()), usageNow(s.t, os.Getpid()), s.count.requests.Load(),
 	}
 }
 
