@@ -220,7 +220,7 @@ func (s *society) handovers() {
 	})
 }
 
-// slopes fits a straight line through each figure over the number of elections.
+// slopes draws a straight line through each figure over the number of elections.
 type slopes struct {
 	names []string
 	units map[string]string
@@ -238,7 +238,7 @@ func (l *slopes) add(name, unit string, x, y float64) {
 	l.x[name], l.y[name] = append(l.x[name], x), append(l.y[name], y)
 }
 
-// leastSquares returns the straight line that fits best.
+// leastSquares returns the straight line that is nearest to the points.
 func leastSquares(x, y []float64) (slope, base float64) {
 	n, sx, sy, sxx, sxy := float64(len(x)), 0.0, 0.0, 0.0, 0.0
 	for i := range x {
