@@ -79,9 +79,7 @@ func (a *assembly) addOutputs() {
 		KillMargin: election.KillMargin(), Sights: a.sights(), Abandoned: a.abandoned, Log: a.log,
 	})
 	a.outputs = elector.Outputs{Publish: a.publisher(), StopWait: a.waiter.Wait, Observer: a.counts}
-	if a.members != nil {
-		a.outputs.Wished = a.members.Seek
-	}
+	a.outputs.Wished = a.wished()
 }
 
 func (a *assembly) bind() error {
