@@ -11,7 +11,8 @@ type listing struct {
 func (r *Roster) list() *listing {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dropped, r.ignored = 0, 0
+	r.ignored = 0
+	clear(r.unkept)
 	return &listing{r, map[string]bool{}}
 }
 
@@ -52,6 +53,6 @@ func (l *listing) done(version lease.Version) {
 			delete(r.members, name)
 		}
 	}
-	r.highest, r.last = version, r.clock.Now()
+	r.highest, r.last, r.listed = version, r.clock.Now(), true
 	r.tell()
 }

@@ -106,6 +106,17 @@ func (c candidate) Leave() {
 	}
 }
 
+// wished returns the function that finds out who the pod is that the Lease asks for as its leader. Every wish is answered, also where
+// nobody is known.
+func (k *kit) wished() func(pod string) {
+	if k.members != nil {
+		return k.members.Seek
+	}
+	return func(pod string) {
+		k.elector.Answer(elector.Answer{Pod: pod, Why: "the leader knows no members, as it runs without --membership"})
+	}
+}
+
 // memberMetrics returns what a scrape shows of the membership; nil if it is off.
 func (k *kit) memberMetrics() func() metrics.Members {
 	if k.members == nil {

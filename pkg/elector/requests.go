@@ -40,6 +40,7 @@ func (m *machine) sendRequest(now moment) {
 	case verbCreate:
 		r.record = m.creation()
 	case verbTake:
+		r.regains = m.regainable()
 		r.record = m.takeover(now)
 	case verbRenew:
 		r.record = m.renewal(now)
@@ -128,6 +129,7 @@ func (m *machine) failed(now moment, r *request, err error) {
 	if late {
 		m.learn(r.verb, 0, false)
 	}
+	m.lapse.over = m.lapse.over || r.regains && c == lostRace // it was not carried out: the read decides
 	m.effort.count(now, r.verb, c)
 	m.complain(r.verb, c, err)
 	again := now.boot.Add(m.pause(now, r.verb))

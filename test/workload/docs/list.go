@@ -74,6 +74,8 @@ var Elsewhere = []Exception{
 	{"docs/how-to/operate.md", "kubectl exec ", "needs a kubelet: no pod runs here"},
 	{"docs/how-to/operate.md", "kubectl port-forward ", "the same; the request to the port is sent to a sidecar that runs here"},
 	{"docs/how-to/operate.md", "kubectl rollout ", "needs the controller of Deployments, which does not run here"},
+	{"docs/how-to/operate.md", "go tool pprof ", "integration.TestProfilesOnDemand runs it"},
+	{"docs/how-to/operate.md", "curl --silent 'http://localhost:6060/debug/", "the same test asks for it"},
 	{"docs/how-to/troubleshoot.md", "kubectl logs ", "needs a kubelet: no pod runs here"},
 	{"docs/how-to/troubleshoot.md", "kubectl port-forward ", "the same"},
 	{"docs/how-to/troubleshoot.md", "curl http://localhost:4041/", "the same; test/workload/contract asks both of a sidecar"},
