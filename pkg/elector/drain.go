@@ -118,7 +118,7 @@ func (m *machine) endStopWait() {
 // instant the holder clears (I5).
 func (m *machine) release(now moment) lease.Record {
 	m.drain.read = "" // another attempt needs another read
-	clear(m.sent) // a renewal still on its way must not count after the release
+	clear(m.sent)     // a renewal still on its way must not count after the release
 	t := m.fresh(now)
 	m.twins.sent(t)
 	r := m.mine(t)

@@ -163,3 +163,16 @@ func TestAppliedWriteProvesTheRight(t *testing.T) {
 		t.Errorf("%v, not ready for %q; want it leading and ready", l.m.role, l.out.unready)
 	}
 }
+
+// TestTheAnswerToAReleaseIsNoRead: a store that answers a release with a record of ours has the Lease read before the next one (I5).
+func TestTheAnswerToAReleaseIsNoRead(t *testing.T) {
+	l := newLone(t, 0.5)
+	l.lead()
+	ours := l.m.know.record
+	l.step(time.Second, stepDown{})
+	l.step(2*time.Second, stopWaitEnded{outcome: WorkloadStopped})
+	l.sends(verbRelease)
+	ours.Version += "0"
+	l.step(3*time.Second, replied{reply: ours})
+	l.sends(verbGet)
+}

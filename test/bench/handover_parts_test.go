@@ -46,6 +46,7 @@ func exchanges(passages []harness.Passage) (asked []exchange, events []time.Time
 		switch {
 		case p.Way == harness.Replies && s == nil:
 			events = append(events, p.At)
+		case p.Way == harness.Replies && s.replied: // the rest of a long answer, or the end of the line
 		case p.Way == harness.Replies:
 			s.answered, s.replied = p.At, true
 		case s == nil || s.replied:

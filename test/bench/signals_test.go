@@ -205,7 +205,7 @@ func (r *signalRig) stream(t *testing.T) {
 func (r *signalRig) hold(t *testing.T) {
 	t.Helper()
 	r.election.Edit(t, func(l *coordinationv1.Lease) {
-		const holder = "other_pod"
+		const holder = "other_00000000-0000-4000-8000-000000000001"
 		now := metav1.NewMicroTime(time.Now())
 		l.Spec.HolderIdentity, l.Spec.LeaseDurationSeconds = new(holder), new(int32(leaseDuration/time.Second))
 		l.Spec.AcquireTime, l.Spec.RenewTime = &now, &now

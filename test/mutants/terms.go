@@ -52,11 +52,11 @@ var terms = []mutant{
 	},
 	{
 		name:   "no read follows a conflict",
-		danger: "I5: a lost race is run again on the state that lost it, and a release is given up though the Lease is ours",
+		danger: "a lost race is run again on the state that lost it",
 		file:   "pkg/elector/requests.go",
 		old:    "\t\tm.failed(now, r, e.err)\n",
 		new:    "\t\tm.failed(now, r, e.err)\n\t\tm.getDue = m.getDue && !errors.Is(e.err, lease.ErrConflict)\n",
-		reds:   in(elector, "TestTranscripts/release_lost_race", "TestTranscripts/edited"),
+		reds:   in(elector, "TestTranscripts/edited"),
 	},
 	{
 		name:   "a renewal that was on its way counts after the blank",
@@ -200,7 +200,7 @@ var terms = []mutant{
 		file:   "pkg/elector/requests.go",
 		old:    "r.verb == verbGet && m.drain.workloadStopped &&",
 		new:    "m.drain.workloadStopped &&",
-		reds:   in(elector, "FuzzMachine/release-answered-with-our-record"),
+		reds:   in(elector, "TestTheAnswerToAReleaseIsNoRead"),
 	},
 	{
 		name:   "an inherited token is no floor",
