@@ -27,13 +27,16 @@ SEEDS    ?= 10000
 SEED     ?= 1
 FUZZTIME ?= 10s
 CHAOS    ?= 10m
-IDLE     ?= 1m
+IDLE     ?= 5m
 DURATION ?= 1h
 # How many seeds the chaos of work plays at once, from SEED on.
 WORK_SEEDS ?= 3
+# What the benchmarks measure: a pattern of tests, or all that have figures. BEFORE=path/of/another/build is measured beside this one.
+BENCH_RUN ?=
+BENCH := $(if $(BENCH_RUN),'$(BENCH_RUN)',"$$($(GO) run ./test/bench/report tests)")
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestTranscripts
-PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e /test/bench -e /test/e2e -e /test/workload/docs)
+PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e '/test/bench$$' -e /test/e2e -e /test/workload/docs)
 RUN     ?= .
 E2E_RUN ?= .
 TIMEOUT ?= 40m
@@ -111,9 +114,33 @@ nodes: ## build what runs pods into the user's cache: Kubernetes, containerd, ru
 handovers: ## 200 handovers in each of fourteen ways, under work that takes up to 2 s to stop (ten minutes)
 	$(GO) test ./test/workload -run TestTheNextNeverStarts -v -count=1 -timeout 40m -parallel 7 -handovers 200 -stop 2s
 
+# All subjects of a figure are measured in one run. A part of the benchmarks prints its tables, and leaves the page as it is.
+.PHONY: bench
+bench: cluster ## all figures of docs/explanation/performance.md, beside client-go's elector (40 minutes; BENCH_RUN=TestHandover IDLE=5m BEFORE=PATH)
+	@mkdir -p bin
+	rm -f bin/bench.jsonl
+	$(GO) run ./test/bench/report machine bin/bench.jsonl
+	$(if $(BEFORE),SIDECAR_BEFORE=$(abspath $(BEFORE))) $(GO) test ./test/bench -v -count=1 -timeout 2h -run $(BENCH) -for $(IDLE) -results $(abspath bin/bench.jsonl)
+	$(GO) run ./test/bench/report $(if $(BENCH_RUN),print,write) bin/bench.jsonl
+
+.PHONY: bench-report
+bench-report: ## write the page and its plots again, from the results that are kept, or from others (RESULTS='bin/bench.jsonl bin/more.jsonl')
+	$(GO) run ./test/bench/report write $(RESULTS)
+
+.PHONY: bench-short
+bench-short: cluster ## the benchmarks with few samples, into bin/bench-short.jsonl (four minutes)
+	@mkdir -p bin
+	rm -f bin/bench-short.jsonl
+	$(GO) run ./test/bench/report -short machine bin/bench-short.jsonl
+	$(if $(BEFORE),SIDECAR_BEFORE=$(abspath $(BEFORE))) $(GO) test ./test/bench -v -short -count=1 -timeout 20m -run $(BENCH) -results $(abspath bin/bench-short.jsonl)
+
+.PHONY: bench-check
+bench-check: bench-short ## the same, and compare the ratios with the bounds in test/bench/report/bounds
+	$(GO) run ./test/bench/report check bin/bench-short.jsonl
+
 .PHONY: bench-idle
-bench-idle: cluster ## idle cost and planned handovers, client-go's elector beside it (IDLE=5m BEFORE=path/of/another/build)
-	$(if $(BEFORE),SIDECAR_BEFORE=$(abspath $(BEFORE))) $(GO) test ./test/bench -v -count=1 -timeout 2h -for $(IDLE)
+bench-idle: ## the part of make bench about idle cost and planned handovers (IDLE=5m BEFORE=path/of/another/build)
+	$(MAKE) bench BENCH_RUN='TestIdle|TestHandover'
 
 .PHONY: cluster
 cluster: ## build the pinned etcd, kube-apiserver, kubectl and helm into the user's cache, and client-go's peers (once; minutes)
@@ -182,6 +209,7 @@ cover: ## what the unit tests reach, by function (cover.html shows the lines)
 verify: prerequisites check test mutants controls lint ## everything that CI runs
 	$(MAKE) chaos CHAOS=2m
 	$(MAKE) chaos-work CHAOS=90s
+	$(MAKE) bench-check
 	$(MAKE) e2e
 
 .PHONY: check

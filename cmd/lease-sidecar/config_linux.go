@@ -33,6 +33,7 @@ func (a answers) config() (sidecar.Config, logChoice) {
 		HTTPAddress:      a.Address(httpAddressFlag),
 		Compat:           httpapi.Compat(a.Choice(compatFlag)),
 		ProbeAddress:     a.Address(probeAddressFlag),
+		DebugAddress:     a.Address(debugAddressFlag),
 		AllowStepDown:    a.Toggle(allowStepDownFlag),
 		StopTimeout:      a.Duration(stopTimeoutFlag),
 		DrainTimeout:     a.Duration(drainTimeoutFlag),

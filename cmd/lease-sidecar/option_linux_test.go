@@ -155,7 +155,7 @@ func TestEveryFaultHasAFlag(t *testing.T) {
 		func(c *sidecar.Config) { c.Process.Target = process.Target{Name: "a/b", PIDFile: "x"} },
 		func(c *sidecar.Config) { c.Process.Fence = true },
 		func(c *sidecar.Config) { c.StopTimeout, c.SignalDir = 0, "/dev/null" },
-		func(c *sidecar.Config) { c.HTTPAddress, c.ProbeAddress = "x", "x" },
+		func(c *sidecar.Config) { c.HTTPAddress, c.ProbeAddress, c.DebugAddress = "x", "x", ":6060" },
 		func(c *sidecar.Config) { c.ProbeAddress = "unix:x" },
 		func(c *sidecar.Config) { c.Label, c.WatchPod = &podlabel.Label{}, true },
 		func(c *sidecar.Config) { c.Events, c.Store.Dir = true, "x" },
@@ -172,7 +172,7 @@ func TestEveryFaultHasAFlag(t *testing.T) {
 			refused[one.Field] = true
 		}
 	}
-	want := strings.Fields(`Election.Duration Election.ForeignGrace Election.Lease Election.Priority Election.RenewDeadline
+	want := strings.Fields(`DebugAddress Election.Duration Election.ForeignGrace Election.Lease Election.Priority Election.RenewDeadline
 		Election.RenewInterval HTTPAddress Health.FileMaxAge Health.Interval Health.SuccessThreshold Health.TCP Health.Threshold
 		Health.Timeout Health.URL Pod ProbeAddress Process.Fence Process.OnElected Process.OnLost Process.Target.Name
 		Process.Target.PIDFile SignalDir StopTimeout Store WatchExcept WatchProcesses`)

@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/sight/runlock"
 )
@@ -25,8 +24,7 @@ func helper(args []string) (code int, is bool) {
 }
 
 func runGuard(argv []string) int {
-	debug.SetGCPercent(20)    // it keeps next to nothing
-	_ = footprint.DropPages() // a failure costs only memory
+	debug.SetGCPercent(20) // it keeps next to nothing
 	if err := guard.Main(argv); err != nil {
 		say(os.Stderr, "lease-sidecar guard: "+err.Error())
 		return exitNo
@@ -57,8 +55,7 @@ func keepsRunLock(args []string) (dir string, command []string, plain bool) {
 
 // keepRunLock holds the run lock for a command.
 func keepRunLock(dir string, command []string, stderr io.Writer) int {
-	debug.SetGCPercent(20)    // it keeps next to nothing
-	_ = footprint.DropPages() // a failure costs only memory
+	debug.SetGCPercent(20) // it keeps next to nothing
 	status, err := runlock.Keep(dir, command)
 	if err != nil {
 		fmt.Fprintf(stderr, "lease-sidecar: %s: %v\n", withRunLock, err)

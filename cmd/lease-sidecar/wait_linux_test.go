@@ -14,14 +14,14 @@ func TestWaitWithoutAStream(t *testing.T) {
 	address := r.address("http-address")
 	transport := &http.Transport{}
 	streams := &http.Client{Transport: transport}
-	for i := range 65 {
+	for i := range 1001 {
 		response, err := streams.Get("http://" + address + "/events")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		if full := response.StatusCode == http.StatusServiceUnavailable; full != (i == 64) {
-			t.Fatalf("stream %d: %s; want 64 of them, and no more", i+1, response.Status)
+		if full := response.StatusCode == http.StatusServiceUnavailable; full != (i == 1000) {
+			t.Fatalf("stream %d: %s; want 1000 of them, and no more", i+1, response.Status)
 		}
 	}
 	if out, err := exec.Command("lease-sidecar", "wait", "--timeout", "30s", "--http-address", address).CombinedOutput(); err != nil {

@@ -5,6 +5,8 @@ import (
 	"html"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lease-sidecar/lease-sidecar/docs/pictures/svg"
 )
 
 // The measures of a terminal's cell in pixels, and where the first one is.
@@ -15,10 +17,10 @@ const (
 )
 
 // demoPicture draws a captured screen.
-func demoPicture(captured string) (picture, error) {
+func demoPicture(captured string) (svg.Picture, error) {
 	screen, err := parse(captured)
 	if err != nil {
-		return picture{}, fmt.Errorf("read the capture: %w", err)
+		return svg.Picture{}, fmt.Errorf("read the capture: %w", err)
 	}
 	var all []string
 	for _, row := range screen {
@@ -28,11 +30,11 @@ func demoPicture(captured string) (picture, error) {
 		}
 		all = append(all, strings.TrimSpace(line.String()))
 	}
-	return picture{
-		name: "demo", width: int(2*screenLeft + screenColumns*cellWidth), height: int(screenTop + float64(len(screen))*cellHeight + 8),
-		title: "lease-sidecar demo in a terminal, at its end",
-		desc:  strings.Join(strings.Fields(strings.Join(all, " ")), " "),
-		draw:  func(c *canvas) { drawScreen(c, screen) },
+	return svg.Picture{
+		Name: "demo", Width: int(2*screenLeft + screenColumns*cellWidth), Height: int(screenTop + float64(len(screen))*cellHeight + 8),
+		Title: "lease-sidecar demo in a terminal, at its end",
+		Desc:  strings.Join(strings.Fields(strings.Join(all, " ")), " "),
+		Draw:  func(c *svg.Canvas) { drawScreen(c, screen) },
 	}, nil
 }
 
@@ -133,22 +135,22 @@ func (s style) class() string {
 	return class
 }
 
-func drawScreen(c *canvas, screen [][]run) {
+func drawScreen(c *svg.Canvas, screen [][]run) {
 	width := 2*screenLeft + screenColumns*cellWidth
 	height := screenTop + float64(len(screen))*cellHeight + 8
-	c.rect(0.5, 0.5, width-1, height-1, 8, "card")
-	c.line("line", 0, 32, width, 32)
-	c.text(screenLeft, 21, "m muted", "$ lease-sidecar demo")
+	c.Rect(0.5, 0.5, width-1, height-1, 8, "card")
+	c.Line("line", 0, 32, width, 32)
+	c.Text(screenLeft, 21, "m muted", "$ lease-sidecar demo")
 	for y, row := range screen {
 		for _, r := range row {
-			c.cells(y, r)
+			cells(c, y, r)
 		}
 	}
 }
 
 // cells writes a run. Blocks and lines are drawn, as a font's own would leave gaps; each text is as wide as its cells, whatever
 // font there is.
-func (c *canvas) cells(y int, r run) {
+func cells(c *svg.Canvas, y int, r run) {
 	top := screenTop + float64(y)*cellHeight
 	column := r.column
 	for text := r.text; text != ""; {
@@ -169,27 +171,27 @@ func (c *canvas) cells(y int, r run) {
 		}
 		switch kind {
 		case block:
-			c.rect(x, top+3, w, cellHeight-6, 0, colour)
+			c.Rect(x, top+3, w, cellHeight-6, 0, colour)
 		case shade:
-			fmt.Fprintf(&c.b, "<rect x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" class=\"%s\" opacity=\".45\"/>\n", n(x), n(top+3), n(w), n(cellHeight-6), colour)
+			c.Raw(`<rect x="%s" y="%s" width="%s" height="%s" class="%s" opacity=".45"/>`, svg.N(x), svg.N(top+3), svg.N(w), svg.N(cellHeight-6), colour)
 		case rule:
-			c.line(colour+"-line", x, top+cellHeight/2, x+w, top+cellHeight/2)
+			c.Line(colour+"-line", x, top+cellHeight/2, x+w, top+cellHeight/2)
 		default:
-			c.phrases(x, top+14, r.style.class(), part)
+			phrases(c, x, top+14, r.style.class(), part)
 		}
 	}
 }
 
 // phrases writes a text, each phrase as wide as its cells; what is two spaces or more apart is written apart.
-func (c *canvas) phrases(x, y float64, class, text string) {
+func phrases(c *svg.Canvas, x, y float64, class, text string) {
 	for text != "" {
 		trimmed := strings.TrimLeft(text, " ")
 		x += float64(len(text)-len(trimmed)) * cellWidth
 		part, rest, apart := strings.Cut(trimmed, "  ")
 		if part != "" {
 			w := float64(utf8.RuneCountInString(part)) * cellWidth
-			c.b.WriteString("<text x=\"" + n(x) + "\" y=\"" + n(y) + "\" class=\"" + class + "\" textLength=\"" + n(w) + "\" lengthAdjust=\"spacingAndGlyphs\">" +
-				html.EscapeString(part) + "</text>\n")
+			c.Raw(`<text x="%s" y="%s" class="%s" textLength="%s" lengthAdjust="spacingAndGlyphs">%s</text>`, svg.N(x), svg.N(y), class, svg.N(w),
+				html.EscapeString(part))
 			x += w
 		}
 		if text = ""; apart {

@@ -15,26 +15,19 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/lease-sidecar/lease-sidecar/docs/pictures/svg"
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 )
 
 //go:embed demo.txt
 var capture string
 
-// picture is one picture, which is drawn once for each theme.
-type picture struct {
-	name          string
-	width, height int
-	title, desc   string
-	draw          func(*canvas)
-}
-
-func pictures() ([]picture, error) {
+func pictures() ([]svg.Picture, error) {
 	demo, err := demoPicture(capture)
 	if err != nil {
 		return nil, err
 	}
-	return []picture{podPicture(), termPicture(elector.Default()), handoverPicture(), demo}, nil
+	return []svg.Picture{podPicture(), termPicture(elector.Default()), handoverPicture(), demo}, nil
 }
 
 func main() {
@@ -53,11 +46,8 @@ func write(dir string) error {
 		return err
 	}
 	for _, p := range all {
-		for _, t := range themes {
-			path := filepath.Join(dir, p.name+"-"+t.name+".svg")
-			if err := os.WriteFile(path, []byte(p.svg(t)), 0o644); err != nil {
-				return fmt.Errorf("write the picture: %w", err)
-			}
+		if err := p.Write(dir); err != nil {
+			return err
 		}
 	}
 	return nil

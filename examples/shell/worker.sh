@@ -41,7 +41,7 @@ drained() { curl --noproxy '*' --silent --max-time 1 --output /dev/null -X POST 
 # that. A program that is started meanwhile has the lock too. Where the lock is held already it is kept: to open the file
 # again would release it for a moment, which looks like a crash.
 held=
-hold() { [ "$held" ] || [ ! -r "$dir/run.lock" ] || { exec 9<"$dir/run.lock"; flock -s 9; held=yes; }; }
+hold() { [ "$held" ] || [ ! -r "$dir/run.lock" ] || { exec 9<"$dir/run.lock"; flock -s 9 || exit 1; held=yes; }; }
 let_go() { exec 9<&-; held=; }
 
 # work is one short piece: it ends well within the gap between renew deadline and lease duration. Whatever it writes

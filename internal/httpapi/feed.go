@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxStreams bounds the open event streams.
-	maxStreams = 64
+	maxStreams = 1000
 	// heartbeat is how often an idle stream sends a comment.
 	heartbeat = 15 * time.Second
 	// eventTimeout is how long a client may take over one event before it is dropped.

@@ -269,7 +269,7 @@ func TestSlowStreamIsDroppedAndHoldsUpNobody(t *testing.T) {
 	feed := NewFeed(clock)
 	feed.timeout = 50 * time.Millisecond
 	p := newMemoryListener() // of pipes, which hold nothing back: a client that does not read blocks the first write
-	serve(t, newListener(nil, quiet, false, p), feed)
+	serve(t, newListener(nil, quiet, false, 1000, p), feed)
 	dial := func() (net.Conn, *bufio.Reader) {
 		here, there := net.Pipe()
 		p.conns <- there

@@ -87,7 +87,7 @@ func (h *panics) Handle(_ context.Context, r slog.Record) error {
 func (s *surface) open(f *testing.F, h http.Handler, loopback bool) *surface {
 	s.conns = newMemoryListener()
 	s.panics = &panics{Handler: slog.DiscardHandler}
-	serve(f, newListener(nil, slog.New(s.panics), loopback, s.conns), h)
+	serve(f, newListener(nil, slog.New(s.panics), loopback, 1000, s.conns), h)
 	return s
 }
 

@@ -23,11 +23,12 @@ type Listener struct {
 	loopback bool
 	server   *http.Server
 	shutdown time.Duration // how long requests in progress may take at the end
+	conns    *connections
 }
 
-// newListener returns a listener that limits what a slow client can occupy.
-func newListener(h http.Handler, log *slog.Logger, loopback bool, sockets ...net.Listener) *Listener {
-	return &Listener{sockets: sockets, loopback: loopback, shutdown: 2 * time.Second, server: &http.Server{
+// newListener returns a listener that limits what slow clients can occupy, and has at most that many connections.
+func newListener(h http.Handler, log *slog.Logger, loopback bool, most int, sockets ...net.Listener) *Listener {
+	l := &Listener{sockets: sockets, loopback: loopback, shutdown: 2 * time.Second, conns: newConnections(most, log), server: &http.Server{
 		Handler:                      h,
 		DisableGeneralOptionsHandler: true,
 		ReadHeaderTimeout:            2 * time.Second,
@@ -37,11 +38,13 @@ func newListener(h http.Handler, log *slog.Logger, loopback bool, sockets ...net
 		MaxHeaderBytes:               maxHeader,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}}
+	l.conns.watch(l.server)
+	return l
 }
 
-// Listen binds "HOST:PORT" (127.0.0.1 and localhost include ::1; port 0 is any free one), ":PORT" or "unix:PATH". An error
-// says how to fix it, if that is known.
-func Listen(s string, h http.Handler, log *slog.Logger) (*Listener, error) {
+// Listen binds "HOST:PORT" (127.0.0.1 and localhost include ::1; port 0 is any free one), ":PORT" or "unix:PATH". At most that many
+// connections are open at once: one more takes the place of one without a request. An error says how to fix it, if that is known.
+func Listen(s string, h http.Handler, log *slog.Logger, most int) (*Listener, error) {
 	a, err := address.Parse(s)
 	if err != nil {
 		return nil, err
@@ -50,7 +53,7 @@ func Listen(s string, h http.Handler, log *slog.Logger) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w%s", s, err, bindHint(a, err))
 	}
-	return newListener(h, log, a.Loopback(), sockets...), nil
+	return newListener(h, log, a.Loopback(), most, sockets...), nil
 }
 
 // Addrs returns the bound addresses, "HOST:PORT" or "unix:PATH".
@@ -79,6 +82,7 @@ func (l *Listener) Close() error {
 // error if a socket fails. Call it once.
 func (l *Listener) Serve(ctx context.Context) error {
 	group, serving := errgroup.WithContext(ctx)
+	l.server.Handler = l.conns.serving(l.server.Handler)
 	l.server.BaseContext = func(net.Listener) context.Context { return withLoopback(serving, l.loopback) }
 	for _, s := range l.sockets {
 		group.Go(func() error {

@@ -19,7 +19,7 @@ import (
 // listen binds an address with timeouts that a test can wait for.
 func listen(t *testing.T, address string) *Listener {
 	t.Helper()
-	l, err := Listen(address, nil, quiet)
+	l, err := Listen(address, nil, quiet, MaxWorkloadConnections)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestStrangerOnTheOtherFamily(t *testing.T) {
 	}
 	defer six.Close()
 	_, port, _ := net.SplitHostPort(six.Addr().String())
-	if l, err := Listen("127.0.0.1:"+port, nil, quiet); err == nil {
+	if l, err := Listen("127.0.0.1:"+port, nil, quiet, MaxWorkloadConnections); err == nil {
 		l.Close()
 		t.Fatal("bound 127.0.0.1 beside a stranger on ::1")
 	}
@@ -179,7 +179,7 @@ func TestUnixSocket(t *testing.T) {
 	if got := info.Mode(); got != os.ModeSocket|0o660 {
 		t.Errorf("the socket's mode is %s, want %s", got, os.ModeSocket|0o660)
 	}
-	if _, err := Listen("unix:"+path, nil, quiet); err == nil || !strings.Contains(err.Error(), "another process listens") {
+	if _, err := Listen("unix:"+path, nil, quiet, MaxWorkloadConnections); err == nil || !strings.Contains(err.Error(), "another process listens") {
 		t.Errorf("Listen beside a live one: %v, want it refused", err)
 	}
 	f := newFixture(true)
@@ -203,7 +203,7 @@ func TestUnixSocketReplacesNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range []string{path, link} {
-		if _, err := Listen("unix:"+p, nil, quiet); err == nil || !strings.Contains(err.Error(), "is not a socket") {
+		if _, err := Listen("unix:"+p, nil, quiet, MaxWorkloadConnections); err == nil || !strings.Contains(err.Error(), "is not a socket") {
 			t.Errorf("Listen on %s: %v, want it refused", p, err)
 		}
 	}
@@ -296,7 +296,7 @@ func TestBindHints(t *testing.T) {
 		"a socket that is no file": {"unix:@x", "abstract socket", "hostNetwork"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, err := Listen(tc.address, nil, quiet)
+			l, err := Listen(tc.address, nil, quiet, MaxWorkloadConnections)
 			if err == nil {
 				l.Close()
 				t.Fatal("it was bound")

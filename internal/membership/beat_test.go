@@ -1,6 +1,8 @@
 package membership
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,7 +82,7 @@ func TestLeave(t *testing.T) {
 		if got := f.stored(a).Labels[naming.LabelHealth]; got != "leaving" {
 			t.Errorf("health %q, want leaving", got)
 		}
-		if identity, why := b.Roster().Find("web-0"); identity != "" || why != "that member is leaving" {
+		if identity, why, _ := b.Roster().find("web-0"); identity != "" || why != "that member is leaving" {
 			t.Errorf("found %q, %q", identity, why)
 		}
 		a.SetHealthy(true) // too late
@@ -225,6 +227,55 @@ func TestLeaveToAnother(t *testing.T) {
 		wait(100 * time.Millisecond)
 		if got := *f.stored(old).Spec.HolderIdentity; got != successor.identity {
 			t.Errorf("held by %q, want the process that replaced it, %s", got, successor.identity)
+		}
+	})
+}
+
+// contested writes to a Lease each time that somebody has read it.
+type contested struct {
+	lease.Members
+	contend func(context.Context, lease.Member)
+}
+
+func (c contested) Get(ctx context.Context, name string) (lease.Member, error) {
+	m, err := c.Members.Get(ctx, name)
+	if err == nil {
+		c.contend(ctx, m)
+	}
+	return m, err
+}
+
+// TestContested: a beat whose last request has only read the Lease, as somebody else writes it each time, has not succeeded.
+func TestContested(t *testing.T) {
+	bubble(t, func(f *fleet) {
+		var contends atomic.Bool
+		other := f.backend.Members(namespace, election)
+		edit := func(ctx context.Context, m lease.Member) {
+			if !contends.Load() {
+				return
+			}
+			m.Annotations = merged(m.Annotations, map[string]string{"example.com/at": string(m.Version)})
+			if _, err := other.Update(ctx, m); err != nil {
+				t.Error(err)
+			}
+		}
+		f.wrap = func(m lease.Members) lease.Members { return contested{m, edit} }
+		a := f.start("web-0", 1)
+		wait(15 * time.Second)
+		contends.Store(true)
+		m, err := other.Get(f.ctx, a.lease)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edit(f.ctx, m)
+		wait(15 * time.Second)
+		if a.beat.well() {
+			t.Error("a beat that has written nothing counts as a success")
+		}
+		contends.Store(false)
+		wait(15 * time.Second)
+		if !a.beat.well() {
+			t.Error("the beat does not recover")
 		}
 	})
 }

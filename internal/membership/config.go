@@ -114,6 +114,8 @@ type Outputs struct {
 	Prefer func(Choice)
 	// Publish takes the document when who is there has changed, and at least once a RenewInterval.
 	Publish func(d Document, changed bool)
+	// Found takes the answer to [Membership.Seek]: the identity of the pod's member, else "" and why it cannot lead.
+	Found func(pod, identity, why string)
 }
 
 func (d Deps) withDefaults() Deps {

@@ -30,6 +30,7 @@ type entry struct {
 	first  time.Time         // this replica's wall clock when it first saw this holder
 	proven bootclock.Instant // when the Lease was last seen to change; zero: never
 	until  bootclock.Instant // when the member has expired or, if it left, when it left
+	spared bootclock.Instant // its Lease is not deleted before then: a deletion has failed
 }
 
 func (e entry) state(now bootclock.Instant) State {

@@ -15,7 +15,7 @@ type Counts struct {
 	Unproven int `json:"unproven"`
 	Left     int `json:"left"`
 	Expired  int `json:"expired"`
-	// NotKept counts those that found no room.
+	// NotKept counts those that found no room, up to as many as are kept.
 	NotKept int `json:"notKept"`
 }
 
@@ -27,7 +27,7 @@ func (r *Roster) Counts() Counts {
 }
 
 func (r *Roster) counts(now bootclock.Instant) Counts {
-	c := Counts{NotKept: r.dropped}
+	c := Counts{NotKept: len(r.unkept)}
 	for _, e := range r.members {
 		switch e.state(now) {
 		case Live:
@@ -60,8 +60,9 @@ func (r *Roster) live() (live []proven, next bootclock.Instant) {
 	return live, next
 }
 
-// Find returns the identity of the member of that pod, to hand over to; else "" and why it cannot lead.
-func (r *Roster) Find(pod string) (identity, why string) {
+// find returns the identity of the member of that pod, to hand over to; else "" and why it cannot lead. It reports false while
+// that is open: the member's Lease was there when this replica first looked, and has been neither renewed nor expired since.
+func (r *Roster) find(pod string) (identity, why string, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
@@ -71,42 +72,43 @@ func (r *Roster) Find(pod string) (identity, why string) {
 			found = e
 		}
 	}
-	switch {
-	case found == nil:
-		return "", fmt.Sprintf("no member is known of pod %q", clip(pod))
-	case found.state(now) != Live:
-		return "", map[State]string{
-			Left:     "that member has left",
-			Expired:  "that member's Lease has expired",
-			Unproven: "that member was not seen alive yet: ask again in a moment",
-		}[found.state(now)]
-	case found.Health == Leaving:
-		return "", "that member is leaving"
-	case found.Health != Healthy:
-		return "", "that member is unhealthy"
+	if found == nil {
+		return "", fmt.Sprintf("no member is known of pod %q", clip(pod)), true
 	}
-	return found.Identity, ""
+	switch state := found.state(now); {
+	case state == Unproven:
+		return "", "", false
+	case state == Left:
+		return "", "that member has left", true
+	case state == Expired:
+		return "", "that member's Lease has expired", true
+	case found.Health == Leaving:
+		return "", "that member is leaving", true
+	case found.Health != Healthy:
+		return "", "that member is unhealthy", true
+	}
+	return found.Identity, "", true
 }
 
-// expired returns a member that expired or left longest ago, if that is longer ago than the TTL; and when the next one is due.
+// expired returns a member that expired or left longest ago, if that is longer ago than the TTL; and when the next one is due. One
+// whose Lease could not be deleted comes later: it must not hold up the others.
 func (r *Roster) expired() (due lease.Member, ok bool, next bootclock.Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
-	var oldest *entry
+	var first *entry
 	for name, e := range r.members {
 		if state := e.state(now); state != Left && state != Expired || name == r.cfg.leaseName() {
 			continue
 		}
-		if oldest == nil || e.until.Before(oldest.until) {
-			oldest = e
+		if at := max(e.until.Add(r.cfg.TTL), e.spared); first == nil || at.Before(next) {
+			first, next = e, at
 		}
 	}
-	if oldest == nil {
+	if first == nil {
 		return lease.Member{}, false, 0
 	}
-	at := oldest.until.Add(r.cfg.TTL)
-	return lease.Member{Name: oldest.Lease, UID: oldest.UID, Version: oldest.Version}, !now.Before(at), at
+	return lease.Member{Name: first.Lease, UID: first.UID, Version: first.Version}, !now.Before(next), next
 }
 
 // lives reports whether the member's Lease has that holder, and may still be renewed by it.

@@ -11,7 +11,8 @@ type listing struct {
 func (r *Roster) list() *listing {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dropped, r.ignored = 0, 0
+	r.ignored = 0
+	clear(r.unkept)
 	return &listing{r, map[string]bool{}}
 }
 

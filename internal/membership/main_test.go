@@ -15,6 +15,7 @@ import (
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock/clocktest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
@@ -32,6 +33,7 @@ type fleet struct {
 	backend *memory.Backend
 	ctx     context.Context
 	running sync.WaitGroup
+	wrap    func(lease.Members) lease.Members // what each later member's store is behind; nil: nothing
 }
 
 // bubble runs a test in virtual time.
@@ -58,6 +60,7 @@ type replica struct {
 	mu        sync.Mutex
 	choices   []Choice
 	documents []Document
+	found     []string
 }
 
 // config is that of a member of revision a, at the defaults.
@@ -80,11 +83,20 @@ func (f *fleet) start(pod string, run int, change ...func(*Config)) *replica {
 		c(&cfg)
 	}
 	r := &replica{fleet: f, conn: f.backend.Members(namespace, election), identity: pod + "_" + uuid(pod, run), lease: cfg.leaseName()}
+	var store lease.Members = r.conn
+	if f.wrap != nil {
+		store = f.wrap(store)
+	}
 	m, err := New(cfg, Deps{
-		Members: r.conn, Clock: clocktest.Bubble{}, BootID: "boot", Log: slog.New(slog.DiscardHandler), Identity: func() string { return r.identity },
+		Members: store, Clock: clocktest.Bubble{}, BootID: "boot", Log: slog.New(slog.DiscardHandler), Identity: func() string { return r.identity },
 	}, Outputs{
 		Prefer:  func(c Choice) { r.mu.Lock(); defer r.mu.Unlock(); r.choices = append(r.choices, c) },
 		Publish: func(d Document, _ bool) { r.mu.Lock(); defer r.mu.Unlock(); r.documents = append(r.documents, d) },
+		Found: func(pod, identity, why string) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.found = append(r.found, pod+": "+identity+why)
+		},
 	})
 	if err != nil {
 		f.t.Fatal(err)

@@ -27,6 +27,7 @@ type Membership struct {
 
 	leadership atomic.Pointer[leadership.Leadership]
 	choice     atomic.Pointer[Choice]
+	sought     atomic.Pointer[string] // the pod that an answer is awaited for; nil: none
 }
 
 // New returns a membership that does nothing until [Membership.Run]. It fails as [Config.Validate] does.
@@ -56,6 +57,25 @@ func (m *Membership) SetHealthy(healthy bool) {
 		m.beat.setHealth(Healthy)
 	} else {
 		m.beat.setHealth(Unhealthy)
+	}
+}
+
+// Seek asks for the member of that pod, to hand over to; Outputs.Found takes the answer. It comes at once, unless the member
+// was not seen alive yet: then it comes with that member's next renewal, or when its Lease has expired. A later call replaces an
+// earlier one that is not answered. It does not block.
+func (m *Membership) Seek(pod string) {
+	m.sought.Store(&pod)
+	m.answer()
+}
+
+// answer answers what is sought, if that is known.
+func (m *Membership) answer() {
+	pod := m.sought.Load()
+	if pod == nil {
+		return
+	}
+	if identity, why, known := m.roster.find(*pod); known && m.sought.CompareAndSwap(pod, nil) && m.outputs.Found != nil {
+		m.outputs.Found(*pod, identity, why)
 	}
 }
 
@@ -110,6 +130,7 @@ func (m *Membership) publish(ctx context.Context) {
 	var last Document
 	var published bootclock.Instant
 	for ctx.Err() == nil {
+		m.answer()
 		next := m.choose()
 		now := m.deps.Clock.Now()
 		d := m.Document()

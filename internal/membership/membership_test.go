@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -36,7 +37,7 @@ func TestMembersAreSeen(t *testing.T) {
 		if got := all[0].Roster().Counts(); got != (Counts{Live: 4, Expired: 1}) {
 			t.Errorf("counts %+v", got)
 		}
-		if _, why := all[0].Roster().Find("web-4"); why != "that member's Lease has expired" {
+		if _, why, _ := all[0].Roster().find("web-4"); why != "that member's Lease has expired" {
 			t.Errorf("why web-4 cannot lead: %q", why)
 		}
 		late := f.start("web-5", 1)
@@ -85,6 +86,44 @@ func TestChoiceIsHandedOverOnce(t *testing.T) {
 		if got := given(); got[len(got)-1] != (Choice{Successor: other.identity}) {
 			t.Errorf("given %v, want %s again", got, other.identity)
 		}
+	})
+}
+
+// TestSeek: who a pod is is answered at once, or as soon as its member, which a new replica only knows from before, was seen alive
+// or has expired. The newest question alone is answered.
+func TestSeek(t *testing.T) {
+	bubble(t, func(f *fleet) {
+		live, dead := f.start("web-0", 1), f.start("web-1", 1)
+		wait(5 * time.Second)
+		dead.kill()
+		late := f.start("web-2", 1)
+		wait(time.Microsecond)
+		want := func(want ...string) {
+			t.Helper()
+			late.mu.Lock()
+			defer late.mu.Unlock()
+			if diff := cmp.Diff(want, late.found); diff != "" {
+				t.Errorf("answered (-want +got):\n%s", diff)
+			}
+			late.found = nil
+		}
+		late.Seek("web-9")
+		want(`web-9: no member is known of pod "web-9"`)
+		late.Seek("web-1")
+		late.Seek("web-0")
+		want()
+		wait(11 * time.Second)
+		want("web-0: " + live.identity)
+		late.Seek("web-0")
+		want("web-0: " + live.identity)
+		late.Seek("web-1")
+		want()
+		wait(40 * time.Second)
+		want("web-1: that member's Lease has expired")
+		live.SetHealthy(false)
+		wait(time.Second)
+		late.Seek("web-0")
+		want("web-0: that member is unhealthy")
 	})
 }
 
@@ -304,7 +343,7 @@ func FuzzHostileLease(f *testing.F) {
 		if d := a.Document(); !json.Valid(d.JSON()) || strings.HasPrefix(string(d.JSON()), `{"error"`) {
 			t.Errorf("the document cannot be printed: %s", d.JSON())
 		}
-		if identity, _ := a.Roster().Find(pod); identity != "" && len(identity) > longestText+3 {
+		if identity, _, _ := a.Roster().find(pod); identity != "" && len(identity) > longestText+3 {
 			t.Errorf("found %d bytes of identity", len(identity))
 		}
 		clock.Advance(41 * time.Second)

@@ -19,13 +19,13 @@ type Roster struct {
 	highest  lease.Version     // of all that was seen
 	last     bootclock.Instant // when the store was last heard of
 	watching bool              // a watch stands
-	dropped  int               // members that found no room since the last list
+	unkept   map[string]bool   // Leases of members that found no room since the last list, as many as are kept at most
 	ignored  int               // Leases with the label that are no member's, since the last list
 }
 
 func newRoster(cfg Config, clock bootclock.Clock) *Roster {
 	return &Roster{
-		cfg: cfg, clock: clock, change: make(chan struct{}, 1), members: map[string]*entry{},
+		cfg: cfg, clock: clock, change: make(chan struct{}, 1), members: map[string]*entry{}, unkept: map[string]bool{},
 	}
 }
 
@@ -63,6 +63,7 @@ func (r *Roster) take(e lease.MemberEvent, now bootclock.Instant) {
 		r.ignored++
 	}
 	if e.Deleted || err != nil {
+		delete(r.unkept, e.Member.Name)
 		if known != nil {
 			delete(r.members, e.Member.Name)
 			r.tell()
@@ -85,9 +86,12 @@ func (r *Roster) take(e lease.MemberEvent, now bootclock.Instant) {
 func (r *Roster) put(e entry, now bootclock.Instant) {
 	_, known := r.members[e.Lease]
 	if !known && e.Lease != r.cfg.leaseName() && len(r.members) >= r.cfg.Most && !r.makeRoom(now) {
-		r.dropped++
+		if len(r.unkept) < r.cfg.Most {
+			r.unkept[e.Lease] = true
+		}
 		return
 	}
+	delete(r.unkept, e.Lease)
 	e.until = now
 	if e.Identity != "" {
 		e.until = now.Add(r.lifetime(e.Duration))
@@ -131,7 +135,7 @@ func (r *Roster) heard() (at bootclock.Instant, version lease.Version) {
 func (r *Roster) overflow() (dropped, ignored int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.dropped, r.ignored
+	return len(r.unkept), r.ignored
 }
 
 // tell says that something has changed. The lock is held.
@@ -147,6 +151,15 @@ func (r *Roster) nudge() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tell()
+}
+
+// spare notes that a member's Lease could not be deleted, unless that has changed.
+func (r *Roster) spare(m lease.Member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known := r.members[m.Name]; known != nil && known.Version == m.Version {
+		known.spared = r.clock.Now().Add(sweepAgain)
+	}
 }
 
 // forget removes a member whose Lease was deleted.

@@ -17,6 +17,8 @@ const (
 	sweepLook = 15 * time.Second
 	// sweepTimeout bounds one deletion.
 	sweepTimeout = 5 * time.Second
+	// sweepAgain is how long after a failed deletion the same Lease is tried again. The others come first.
+	sweepAgain = 5 * time.Minute
 )
 
 // sweeper deletes the Leases of members that expired or left long ago, while this replica leads.
@@ -70,7 +72,10 @@ func (s *sweeper) delete(ctx context.Context, m lease.Member) error {
 		s.roster.forget(m)
 		err = nil
 	case errors.Is(err, lease.ErrConflict):
+		s.roster.spare(m)
 		err = nil // it has changed: the watch shows how
+	default:
+		s.roster.spare(m)
 	}
 	return err
 }

@@ -1,10 +1,12 @@
 package membership
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 )
 
@@ -67,6 +69,41 @@ func TestSweepIsGentle(t *testing.T) {
 		}
 		if got := leader.Roster().Counts(); got != (Counts{Live: 1}) {
 			t.Errorf("counts %+v, want all swept", got)
+		}
+	})
+}
+
+// guarded refuses the deletion of one Lease, as a policy of the cluster may.
+type guarded struct {
+	lease.Members
+	name string
+}
+
+func (g guarded) Delete(ctx context.Context, m lease.Member) error {
+	if m.Name == g.name {
+		return lease.ErrForbidden
+	}
+	return g.Members.Delete(ctx, m)
+}
+
+// TestSweepGoesOn deletes the other Leases where one cannot be deleted, and tries that one again now and then.
+func TestSweepGoesOn(t *testing.T) {
+	bubble(t, func(f *fleet) {
+		kept, swept := f.start("web-1", 1), f.start("web-2", 1)
+		f.wrap = func(m lease.Members) lease.Members { return guarded{m, kept.lease} }
+		leader := f.start("web-0", 1, sweeps)
+		leader.lead(true)
+		wait(15 * time.Second)
+		kept.kill()
+		wait(time.Minute)
+		swept.kill()
+		wait(time.Hour + 30*time.Minute)
+		f.stored(kept)
+		if f.backend.Read(namespace, swept.lease) != nil {
+			t.Error("a Lease that cannot be deleted holds up the others")
+		}
+		if n := leader.sent()["sweep"]; n < 4 || n > 10 {
+			t.Errorf("%d deletions in half an hour, want one in 5 minutes", n)
 		}
 	})
 }

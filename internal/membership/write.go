@@ -44,6 +44,7 @@ func (b *beat) write(ctx context.Context, want own) (err error) {
 		case err != nil:
 			return err
 		case !written:
+			err = lease.ErrConflict // it was read, and not written yet
 		case want.joined == "":
 			want.joined = b.joined // known only now: say it
 		default:

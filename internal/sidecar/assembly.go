@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
 	"github.com/lease-sidecar/lease-sidecar/internal/httpapi"
 	"github.com/lease-sidecar/lease-sidecar/internal/metrics"
@@ -30,7 +29,6 @@ type assembly struct {
 	counts    *metrics.Metrics
 	waiter    *stopwait.Waiter
 	outputs   elector.Outputs
-	trimmer   *footprint.Trimmer
 	listeners []*httpapi.Listener
 	first     chan struct{} // closed at the first publication
 	started   atomic.Bool   // the first state is written
@@ -56,7 +54,7 @@ func (s *Sidecar) build(hold *elector.Hold, identity naming.Identity, quit func(
 	if err := k.build(); err != nil {
 		return nil, err
 	}
-	a := &assembly{kit: k, trimmer: footprint.New(clock), first: make(chan struct{})}
+	a := &assembly{kit: k, first: make(chan struct{})}
 	a.addOutputs()
 	if err := a.bind(); err != nil {
 		return nil, errors.Join(err, a.close())
@@ -81,9 +79,7 @@ func (a *assembly) addOutputs() {
 		KillMargin: election.KillMargin(), Sights: a.sights(), Abandoned: a.abandoned, Log: a.log,
 	})
 	a.outputs = elector.Outputs{Publish: a.publisher(), StopWait: a.waiter.Wait, Observer: a.counts}
-	if a.members != nil {
-		a.outputs.Wished = a.candidate().wished
-	}
+	a.outputs.Wished = a.wished()
 }
 
 func (a *assembly) bind() error {
@@ -92,20 +88,20 @@ func (a *assembly) bind() error {
 		AllowStepDown: a.cfg.AllowStepDown, Compat: a.cfg.Compat, Pod: a.cfg.Pod,
 	})
 	probes := httpapi.NewProbeHandler(httpapi.ProbeConfig{Election: a.elector, Clock: a.clock, Started: a.started.Load, Metrics: a.counts})
+	var debug http.Handler
+	if a.cfg.DebugAddress != "" {
+		debug = httpapi.NewDebugHandler()
+	}
 	return errors.Join(
-		a.listen("HTTPAddress", "http-address", a.cfg.HTTPAddress, workload),
-		a.listen("ProbeAddress", "probe-address", a.cfg.ProbeAddress, a.trimmer.Watching(probes)))
+		a.listen("DebugAddress", "debug-address", a.cfg.DebugAddress, debug, httpapi.MaxDebugConnections),
+		a.listen("HTTPAddress", "http-address", a.cfg.HTTPAddress, workload, httpapi.MaxWorkloadConnections),
+		a.listen("ProbeAddress", "probe-address", a.cfg.ProbeAddress, probes, httpapi.MaxProbeConnections))
 }
 
 // publisher returns the function that takes each published leadership. Calls do not overlap.
 func (a *assembly) publisher() func(leadership.Leadership) {
-	var last leadership.Leadership
 	published := sync.OnceFunc(func() { close(a.first) })
 	return func(l leadership.Leadership) {
-		if !l.SameTerm(last) {
-			a.trimmer.Changed()
-		}
-		last = l
 		a.waiter.Observe(l)
 		a.observe(l)
 		a.fanOut.Publish(l)
@@ -124,12 +120,12 @@ func (a *assembly) abandoned(d elector.Drain, running []string) {
 		l.Identity, d.Token, strings.Join(running, ", ")))
 }
 
-// listen binds an address, unless it is "".
-func (a *assembly) listen(field, purpose, address string, handler http.Handler) error {
+// listen binds an address, unless it is "", for at most that many connections.
+func (a *assembly) listen(field, purpose, address string, handler http.Handler, most int) error {
 	if address == "" {
 		return nil
 	}
-	listener, err := httpapi.Listen(address, handler, a.log)
+	listener, err := httpapi.Listen(address, handler, a.log.With("for", purpose), most)
 	if err != nil {
 		return &ResourceError{Field: field, err: err}
 	}

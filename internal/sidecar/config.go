@@ -46,6 +46,8 @@ type Config struct {
 	SignalDir string
 	// HTTPAddress and ProbeAddress are the addresses to listen on: HOST:PORT, for HTTPAddress also unix:PATH; "" for none.
 	HTTPAddress, ProbeAddress string
+	// DebugAddress is the address for profiles of this process: a loopback HOST:PORT or unix:PATH; "" for none.
+	DebugAddress string
 	// Compat is the sidecar whose HTTP answers are imitated.
 	Compat httpapi.Compat
 	// AllowStepDown lets any container of the pod ask for a handover.

@@ -37,6 +37,9 @@ func (s *Sidecar) newMembers(e *elector.Elector, k *kit) (*membership.Membership
 			e.Prefer(elector.Preference{Successor: c.Successor, StandBack: c.StandBack})
 		},
 		Publish: k.publishMembers(),
+		Found: func(pod, identity, why string) {
+			e.Answer(elector.Answer{Pod: pod, Identity: identity, Why: why})
+		},
 	})
 }
 
@@ -103,10 +106,15 @@ func (c candidate) Leave() {
 	}
 }
 
-// wished answers a wish for a leader by what is known of the members.
-func (c candidate) wished(pod string) {
-	identity, why := c.members.Roster().Find(pod)
-	c.Answer(elector.Answer{Pod: pod, Identity: identity, Why: why})
+// wished returns the function that finds out who the pod is that the Lease asks for as its leader. Every wish is answered, also where
+// nobody is known.
+func (k *kit) wished() func(pod string) {
+	if k.members != nil {
+		return k.members.Seek
+	}
+	return func(pod string) {
+		k.elector.Answer(elector.Answer{Pod: pod, Why: "the leader knows no members, as it runs without --membership"})
+	}
 }
 
 // memberMetrics returns what a scrape shows of the membership; nil if it is off.

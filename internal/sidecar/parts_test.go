@@ -122,7 +122,7 @@ func TestOutputs(t *testing.T) {
 }
 
 // elsewhere are the fields of Config that no part takes, but the election, the store, the servers and the waiter.
-var elsewhere = strings.Fields("Election Replica Version Log Store HTTPAddress ProbeAddress Compat DrainTimeout Membership")
+var elsewhere = strings.Fields("Election Replica Version Log Store HTTPAddress ProbeAddress DebugAddress Compat DrainTimeout Membership")
 
 // TestPartsTakeTheirFields: each part has got the fields of Config that it needs. Each text and number has a value of its own here, which is
 // looked for in what a part keeps. A new field gets a value and a place in a row, or in elsewhere. What only switches is not seen.

@@ -101,5 +101,4 @@ func (a *assembly) awaitStart(ctx context.Context, stands bool) {
 		}
 	}
 	a.started.Store(true)
-	a.trimmer.Run(ctx, a.log)
 }

@@ -16,7 +16,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/lease-sidecar/lease-sidecar/internal/footprint"
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
 	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/internal/health"
@@ -170,12 +169,13 @@ func TestNewRefuses(t *testing.T) {
 	cfg.Health.Threshold = 0
 	cfg.StopTimeout = 0
 	cfg.ProbeAddress = "unix:x"
+	cfg.DebugAddress = "0.0.0.0:6060"
 	cfg.Events = true
 	_, err := New(cfg)
 	if err == nil {
 		t.Fatal("no fault")
 	}
-	for _, want := range []string{"Election.RenewDeadline 3s", "Health.Threshold 0", `StopTimeout "0s"`, `ProbeAddress "unix:x"`, "Store dir:"} {
+	for _, want := range []string{"Election.RenewDeadline 3s", "Health.Threshold 0", `StopTimeout "0s"`, `ProbeAddress "unix:x"`, `DebugAddress "0.0.0.0:6060": want 127.0.0.1:PORT, unix:PATH`, "Store dir:"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it to name %s", err, want)
 		}
@@ -189,7 +189,7 @@ func TestStartedWhileADocumentStands(t *testing.T) {
 	for _, stands := range []bool{true, false} {
 		a := &assembly{
 			kit: &kit{log: log}, first: make(chan struct{}),
-			fanOut: signals.NewFanOut(log, bootclock.System{}, nil), trimmer: footprint.New(bootclock.System{}),
+			fanOut: signals.NewFanOut(log, bootclock.System{}, nil),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup

@@ -39,6 +39,7 @@ func (cfg Config) Validate() error {
 	} else {
 		validateAddress(f, "ProbeAddress", cfg.ProbeAddress)
 	}
+	validateDebugAddress(f, cfg.DebugAddress)
 	if cfg.Membership != nil {
 		f.Nested("Membership", cfg.membership().Validate())
 	}
@@ -76,6 +77,14 @@ func (cfg Config) validateWatch(f *field.Faults) {
 	case len(cfg.WatchExcept) > 0:
 		f.Add(field.Quoted("WatchExcept", strings.Join(cfg.WatchExcept, ","),
 			"processes to leave it out of, and none are watched: watch all, or leave it out"))
+	}
+}
+
+// validateDebugAddress checks the address for profiles, which are nobody's business but the pod's.
+func validateDebugAddress(f *field.Faults, text string) {
+	validateAddress(f, "DebugAddress", text)
+	if a, err := address.Parse(text); err == nil && !a.Loopback() {
+		f.Add(field.Quoted("DebugAddress", text, "127.0.0.1:PORT, unix:PATH or off, as profiles show the program's inside and cost CPU: reach it with kubectl port-forward"))
 	}
 }
 

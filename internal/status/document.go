@@ -153,10 +153,19 @@ func writeJSON(w io.Writer, of any) error {
 }
 
 func writeYAML(w io.Writer, of any) error {
-	text, err := yaml.Marshal(of)
+	text, err := json.Marshal(of)
 	if err != nil {
 		return fmt.Errorf("write YAML: %w", err)
 	}
-	_, err = w.Write(text)
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var plain any
+	if err := decoder.Decode(&plain); err != nil {
+		return fmt.Errorf("write YAML: %w", err)
+	}
+	if text, err = yaml.Marshal(spelled(plain)); err != nil {
+		return fmt.Errorf("write YAML: %w", err)
+	}
+	_, err = w.Write(escapedYAML(text))
 	return err
 }

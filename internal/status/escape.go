@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -63,6 +64,40 @@ func escaped(json []byte) []byte {
 		writeEscape(&b, r)
 	}
 	return []byte(b.String())
+}
+
+// spelling stands before the eight digits of a hidden character in what is given to the writer of YAML, which refuses some of them
+// and writes others as they are. Its first character makes the writer quote and escape, its second is hidden, so no text has it.
+const spelling = "\x01\u2063"
+
+// spelled returns what JSON has decoded with each hidden character spelled.
+func spelled(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for key, one := range value {
+			value[key] = spelled(one)
+		}
+	case []any:
+		for i, one := range value {
+			value[i] = spelled(one)
+		}
+	case string:
+		var b strings.Builder
+		for _, r := range value {
+			if hidden(r) {
+				fmt.Fprintf(&b, spelling+"%08x", r)
+			} else {
+				b.WriteRune(r)
+			}
+		}
+		return b.String()
+	}
+	return value
+}
+
+// escapedYAML returns YAML in which each spelled character is an escape.
+func escapedYAML(text []byte) []byte {
+	return []byte(strings.ReplaceAll(string(text), `\x01`+spelling[1:], `\U`))
 }
 
 func writeEscape(b *strings.Builder, r rune) {

@@ -46,10 +46,10 @@ func (e Election) requests(members []Beat) []string {
 	case to == "":
 		return []string{"The last request for a handover to a certain pod was answered: " + printable(e.Record.WishAnswer) + "."}
 	}
-	line := "Somebody asks for a handover to " + quote(to) + "."
-	if e.Record.Wish == "" {
-		line = "spec.preferredHolder asks for a handover to " + quote(to) + "."
+	if e.Record.Wish == "" { // the leader hands over by it, to whomever it names
+		return []string{"spec.preferredHolder asks for a handover to " + quote(to) + "."}
 	}
+	line := "Somebody asks for a handover to " + quote(to) + "."
 	known := slices.ContainsFunc(members, func(m Beat) bool { return m.Life == Live && (m.Pod() == to || m.Record.Holder == to) })
 	if len(members) > 0 && !known {
 		line += " No live member has that name, so it is not honoured."

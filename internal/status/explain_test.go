@@ -73,7 +73,7 @@ func TestExplain(t *testing.T) {
 		"expired": {
 			leases: []coordinationv1.Lease{leaseOf(renewed(40*time.Second), marked(holder+" 20"), lasting(20))},
 			want: []string{
-				"Nobody leads. web-0 held the Lease and has not renewed it for ~40s: it expired ~20s ago.",
+				"Nobody leads, as far as clocks show. web-0 held the Lease and has not renewed it for ~40s: it expired ~20s ago.",
 				"no write for the longer of 20s and its own --lease-duration", "none reaches the Lease",
 			},
 			never: []string{"--foreign-grace"},
@@ -105,6 +105,10 @@ func TestExplain(t *testing.T) {
 		"asked by spec": {
 			leases: []coordinationv1.Lease{leaseOf(func(o *coordinationv1.Lease) { o.Spec.PreferredHolder = new("x") })},
 			want:   []string{`spec.preferredHolder asks for a handover to "x".`}, never: []string{"No live member"},
+		},
+		"asked by spec, of no member": {
+			leases: []coordinationv1.Lease{leaseOf(func(o *coordinationv1.Lease) { o.Spec.PreferredHolder = new("x") }), memberOf("web-0")},
+			want:   []string{`spec.preferredHolder asks for a handover to "x".`}, never: []string{"not honoured"},
 		},
 		"strategy": {
 			leases: []coordinationv1.Lease{leaseOf(func(o *coordinationv1.Lease) { o.Spec.Strategy = new(coordinationv1.OldestEmulationVersion) })},

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/kube"
 )
@@ -17,6 +19,7 @@ func FuzzRows(f *testing.F) {
 	for _, o := range []coordinationv1.Lease{
 		leaseOf(), leaseOf(released), leaseOf(clientGo), memberOf("web-0"), heartbeat("node-1"), server(),
 		leaseOf(held("\x1b]0;title\a\u202e\nNAME"), named("a\tb\x00"), renewed(-1000000*time.Hour), lasting(-1), version("")),
+		leaseOf(held("a\u009b31m \u202e\U000e0041\x01\u2063"), annotated("lease-sidecar.dev/workload", `\x01\U00000000 "'`+"\u2028\u0085 "+strings.Repeat("long ", 50))),
 		memberOf("\x1b[2Jweb", held(strings.Repeat("x", 100_000))),
 	} {
 		text, err := json.Marshal(&o)
@@ -72,8 +75,22 @@ func checkShown(t *testing.T, p Picture, now Moment) {
 	if !json.Valid([]byte(b.String())) || strings.ContainsFunc(strings.ReplaceAll(b.String(), "\n", ""), func(r rune) bool { return hidden(r) }) {
 		t.Fatalf("JSON: %q", b.String())
 	}
-	if err := writeYAML(&b, list{r.documents()}); err != nil {
+	var y strings.Builder
+	if err := writeYAML(&y, list{r.documents()}); err != nil {
 		t.Fatal(err)
+	}
+	if strings.ContainsFunc(strings.ReplaceAll(y.String(), "\n", ""), hidden) {
+		t.Fatalf("a hidden character in YAML: %q", y.String())
+	}
+	var fromJSON, fromYAML any
+	if err := yaml.Unmarshal([]byte(y.String()), &fromYAML); err != nil {
+		t.Fatalf("%v in %q", err, y.String())
+	}
+	if err := json.Unmarshal([]byte(b.String()), &fromJSON); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fromJSON, fromYAML); diff != "" {
+		t.Fatalf("YAML says other things than JSON (-json +yaml):\n%s", diff)
 	}
 }
 

@@ -154,6 +154,26 @@ NAMESPACE   NAME                                         ELECTION          POD  
 	}
 }
 
+// TestForgedMembers: a Lease that says of itself that it is another pod's is no member's, and neither leads nor says where the leader
+// runs. One that has the label of elections too stays an election.
+func TestForgedMembers(t *testing.T) {
+	r := Judge(listed(
+		leaseOf(func(o *coordinationv1.Lease) { o.Labels[naming.LabelMemberOf] = leaseName }),
+		memberOf("web-0"), memberOf("web-9", held(holder)),
+	), at(0))
+	if len(r.Elections) != 1 || len(r.Members) != 2 {
+		t.Fatalf("%d elections and %d members, want 1 and 2", len(r.Elections), len(r.Members))
+	}
+	if e := r.Elections[0]; e.Members != (Count{Live: 1}) || e.Node != "node-0" {
+		t.Errorf("members %+v, node %q, want those of web-0 alone", e.Members, e.Node)
+	}
+	for _, m := range r.Members {
+		if m.Label(naming.LabelPod) == "web-9" && (m.Leads || m.Life != Stray) {
+			t.Errorf("the forged one: leads %v, %s", m.Leads, m.Life)
+		}
+	}
+}
+
 // TestKinds: each Lease of a cluster has its table.
 func TestKinds(t *testing.T) {
 	r := Judge(listed(

@@ -37,7 +37,7 @@ const (
 // neither.
 func KindOf(o *coordinationv1.Lease) Kind {
 	switch {
-	case o.Labels[naming.LabelMemberOf] != "":
+	case o.Labels[naming.LabelMemberOf] != "" && o.Labels[naming.LabelElection] == "": // replicas take one with both for no member's
 		return MemberOf
 	case o.Labels[naming.LabelElection] == "true", o.Annotations[naming.AnnotationWorkload] != "", o.Annotations[naming.AnnotationFencedBy] != "":
 		return Sidecar

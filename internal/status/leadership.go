@@ -67,8 +67,12 @@ func (e Election) held() []string {
 func (e Election) expired() []string {
 	over := e.Left
 	over.Length = -over.Length
-	first := fmt.Sprintf("Nobody leads. %s held the Lease and has not renewed it for %s: it expired %s.",
-		printable(naming.Identity(e.Record.Holder).Name()), e.SinceWrite, ago(over))
+	nobody := "Nobody leads."
+	if e.Estimated {
+		nobody = "Nobody leads, as far as clocks show."
+	}
+	first := fmt.Sprintf("%s %s held the Lease and has not renewed it for %s: it expired %s.",
+		nobody, printable(naming.Identity(e.Record.Holder).Name()), e.SinceWrite, ago(over))
 	if e.Kind == ClientGo {
 		return []string{first, "Another candidate of client-go takes it within its retry period. None has: none runs, or none reaches the Lease."}
 	}

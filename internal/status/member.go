@@ -63,12 +63,15 @@ func (b Beat) ownName() bool {
 // Election returns the name of the election's Lease that a member campaigns for.
 func (b Beat) Election() string { return b.Object.Labels[naming.LabelMemberOf] }
 
-// Pod returns the member's pod.
+// longestHolder is how long a holder may be for the replicas to read a pod's name in it, in bytes.
+const longestHolder = 320
+
+// Pod returns the member's pod, as the replicas read it: by the holder, and by the label once the member has left.
 func (b Beat) Pod() string {
-	if pod := b.Object.Labels[naming.LabelPod]; pod != "" {
-		return pod
+	if holder := b.Record.Holder; holder != "" && len(holder) <= longestHolder {
+		return naming.Identity(holder).Name()
 	}
-	return naming.Identity(b.Record.Holder).Name()
+	return b.Object.Labels[naming.LabelPod]
 }
 
 // Label returns a label of the Lease.

@@ -16,6 +16,9 @@ type cooldown struct {
 	until   bootclock.Instant // when we may take that release
 }
 
+// worthLogging is how late a take must be for its log record to say so.
+const worthLogging = 100 * time.Millisecond
+
 // drawTurn draws this candidate's turn for the version just seen.
 func (m *machine) drawTurn(now moment) {
 	k := &m.know
@@ -60,6 +63,8 @@ func (m *machine) takeAt() bootclock.Instant {
 		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt)
 	case m.ending.abandoned && k.present && k.record.Holder == string(m.cfg.Identity):
 		return max(k.readyAt.Add(m.cfg.Duration), k.tryAt) // its workload may still run: the others go first
+	case m.regainable():
+		return max(k.seenAt, k.tryAt)
 	}
 	return max(k.readyAt, k.tryAt)
 }
@@ -72,8 +77,12 @@ func (m *machine) creation() lease.Record {
 
 // takeover returns the write by which a standby begins a term.
 func (m *machine) takeover(now moment) lease.Record {
-	m.info("TakingLease", "taking the Lease", detail(m.whyNow()), slog.String("version", string(m.know.version)))
-	m.resuming = m.resumable()
+	attrs := []slog.Attr{detail(m.whyNow()), slog.String("version", string(m.know.version))}
+	if late := now.boot.Sub(max(m.know.notBefore, m.know.readyAt)); late > worthLogging {
+		attrs = append(attrs, span("late", late)) // it was free, and this candidate could not or did not know
+	}
+	m.info("TakingLease", "taking the Lease", attrs...)
+	m.resuming, m.lapse.over = m.resumable(), false
 	if !m.resuming { // a new term: what was ordered of the last one is done with
 		m.ending = ending{}
 	}
@@ -91,6 +100,8 @@ func (m *machine) whyNow() string {
 		return "resuming the term of the process before"
 	case m.know.record.Released():
 		return "the last holder released it"
+	case m.regainable():
+		return "this replica's own term expired, and nobody has taken it since"
 	}
 	return "nobody has written it for its whole duration"
 }

@@ -93,6 +93,10 @@ func (c Config) HoldKey() HoldKey {
 	return HoldKey{Namespace: c.Namespace, Lease: c.Lease, Store: c.Store, Identity: string(c.Identity)}
 }
 
+// soonestTake returns how soon after a write somebody else could take the Lease over it, by clocks that differ from ours by as
+// much as the protocol bears (ρ = 1 %): D·(1−ρ)/(1+ρ).
+func (c Config) soonestTake() time.Duration { return c.Duration * 98 / 100 }
+
 // attempt returns how long one request may take at first: min(2.5 s, RenewDeadline/4).
 func (c Config) attempt() time.Duration { return min(maxAttempt, c.RenewDeadline/4) }
 

@@ -27,7 +27,7 @@
 //	I1  no candidate leads at or after its validUntil
 //	I2  validUntil is at most the time of sending of an applied write of this candidate + V
 //	I3  a take is sent only at the first sight of its version + max(D, the record's validity) or later, unless the
-//	    record is released or may be resumed
+//	    record is released, may be resumed, or is of this process's own term that expired and nobody can have taken since
 //	I4  every write is conditional on UID and version, or creates a Lease without a holder
 //	I5  only a record that is its own last write, or was just read as its own, is released, only after the workload
 //	    has stopped, and nothing sent before counts after it

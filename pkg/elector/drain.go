@@ -105,8 +105,8 @@ func (m *machine) noteWorkloadStopped(now moment) {
 // releasable reports whether the record known may be released (I5): a read from after the workload's stop has shown it, or it is
 // this candidate's own last write and no request since has failed. That needs no read: the release is conditional on the record's
 // version, so it is carried out only where nobody has written since, which no read before it could prove.
-func (m *machine) releasable() bool {
-	return m.drain.read == m.know.version || len(m.effort.failures) == 0 && m.asWritten(m.know.record)
+func (m *machine) releasable(now moment) bool {
+	return m.drain.read == m.know.version || len(m.effort.failures) == 0 && m.asWritten(now, m.know.record)
 }
 
 func (m *machine) endStopWait() {

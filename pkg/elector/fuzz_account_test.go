@@ -241,7 +241,7 @@ func (a *account) judgeTake(now moment, rec lease.Record) {
 		if s.record.Foreign() {
 			wait += a.m.cfg.ForeignGrace
 		}
-		if s.record.Released() || now.boot >= s.at.Add(wait) || a.resumes(now, s.record) {
+		if s.record.Released() || now.boot >= s.at.Add(wait) || a.resumes(now, s.record) || a.regains(s) {
 			return
 		}
 	}
@@ -252,6 +252,13 @@ func (a *account) judgeTake(now moment, rec lease.Record) {
 func (a *account) resumes(now moment, r lease.Record) bool {
 	return a.hold != nil && a.hold.Leading && now.boot < a.hold.ValidUntil && r.Version == a.first &&
 		r.Holder == a.me() && r.UID == a.hold.UID && r.AcquireTime.Equal(a.hold.AcquireTime)
+}
+
+// regains reports whether the record is a write of this process that led by it or one before, shown before anybody could have
+// waited for it, of a term that nobody asked to end.
+func (a *account) regains(s sighting) bool {
+	sent, ours := a.sent[s.record.RenewTime.UnixMicro()]
+	return ours && s.record.Holder == a.me() && s.at < sent.Add(a.m.cfg.Duration*99/101) && a.tokens != "" && !a.ordered && !a.abandoned
 }
 
 func (a *account) judgeRelease(now moment, rec lease.Record) {
@@ -284,7 +291,7 @@ func (a *account) wrote(v lease.Version) bool {
 func (a *account) judgeMemory(now moment) {
 	count := 0
 	for _, at := range a.writes {
-		if now.boot < at.Add(a.m.cfg.RenewDeadline) {
+		if now.boot < at.Add(a.m.cfg.Duration) {
 			count++
 		}
 	}

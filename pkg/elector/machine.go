@@ -37,6 +37,7 @@ func (r role) String() string { return [...]string{"standby", "leading", "draini
 //	succession.go  who should lead next
 //	drain.go       handing over: what asks for it, beginDrain, the workload's stop, the release
 //	inherit.go     the term of the process before in this pod
+//	lapse.go       the term of this process that expired, and its Lease that nobody has taken
 //	hold_disk.go   what the hold file makes a restarted process believe
 //	twins.go       another process that writes the same identity
 //	rights.go      whether this candidate could lead at all
@@ -61,6 +62,7 @@ type machine struct {
 	drain drain
 
 	// What outlives a term, each until its own end.
+	lapse        lapse             // until the Lease is taken, by whomever
 	ending       ending            // until a new term is asked for
 	workload     workload          // until the workload is seen to have stopped
 	cooldown     cooldown          // until the next release

@@ -62,6 +62,8 @@ func (m *machine) observe(now moment, r lease.Record) {
 	if m.isTwin(r) {
 		m.takeFreshIdentity()
 	}
+	sentAt, sent := m.sent[r.RenewTime.UnixMicro()]
+	m.lapse.see(now, r, string(m.cfg.Identity), sentAt, sent, m.cfg.soonestTake())
 	m.inherit(r)
 	if r.Holder != string(m.cfg.Identity) {
 		m.endTermBy(r)
@@ -114,7 +116,7 @@ func (m *machine) credit(now moment, r lease.Record) {
 			m.becomeLeader(now, r, until)
 		}
 	}
-	if m.role == leading && !m.asWritten(r) {
+	if m.role == leading && !m.asWritten(now, r) {
 		m.term.renewAt = now.boot
 		m.warn("LeaseEdited", "somebody edited the Lease under its holder: putting it right")
 	}

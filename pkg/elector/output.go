@@ -64,6 +64,7 @@ type request struct {
 	known   lease.Version // the newest version known when it was sent
 	sent    bootclock.Instant
 	timeout time.Duration
+	regains bool // it takes the Lease of our own term that expired
 }
 
 func (r *request) perform(ctx context.Context, store lease.Store) (lease.Record, error) {

@@ -21,7 +21,7 @@ func (m *machine) nextRequest(now moment) (verb, bootclock.Instant) {
 	case m.role == standby:
 		return verbTake, m.takeAt()
 	case m.drain.workloadStopped && (m.onDisk.clear(now) || m.onDisk.believable.Before(m.term.renewAt)):
-		if !m.releasable() {
+		if !m.releasable(now) {
 			return verbGet, max(m.onDisk.believable, m.effort.nextTry)
 		}
 		return verbRelease, m.onDisk.believable // no hold on disk speaks for the term any more then (I15)
@@ -43,6 +43,7 @@ func (m *machine) sendRequest(now moment) {
 	case verbCreate:
 		r.record = m.creation()
 	case verbTake:
+		r.regains = m.regainable()
 		r.record = m.takeover(now)
 	case verbRenew:
 		r.record = m.renewal(now)
@@ -131,6 +132,7 @@ func (m *machine) failed(now moment, r *request, err error) {
 	if late {
 		m.learn(r.verb, 0, false)
 	}
+	m.lapse.over = m.lapse.over || r.regains && c == lostRace // it was not carried out: the read decides
 	m.effort.count(now, r.verb, c)
 	m.complain(r.verb, c, err)
 	again := now.boot.Add(m.pause(now, r.verb))

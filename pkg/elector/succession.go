@@ -35,7 +35,8 @@ type succession struct {
 	preference Preference
 	asked      string // the wish that an answer is awaited for
 	granted    string // the identity that this term is handed over to
-	answer     string // what is to be written about the wish; "": nothing
+	answered   string // the wish that answer is about
+	answer     string // what is to be written about it; "": nothing
 }
 
 // headStart returns how much longer than others this candidate waits before it takes the record that it has just seen, where
@@ -56,9 +57,12 @@ func (m *machine) headStart() (wait time.Duration, first bool) {
 // heed takes the wish on a Lease that this candidate leads. Who it is for is asked outside: see [Outputs.Wished].
 func (m *machine) heed(now moment, r lease.Record) {
 	s := &m.succession
+	if r.Wish != s.answered {
+		s.answered, s.answer = "", ""
+	}
 	switch {
 	case r.Wish == "":
-		s.asked, s.answer = "", ""
+		s.asked = ""
 	case r.Wish == m.cfg.Identity.Name():
 		m.answer(now, r.Wish, "leads already")
 	case r.Wish != s.asked:
@@ -78,7 +82,7 @@ func (m *machine) wishAnswered(now moment, a Answer) {
 		m.answer(now, a.Pod, a.Why)
 		return
 	}
-	s.granted = a.Identity
+	s.granted, s.answered = a.Identity, a.Pod
 	s.answer = clip(a.Pod) + ": " + m.cfg.Identity.Name() + " has handed over to it"
 	m.beginDrain(now, "the Lease asks for "+clip(a.Pod)+" as its leader")
 }
@@ -90,7 +94,7 @@ func (m *machine) answer(now moment, pod, text string) {
 		m.info("WishRefused", "the Lease asks for another leader, and nothing is handed over",
 			slog.String("pod", clip(pod)), detail(text))
 	}
-	s.answer = clip(pod) + ": " + text
+	s.answered, s.answer = pod, clip(pod)+": "+text
 	m.term.renewAt = now.boot
 }
 
@@ -102,19 +106,29 @@ func clip(pod string) string {
 	return pod
 }
 
-// withAnswer adds what is to be written about a wish to a write of ours.
+// withAnswer adds what is to be written about a wish to a write of ours. A wish that is granted is answered by the release: until
+// then the handover may be abandoned, and the wish is the next leader's.
 func (s *succession) withAnswer(r lease.Record) lease.Record {
 	r.Successor = ""
-	if s.answer != "" {
+	if s.granted == "" {
+		r = s.answerIn(r)
+	}
+	return r
+}
+
+// answerIn puts the answer in the place of the wish that it is about. Another wish, which somebody has written since, stays.
+func (s *succession) answerIn(r lease.Record) lease.Record {
+	if s.answer != "" && r.Wish == s.answered {
 		r.Wish, r.WishAnswer = "", s.answer
 	}
 	return r
 }
 
-// withSuccessor adds the successor to the release with that renew time.
+// withSuccessor adds the successor to the release with that renew time, and the answer to the wish for it.
 func (s *succession) withSuccessor(r lease.Record, renewTime time.Time) lease.Record {
 	switch {
 	case s.granted != "":
+		r = s.answerIn(r)
 		r.Successor = lease.SuccessorMark(s.granted, renewTime)
 	case s.preference.Successor != "":
 		r.Successor = lease.SuccessorMark(s.preference.Successor, renewTime)

@@ -42,7 +42,7 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 	if resumed {
 		text, why = "the term of the process before in this pod is resumed, under a new token", "TermResumed"
 	}
-	m.inherited, m.droppedUntil = nil, 0
+	m.inherited, m.droppedUntil, m.lapse.over = nil, 0, false
 	m.info(why, text, slog.String("token", string(r.Version)), slog.Int("transitions", int(r.Transitions)))
 	switch { // it was to end before its take, or a late renewal, was answered
 	case m.terminating:
@@ -90,10 +90,6 @@ func (m *machine) termEnds(moment) bootclock.Instant {
 	return m.term.validUntil
 }
 
-func (m *machine) endTerm(moment) {
-	m.becomeStandby(renewDeadlineExceeded, "the term expired: no renewal was answered in time")
-}
-
 // renewal returns the write that keeps the term.
 func (m *machine) renewal(now moment) lease.Record {
 	t := m.fresh(now)
@@ -116,11 +112,11 @@ func (m *machine) mine(renewTime time.Time) lease.Record {
 	return m.succession.withAnswer(r)
 }
 
-// asWritten reports whether r is as this candidate writes it, whichever of its renewals it shows.
-func (m *machine) asWritten(r lease.Record) bool {
+// asWritten reports whether r is as this candidate writes it, whichever of its renewals that still count it shows.
+func (m *machine) asWritten(now moment, r lease.Record) bool {
 	want := m.mine(r.RenewTime)
-	_, ours := m.sent[r.RenewTime.UnixMicro()]
-	return ours && r.DurationSeconds == want.DurationSeconds && r.AcquireTime.Equal(want.AcquireTime) &&
+	sentAt, ours := m.sent[r.RenewTime.UnixMicro()]
+	return ours && now.boot.Before(sentAt.Add(m.cfg.RenewDeadline)) && r.DurationSeconds == want.DurationSeconds && r.AcquireTime.Equal(want.AcquireTime) &&
 		r.Transitions == want.Transitions && r.Mark == want.Mark && r.Workload == want.Workload
 }
 
@@ -135,10 +131,10 @@ func (m *machine) fresh(now moment) time.Time {
 	return t.Add(between(0, time.Second, m.rand()).Truncate(time.Microsecond))
 }
 
-// noteSent notes that a write with that renew time leaves at now, and forgets the writes that can no longer count.
+// noteSent notes that a write with that renew time leaves at now, and forgets those that nobody asks for any more: see [lapse].
 func (m *machine) noteSent(now moment, renewTime time.Time) {
 	for t, at := range m.sent {
-		if !now.boot.Before(at.Add(m.cfg.RenewDeadline)) {
+		if !now.boot.Before(at.Add(m.cfg.Duration)) {
 			delete(m.sent, t)
 		}
 	}

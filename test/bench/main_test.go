@@ -14,10 +14,14 @@ import (
 )
 
 var (
-	span      = flag.Duration("for", time.Minute, "how long the idle candidates are watched")
-	probed    = flag.Bool("probes", false, "ask the sidecars as the kubelet does each 10 s, and as Prometheus does each 30 s")
-	results   = flag.String("results", "", "the file to which the figures are appended, for the report")
-	handovers = flag.Int("handovers", 50, "how many planned handovers of each build are timed")
+	idleSpan   = flag.Duration("for", 0, "how long the idle candidates are watched; 0: 5m, with -short 8s")
+	outageSpan = flag.Duration("outage", 0, "how long the API server is away then; 0: 2m, with -short 12s")
+	fleetSpan  = flag.Duration("fleet", 0, "how long the requests of idle fleets are counted; 0: 30s, with -short 9s")
+	loadSpan   = flag.Duration("load", 0, "how long each number of HTTP clients asks; 0: 5s, with -short 1.5s")
+	streams    = flag.Int("streams", 0, "how many event streams are opened on one sidecar; 0: 1000")
+	probed     = flag.Bool("probes", false, "ask the sidecars as the kubelet does each 10 s, and as Prometheus does each 30 s")
+	results    = flag.String("results", "", "the file to which the figures are appended, for the report")
+	handovers  = flag.Int("handovers", 50, "how many planned handovers of each build are timed")
 )
 
 func TestMain(m *testing.M) {

@@ -249,7 +249,7 @@ func (r *signalRig) term(t *testing.T, took map[string][]time.Duration) {
 	asked, _ := exchanges(r.line.Passages())
 	answered := time.Time{}
 	for _, e := range asked {
-		if e.answered.Before(file) {
+		if !e.answered.IsZero() && e.answered.Before(file) {
 			answered = e.answered // of the last request: the take
 		}
 	}

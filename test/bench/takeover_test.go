@@ -108,7 +108,7 @@ func sidecarsTakeOver(t *testing.T, e *harness.Election) func(*takeovers, *expir
 		time.Sleep(rand.N(e.Duration / 5)) // any phase of its renewals
 		files := watchFiles(t, other.Dir)
 		defer func() { _ = files.Close() }()
-		killed := kill(t, leader.Process)
+		killed := endLeader(t, leader.Process)
 		awaitFile(t, files)
 		k.add(killed, bootclock.System{}.Now(), seen.expires(leader.Pod+"_"+leader.UID))
 		leader.Start(t, e)
@@ -126,14 +126,14 @@ func peersTakeOver(t *testing.T, e *harness.Election, o harness.PeerOptions) fun
 	return func(k *takeovers, seen *expiry) {
 		leader, _ := awaitPeer(t, peers, o.LeaseDuration)
 		time.Sleep(2*o.RetryPeriod + rand.N(2*o.RetryPeriod)) // the other one has seen it lead
-		killed := kill(t, leader.Process)
+		killed := endLeader(t, leader.Process)
 		_, at := awaitPeer(t, slices.DeleteFunc(slices.Clone(peers), func(p *harness.Peer) bool { return p == leader }), o.LeaseDuration)
 		k.add(killed, at, seen.expires(leader.Name))
 		leader.Start(t)
 	}
 }
 
-func kill(t *testing.T, p *harness.Process) bootclock.Instant {
+func endLeader(t *testing.T, p *harness.Process) bootclock.Instant {
 	t.Helper()
 	at := bootclock.System{}.Now()
 	if err := p.Signal(syscall.SIGKILL); err != nil {

@@ -24,6 +24,8 @@ type Report struct {
 	Faults map[Kind]int
 	// Ours and Theirs are the figures of the two sides.
 	Ours, Theirs Side
+	// Rules attributes the time without a leader of ours.
+	Rules []Lack
 	// WorkOnWaking is work of a program whose whole pod woke from a freeze, before it was killed.
 	WorkOnWaking Spread
 }
@@ -53,7 +55,12 @@ func (f *contest) report(t *testing.T, plan Plan, began time.Time) Report {
 		}
 		waking = append(waking, woken...)
 	}
-	report.Ours = newAccount(f.ourWitness, "state", ourName, ourEvents, plan.D, end).Judge("ours")
+	ours, logs := newAccount(f.ourWitness, "state", ourName, ourEvents, plan.D, end), map[string][]line{}
+	for _, c := range f.candidates {
+		logs[ourName(c.index)] = linesOf(c.ours.Log())
+	}
+	report.Ours, report.Rules = ours.Judge("ours"), ours.rules(logs)
+	t.Logf("the time without a leader of ours:\n%s", table(report.Rules))
 	report.Theirs = newAccount(f.theirWitness, "", theirName, theirEvents, plan.D, end).Judge("client-go's elector v0.37, ReleaseOnCancel")
 	report.WorkOnWaking = spreadOf(waking)
 	report.Ours.RequestsPerSecond = f.ours.RequestRate(t, began, ended)

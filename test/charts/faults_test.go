@@ -49,6 +49,7 @@ func TestRefusals(t *testing.T) {
 		{"leader-web", `leaseSidecar.health.url="127.0.0.1:8080"`, `leaseSidecar.health.url "127.0.0.1:8080": want a URL`},
 		{"leader-web", `leaseSidecar.health.fileMaxAge="9s"`, `leaseSidecar.health.fileMaxAge: want health.file as well`},
 		{"leader-web", `leaseSidecar.health.threshold=0`, `at '/health/threshold': minimum: got 0, want 1`},
+		{"leader-web", `leaseSidecar.membership.sweep=true`, `leaseSidecar.membership.sweep: want membership.enabled as well`},
 		{"leader-web", `leaseSidecar.process.onLost="TERM"`, `leaseSidecar.process: want name or pidFile as well`},
 		{"leader-web", `leaseSidecar.process={"name":"web","onElected":"SIGTERM"}`, `want HUP, USR1, USR2 or CONT`},
 		{"leader-web", `leaseSidecar.process={"name":"web","onElected":"USR1","onLost":"SIGUSR1"}`, `want another signal than onElected`},
@@ -81,8 +82,8 @@ func TestRefusals(t *testing.T) {
 // TestRefusalsAtOnce: all faults are in one message, and an old cluster gets a hint.
 func TestRefusalsAtOnce(t *testing.T) {
 	out, code := run(t, harness.Helm(t), "template", "web", chartDir(t, "leader-web"), "--kube-version=1.28.0", "--set",
-		"leaseSidecar.prefix=A,leaseSidecar.leaseDuration=1s,leaseSidecar.image.tag=latest,leaseSidecar.label=x/")
-	for _, words := range []string{"leaseSidecar.prefix", "leaseSidecar.leaseDuration", "leaseSidecar.image.tag", "leaseSidecar.label", "want classic on Kubernetes v1.28.0"} {
+		"leaseSidecar.membership.enabled=true,leaseSidecar.prefix=A,leaseSidecar.leaseDuration=1s,leaseSidecar.image.tag=latest,leaseSidecar.label=x/")
+	for _, words := range []string{"leaseSidecar.prefix", "leaseSidecar.leaseDuration", "leaseSidecar.image.tag", "leaseSidecar.label", "want classic on Kubernetes v1.28.0", "leaseSidecar.membership.policies: want false on Kubernetes v1.28.0"} {
 		if code == 0 || !strings.Contains(out, "\n- "+words) && !strings.Contains(out, words) {
 			t.Errorf("status %d, want %q in\n%s", code, words, out)
 		}

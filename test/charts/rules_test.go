@@ -27,15 +27,56 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestRules: the library has the rules of examples/prometheus, which promtool checks, and a PrometheusRule has them all, with the name of
-// its own Lease; or the alert for an absent election alone.
+// TestCopies: what the library has from other examples is the same there. A chart cannot reach beyond its own folder.
+func TestCopies(t *testing.T) {
+	for copied, source := range map[string]string{
+		"rules.yaml":           "prometheus/rules.yaml",
+		"members-policy.yaml":  "membership/policy.yaml",
+		"election-policy.yaml": "membership/election-policy.yaml",
+	} {
+		if readFile(t, filepath.Join(chartDir(t, library), copied)) != readFile(t, filepath.Join(harness.ModuleRoot(t), "examples", source)) {
+			t.Errorf("examples/helm/%s/%s differs from its source: cp examples/%s examples/helm/%[1]s/%[2]s", library, copied, source)
+		}
+	}
+}
+
+// TestLeasePolicies: the policies for Leases are those of examples/membership, for this election's account, namespace and Lease.
+func TestLeasePolicies(t *testing.T) {
+	for _, helm := range helms(t) {
+		out, code := run(t, helm, "template", "web", chartDir(t, "leader-web"), kubernetes, "-n", "shop", "--set", "leaseSidecar.membership.enabled=true")
+		if code != 0 {
+			t.Fatal(out)
+		}
+		all := objects(t, withoutLog(out))
+		lease, account := only[unstructured.Unstructured](t, all, "Lease").GetName(), only[unstructured.Unstructured](t, all, "ServiceAccount").GetName()
+		for i, kind := range []string{"members", "election"} {
+			text := readFile(t, filepath.Join(chartDir(t, library), kind+"-policy.yaml"))
+			text = strings.NewReplacer(exampleLease, lease, "serviceaccount:default:web", "serviceaccount:shop:"+account, "default-web-", "shop."+account+".").Replace(text)
+			for j, object := range []string{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
+				var want unstructured.Unstructured
+				if err := yaml.Unmarshal([]byte(strings.Split(text, "\n---\n")[j]), &want.Object); err != nil {
+					t.Fatal(err)
+				}
+				if len(all[object]) != 2 {
+					t.Fatalf("%d objects %s, want 2", len(all[object]), object)
+				}
+				got := all[object][i]
+				if len(got.GetLabels()) == 0 {
+					t.Errorf("%s %s has no labels", object, got.GetName())
+				}
+				got.SetLabels(nil)
+				if diff := cmp.Diff(want.Object, got.Object); diff != "" {
+					t.Errorf("%s (-examples/membership +chart):\n%s", object, diff)
+				}
+			}
+		}
+	}
+}
+
+// TestRules: a PrometheusRule has all rules of examples/prometheus, which promtool checks, with the name of its own Lease; or the alert for
+// an absent election alone.
 func TestRules(t *testing.T) {
 	source := readFile(t, filepath.Join(harness.ModuleRoot(t), "examples", "prometheus", "rules.yaml"))
-	copied := filepath.Join(chartDir(t, library), "rules.yaml")
-	if readFile(t, copied) != source {
-		t.Error("examples/helm/lease-sidecar/rules.yaml differs from its source: cp examples/prometheus/rules.yaml examples/helm/lease-sidecar/")
-	}
-
 	out := render(t, chartDir(t, "leader-web"), "--set", "leaseSidecar.prometheusRule.enabled=true")
 	lease := only[unstructured.Unstructured](t, objects(t, out), "Lease")
 	var want, got struct{ Groups []any }

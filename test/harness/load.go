@@ -5,6 +5,7 @@ package harness
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -61,11 +62,28 @@ func (c *Crowd) Drip(n int, address, head, rest string) {
 	c.add(n, address, func(conn net.Conn) error { return c.drip(conn, head, rest) })
 }
 
+// Hold adds n clients that connect from a loopback address (such as 127.0.0.2) to address, and say nothing. One that is cut off comes
+// again.
+func (c *Crowd) Hold(n int, from, address string) {
+	c.addFrom(n, &net.TCPAddr{IP: net.ParseIP(from)}, address, func(conn net.Conn) error {
+		_, err := io.Copy(io.Discard, conn)
+		return errors.Join(err, io.EOF) // nobody but the server ends it
+	})
+}
+
 func (c *Crowd) add(n int, address string, client func(net.Conn) error) {
+	c.addFrom(n, nil, address, client)
+}
+
+func (c *Crowd) addFrom(n int, from *net.TCPAddr, address string, client func(net.Conn) error) {
+	var dialer net.Dialer
+	if from != nil {
+		dialer.LocalAddr = from
+	}
 	for range n {
 		c.clients.Go(func() {
 			for c.ctx.Err() == nil {
-				c.come(address, client)
+				c.come(&dialer, address, client)
 				c.pause(drip)
 			}
 		})
@@ -73,8 +91,8 @@ func (c *Crowd) add(n int, address string, client func(net.Conn) error) {
 }
 
 // come connects, and stays until the client has had enough, is cut off, or the crowd leaves.
-func (c *Crowd) come(address string, client func(net.Conn) error) {
-	conn, err := new(net.Dialer).DialContext(c.ctx, "tcp", address)
+func (c *Crowd) come(dialer *net.Dialer, address string, client func(net.Conn) error) {
+	conn, err := dialer.DialContext(c.ctx, "tcp", address)
 	if err != nil {
 		return // refused, or the crowd leaves
 	}

@@ -246,6 +246,14 @@ func Children(pid int) (pids []int) {
 	return pids
 }
 
+// Descendants returns the children of a process, theirs, and so on.
+func Descendants(pid int) (pids []int) {
+	for _, child := range Children(pid) {
+		pids = append(append(pids, child), Descendants(child)...)
+	}
+	return pids
+}
+
 // Runs reports whether a process is there and is no zombie; frozen ones count.
 func Runs(pid int) bool {
 	state := State(pid)

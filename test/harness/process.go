@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 )
 
 // Process is a child of the test whose output goes to a file. It dies with the test process.
@@ -25,6 +27,7 @@ type Process struct {
 
 	cmd    *exec.Cmd
 	exited chan struct{}
+	ended  bootclock.Instant // read it once exited is closed
 }
 
 // Launch starts binary with exactly the environment env and its output appended to logPath. It ends with the test.
@@ -65,6 +68,7 @@ func launch(name, logPath string, stdout *os.File, binary string, args, env []st
 	}
 	go func() { // ends with the child; Stop waits for it
 		_ = p.cmd.Wait()
+		p.ended = bootclock.System{}.Now()
 		close(p.exited)
 	}()
 	return p, nil

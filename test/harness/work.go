@@ -97,16 +97,28 @@ func (w *Work) read(t testing.TB) map[string][]journal.Process {
 // Terms returns every stretch in which a process of a pod's workload worked, by its start.
 func (w *Work) Terms(t testing.TB) []Term {
 	t.Helper()
+	return w.terms(t, func(p journal.Process) []journal.Stretch { return p.Stretches })
+}
+
+func (w *Work) terms(t testing.TB, of func(journal.Process) []journal.Stretch) []Term {
+	t.Helper()
 	var terms []Term
 	for pod, processes := range w.read(t) {
 		for _, p := range processes {
-			for _, s := range p.Stretches {
+			for _, s := range of(p) {
 				terms = append(terms, Term{Replica: pod, Channel: string(p.Kind), Token: s.Token, From: s.From, To: s.To})
 			}
 		}
 	}
 	slices.SortFunc(terms, func(a, b Term) int { return cmp.Compare(a.From, b.From) })
 	return terms
+}
+
+// Spells returns every time for which a process of a pod's workload had work to do, by its start: a process that had to wait for
+// the processor worked on.
+func (w *Work) Spells(t testing.TB) []Term {
+	t.Helper()
+	return w.terms(t, journal.Process.Spells)
 }
 
 // workRecent is how old the newest mark may be of a process that works: a busy machine lets it wait at times.
@@ -117,6 +129,17 @@ func (w *Work) Works(t testing.TB, pod string) bool {
 	t.Helper()
 	now := bootclock.System{}.Now()
 	return slices.ContainsFunc(w.Terms(t), func(term Term) bool { return term.Replica == pod && now.Sub(term.To) < workRecent })
+}
+
+// Kill ends what the pod's workload runs at once, as a crash does, and returns how many processes it ended.
+func (w *Work) Kill(t testing.TB, pod string) (killed int) {
+	t.Helper()
+	for _, p := range w.read(t)[pod] {
+		if p.Lives() && syscall.Kill(p.PID, syscall.SIGKILL) == nil {
+			killed++
+		}
+	}
+	return killed
 }
 
 // Await waits until the pod's workload works.

@@ -63,6 +63,7 @@ func TestChartInstalls(t *testing.T) {
 	t.Parallel()
 	c := harness.Shared(t)
 	label := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "patch"}}
+	members := rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "list", "watch", "create", "update"}}
 	for _, tc := range []struct {
 		name, helm, chart, release, set string
 		workload, prefix                string
@@ -81,6 +82,10 @@ func TestChartInstalls(t *testing.T) {
 		{
 			name: "classic, with a leader's Service", helm: "helm 3", chart: "leader-web", release: "shop", prefix: "acme", workload: "deployment/shop-leader-web",
 			set: "leaseSidecar.prefix=acme,leaseSidecar.mode=classic,leaderService.enabled=true,leaseSidecar.networkPolicy.enabled=true", more: []rbacv1.PolicyRule{label},
+		},
+		{
+			name: "with membership", helm: "helm 4", chart: "leader-web", release: "shop", set: "leaseSidecar.membership.enabled=true",
+			workload: "deployment/shop-leader-web", prefix: "lease-sidecar", more: []rbacv1.PolicyRule{members},
 		},
 		{name: "child", helm: "helm 4", chart: "leader-child", release: "x", workload: "deployment/x-leader-child", prefix: "lease-sidecar"},
 		{

@@ -232,6 +232,10 @@ func TestElectionPolicy(t *testing.T) {
 		{"another pod's release", asB, hold(""), false},
 		{"another pod's renewal of it", asB, func(l *coordinationv1.Lease) { l.Spec.RenewTime = new(metav1.NowMicro()) }, false},
 		{"a renewal", asA, func(l *coordinationv1.Lease) { l.Spec.RenewTime = new(metav1.NowMicro()) }, true},
+		{"an owner that is gone", asA, func(l *coordinationv1.Lease) {
+			l.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: "gone", UID: "5f0e1a52-0000-4000-8000-000000000000"}}
+		}, false},
+		{"a finalizer", asA, func(l *coordinationv1.Lease) { l.Finalizers = []string{"example.com/never"} }, false},
 		{"a release", asA, hold(""), true},
 		{"another pod's take", asB, hold("web-1_5f0e1a52-0000-4000-8000-000000000000"), true},
 	} {

@@ -27,6 +27,22 @@ var memberships = []mutant{
 		reds:   in("internal/membership", "TestMembersAreSeen"),
 	},
 	{
+		name:   "a wish for a member that was not seen alive yet is answered at once",
+		danger: "an administrator's request is refused for a replica that runs, or is granted to one that is dead",
+		file:   "internal/membership/known.go",
+		old:    "\t\treturn \"\", \"\", false\n",
+		new:    "\t\treturn found.Identity, \"\", true\n",
+		reds:   in("internal/membership", "TestSeek"),
+	},
+	{
+		name:   "a wish that waits is not answered",
+		danger: "an administrator's request for a leader stays open for good",
+		file:   "internal/membership/membership.go",
+		old:    "\t\tm.answer()\n\t\tnext := m.choose()\n",
+		new:    "\t\tnext := m.choose()\n",
+		reds:   in("internal/membership", "TestSeek"),
+	},
+	{
 		name:   "a member may have joined after its last write",
 		danger: "a member makes its revision the newest for good, by a number that nobody reaches",
 		file:   "internal/membership/member.go",

@@ -43,6 +43,22 @@ var successions = []mutant{
 		reds:   in(elector, "TestTranscripts/stand_back"),
 	},
 	{
+		name:   "the answer to a wish removes another one",
+		danger: "an administrator's newest request is lost",
+		file:   "pkg/elector/succession.go",
+		old:    `s.answer != "" && r.Wish == s.answered {`,
+		new:    `s.answer != "" {`,
+		reds:   in(elector, "TestTranscripts/wish_changed"),
+	},
+	{
+		name:   "a wish is answered before the Lease is released",
+		danger: "the Lease says that leadership has moved, though the handover was abandoned",
+		file:   "pkg/elector/succession.go",
+		old:    "\tif s.granted == \"\" {\n",
+		new:    "\t{\n",
+		reds:   in(elector, "TestTranscripts/wish_abandoned"),
+	},
+	{
 		name:   "an answer to a wish that was taken back is obeyed",
 		danger: "leadership moves though nobody asks for it any more",
 		file:   "pkg/elector/succession.go",

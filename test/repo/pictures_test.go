@@ -53,14 +53,19 @@ func picturesIn(t *testing.T, dir string) map[string]string {
 // TestPicturesAreAccessible: each picture is XML with a title and a description, not too large, there in both themes, and loads
 // nothing from elsewhere.
 func TestPicturesAreAccessible(t *testing.T) {
-	all := picturesIn(t, pictureFolder)
-	for name, svg := range all {
-		for _, fault := range pictureFaults(svg) {
-			t.Errorf("%s: %s", name, fault)
+	for _, folder := range []string{pictureFolder, filepath.Join(top, "docs", "explanation", "performance")} {
+		all := picturesIn(t, folder)
+		if len(all) == 0 {
+			t.Errorf("%s has no pictures", folder)
 		}
-		other := strings.NewReplacer("-light", "-dark", "-dark", "-light").Replace(name)
-		if _, ok := all[other]; !ok || other == name {
-			t.Errorf("%s: there is no %s", name, other)
+		for name, svg := range all {
+			for _, fault := range pictureFaults(svg) {
+				t.Errorf("%s: %s", name, fault)
+			}
+			other := strings.NewReplacer("-light", "-dark", "-dark", "-light").Replace(name)
+			if _, ok := all[other]; !ok || other == name {
+				t.Errorf("%s: there is no %s", name, other)
+			}
 		}
 	}
 }

@@ -48,7 +48,7 @@ func serveAt(t *testing.T, address string, heartbeat time.Duration) *served {
 	s := &served{t: t, Events: sighttest.NewEvents()}
 	s.Running = New(sight.PresenceConfig{Clock: bootclock.System{}, Ended: s.Ended, Log: slog.New(slog.DiscardHandler)})
 	s.heartbeat = heartbeat
-	listener, err := httpapi.Listen(address, http.HandlerFunc(s.late), slog.New(slog.DiscardHandler))
+	listener, err := httpapi.Listen(address, http.HandlerFunc(s.late), slog.New(slog.DiscardHandler), 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,14 +1,12 @@
 // Package result is the format of measured figures: the benchmarks write it, and the report and the check of bounds read it.
 //
-// A file of results holds one JSON object a line, each a [Series]. Several programs may append to one file.
+// A file of results holds one JSON object a line: a [Series], or the [Machine] of a run. Several programs may append to one file.
 package result
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"time"
@@ -27,6 +25,9 @@ const (
 	Floor    Subject = "floor"                  // the requests that nobody can avoid, sent by hand to the same server
 )
 
+// Subjects are all subjects, in the order in which a table shows them.
+var Subjects = []Subject{Sidecar, ClientGo, Short, Tuned, Before, Floor}
+
 // Series is what was measured of one subject: samples, or a single value.
 type Series struct {
 	// Figure names what was measured, by a path such as "handover/total".
@@ -39,11 +40,16 @@ type Series struct {
 	At float64 `json:"at,omitempty"`
 	// Values are the samples, in the order in which they were taken.
 	Values []float64 `json:"values"`
+	// Of is how many samples there were where Values are a selection of them (see Thin); 0 where they are all.
+	Of int `json:"of,omitempty"`
 	// Note is what a reader has to know of these values, as part of a sentence; mostly empty.
 	Note string `json:"note,omitempty"`
 	// Time is when the series was written.
 	Time time.Time `json:"time"`
 }
+
+// Count returns how many samples there were.
+func (s Series) Count() int { return max(s.Of, len(s.Values)) }
 
 // Rank returns the smallest value that is not below that share of the values (0.5: the median; 1: the greatest).
 func (s Series) Rank(share float64) float64 {
@@ -65,50 +71,26 @@ func (s Series) Sum() float64 {
 
 // Append adds the series to the file at path, and makes the file where there is none.
 func Append(path string, all ...Series) error {
+	lines := make([]any, len(all))
+	for i, s := range all {
+		lines[i] = s
+	}
+	return appendLines(path, lines...)
+}
+
+func appendLines(path string, lines ...any) error {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("open the results: %w", err)
 	}
-	for _, s := range all {
-		line, err := json.Marshal(s)
+	for _, one := range lines {
+		line, err := json.Marshal(one)
 		if err != nil {
-			return errors.Join(fmt.Errorf("figure %s: %w", s.Figure, err), f.Close())
+			return errors.Join(fmt.Errorf("encode %+v: %w", one, err), f.Close())
 		}
 		if _, err := f.Write(append(line, '\n')); err != nil {
 			return errors.Join(fmt.Errorf("write the results: %w", err), f.Close())
 		}
 	}
 	return f.Close()
-}
-
-// Read returns all series of the file at path.
-func Read(path string) ([]Series, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open the results: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	all, err := decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return all, nil
-}
-
-func decode(r io.Reader) ([]Series, error) {
-	var all []Series
-	d := json.NewDecoder(bufio.NewReader(r))
-	d.DisallowUnknownFields()
-	for {
-		var s Series
-		switch err := d.Decode(&s); {
-		case errors.Is(err, io.EOF):
-			return all, nil
-		case err != nil:
-			return nil, fmt.Errorf("series %d: %w", len(all)+1, err)
-		case s.Figure == "" || s.Subject == "":
-			return nil, fmt.Errorf("series %d: no figure or no subject", len(all)+1)
-		}
-		all = append(all, s)
-	}
 }

@@ -148,28 +148,11 @@ func freeze(t testing.TB, dir string) (thaw func()) {
 // Memory returns the container's working set, as the kubelet counts it, and its limit, in bytes.
 func (c *Container) Memory() (workingSet, limit int64) {
 	c.t.Helper()
-	dir, v2 := c.memoryGroup()
-	used, most, cold := "memory.current", "memory.max", "inactive_file "
-	if !v2 {
-		used, most, cold = "memory.usage_in_bytes", "memory.limit_in_bytes", "total_inactive_file "
+	use, err := harness.ReadMemoryUse(c.memoryGroup())
+	if err != nil {
+		c.t.Fatal(err)
 	}
-	number := func(text string) int64 {
-		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		return n
-	}
-	read := func(name string) string {
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		return string(text)
-	}
-	_, inactive, _ := strings.Cut(read("memory.stat"), cold)
-	inactive, _, _ = strings.Cut(inactive, "\n")
-	return number(read(used)) - number(inactive), number(read(most))
+	return use.WorkingSet, use.Limit
 }
 
 // CPUTime is the processor time that the container has used.

@@ -98,7 +98,7 @@ func (w *world) restore(d time.Duration) {
 		w.mu.Lock()
 		w.restored, w.putBacks, w.disturbed = true, true, w.now()
 		seen := w.newest
-		w.newest = ""
+		w.newest, w.holder = "", ""
 		clear(w.overwritten) // what came after the backup is gone
 		w.mu.Unlock()
 		back()

@@ -24,6 +24,9 @@ func (p *process) judge(l leadership.Leadership) {
 		pod.highest = l.ValidUntil
 	}
 	if l.IsLeader {
+		if at, known := w.acquired[lease.Version(l.Token)]; known { // not of a take sent since, that a late renewal has overtaken
+			pod.acquired = at
+		}
 		delete(pod.dropped, pod.acquired)
 		w.must(p.rules.clockRead < l.ValidUntil, "I1", "%s says that it leads, at %s, until %s", p.name, p.rules.clockRead, l.ValidUntil)
 		if l.Token != old.Token {
@@ -49,6 +52,7 @@ func (p *process) judge(l leadership.Leadership) {
 // begin a term with a token lower than others' were.
 func (p *process) judgeToken(l leadership.Leadership) {
 	w, token := p.w, lease.Version(l.Token)
+	p.rules.led = token
 	w.must(!p.pod.past[l.Token], "I10", "%s leads again by token %s, whose term was over", p.name, token)
 	w.must(w.holders[token] == p.identity || w.holders[token] == p.pod.identity, "I6",
 		"%s leads by token %s, which is no write of its own", p.name, token)

@@ -47,6 +47,7 @@ type rules struct {
 	known     lease.Version // newest at the last take
 	failed    bool          // the last write failed, or its outcome is unknown: a read must follow
 	ever      bool          // something was read
+	led       lease.Version // token of the last term of this process
 	read      reading       // the last answer, if it was a read's
 	sure      bool          // the last request went well
 	beaten    lease.Version // version that a take of this process found overwritten
@@ -164,6 +165,10 @@ func (p *process) judgeTake(a *attempt) {
 	}
 	resumes := p.resumes(base, a.boot)
 	free := base.Released() || resumes
+	if !free && waited < wait && p.regains(base) {
+		free = true
+		p.w.tally.regained++
+	}
 	p.w.must(p.leavesAt == 0 || resumes || a.boot <= p.leavesAt, "leaving", "%s takes version %s, though its pod is about to end", p.name, base.Version)
 	p.judgeNamed(base, free || waited >= wait)
 	p.w.must(free || waited >= wait, "I3", "%s takes version %s of %q, first seen %v ago, want %v",
@@ -177,6 +182,12 @@ func (p *process) judgeTake(a *attempt) {
 func (p *process) resumes(base lease.Record, now bootclock.Instant) bool {
 	return base.Holder == p.identity && p.identity == p.pod.identity && base.AcquireTime.Equal(p.heirTo) &&
 		!p.pod.dropped[base.AcquireTime] && p.pod.supported(now)
+}
+
+// regains reports whether nobody else has been the holder since this process's last term began: it ran out, and is taken again.
+func (p *process) regains(base lease.Record) bool {
+	run, known := p.w.runs[base.Version]
+	return known && base.Holder == p.identity && p.rules.led != "" && p.rules.led.Compare(run) >= 0
 }
 
 // judgeAge reports a take of a version that was overwritten longer ago than a silent watch is trusted, by a standby

@@ -23,6 +23,7 @@ type Tally struct {
 	requests  int
 	conflicts int
 	renamed   int // processes that went on under a fresh identity
+	regained  int // takes of a process's own term that had run out, before its expiry
 	succeeded int // takes by the successor that the release named
 	abandoned int // waits for a workload's stop that were given up
 	virtual   time.Duration
@@ -70,7 +71,7 @@ func (t *Tally) Merge(o Tally) {
 	t.mixed, t.peerTerms, t.handovers = t.mixed+o.mixed, t.peerTerms+o.peerTerms, t.handovers+o.handovers
 	t.requests, t.conflicts, t.virtual = t.requests+o.requests, t.conflicts+o.conflicts, t.virtual+o.virtual
 	t.renamed, t.abandoned = t.renamed+o.renamed, t.abandoned+o.abandoned
-	t.succeeded += o.succeeded
+	t.succeeded, t.regained = t.succeeded+o.succeeded, t.regained+o.regained
 	t.ours.merge(o.ours)
 	t.beside.merge(o.beside)
 	t.peers.merge(o.peers)
@@ -95,6 +96,7 @@ func (t Tally) Report(wall time.Duration) string {
 	row("takeovers, handovers", "%d, %d", t.Terms-t.handovers, t.handovers)
 	row("requests, conflicts", "%d, %d (%.2f a term)", t.requests, t.conflicts, float64(t.conflicts)/float64(max(t.Terms, 1)))
 	row("takes by a named successor", "%d", t.succeeded)
+	row("takes of one's own lapsed term", "%d", t.regained)
 	row("stops given up, twins renamed", "%d, %d", t.abandoned, t.renamed)
 	row("virtual time, wall time", "%v, %v", t.virtual.Round(time.Second), wall.Round(time.Second))
 	row("two leaders", "%v", t.ours)

@@ -52,6 +52,10 @@ type ledger struct {
 	highest     lease.Version // token of any term so far
 	applied     map[stamp]bool
 	holders     map[lease.Version]string
+	acquired    map[lease.Version]time.Time
+	holder      string                          // the last candidate that wrote itself as one
+	since       lease.Version                   // the version with which it came
+	runs        map[lease.Version]lease.Version // the same for each version that shows that one
 	overwritten map[lease.Version]time.Duration
 	held        []lease.Record
 }
@@ -67,7 +71,7 @@ func live(s Plan, dir string, k Keep) Result {
 	w := &world{
 		plan: s, cfg: s.config(), chance: chance{s.Seed}, dir: dir, epoch: time.Now(), backend: memory.New(),
 		writers: map[string]*process{}, transcript: newTranscript(k),
-		ledger: ledger{applied: map[stamp]bool{}, holders: map[lease.Version]string{}, overwritten: map[lease.Version]time.Duration{}},
+		ledger: ledger{applied: map[stamp]bool{}, holders: map[lease.Version]string{}, acquired: map[lease.Version]time.Time{}, runs: map[lease.Version]lease.Version{}, overwritten: map[lease.Version]time.Duration{}},
 	}
 	w.disturbed, w.touched, w.killMargin = -time.Hour, -time.Hour, w.cfg.KillMargin()
 	w.tally = NewTally()
@@ -251,8 +255,15 @@ func (w *world) changed(e lease.Event) {
 	if e.Deleted || r.Holder == "" {
 		return
 	}
+	written := !w.applied[stampOf(r)] && (r.Foreign() || w.writers[r.Holder] != nil) // by a candidate: not put back, nor edited
 	w.applied[stampOf(r)] = true
-	w.holders[r.Version] = r.Holder
+	w.holders[r.Version], w.acquired[r.Version] = r.Holder, r.AcquireTime
+	if written && r.Holder != w.holder {
+		w.holder, w.since = r.Holder, r.Version
+	}
+	if r.Holder == w.holder {
+		w.runs[r.Version] = w.since
+	}
 	if !r.Foreign() && r.DurationSeconds == int32(w.cfg.Duration/time.Second) {
 		w.held = append(w.held, r)
 	}

@@ -174,7 +174,7 @@ func noOrders(b *book) {
 func nais(b *book) {
 	r := start(b.t, harness.LocalRoot(b.t), "web-a", "--compat", "nais")
 	b.want(r, 200, get(workload, "/"))
-	fill(b, r, 64, get(workload, "/sse"))
+	fill(b, r, 1000, get(workload, "/sse"))
 }
 
 // members asks for what --membership adds.
@@ -190,7 +190,7 @@ func members(b *book) {
 // tooMany opens as many answers that stay open as a sidecar gives.
 func tooMany(b *book) {
 	r := start(b.t, harness.LocalRoot(b.t), "web-a")
-	fill(b, r, 64, get(workload, "/events"))
+	fill(b, r, 1000, get(workload, "/events"))
 	fill(b, r, 16, get(workload, "/running"))
 }
 

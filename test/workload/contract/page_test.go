@@ -170,7 +170,7 @@ func TestEveryRouteIsOnThePage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasSuffix(source, "_test.go") {
+		if strings.HasSuffix(source, "_test.go") || filepath.Base(source) == "debug.go" { // profiles: the answers are those of Go's tools
 			continue
 		}
 		for _, m := range route.FindAllStringSubmatch(string(code), -1) {

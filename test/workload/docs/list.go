@@ -36,7 +36,7 @@ lease-sidecar run --store dir:$HOME/store --workload deployment/web --lease-dura
 until lease-sidecar wait --for leader; do sleep 0.1; done`
 
 // twoMembers runs a replica that leads by a Lease of the cluster, and a standby, with membership. Each has seen the other alive
-// before the page begins: a leader refuses to hand over to a member that it has not seen alive.
+// before the page begins: a leader hands over to no member that it has not seen alive.
 const twoMembers = `kubectl apply -f examples/manifests/web.yaml
 printf 'pod-template-hash="6d4cf56db6"\n' >$HOME/labels
 replica() {
@@ -74,6 +74,8 @@ var Elsewhere = []Exception{
 	{"docs/how-to/operate.md", "kubectl exec ", "needs a kubelet: no pod runs here"},
 	{"docs/how-to/operate.md", "kubectl port-forward ", "the same; the request to the port is sent to a sidecar that runs here"},
 	{"docs/how-to/operate.md", "kubectl rollout ", "needs the controller of Deployments, which does not run here"},
+	{"docs/how-to/operate.md", "go tool pprof ", "integration.TestProfilesOnDemand runs it"},
+	{"docs/how-to/operate.md", "curl --silent 'http://localhost:6060/debug/", "the same test asks for it"},
 	{"docs/how-to/troubleshoot.md", "kubectl logs ", "needs a kubelet: no pod runs here"},
 	{"docs/how-to/troubleshoot.md", "kubectl port-forward ", "the same"},
 	{"docs/how-to/troubleshoot.md", "curl http://localhost:4041/", "the same; test/workload/contract asks both of a sidecar"},

@@ -22,7 +22,7 @@ while :; do
     # The run lock is held while it works: by it the sidecar sees that the work has stopped, however it ends. The term may
     # end during the wait for the lock, so look again before any work.
     exec 9<{{ $dir }}/run.lock
-    flock -s 9
+    flock -s 9 || exit 1
     works=yes
     continue
   else

@@ -38,6 +38,8 @@
     (list "webhook-url" $v.webhookUrl)
     (list "label" $v.label)
     (list "events" (ternary "true" "" $v.events))
+    (list "membership" (ternary "true" "" $v.membership.enabled))
+    (list "member-sweep" (ternary "true" "" $v.membership.sweep))
     (list "health-url" $v.health.url)
     (list "health-tcp" $v.health.tcp)
     (list "health-file" $v.health.file)

@@ -56,6 +56,10 @@
       (printf "leaseSidecar.onChildExit %q: want mode child, or nothing" $v.onChildExit))
     (list (and $v.imageVolume (ne $v.mode "child"))
       "leaseSidecar.imageVolume: want mode child, or false: the sidecar has a container of its own")
+    (list (and $v.membership.sweep (not $v.membership.enabled))
+      "leaseSidecar.membership.sweep: want membership.enabled as well")
+    (list (and $v.membership.enabled $v.membership.policies (semverCompare "<1.30.0-0" .kubernetes))
+      (printf "leaseSidecar.membership.policies: want false on Kubernetes %s, which has no ValidatingAdmissionPolicy" .kubernetes))
     (list (not (or $v.serviceAccount.create $v.serviceAccount.name))
       "leaseSidecar.serviceAccount.name: want the name of a ServiceAccount, as create is false")
 -}}

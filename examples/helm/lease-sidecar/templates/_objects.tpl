@@ -4,6 +4,8 @@
 {{- $root := first . -}}
 {{- $_ := set $e "liveLabel" (include "lease-sidecar.live" (list $e "label")) -}}
 {{- $_ := set $e "liveEvents" (include "lease-sidecar.live" (list $e "events")) -}}
+{{- $_ := set $e "liveMembership" (include "lease-sidecar.live" (list $e "membership")) -}}
+{{- $_ := set $e "liveSweep" (include "lease-sidecar.live" (list $e "member-sweep")) -}}
 {{- include "lease-sidecar.lease" $e }}
 {{- if $e.values.serviceAccount.create }}
 ---
@@ -18,6 +20,12 @@
 {{- if and $e.values.rbac.labelPolicy (or $e.values.label $e.liveLabel) }}
 ---
 {{ include "lease-sidecar.labelPolicy" $e }}
+{{- end }}
+{{- if and $e.values.membership.policies (or $e.values.membership.enabled $e.liveMembership) }}
+{{- range list "members" "election" }}
+---
+{{ include "lease-sidecar.leasePolicy" (dict "election" $e "kind" . "file" ($root.Subcharts.leaseSidecar.Files.Get (printf "%s-policy.yaml" .))) }}
+{{- end }}
 {{- end }}
 {{- if $e.values.podMonitor.enabled }}
 ---

@@ -61,3 +61,22 @@ spec:
   policyName: {{ $policy }}
   validationActions: [Deny]
 {{- end -}}
+
+{{/*
+Limits what the ServiceAccount may do to Leases: the policy of a file of this chart, which names an example's account and Lease. Here they are
+those of this election. It takes a dict: election, kind (the last part of the policy's name) and file (the text).
+*/}}
+{{- define "lease-sidecar.leasePolicy" -}}
+{{- $e := .election -}}
+{{- $text := .file
+      | replace "acme-752b7817f6" $e.lease
+      | replace "system:serviceaccount:default:web" (printf "system:serviceaccount:%s:%s" $e.namespace $e.account)
+      | replace (printf "default-web-%s" .kind) (printf "%s.%s.%s" $e.namespace $e.name .kind) -}}
+{{- $objects := list -}}
+{{- range splitList "\n---\n" $text -}}
+  {{- $object := fromYaml . -}}
+  {{- $_ := set $object.metadata "labels" $e.labels -}}
+  {{- $objects = append $objects (toYaml $object) -}}
+{{- end -}}
+{{- join "\n---\n" $objects -}}
+{{- end -}}

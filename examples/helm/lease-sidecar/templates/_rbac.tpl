@@ -38,6 +38,12 @@ rules:
     resources: [events]
     verbs: [create]
   {{- end }}
+  {{- if or .values.membership.enabled .liveMembership }}
+  # The Leases of the members. RBAC cannot limit it to them; the ValidatingAdmissionPolicies do.
+  - apiGroups: [coordination.k8s.io]
+    resources: [leases]
+    verbs: [get, list, watch, create, update{{ if or .values.membership.sweep .liveSweep }}, delete{{ end }}]
+  {{- end }}
   {{- with .values.rbac.extraRules }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -59,7 +65,7 @@ subjects:
 
 {{/*
 The value of a flag of the pods that run now; "" where they do not have it, and where Helm cannot see them (a first install, helm template).
-An upgrade that turns "label" or "events" off keeps the right: the old leader uses it once more when it stops. The next upgrade takes the
+An upgrade that turns "label", "events" or "membership" off keeps the right: the old pods use it once more when they stop. The next upgrade takes the
 right away. A tool that only renders charts keeps a right by rbac.extraRules.
 */}}
 {{- define "lease-sidecar.live" -}}

@@ -1,4 +1,4 @@
-package main
+package svg
 
 import (
 	"fmt"
@@ -10,21 +10,21 @@ import (
 // TestTextCanBeRead wants the contrast of text that WCAG 2.1 calls AA, 4.5:1, for each ink on each ground that it is written on.
 func TestTextCanBeRead(t *testing.T) {
 	const least = 4.5
-	for _, theme := range themes {
-		grounds := map[string]string{"the page": theme.page, "a card": theme.card}
+	for _, theme := range Themes {
+		grounds := map[string]string{"the page": theme.Page, "a card": theme.Card}
 		inks := map[string]string{
-			"ink": theme.ink, "muted": theme.muted, "green": theme.green, "blue": theme.blue, "red": theme.red, "amber": theme.amber,
+			"ink": theme.Ink, "muted": theme.Muted, "green": theme.Green, "blue": theme.Blue, "red": theme.Red, "amber": theme.Amber,
 		}
 		for ink, colour := range inks {
 			for ground, behind := range grounds {
 				if got := contrast(t, colour, behind); got < least {
-					t.Errorf("%s: %s on %s: contrast %.1f, want %.1f", theme.name, ink, ground, got, least)
+					t.Errorf("%s: %s on %s: contrast %.1f, want %.1f", theme.Name, ink, ground, got, least)
 				}
 			}
 		}
-		for name, fill := range map[string]string{"green": theme.greenFill, "blue": theme.blueFill, "amber": theme.amberFill} {
-			if got := contrast(t, theme.ink, fill); got < least {
-				t.Errorf("%s: ink on the %s fill: contrast %.1f, want %.1f", theme.name, name, got, least)
+		for name, fill := range map[string]string{"green": theme.GreenFill, "blue": theme.BlueFill, "amber": theme.AmberFill} {
+			if got := contrast(t, theme.Ink, fill); got < least {
+				t.Errorf("%s: ink on the %s fill: contrast %.1f, want %.1f", theme.Name, name, got, least)
 			}
 		}
 	}

@@ -1,0 +1,52 @@
+package catalog
+
+import "github.com/lease-sidecar/lease-sidecar/test/bench/result"
+
+// Fault is one kind of fault that availability is measured under.
+type Fault struct {
+	// ID is its part of the names of figures, and Title names it in tables.
+	ID, Title string
+}
+
+// Faults are the kinds, in the order of the page.
+var Faults = []Fault{
+	{"pod-kill", "pod killed"},
+	{"sidecar-kill", "sidecar killed"},
+	{"app-kill", "application killed"},
+	{"cut", "leader cut off"},
+	{"outage-5s", "API server away for 5 s"},
+	{"outage-12s", "API server away for 12 s"},
+	{"outage-30s", "API server away for 30 s"},
+	{"etcd-restart", "etcd restarted"},
+	{"slow-writes", "writes that take 2 to 5 s"},
+	{"rollout-3", "rollout of 3 replicas"},
+	{"rollout-10", "rollout of 10 replicas"},
+}
+
+// bothKinds are the two electors, each at two settings.
+var bothKinds = []result.Subject{result.Sidecar, result.ClientGo, result.Short, result.Tuned, result.Before}
+
+// availability is the time without a leader, and that with two of them, for each fault.
+func availability() Section {
+	section := Section{ID: "availability", Form: Subjects}
+	for _, fault := range Faults {
+		section.Figures = append(
+			section.Figures,
+			Figure{
+				ID: "leaderless/" + fault.ID, Title: fault.Title + ": nobody works", Unit: "s", Who: bothKinds, Test: "TestFaults", Headline: true,
+				What: "how long nobody works, for each occurrence of the fault, by what the workloads write down",
+				// The margin is the lease duration less the renew deadline: 5 s of 15 s, 1.67 s of 5 s.
+				Targets: []Limit{
+					{Text: "≤ client-go's + 5 s", Share: .5, Max: 5, Factor: 1, Against: result.ClientGo},
+					{Text: "lease duration 5 s: ≤ client-go's + 1.67 s", Of: result.Short, Share: .5, Max: 1.67, Factor: 1, Against: result.Tuned},
+				},
+			},
+			Figure{
+				ID: "overlap/" + fault.ID, Title: fault.Title + ": two work", Unit: "s", Who: bothKinds, Test: "TestFaults", Headline: true,
+				What:    "how long two replicas work at once, for each occurrence of the fault, by what the workloads write down",
+				Targets: []Limit{{Text: "0 s", Share: 1}},
+			},
+		)
+	}
+	return section
+}
