@@ -117,8 +117,9 @@ func (m *machine) endStopWait() {
 // release returns the write that clears the holder of a record that is [machine.releasable]. Release last: a standby may start the
 // instant the holder clears (I5).
 func (m *machine) release(now moment) lease.Record {
-	m.drain.read = "" // another attempt needs another read
-	clear(m.sent)     // a renewal still on its way must not count after the release
+	m.drain.read = "" // for another attempt, another read
+
+	clear(m.sent) // a renewal still on its way must not count after the release
 	t := m.fresh(now)
 	m.twins.sent(t)
 	r := m.mine(t)
