@@ -64,8 +64,8 @@ func exchanges(passages []harness.Passage) (asked []exchange, events []time.Time
 }
 
 // split returns the parts of a handover by what passed the proxies of the old leader and of the next one since SIGTERM, and whether
-// it is clear: a renewal at that very time, or a watch that was opened anew, makes it unclear.
-func split(start, file time.Time, old, next []harness.Passage) (p parts, clear bool) {
+// it is clear (ok): a renewal at that very time, or a watch that was opened anew, makes it unclear.
+func split(start, file time.Time, old, next []harness.Passage) (p parts, ok bool) {
 	asked, _ := exchanges(old)
 	takes, events := exchanges(next)
 	takes = slices.DeleteFunc(takes, func(e exchange) bool { return e.answered.IsZero() || e.answered.After(file) })

@@ -145,7 +145,7 @@ func (r *relay) handOver(t *testing.T, starts *sync.Mutex) {
 	r.took = append(r.took, at.Sub(start))
 	leader.AwaitExit(t, slack, 0)
 	if len(r.proxies) > 0 {
-		if p, clear := split(start, at, r.proxies[leader].Passages(), r.proxies[next[dir]].Passages()); clear {
+		if p, ok := split(start, at, r.proxies[leader].Passages(), r.proxies[next[dir]].Passages()); ok {
 			r.parts = append(r.parts, p)
 		}
 	}
