@@ -192,8 +192,8 @@ var (
 	kubeconfigFlag = table.Text(option{Name: "kubeconfig", Group: ofStore, Value: "FILE", Path: options.File, Usage: "credentials", Describe: "ServiceAccount, $KUBECONFIG, ~/.kube/config"})
 	contextFlag    = table.Text(option{Name: "context", Group: ofStore, Value: "NAME", Usage: "context of the kubeconfig", Describe: "its current one"})
 
-	logFormatFlag = table.Choice(option{Name: "log-format", Group: ofLog, Default: "json", Choices: []string{"json", "text"}, Value: "FORMAT", Usage: "format of the log on stderr: json or text"})
-	logLevelFlag  = table.Choice(option{Name: "log-level", Group: ofLog, Default: "info", Choices: []string{"debug", "info", "warn", "error"}, Value: "SEVERITY", Usage: "least severity to log: debug, info, warn or error"})
+	logFormatFlag    = table.Choice(option{Name: "log-format", Group: ofLog, Default: "json", Choices: []string{"json", "text"}, Value: "FORMAT", Usage: "format of the log on stderr: json or text"})
+	logLevelFlag     = table.Choice(option{Name: "log-level", Group: ofLog, Default: "info", Choices: []string{"debug", "info", "warn", "error"}, Value: "SEVERITY", Usage: "least severity to log: debug, info, warn or error"})
 	debugAddressFlag = table.Address(option{
 		Name: "debug-address", Group: ofLog, Field: "DebugAddress", Default: "off", Value: "ADDRESS", Suggest: []string{"127.0.0.1:6060", "unix:", "off"}, Path: options.File, Usage: "address for profiles of the sidecar itself, or off",
 		Detail: "A loopback HOST:PORT, or unix:PATH. It serves /debug/pprof/ and /debug/metrics, of the Go runtime.",

@@ -26,7 +26,7 @@ func TestFleet(t *testing.T) {
 	cluster := harness.Start(t) // its own: all its requests are counted
 	sizes := fleetSizes
 	if testing.Short() {
-		sizes = sizes[:3]
+		sizes = sizes[:2]
 	}
 	var all []*herd
 	for _, size := range sizes {
@@ -35,9 +35,9 @@ func TestFleet(t *testing.T) {
 		}
 		all = append(all, startPeers(t, cluster, result.ClientGo, peerDefaults, size), startPeers(t, cluster, result.Tuned, peerTuned, size))
 	}
-	time.Sleep(sized(0, quiet, 5*time.Second))
+	time.Sleep(sized(0, 10*time.Second, 3*time.Second))
 	from := time.Now()
-	time.Sleep(sized(*fleetSpan, 45*time.Second, 12*time.Second))
+	time.Sleep(sized(*fleetSpan, 30*time.Second, 9*time.Second))
 	to := time.Now()
 	for _, h := range all {
 		use := h.group.MemoryUse()
@@ -46,10 +46,14 @@ func TestFleet(t *testing.T) {
 		}
 		at := float64(h.size)
 		record(t, result.Series{Figure: "requests/fleet", Subject: h.subject, Unit: "1/s", At: at, Values: []float64{h.election.RequestRate(t, from, to)}})
-		record(t, result.Series{Figure: "node/memory", Subject: h.subject, Unit: "MiB", At: at, Values: []float64{float64(use.All) / (1 << 20)},
-			Note: "all that the kernel charges, the program's file included"})
-		record(t, result.Series{Figure: "node/working-set", Subject: h.subject, Unit: "MiB", At: at, Values: []float64{float64(use.WorkingSet) / (1 << 20)},
-			Note: "without the pages of files that the kernel takes back first"})
+		record(t, result.Series{
+			Figure: "node/memory", Subject: h.subject, Unit: "MiB", At: at, Values: []float64{float64(use.All) / (1 << 20)},
+			Note: "all that the kernel charges, the program's file included",
+		})
+		record(t, result.Series{
+			Figure: "node/working-set", Subject: h.subject, Unit: "MiB", At: at, Values: []float64{float64(use.WorkingSet) / (1 << 20)},
+			Note: "without the pages of files that the kernel takes back first",
+		})
 	}
 }
 

@@ -50,7 +50,7 @@ func TestHTTP(t *testing.T) {
 // load measures the answers to a number of clients.
 func load(t *testing.T, b build, leader *harness.Sidecar, clients int) {
 	t.Helper()
-	span := sized(*loadSpan, 7*time.Second, 4*time.Second)
+	span := sized(*loadSpan, 5*time.Second, 1500*time.Millisecond)
 	took := make([][]time.Duration, clients)
 	var asking sync.WaitGroup
 	end := time.Now().Add(span)
@@ -66,8 +66,10 @@ func load(t *testing.T, b build, leader *harness.Sidecar, clients int) {
 	all := slices.Sorted(slices.Values(slices.Concat(took...)))
 	at := float64(clients)
 	record(t, result.Series{Figure: "http/rate", Subject: b.subject, Unit: "1/s", At: at, Values: []float64{float64(len(all)) / span.Seconds()}})
-	record(t, result.Series{Figure: "http/latency", Subject: b.subject, Unit: "ms", At: at, Values: milliseconds(sample(all)),
-		Note: fmt.Sprintf("of %d answers", len(all))})
+	record(t, result.Series{
+		Figure: "http/latency", Subject: b.subject, Unit: "ms", At: at, Values: milliseconds(sample(all)),
+		Note: fmt.Sprintf("of %d answers", len(all)),
+	})
 }
 
 // ask asks for /leader over one connection until end, and returns how long each answer took.

@@ -18,7 +18,7 @@ const (
 	quiet = 20 * time.Second
 	slack = 30 * time.Second
 	// idleLook and outageLook are the times between two looks at the processes while nothing happens, and while the API server is away.
-	idleLook, outageLook = 10 * time.Second, 2 * time.Second
+	idleLook, outageLook = 4 * time.Second, 2 * time.Second
 )
 
 // sized returns what a flag says; where it says nothing, the full size or the short one of -short.
@@ -47,17 +47,19 @@ func TestIdle(t *testing.T) {
 	}
 	peer := harness.PeerBinary(t, "v0.37")
 	warm(t, peer)
-	record(t, result.Series{Figure: "binary", Subject: result.ClientGo, Unit: "MiB", Values: []float64{size(t, peer)},
-		Note: "a program with nothing but the elector"})
+	record(t, result.Series{
+		Figure: "binary", Subject: result.ClientGo, Unit: "MiB", Values: []float64{size(t, peer)},
+		Note: "a program with nothing but the elector",
+	})
 	all = append(all, peers(t, cluster, result.ClientGo, peerDefaults)...)
 	all = append(all, peers(t, cluster, result.Tuned, peerTuned)...)
 
 	stop := probing(all)
 	defer stop()
-	time.Sleep(quiet)
-	observe(t, all, "idle", sized(*idleSpan, 5*time.Minute, 15*time.Second), idleLook)
+	time.Sleep(sized(0, quiet, 8*time.Second))
+	observe(t, all, "idle", sized(*idleSpan, 5*time.Minute, 8*time.Second), idleLook)
 	cluster.KillAPI(t)
-	observe(t, all, "outage", sized(*outageSpan, 2*time.Minute, 15*time.Second), outageLook)
+	observe(t, all, "outage", sized(*outageSpan, 2*time.Minute, 12*time.Second), outageLook)
 }
 
 // observe watches processes for a while, and records what each has used.

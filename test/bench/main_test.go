@@ -14,10 +14,10 @@ import (
 )
 
 var (
-	idleSpan   = flag.Duration("for", 0, "how long the idle candidates are watched; 0: 5m, with -short 15s")
-	outageSpan = flag.Duration("outage", 0, "how long the API server is away then; 0: 2m, with -short 15s")
-	fleetSpan  = flag.Duration("fleet", 0, "how long the requests of idle fleets are counted; 0: 45s, with -short 12s")
-	loadSpan   = flag.Duration("load", 0, "how long each number of HTTP clients asks; 0: 7s, with -short 4s")
+	idleSpan   = flag.Duration("for", 0, "how long the idle candidates are watched; 0: 5m, with -short 8s")
+	outageSpan = flag.Duration("outage", 0, "how long the API server is away then; 0: 2m, with -short 12s")
+	fleetSpan  = flag.Duration("fleet", 0, "how long the requests of idle fleets are counted; 0: 30s, with -short 9s")
+	loadSpan   = flag.Duration("load", 0, "how long each number of HTTP clients asks; 0: 5s, with -short 1.5s")
 	streams    = flag.Int("streams", 0, "how many event streams are opened on one sidecar; 0: 1000")
 	probed     = flag.Bool("probes", false, "ask the sidecars as the kubelet does each 10 s, and as Prometheus does each 30 s")
 	results    = flag.String("results", "", "the file to which the figures are appended, for the report")

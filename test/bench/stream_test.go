@@ -57,10 +57,14 @@ func TestStreams(t *testing.T) {
 		}
 		full := privateOf(t, next)
 		record(t, result.Series{Figure: "sse/clients", Subject: b.subject, Values: []float64{float64(len(open))}, Note: "the next one is refused with 503"})
-		record(t, result.Series{Figure: "sse/memory", Subject: b.subject, Unit: "MiB", At: float64(len(open)), Values: []float64{(full - empty) / float64(len(open))},
-			Note: fmt.Sprintf("private memory for each stream: %.1f MiB with %d of them, %.1f MiB without", full, len(open), empty)})
-		record(t, result.Series{Figure: "sse/latency", Subject: b.subject, Unit: "ms", At: float64(len(open)), Values: milliseconds(changeOver(t, old, next, open)),
-			Note: "from the leader file until the client has the event; the clients share the machine"})
+		record(t, result.Series{
+			Figure: "sse/memory", Subject: b.subject, Unit: "MiB", At: float64(len(open)), Values: []float64{(full - empty) / float64(len(open))},
+			Note: fmt.Sprintf("private memory for each stream: %.1f MiB with %d of them, %.1f MiB without", full, len(open), empty),
+		})
+		record(t, result.Series{
+			Figure: "sse/latency", Subject: b.subject, Unit: "ms", At: float64(len(open)), Values: milliseconds(changeOver(t, old, next, open)),
+			Note: "from the leader file until the client has the event; the clients share the machine",
+		})
 		for _, s := range open {
 			_ = s.conn.Close()
 		}

@@ -59,6 +59,16 @@ func usageOf(pid int) (u usage, alive bool) {
 	return u, u.rss > 0
 }
 
+// usageNow is usageOf for a process that must be there.
+func usageNow(t *testing.T, pid int) usage {
+	t.Helper()
+	u, alive := usageOf(pid)
+	if !alive {
+		t.Fatalf("process %d has ended", pid)
+	}
+	return u
+}
+
 // TestUsage: a process that computes for a while is seen to.
 func TestUsage(t *testing.T) {
 	from, _ := usageOf(os.Getpid())

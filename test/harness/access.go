@@ -3,6 +3,7 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -59,24 +60,41 @@ type Access struct {
 // Grant makes a ServiceAccount that may do exactly what rules say, and a token for it.
 func (c *Cluster) Grant(t testing.TB, namespace, account string, rules ...rbacv1.PolicyRule) Access {
 	t.Helper()
+	if err := c.Allow(t.Context(), namespace, account, rules...); err != nil {
+		t.Fatal(err)
+	}
+	return c.AccessOf(t, namespace, account)
+}
+
+// Allow makes a ServiceAccount that may do exactly what rules say. It may be called from any goroutine.
+func (c *Cluster) Allow(ctx context.Context, namespace, account string, rules ...rbacv1.PolicyRule) error {
 	name := metav1.ObjectMeta{Namespace: namespace, Name: account}
-	_, err := c.Admin.CoreV1().ServiceAccounts(namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: name}, metav1.CreateOptions{})
+	_, err := c.Admin.CoreV1().ServiceAccounts(namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: name}, metav1.CreateOptions{})
 	if err != nil {
-		t.Fatalf("create the ServiceAccount: %v", err)
+		return fmt.Errorf("create the ServiceAccount: %w", err)
 	}
-	_, err = c.Admin.RbacV1().Roles(namespace).Create(t.Context(), &rbacv1.Role{ObjectMeta: name, Rules: rules}, metav1.CreateOptions{})
+	_, err = c.Admin.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: name, Rules: rules}, metav1.CreateOptions{})
 	if err != nil {
-		t.Fatalf("create the Role: %v", err)
+		return fmt.Errorf("create the Role: %w", err)
 	}
-	_, err = c.Admin.RbacV1().RoleBindings(namespace).Create(t.Context(), &rbacv1.RoleBinding{
+	_, err = c.Admin.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
 		ObjectMeta: name,
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: account},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: account}},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		t.Fatalf("create the RoleBinding: %v", err)
+		return fmt.Errorf("create the RoleBinding: %w", err)
 	}
-	return c.AccessOf(t, namespace, account)
+	return nil
+}
+
+// Token requests a token for a ServiceAccount. It may be called from any goroutine.
+func (c *Cluster) Token(ctx context.Context, namespace, account string) (string, error) {
+	token, err := c.Admin.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("request a token: %w", err)
+	}
+	return token.Status.Token, nil
 }
 
 // AccessOf requests a token for a ServiceAccount that is there already.
@@ -94,12 +112,11 @@ func (c *Cluster) AccessOf(t testing.TB, namespace, account string) Access {
 // requestToken writes a fresh token to the account's file, by rename as the kubelet does.
 func (a Access) requestToken(t testing.TB) {
 	t.Helper()
-	accounts := a.cluster.Admin.CoreV1().ServiceAccounts(a.Namespace)
-	token, err := accounts.CreateToken(t.Context(), a.Account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := a.cluster.Token(t.Context(), a.Namespace, a.Account)
 	if err != nil {
-		t.Fatalf("request a token: %v", err)
+		t.Fatal(err)
 	}
-	replaceFile(t, a.TokenFile, []byte(token.Status.Token))
+	replaceFile(t, a.TokenFile, []byte(token))
 }
 
 // Rotate makes all tokens of the account invalid, by making it anew under the same name, and writes a new one.

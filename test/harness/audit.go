@@ -63,6 +63,16 @@ func (a *Audit) Requests(t testing.TB, since time.Time, keep func(Request) bool)
 	return requests
 }
 
+// Size is how many bytes the audit log has.
+func (a *Audit) Size(t testing.TB) int64 {
+	t.Helper()
+	info, err := os.Stat(a.path)
+	if err != nil {
+		t.Fatalf("look at the audit log: %v", err)
+	}
+	return info.Size()
+}
+
 // RequestRate is how many requests a second the election's candidates made of the API server in a time, watches at their end.
 func (e *Election) RequestRate(t testing.TB, from, to time.Time) float64 {
 	t.Helper()

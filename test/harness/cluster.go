@@ -34,6 +34,7 @@ type Cluster struct {
 	peerPort string
 	apiPort  string
 	apiFlags []string
+	durable  bool // etcd waits for the disk
 	etcd     *Process
 	api      *Process
 }

@@ -3,6 +3,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -66,15 +67,22 @@ func (e *Election) Ship(t testing.TB) {
 // Create makes the Lease, after change has been made to what Ship would make.
 func (e *Election) Create(t testing.TB, change func(*coordinationv1.Lease)) {
 	t.Helper()
+	if err := e.create(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (e *Election) create(ctx context.Context, change func(*coordinationv1.Lease)) error {
 	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
 		Name:        e.Lease,
 		Labels:      map[string]string{naming.LabelElection: "true"},
 		Annotations: map[string]string{naming.AnnotationWorkload: e.Workload},
 	}}
 	change(l)
-	if _, err := e.leases().Create(t.Context(), l, metav1.CreateOptions{}); err != nil {
-		t.Fatalf("create the Lease: %v", err)
+	if _, err := e.leases().Create(ctx, l, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create the Lease: %w", err)
 	}
+	return nil
 }
 
 // Edit changes the Lease by hand, whatever its version.
@@ -152,8 +160,15 @@ func Others(replicas []*Sidecar, but *Sidecar) []*Sidecar {
 // duration.
 func (e *Election) ShipFree(t testing.TB) {
 	t.Helper()
+	if err := e.CreateFree(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// CreateFree is ShipFree for any goroutine.
+func (e *Election) CreateFree(ctx context.Context) error {
 	released := metav1.NewMicroTime(time.Now().UTC().Truncate(time.Microsecond))
-	e.Create(t, func(l *coordinationv1.Lease) {
+	return e.create(ctx, func(l *coordinationv1.Lease) {
 		l.Annotations[naming.AnnotationFencedBy] = lease.ReleasedMark(released.Time)
 		l.Spec = coordinationv1.LeaseSpec{
 			HolderIdentity: new(string), LeaseDurationSeconds: new(int32(1)), AcquireTime: &released, RenewTime: &released,

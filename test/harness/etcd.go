@@ -19,7 +19,7 @@ func (c *Cluster) etcdDir() string { return filepath.Join(c.dir, "etcd") }
 func (c *Cluster) startEtcd() (err error) {
 	client, peer := "http://127.0.0.1:"+c.etcdPort, "http://127.0.0.1:"+c.peerPort
 	c.etcd, err = launch("etcd", filepath.Join(c.dir, "etcd.log"), nil, filepath.Join(c.binaries, "etcd"), []string{
-		"--name=e", "--data-dir=" + c.etcdDir(), "--log-level=warn", "--unsafe-no-fsync",
+		"--name=e", "--data-dir=" + c.etcdDir(), "--log-level=warn", fmt.Sprintf("--unsafe-no-fsync=%v", !c.durable),
 		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer, "--initial-cluster=e=" + peer,
 	}, os.Environ())

@@ -76,7 +76,7 @@ func (m *manifest) take(t *testing.T, object runtime.Object) {
 	case *corev1.ConfigMap:
 		m.scripts = o.Data
 	default:
-		if !slices.Contains([]string{"ServiceAccount", "RoleBinding", "ClusterRole", "Service", "NetworkPolicy"}, kind) {
+		if !slices.Contains([]string{"ServiceAccount", "RoleBinding", "ClusterRole", "Service", "NetworkPolicy", "FlowSchema", "PriorityLevelConfiguration"}, kind) {
 			t.Fatalf("%s: a test for a %s is missing", m.file, kind)
 		}
 	}

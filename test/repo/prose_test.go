@@ -32,6 +32,7 @@ type quote struct {
 // quotes are cut out before a text is looked at. One that no text needs any more fails the test.
 var quotes = []quote{
 	{regexp.MustCompile(`log-level|LOG_LEVEL|.LEVEL(.|\\fR) of the log`), "how loud a log record is: the field's standard word"},
+	{regexp.MustCompile(`(?i)priority ?levels?(Configuration)?`), "how Kubernetes' API priority and fairness names it"},
 	{regexp.MustCompile(`(?i)cannot tell`), "the answer of is-leader with status 2, as its error says it"},
 	{regexp.MustCompile(`said "told"`), "the changelog names a text as it was"},
 }

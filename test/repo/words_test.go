@@ -36,6 +36,7 @@ func readWords(list string) map[string]string {
 var kept = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)log[-_ ]?level|slog\.Level|Level(Debug|Info|Warn|Error|Var)|\blevel\s+slog\.Level|"level"|\.[lL]evel\b|level=|Level:`), // how loud a log record is
 	regexp.MustCompile(`(?i)pass-?word|retired words|word list`),
+	regexp.MustCompile(`(?i)priority[ _]?level`), // Kubernetes' API priority and fairness
 }
 
 // TestNoRetiredWord looks at every identifier that is declared, every comment and every text of the Go code.
