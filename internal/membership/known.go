@@ -61,7 +61,8 @@ func (r *Roster) live() (live []proven, next bootclock.Instant) {
 }
 
 // find returns the identity of the member of that pod, to hand over to; else "" and why it cannot lead. It reports false while
-// that is open: the member's Lease was there when this replica first looked, and has been neither renewed nor expired since.
+// that is open: the member's Lease was there when this replica first looked, and has been neither renewed nor expired since, or this
+// replica has only just begun, and has not looked yet.
 func (r *Roster) find(pod string) (identity, why string, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,7 +73,10 @@ func (r *Roster) find(pod string) (identity, why string, known bool) {
 			found = e
 		}
 	}
-	if found == nil {
+	switch {
+	case found == nil && !r.listed:
+		return "", "the members could not be listed yet", !now.Before(r.began.Add(r.cfg.Duration))
+	case found == nil:
 		return "", fmt.Sprintf("no member is known of pod %q", clip(pod)), true
 	}
 	switch state := found.state(now); {

@@ -53,6 +53,6 @@ func (l *listing) done(version lease.Version) {
 			delete(r.members, name)
 		}
 	}
-	r.highest, r.last = version, r.clock.Now()
+	r.highest, r.last, r.listed = version, r.clock.Now(), true
 	r.tell()
 }

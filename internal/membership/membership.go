@@ -61,8 +61,9 @@ func (m *Membership) SetHealthy(healthy bool) {
 }
 
 // Seek asks for the member of that pod, to hand over to; Outputs.Found takes the answer. It comes at once, unless the member
-// was not seen alive yet: then it comes with that member's next renewal, or when its Lease has expired. A later call replaces an
-// earlier one that is not answered. It does not block.
+// was not seen alive yet: then it comes with that member's next renewal, or when its Lease has expired. Before the members were
+// listed it waits for that, for the member duration at most. A later call replaces an earlier one that is not answered. It does
+// not block.
 func (m *Membership) Seek(pod string) {
 	m.sought.Store(&pod)
 	m.answer()

@@ -13,11 +13,13 @@ type Roster struct {
 	cfg    Config
 	clock  bootclock.Clock
 	change chan struct{} // has room for one: something has changed that is to be published
+	began  bootclock.Instant
 
 	mu       sync.Mutex
 	members  map[string]*entry // by the Lease's name
 	highest  lease.Version     // of all that was seen
 	last     bootclock.Instant // when the store was last heard of
+	listed   bool              // a list was read to its end
 	watching bool              // a watch stands
 	unkept   map[string]bool   // Leases of members that found no room since the last list, as many as are kept at most
 	ignored  int               // Leases with the label that are no member's, since the last list
@@ -25,7 +27,7 @@ type Roster struct {
 
 func newRoster(cfg Config, clock bootclock.Clock) *Roster {
 	return &Roster{
-		cfg: cfg, clock: clock, change: make(chan struct{}, 1), members: map[string]*entry{}, unkept: map[string]bool{},
+		cfg: cfg, clock: clock, began: clock.Now(), change: make(chan struct{}, 1), members: map[string]*entry{}, unkept: map[string]bool{},
 	}
 }
 

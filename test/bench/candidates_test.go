@@ -16,7 +16,7 @@ import (
 
 var (
 	candidateSizes = flag.String("candidates", "", "how many candidates one Lease has, in one election after the other (default 2,10,50,100,500; 10 with -short)")
-	releases       = flag.Int("releases", 0, "how many planned handovers of each size are measured (default 6; 2 with -short)")
+	releases       = flag.Int("releases", 0, "how many planned handovers of each size are measured (default 6; 1 with -short)")
 	expiries       = flag.Int("expiries", 0, "how many leaders of each size are killed (default 2; 1 with -short)")
 )
 
@@ -75,13 +75,13 @@ func measureCandidates(t *testing.T, cluster *harness.Cluster, keys *tokens, k k
 	idle.recordRates(t)
 
 	named, drawn, killed := series("successor"), series("release"), series("expiry")
-	for range otherwise(*releases, 6, 2) {
+	for range otherwise(*releases, 6, 1) {
 		if leader := e.leader.Load(); leader.prefer != nil {
 			leader.prefer(e.following())
 			named.measure(t, e, m, false)
 		}
 	}
-	for range otherwise(*releases, 6, 2) {
+	for range otherwise(*releases, 6, 1) {
 		drawn.measure(t, e, m, false)
 	}
 	for range otherwise(*expiries, 2, 1) {

@@ -76,7 +76,7 @@ type society struct {
 	kind    kind
 	count   *traffic
 	lost    *losses
-	ctx     context.Context //nolint:containedctx // the society's own lifetime
+	ctx     context.Context // its own lifetime
 	places  gate
 	all     []*electorate
 }
@@ -112,7 +112,6 @@ func (s *society) end(cancel context.CancelFunc) {
 	for _, e := range s.all {
 		for _, c := range e.members {
 			c.asked.Store(true)
-			c.line.cut() // nobody waits for their releases
 		}
 	}
 	cancel()

@@ -35,7 +35,7 @@ type electorate struct {
 	count            *traffic
 	lost             *losses
 
-	ctx     context.Context //nolint:containedctx // the electorate's own lifetime
+	ctx     context.Context // its own lifetime
 	running sync.WaitGroup
 	begun   chan beginning
 	leader  atomic.Pointer[candidate]

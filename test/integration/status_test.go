@@ -158,7 +158,7 @@ func TestStatusOfLiveElections(t *testing.T) {
 	for _, s := range replicas {
 		join(t, e, s.Pod, s.State().Identity, "5d9c7f6b8", time.Now())
 	}
-	join(t, e, "web-9", "web-9_gone", "", time.Now().Add(-time.Hour))
+	join(t, e, "web-9", "web-9_5f0e1a52-0000-4000-8000-000000000000", "", time.Now().Add(-time.Hour))
 	join(t, e, "web-8", "", "", time.Now())
 
 	row := rowOf(t, admin.rows(t, "-n", e.Namespace, "--measure", "20s"), e.Lease)

@@ -35,6 +35,14 @@ var memberships = []mutant{
 		reds:   in("internal/membership", "TestSeek"),
 	},
 	{
+		name:   "a wish is refused before the members were listed",
+		danger: "a leader that has just begun refuses an administrator's request for a replica that runs",
+		file:   "internal/membership/known.go",
+		old:    `return "", "the members could not be listed yet", !now.Before(r.began.Add(r.cfg.Duration))`,
+		new:    `return "", "the members could not be listed yet", true`,
+		reds:   in("internal/membership", "TestSeekBeforeTheList"),
+	},
+	{
 		name:   "a wish that waits is not answered",
 		danger: "an administrator's request for a leader stays open for good",
 		file:   "internal/membership/membership.go",

@@ -48,7 +48,7 @@ var successions = []mutant{
 		file:   "pkg/elector/succession.go",
 		old:    `s.answer != "" && r.Wish == s.answered {`,
 		new:    `s.answer != "" {`,
-		reds:   in(elector, "TestTranscripts/wish_changed"),
+		reds:   in(elector, "TestTranscripts/wish_overtaken"),
 	},
 	{
 		name:   "a wish is answered before the Lease is released",

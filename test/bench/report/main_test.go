@@ -201,6 +201,38 @@ func wellFormed(drawing string) error {
 	}
 }
 
+// TestFiguresHaveTests: each figure of the catalog has a name of its own, says what it is, and is measured by a test that is there.
+func TestFiguresHaveTests(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(content, -1) {
+			known[string(m[1])] = true
+		}
+	}
+	seen := map[string]bool{}
+	for _, section := range catalog.All() {
+		for _, f := range section.Figures {
+			switch {
+			case seen[f.ID]:
+				t.Errorf("%s is there twice", f.ID)
+			case f.Title == "" || f.What == "":
+				t.Errorf("%s has no title, or does not say what is measured", f.ID)
+			case !known[f.Test]:
+				t.Errorf("%s is measured by %s, which is no test of test/bench", f.ID, f.Test)
+			}
+			seen[f.ID] = true
+		}
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	m, err := describe(top)
 	if err != nil {

@@ -174,5 +174,5 @@ func Check(run result.Run) error {
 	return nil
 }
 
-func p50(max float64, text string) Limit { return Limit{Text: text, Share: .5, Max: max} }
-func p99(max float64, text string) Limit { return Limit{Text: text, Share: .99, Max: max} }
+func p50(most float64, text string) Limit { return Limit{Text: text, Share: .5, Max: most} }
+func p99(most float64, text string) Limit { return Limit{Text: text, Share: .99, Max: most} }

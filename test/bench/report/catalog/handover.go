@@ -27,11 +27,11 @@ func handover() Section {
 			ID: "handover/floor", Title: "the floor", Unit: "ms", Who: theFloor, Test: "TestHandover",
 			What: "a PUT, its event on a watch, and a PUT in answer, sent by hand to the same server: no handover by a Lease is faster",
 		},
-		part("drain", "part: drain", "from the SIGTERM until the workload is seen to have stopped"),
-		part("read", "part: read", "a read of the Lease before the release, where one is needed"),
+		part("drain", "part: drain", "from the SIGTERM until the first request: the workload stops, and is seen to have stopped"),
+		part("read", "part: read", "a read of the Lease before the release; 0 where none is needed"),
 		part("release", "part: release", "the write that releases the Lease, from its sending to its answer"),
-		part("event", "part: event", "from the release on the server until the standby has it from its watch"),
-		part("wait", "part: wait", "what the standby waits before it takes the Lease"),
+		part("event", "part: event", "from that answer until the next leader has the release from its watch; below 0 where the event comes first"),
+		part("wait", "part: wait", "from the event until the next leader sends the take: its turn among the standbys"),
 		part("take", "part: take", "the write that takes the Lease, from its sending to its answer"),
 		part("file", "part: file", "from that answer until the leader file is there"),
 	}}
@@ -46,7 +46,7 @@ func takeover() Section {
 		},
 		{
 			ID: "takeover/past-expiry", Title: "takeover, past the expiry", Unit: "ms", Who: everybody, Test: "TestTakeover", Headline: true,
-			What:    "from the instant at which the standby may take the Lease, by the last renewal and the lease duration, until it says that it leads",
+			What:    "from the expiry, which is one lease duration after the last renewal came to a watch beside the standby's, until another replica says that it leads",
 			Targets: []Limit{p99(100, "p99 ≤ 100 ms")},
 		},
 	}}
@@ -64,12 +64,12 @@ func signals() Section {
 	child.Targets = nil
 	return Section{ID: "signals", Figures: []Figure{
 		signal("file", "answer to file", "from the answer to the write that takes the Lease until the leader file is there"),
-		signal("http", "answer to HTTP", "from the answer to the write that takes the Lease until GET /leader answers 200"),
+		signal("http", "answer to HTTP", "from the answer to the write that takes the Lease until a client of GET /events has the event"),
 		signal("process", "answer to process signal", "from the answer to the write that takes the Lease until the process has the process signal"),
 		child,
 		{
-			ID: "start/first-signal", Title: "start to first signal", Unit: "ms", Who: oursTwice, Test: "TestStart", Headline: true,
-			What: "from the start of the sidecar's process until its first document is written",
+			ID: "start/first-signal", Title: "start to first signal", Unit: "ms", Who: ours, Test: "TestSignals", Headline: true,
+			What: "from the start of the sidecar's process, where the Lease is free, until the leader file is there",
 		},
 	}}
 }

@@ -22,7 +22,7 @@ func sweep(c *columns, s catalog.Section, run result.Run) {
 	slices.Sort(all)
 	cells := []string{"what", "who"}
 	for _, at := range all {
-		cells = append(cells, number(at)+" "+through)
+		cells = append(cells, counted(at, through))
 	}
 	c.head(append(cells, "n", "beside client-go, at the last place of both", "target")...)
 	for _, f := range s.Figures {

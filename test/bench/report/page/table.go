@@ -1,7 +1,6 @@
 package page
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -50,12 +49,20 @@ func (p place) name() string {
 		text += ", at 5 s"
 	}
 	if p.at != 0 {
-		text += fmt.Sprintf(", %s %s", number(p.at), p.At)
+		text += ", " + counted(p.at, p.At)
 	}
 	if p.Unit != "" {
 		text += ", " + p.Unit
 	}
 	return text
+}
+
+// counted writes a number of things, whose name is given in the plural.
+func counted(n float64, things string) string {
+	if n == 1 {
+		things = strings.TrimSuffix(things, "s")
+	}
+	return number(n) + " " + things
 }
 
 // ratio compares the medians of lease-sidecar and client-go.

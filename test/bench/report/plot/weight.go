@@ -15,8 +15,10 @@ func weight(run result.Run) svg.Picture {
 	p := svg.Picture{Name: "weight", Title: title}
 	columns := []struct{ id, title string }{{"cpu", "CPU"}, {"working-set", "working set"}, {"private", "private memory"}}
 	rows := []struct{ state, suffix, title string }{
-		{"idle", "", "leader at rest"}, {"idle", "-standby", "standby at rest"},
-		{"outage", "", "former leader, in an outage"}, {"outage", "-standby", "standby, in an outage"},
+		{"idle", "", "leader at rest"},
+		{"idle", "-standby", "standby at rest"},
+		{"outage", "", "former leader, in an outage"},
+		{"outage", "-standby", "standby, in an outage"},
 	}
 	var figures, says []string
 	high := map[string]float64{}
