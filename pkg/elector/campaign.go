@@ -31,7 +31,7 @@ func (m *machine) drawTurn(now moment) {
 	case !k.present:
 		k.readyAt = k.seenAt.Add(spread(m.rand()))
 	case k.record.Released():
-		k.readyAt = k.seenAt.Add(between(0, releaseSpread, m.rand()))
+		k.readyAt = k.seenAt.Add(turn(m.rand()))
 		if p := k.record.PreferredHolder; p != "" && p != string(m.cfg.Identity) {
 			k.readyAt = k.readyAt.Add(preferenceGrace)
 		}
@@ -170,4 +170,17 @@ func spread(u float64) time.Duration {
 		return 0
 	}
 	return max(0, time.Duration(float64(most)*(1+math.Log(u)/math.Log(candidates))))
+}
+
+// turn returns how long to wait after a release: nothing for one half of the candidates, releaseSpread/2 for a quarter, and
+// releaseSpread for the rest. Half of that is about as long as a take needs until the others see it, so that two candidates in
+// different turns do not race.
+func turn(u float64) time.Duration {
+	switch {
+	case u < 0.5:
+		return 0
+	case u < 0.75:
+		return releaseSpread / 2
+	}
+	return releaseSpread
 }

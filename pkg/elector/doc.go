@@ -29,8 +29,8 @@
 //	I3  a take is sent only at the first sight of its version + max(D, the record's validity) or later, unless the
 //	    record is released, may be resumed, or is of this process's own term that expired and nobody can have taken since
 //	I4  every write is conditional on UID and version, or creates a Lease without a holder
-//	I5  only a record that was just read as its own is released, only after the workload has stopped, and nothing
-//	    sent before counts after it
+//	I5  only a record that is its own last write, or was just read as its own, is released, only after the workload
+//	    has stopped, and nothing sent before counts after it
 //	I6  tokens rise strictly, in the order of the store
 //	I7  no callback and no network wait stands between the deadline and the stop
 //	I8  a request that is applied late never extends validity

@@ -12,6 +12,7 @@ type drain struct {
 	began           bootclock.Instant
 	workloadStopped bool
 	stoppedAt       bootclock.Instant
+	read            lease.Version // that a read from after the stop has shown; "" where none has
 }
 
 // ending is how a term was asked to end. It outlives the term, which then does not lead again, whatever is answered late. It
@@ -94,11 +95,18 @@ func (m *machine) stopWaitEnded(now moment, o Outcome) {
 	m.noteWorkloadStopped(now)
 }
 
-// noteWorkloadStopped has the Lease read next: only a record that was just read may be released (I5).
+// noteWorkloadStopped has the Lease released next.
 func (m *machine) noteWorkloadStopped(now moment) {
 	m.drain.workloadStopped, m.drain.stoppedAt = true, now.boot
 	m.workload = workload{}
-	m.getDue, m.effort.nextTry = true, 0
+	m.effort.nextTry = 0
+}
+
+// releasable reports whether the record known may be released (I5): a read from after the workload's stop has shown it, or it is
+// this candidate's own last write and no request since has failed. That needs no read: the release is conditional on the record's
+// version, so it is carried out only where nobody has written since, which no read before it could prove.
+func (m *machine) releasable(now moment) bool {
+	return m.drain.read == m.know.version || len(m.effort.failures) == 0 && m.asWritten(now, m.know.record)
 }
 
 func (m *machine) endStopWait() {
@@ -106,9 +114,11 @@ func (m *machine) endStopWait() {
 	m.waits.withdraw()
 }
 
-// release returns the write that clears the holder, on the very version that the read before it showed as ours. Release last:
-// a standby may start the instant the holder clears (I5).
+// release returns the write that clears the holder of a record that is [machine.releasable]. Release last: a standby may start the
+// instant the holder clears (I5).
 func (m *machine) release(now moment) lease.Record {
+	m.drain.read = "" // for another attempt, another read
+
 	clear(m.sent) // a renewal still on its way must not count after the release
 	t := m.fresh(now)
 	m.twins.sent(t)

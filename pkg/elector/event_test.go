@@ -88,7 +88,6 @@ func candidateThatIs(t *testing.T, state string) *lone {
 	case "over":
 		l.step(time.Second, terminate{})
 		l.step(2*time.Second, stopWaitEnded{outcome: WorkloadStopped})
-		l.step(2*time.Second, l.answer(l.sends(verbGet)))
 		l.step(2*time.Second, l.answer(l.sends(verbRelease)))
 	}
 	return l

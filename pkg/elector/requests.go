@@ -21,6 +21,9 @@ func (m *machine) nextRequest(now moment) (verb, bootclock.Instant) {
 	case m.role == standby:
 		return verbTake, m.takeAt()
 	case m.drain.workloadStopped && (m.onDisk.clear(now) || m.onDisk.believable.Before(m.term.renewAt)):
+		if !m.releasable(now) {
+			return verbGet, max(m.onDisk.believable, m.effort.nextTry)
+		}
 		return verbRelease, m.onDisk.believable // no hold on disk speaks for the term any more then (I15)
 	default:
 		return verbRenew, m.term.renewAt
@@ -84,8 +87,8 @@ func (m *machine) succeeded(now moment, r *request, got lease.Record) {
 	m.missed(now, got)
 	m.observe(now, got)
 	m.reached(now, r.verb)
-	if m.drain.workloadStopped { // only what was read after the workload had stopped is released (I5)
-		m.getDue = r.verb != verbGet || r.sent.Before(m.drain.stoppedAt)
+	if r.verb == verbGet && m.drain.workloadStopped && !r.sent.Before(m.drain.stoppedAt) {
+		m.drain.read = got.Version
 	}
 }
 

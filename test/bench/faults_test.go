@@ -139,10 +139,10 @@ func TestFaults(t *testing.T) {
 	}
 	running.Wait()
 	for _, f := range ends {
-		awaitCalmEverywhere(t, trials, f.names[0])
+		spreadOut(t, trials)
 		from := bootclock.System{}.Now()
 		f.all(t, a)
-		awaitCalmEverywhere(t, trials, f.names[0])
+		everywhereAtOnce(trials, func(c *trial) { c.awaitCalm(t, "after "+f.names[0]) })
 		for _, c := range trials {
 			c.note(from, f.names...)
 		}
@@ -150,14 +150,30 @@ func TestFaults(t *testing.T) {
 	reportFaults(t, kinds, append(trials, crowds...))
 }
 
-// awaitCalmEverywhere waits until all is well in all trials, and a little more, so that a fault does not come right after a take.
-func awaitCalmEverywhere(t *testing.T, trials []*trial, why string) {
+// everywhereAtOnce does something in all trials, and waits until it is done.
+func everywhereAtOnce(trials []*trial, do func(*trial)) {
 	var running sync.WaitGroup
 	for _, c := range trials {
-		running.Go(func() { c.awaitCalm(t, why) })
+		running.Go(func() { do(c) })
 	}
 	running.Wait()
-	time.Sleep(3 * time.Second)
+}
+
+// spreadOut replaces all leaders, each at another moment: a fault of all elections has left them renewing at the same instants, and
+// the next one would find all at one phase.
+func spreadOut(t *testing.T, trials []*trial) {
+	everywhereAtOnce(trials, func(c *trial) {
+		leader := c.awaitCalm(t, "before the next fault")
+		if leader == nil {
+			return
+		}
+		time.Sleep(rand.N(3 * time.Second))
+		c.forget(leader)
+		leader.terminate(t)
+		c.start(t)
+		c.awaitCalm(t, "before the next fault")
+	})
+	time.Sleep(time.Second)
 }
 
 // reportFaults records the figures by fault and subject, in the order of their first occurrence.

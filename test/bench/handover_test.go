@@ -3,85 +3,265 @@
 package bench
 
 import (
+	"flag"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/test/bench/result"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-// TestHandover times planned handovers, of each build in turn: from SIGTERM of the leader, whose command ends at once, to
-// the next replica's leader file.
-func TestHandover(t *testing.T) {
-	cluster := harness.Start(t)
-	type field struct {
-		build
-		election *harness.Election
-		replicas []*harness.Sidecar
-		took     []time.Duration
+var planned = flag.Int("planned", 0, "how many planned handovers of each build TestHandover times; 0: 500, or 20 with -short")
+
+// traceEvery is how many handovers of a build there are to one whose parts are measured, as that one's proxies delay it a little.
+const traceEvery = 3
+
+// samples returns how many samples to take: as many as are given, else as the form of the run says.
+func samples(given, full, short int) int {
+	switch {
+	case given > 0:
+		return given
+	case testing.Short():
+		return short
 	}
-	var fields []*field
-	for _, b := range builds(t) {
-		f := &field{build: b, election: harness.NewElection(t, cluster, leaseDuration)}
-		f.election.Ship(t)
-		for i := range 3 {
-			f.replicas = append(f.replicas, replica(t, f.election, fmt.Sprintf("web-%d", i), b.path, true))
-		}
-		harness.AwaitLeader(t, leaseDuration+slack, f.replicas...)
-		fields = append(fields, f)
-	}
-	for range *handovers {
-		for _, f := range fields {
-			f.took = append(f.took, handover(t, f.election, f.replicas))
-		}
-	}
-	for _, f := range fields {
-		record(t, result.Series{Figure: "handover/total", Subject: f.subject, Unit: "ms", Values: milliseconds(f.took)})
+	return full
+}
+
+// clientGo returns the timings of client-go's elector that are measured.
+func clientGo() map[result.Subject]harness.PeerOptions {
+	return map[result.Subject]harness.PeerOptions{
+		result.ClientGo: {LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second, ReleaseOnCancel: true},
+		result.Tuned:    {LeaseDuration: 5 * time.Second, RenewDeadline: 3 * time.Second, RetryPeriod: time.Second, ReleaseOnCancel: true},
 	}
 }
 
-// handover ends the leader, times the next, and starts the old one again.
-func handover(t *testing.T, e *harness.Election, replicas []*harness.Sidecar) time.Duration {
-	t.Helper()
-	leader := harness.AwaitLeader(t, leaseDuration+slack, replicas...)
-	harness.Eventually(t, slack, "all know the leader", func() bool {
-		return !slices.ContainsFunc(replicas, func(s *harness.Sidecar) bool { return s.State().Leader != leader.Pod })
-	})
-	time.Sleep(200 * time.Millisecond) // the command runs by then
-	watcher, err := fsnotify.NewWatcher()
-	if err != nil {
-		t.Fatal(err)
+// TestHandover times planned handovers between three replicas, from SIGTERM of the leader to the next replica's signal: of each build
+// in turn, with a command that ends at once; the floor after each; and of client-go's elector, in several elections beside them. The
+// parts are those of one more election, whose replicas reach the API server by proxies that note when what passes.
+func TestHandover(t *testing.T) {
+	cluster := harness.Start(t)
+	starts := &sync.Mutex{} // nobody starts a process while a handover of ours is timed
+	ended := make(chan struct{})
+	theirs, wait := peersHandOver(t, cluster, starts, ended)
+
+	var ours []*relay
+	for _, b := range builds(t) {
+		ours = append(ours, newRelay(t, cluster, b, false))
 	}
-	defer watcher.Close()
-	for _, s := range harness.Others(replicas, leader) {
-		if err := watcher.Add(s.Dir); err != nil {
-			t.Fatal(err)
+	traced := newRelay(t, cluster, builds(t)[0], true)
+	floor := newFloor(t, cluster)
+	var floors []time.Duration
+	for i := range samples(*planned, 500, 20) {
+		for _, r := range ours {
+			r.handOver(t, starts)
 		}
+		if i%traceEvery == 0 {
+			traced.handOver(t, starts)
+		}
+		starts.Lock()
+		floors = append(floors, floor.measure(t))
+		starts.Unlock()
+	}
+	close(ended)
+	wait()
+
+	for _, r := range ours {
+		record(t, result.Series{Figure: "handover/total", Subject: r.subject, Unit: "ms", Values: milliseconds(r.took)})
+	}
+	for subject, took := range theirs {
+		if len(*took) == 0 {
+			t.Errorf("%s: no handover was measured", subject)
+			continue
+		}
+		record(t, result.Series{Figure: "handover/total", Subject: subject, Unit: "ms", Values: milliseconds(*took)})
+	}
+	record(t, result.Series{Figure: "handover/floor", Subject: result.Floor, Unit: "ms", Values: milliseconds(floors)})
+	traced.recordParts(t)
+}
+
+// relay is three replicas that hand over to each other, again and again.
+type relay struct {
+	build
+	election *harness.Election
+	replicas []*harness.Sidecar
+	proxies  map[*harness.Sidecar]*harness.Proxy // where the parts are measured
+	took     []time.Duration
+	parts    []parts
+}
+
+func newRelay(t *testing.T, cluster *harness.Cluster, b build, traced bool) *relay {
+	t.Helper()
+	r := &relay{build: b, election: harness.NewElection(t, cluster, leaseDuration), proxies: map[*harness.Sidecar]*harness.Proxy{}}
+	r.election.ShipFree(t)
+	for i := range 3 {
+		s := r.election.Prepare(t, fmt.Sprintf("web-%d", i))
+		s.Binary = b.path
+		s.Args = append(s.Args, "--log-level", "info", "--", "sleep", "1000000") // the last level counts: the default, not the tests' own
+		if traced {
+			line := cluster.Proxy(t)
+			line.Trace()
+			r.proxies[s], s.Kubeconfig = line, r.election.Access.Kubeconfig(t, line.Host())
+		}
+		s.Start(t, r.election)
+		r.replicas = append(r.replicas, s)
+	}
+	harness.AwaitLeader(t, leaseDuration+slack, r.replicas...)
+	return r
+}
+
+// handOver ends the leader, times the next, and starts the old one again.
+func (r *relay) handOver(t *testing.T, starts *sync.Mutex) {
+	t.Helper()
+	leader := harness.AwaitLeader(t, leaseDuration+slack, r.replicas...)
+	r.know(t, leader)
+	time.Sleep(100 * time.Millisecond) // the command runs by then
+	starts.Lock()
+	defer starts.Unlock()
+	next, dirs := map[string]*harness.Sidecar{}, []string(nil)
+	for _, s := range harness.Others(r.replicas, leader) {
+		next[s.Dir], dirs = s, append(dirs, s.Dir)
+	}
+	files := watchFiles(t, dirs...)
+	defer func() { _ = files.Close() }()
+	for _, line := range r.proxies {
+		line.Passages()
 	}
 	start := time.Now()
 	if err := leader.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	late := time.After(leaseDuration + slack)
+	dir, at := awaitFile(t, files)
+	r.took = append(r.took, at.Sub(start))
+	leader.AwaitExit(t, slack, 0)
+	if len(r.proxies) > 0 {
+		if p, ok := split(start, at, r.proxies[leader].Passages(), r.proxies[next[dir]].Passages()); ok {
+			r.parts = append(r.parts, p)
+		}
+	}
+	leader.Start(t, r.election)
+	r.know(t, next[dir])
+}
+
+// know waits until all know the leader.
+func (r *relay) know(t *testing.T, leader *harness.Sidecar) {
+	t.Helper()
+	harness.Eventually(t, slack, "all know the leader", func() bool {
+		return !slices.ContainsFunc(r.replicas, func(s *harness.Sidecar) bool { return s.State().Leader != leader.Pod })
+	})
+}
+
+// awaitFile waits for a leader file, and returns the directory that it came to.
+func awaitFile(t *testing.T, files *fsnotify.Watcher) (dir string, at time.Time) {
+	t.Helper()
+	late := time.After(2*leaseDuration + slack)
 	for {
 		select {
-		case event := <-watcher.Events:
-			if filepath.Base(event.Name) != leadership.LeaderFile || !event.Has(fsnotify.Create) {
-				continue
+		case event := <-files.Events:
+			if filepath.Base(event.Name) == leadership.LeaderFile && event.Has(fsnotify.Create) {
+				return filepath.Dir(event.Name), time.Now()
 			}
-			took := time.Since(start)
-			leader.AwaitExit(t, slack, 0)
-			leader.Start(t, e)
-			return took
 		case <-late:
 			t.Fatal("nobody took over")
 		}
 	}
+}
+
+// recordParts records the parts of all handovers whose parts are clear.
+func (r *relay) recordParts(t *testing.T) {
+	t.Helper()
+	if len(r.parts)*2 < len(r.took) {
+		t.Fatalf("the parts of %d of %d handovers are clear, want most of them", len(r.parts), len(r.took))
+	}
+	all, sum := map[string][]time.Duration{}, 0.0
+	for _, p := range r.parts {
+		for name, d := range p.figures() {
+			all[name] = append(all[name], d)
+		}
+	}
+	note := fmt.Sprintf("replicas that reach the API server by a proxy, in which a handover takes %.1f ms (p50)", milliseconds([]time.Duration{harness.Rank(r.took, .5)})[0])
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		s := result.Series{Figure: "handover/" + name, Subject: r.subject, Unit: "ms", Values: milliseconds(all[name]), Note: note}
+		sum += s.Rank(.5)
+		record(t, s)
+	}
+	t.Logf("the medians of the parts sum to %.1f ms; %s; %d of %d are clear", sum, note, len(r.parts), len(r.took))
+}
+
+// peersHandOver has elections of client-go's elector hand over until ended is closed. Wait returns once all have ended.
+func peersHandOver(t *testing.T, cluster *harness.Cluster, starts *sync.Mutex, ended <-chan struct{}) (took map[result.Subject]*[]time.Duration, wait func()) {
+	t.Helper()
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	took = map[result.Subject]*[]time.Duration{}
+	for subject, options := range clientGo() {
+		took[subject] = &[]time.Duration{}
+		for range 3 {
+			e := harness.NewElection(t, cluster, options.LeaseDuration)
+			e.Ship(t)
+			var peers []*harness.Peer
+			for i := range 3 {
+				peers = append(peers, e.StartPeer(t, fmt.Sprintf("peer-%d", i), options))
+			}
+			running.Go(func() {
+				for peerHandsOver(t, peers, options, starts, ended, func(d time.Duration) {
+					mu.Lock()
+					defer mu.Unlock()
+					*took[subject] = append(*took[subject], d)
+				}) {
+				}
+			})
+		}
+	}
+	return took, running.Wait
+}
+
+// peerHandsOver ends the leader at a random phase of the others' polling, times the next, and starts the old one again. It returns
+// false where ended is closed.
+func peerHandsOver(t *testing.T, peers []*harness.Peer, o harness.PeerOptions, starts *sync.Mutex, ended <-chan struct{}, took func(time.Duration)) bool {
+	t.Helper()
+	leader, _ := awaitPeer(t, peers, o.LeaseDuration)
+	select {
+	case <-ended:
+		return false
+	case <-time.After(o.RetryPeriod + rand.N(2*o.RetryPeriod)): // the others have seen it lead, and wait
+	}
+	start := bootclock.System{}.Now()
+	if err := leader.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+		return false
+	}
+	_, at := awaitPeer(t, slices.DeleteFunc(slices.Clone(peers), func(p *harness.Peer) bool { return p == leader }), o.LeaseDuration)
+	took(at.Sub(start))
+	<-leader.Exited()
+	starts.Lock()
+	defer starts.Unlock()
+	leader.Start(t)
+	time.Sleep(50 * time.Millisecond) // it connects
+	return true
+}
+
+// awaitPeer waits until one of the peers leads, and returns it and when its work was asked to start.
+func awaitPeer(t *testing.T, peers []*harness.Peer, duration time.Duration) (leader *harness.Peer, at bootclock.Instant) {
+	t.Helper()
+	harness.Eventually(t, 2*duration+slack, "one of client-go's leads", func() bool {
+		return slices.ContainsFunc(peers, func(p *harness.Peer) bool {
+			since, leads := p.StartedAt()
+			if leads {
+				leader, at = p, since
+			}
+			return leads
+		})
+	})
+	return leader, at
 }

@@ -173,13 +173,17 @@ func TestRules(t *testing.T) {
 	logs := map[string][]line{
 		"web-0": {
 			{Reason: "RenewDeadlineExceeded", Token: "1", Msg: "no longer leading"},
-			{Reason: "TakingLease", Detail: "the last holder released it"}, {Reason: "BecameLeader", Token: "5"},
-			{Reason: "TakingLease", Detail: "resuming the term of the process before"}, {Reason: "TermResumed", Token: "6"},
+			{Reason: "TakingLease", Detail: "the last holder released it"},
+			{Reason: "BecameLeader", Token: "5"},
+			{Reason: "TakingLease", Detail: "resuming the term of the process before"},
+			{Reason: "TermResumed", Token: "6"},
 		},
 		"web-1": {
-			{Reason: "TakingLease", Detail: "nobody has written it", Late: "1s"}, {Reason: "BecameLeader", Token: "2"},
+			{Reason: "TakingLease", Detail: "nobody has written it", Late: "1s"},
+			{Reason: "BecameLeader", Token: "2"},
 			{Reason: "RenewDeadlineExceeded", Token: "2", Msg: "no longer leading"},
-			{Reason: "TakingLease", Detail: "this replica's own term expired"}, {Reason: "BecameLeader", Token: "3"},
+			{Reason: "TakingLease", Detail: "this replica's own term expired"},
+			{Reason: "BecameLeader", Token: "3"},
 		},
 		"web-2": {{Reason: "TakingLease", Detail: "nobody has written it"}, {Reason: "BecameLeader", Token: "4"}},
 	}

@@ -149,7 +149,7 @@ func (f *contest) newCandidate(t *testing.T, i int, plan Plan) *candidate {
 		f.ourWitness.Add(s)
 	}
 	c.theirs = f.theirs.StartPeer(t, theirName(i), harness.PeerOptions{
-		ReleaseOnCancel: true, Kubeconfig: f.theirs.Access.Kubeconfig(t, c.theirLine.Host()),
+		ReleaseOnCancel: true, FreshIdentity: true, Kubeconfig: f.theirs.Access.Kubeconfig(t, c.theirLine.Host()),
 		LeaseDuration: plan.D, RenewDeadline: plan.D * 2 / 3, RetryPeriod: plan.D * 2 / 15, // client-go's proportions
 	})
 	f.theirWitness.AddChannel(theirName(i), "journal", journalLook, c.theirs.Leads)

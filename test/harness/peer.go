@@ -158,6 +158,21 @@ func (r *peerRun) leads() bool {
 	return err == nil && strings.HasSuffix(string(b), " started\n") && r.process.Alive()
 }
 
+// StartedAt returns when its work was last asked to start, on the boot clock, where it leads.
+func (p *Peer) StartedAt() (at bootclock.Instant, leads bool) {
+	run := p.run.Load()
+	if !run.leads() {
+		return 0, false
+	}
+	b, err := os.ReadFile(run.journal)
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	if err != nil {
+		return 0, false
+	}
+	_, err = fmt.Sscan(lines[len(lines)-1], &at)
+	return at, err == nil
+}
+
 // Freeze stops the process. Once it wakes, Leads is what it believes.
 func (p *Peer) Freeze(t testing.TB) {
 	t.Helper()

@@ -33,6 +33,10 @@ type Proxy struct {
 	delays  map[Way]time.Duration // of Requests and of Replies
 	closed  bool
 	lines   map[*line]struct{}
+	count   int // of the lines so far
+
+	traced   bool
+	passages []Passage
 
 	copies   sync.WaitGroup
 	refusals refusals
@@ -151,6 +155,8 @@ func (p *Proxy) keep(l *line) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.closed {
+		p.count++
+		l.number = p.count
 		p.lines[l] = struct{}{}
 	}
 	return !p.closed

@@ -14,6 +14,7 @@ import (
 type line struct {
 	proxy     *Proxy
 	near, far *net.TCPConn
+	number    int  // of the proxy's lines
 	dead      bool // half open; guarded by the proxy's mutex
 }
 
@@ -53,6 +54,7 @@ func (l *line) oneWay(way Way, to, from *net.TCPConn) {
 			l.reset()
 			return
 		}
+		l.proxy.note(l, way, c)
 		if _, err := to.Write(c.bytes); err != nil {
 			l.reset()
 			return

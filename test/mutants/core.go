@@ -118,8 +118,8 @@ var core = []mutant{
 		name:   "the Lease is released though the hold on disk still leads",
 		danger: "I15: a process that starts then believes it, beside the next leader",
 		file:   "pkg/elector/requests.go",
-		old:    " && (m.onDisk.clear(now) || m.onDisk.believable.Before(m.term.renewAt)):\n\t\treturn verbRelease, m.onDisk.believable",
-		new:    ":\n\t\treturn verbRelease, now.boot",
+		old:    " && (m.onDisk.clear(now) || m.onDisk.believable.Before(m.term.renewAt)):\n\t\tif !m.releasable(now) {\n\t\t\treturn verbGet, max(m.onDisk.believable, m.effort.nextTry)\n\t\t}\n\t\treturn verbRelease, m.onDisk.believable",
+		new:    ":\n\t\tif !m.releasable(now) {\n\t\t\treturn verbGet, m.effort.nextTry\n\t\t}\n\t\treturn verbRelease, now.boot",
 		reds:   in(elector, "TestNoReleaseBeforeTheHold", "TestTranscripts/hold_not_written", "TestTranscripts/hold_never_written", "FuzzMachine"),
 	},
 	{

@@ -49,6 +49,7 @@ type rules struct {
 	ever      bool          // something was read
 	led       lease.Version // token of the last term of this process
 	read      reading       // the last answer, if it was a read's
+	sure      bool          // the last request went well
 	beaten    lease.Version // version that a take of this process found overwritten
 	pending   int           // requests without an answer
 	trouble   time.Duration // true time of the last request that failed, or took long
@@ -202,19 +203,29 @@ func (p *process) judgeAge(a *attempt) {
 	p.w.must(a.at-over <= silence+cfg.RenewDeadline/4-cfg.Duration/50, "silence", "%s takes version %s, overwritten %v ago", p.name, a.record.Version, a.at-over)
 }
 
-// judgeRelease requires a read just before, made after the app had stopped, that showed the record as ours (I5). The
-// watch may have shown a later state of ours since; then that is what is blanked.
+// judgeRelease requires that what is blanked is the process's own last write, or that a read just before, made after the app had
+// stopped, showed the record as ours (I5). The watch may have shown a later state of ours since that read; then that is what is blanked.
 func (p *process) judgeRelease(a *attempt) {
 	r, base := p.rules.read, p.rules.sights[a.record.Version].record
 	now := a.at
+	p.w.must(!p.pod.app.lives(now), "I13", "%s releases while its app lives (%s)", p.name, p.pod.app.kind)
+	p.judgeHoldOnDisk()
+	if p.wroteLast(base) {
+		return
+	}
 	ours := r.record.Holder == p.identity && base.Holder == p.identity
 	p.w.must(r.ok && ours && r.record.Version.Compare(a.record.Version) <= 0, "I5",
-		"%s blanks version %s without having read it as its own just before", p.name, a.record.Version)
-	p.w.must(!p.pod.app.lives(now), "I13", "%s releases while its app lives (%s)", p.name, p.pod.app.kind)
+		"%s blanks version %s without having written it, or read it as its own just before", p.name, a.record.Version)
 	for _, s := range p.pod.app.spans {
 		p.w.must(r.asked >= s.to, "I5", "%s releases by a read from before its app had stopped", p.name)
 	}
-	p.judgeHoldOnDisk()
+}
+
+// wroteLast reports whether the record is as this process wrote it, and its last request was answered.
+func (p *process) wroteLast(r lease.Record) bool {
+	s, sent := p.pod.sends[r.RenewTime.UnixMicro()]
+	return sent && p.rules.sure && s.holder == p.identity && r.Holder == p.identity && r.Mark == lease.HeldMark(r.Holder, p.w.cfg.Duration) &&
+		r.DurationSeconds == int32(p.w.cfg.Duration/time.Second)
 }
 
 // answered records how a request ended, before the elector gets the answer.
@@ -226,7 +237,7 @@ func (p *process) answered(a *attempt, reply lease.Record, err error) {
 	}
 	r, now := &p.rules, p.w.now()
 	r.pending--
-	r.read = reading{}
+	r.read, r.sure = reading{}, err == nil
 	p.w.say(p.name, "asks", "%s %s: %s %s", a.verb, a.record.Version, reply.Version, outcome(err))
 	raced := errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists)
 	if raced {
