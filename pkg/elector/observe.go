@@ -18,6 +18,7 @@ type knowledge struct {
 	notBefore bootclock.Instant // nobody's unreleased Lease is taken before then; it never falls (I9)
 	readyAt   bootclock.Instant // when this candidate's turn comes, by the last version and a draw
 	tryAt     bootclock.Instant // after a failed attempt: not before then
+	raced     bool              // that attempt was overtaken by another write: the pause ends when that is seen
 	situation string            // why it waits as it does, as last logged
 }
 
@@ -49,8 +50,8 @@ func (m *machine) observe(now moment, r lease.Record) {
 		return
 	}
 	k := &m.know
-	if !k.present || m.rights.seePeer(string(m.cfg.Identity), r) {
-		k.tryAt = 0 // what failed was another request, or is allowed by now
+	if !k.present || m.rights.seePeer(string(m.cfg.Identity), r) || k.raced {
+		k.tryAt, k.raced = 0, false // what failed was another request, or is allowed by now
 	}
 	k.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot
 	m.forbid(now, r)

@@ -147,7 +147,7 @@ func (m *machine) failed(now moment, r *request, err error) {
 		m.getDue, m.taking = false, false
 		m.know.tryAt = now.boot.Add(m.forbiddenPause(r.verb))
 	case m.role == standby:
-		m.know.tryAt = again
+		m.know.tryAt, m.know.raced = again, c == lostRace
 	case m.drain.workloadStopped && c == lostRace: // read again at once: the Lease may still be ours to release
 	case m.drain.workloadStopped:
 		m.effort.nextTry = again

@@ -51,6 +51,14 @@ var waits = []mutant{
 		reds:   in(elector, "TestTranscripts/lapse_too_late"),
 	},
 	{
+		name:   "a lost race holds up the next take",
+		danger: "a handover shortly after another one takes a second, as every standby that lost the first one pauses",
+		file:   "pkg/elector/observe.go",
+		old:    " || k.raced {",
+		new:    " {",
+		reds:   in(elector, "TestTranscripts/race_lost_release"),
+	},
+	{
 		name:   "a term that expired in a drain is taken again",
 		danger: "I10: what was asked to end goes on",
 		file:   "pkg/elector/lapse.go",
