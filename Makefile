@@ -209,7 +209,6 @@ cover: ## what the unit tests reach, by function (cover.html shows the lines)
 verify: prerequisites check test mutants controls lint ## everything that CI runs
 	$(MAKE) chaos CHAOS=2m
 	$(MAKE) chaos-work CHAOS=90s
-	$(MAKE) bench-check
 	$(MAKE) e2e
 
 .PHONY: check
