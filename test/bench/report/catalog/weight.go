@@ -88,8 +88,8 @@ func costs(id, state string, in []way) Section {
 				Headline: m.headline && id == "idle",
 			}
 			if f.Targets = idleTargets[f.ID]; m.id == "rss" {
-				f.Reason = "most of it is pages of the program's file, which all replicas on a node share and the kubelet does not count. The sidecar " +
-					"leaves idle pages to the kernel: to return them more often lowered this figure, cost CPU, and freed nothing that a node needs."
+				f.Reason = "most of it is pages of the program's file, which all replicas on a node share and the kubelet does not count. To give them up " +
+					"would lower this figure, and neither the working set nor what the node pays ([ADR 0010](../adr/0010-no-dropped-pages.md))."
 			}
 			section.Figures = append(section.Figures, f)
 		}
