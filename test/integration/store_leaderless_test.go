@@ -18,7 +18,7 @@ import (
 // in which it still looks for a way out.
 const (
 	leaderlessBudget = 0.05
-	leaderlessAtOnce = 0.4
+	leaderlessAtOnce = 0.7
 )
 
 // backWithin is how long it may take, after such a state, until somebody leads: what is asked seldom is noticed late.
