@@ -22,6 +22,8 @@ func handover() Section {
 				p50(12, "p50 ≤ 12 ms"), p99(30, "p99 ≤ 30 ms"),
 				{Text: "p50 ≤ 1/40 of client-go's", Share: .5, Factor: 1.0 / 40, Against: result.ClientGo},
 			},
+			Reason: "the parts below show where the time goes. Beside the two writes, the drain and the wait are the largest: the sidecars, their guards, " +
+				"the API server and etcd all wake up at the same instant, on two cores.",
 		},
 		{
 			ID: "handover/floor", Title: "the floor", Unit: "ms", Who: theFloor, Test: "TestHandover",
@@ -58,6 +60,7 @@ func signals() Section {
 		return Figure{
 			ID: "signal/" + id, Title: title, What: what, Unit: "ms", Who: ours, Test: "TestSignals", Headline: true,
 			Targets: []Limit{p99(3, "p99 ≤ 3 ms")},
+			Reason:  "its parts have not been measured yet.",
 		}
 	}
 	child := signal("child", "answer to child", "from the answer to the write that takes the Lease until the child process runs")
