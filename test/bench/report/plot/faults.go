@@ -60,10 +60,10 @@ func faults(run result.Run) svg.Picture {
 		heading(c, title, "To the right: how long nobody works, by the median; the thin line ends at the longest.")
 		c.Text(16, 64, "s muted", "To the left, in red: the longest time with two at work.")
 		legend(c, 16, 88, who)
-		// Both directions have one scale. The labels of the faults are left of both.
-		const first, last, values = 190.0, 744.0, 62.0
-		perSecond := (last - first - 2*values) / (right + left)
-		zero := first + values + left*perSecond
+		// Both directions have one scale, and room for the values. The labels of the faults are left of both.
+		const first, last, toTheLeft, toTheRight = 190.0, 752.0, 44.0, 100.0
+		perSecond := (last - first - toTheLeft - toTheRight) / (right + left)
+		zero := first + toTheLeft + left*perSecond
 		x := scale{low: 0, high: 1, from: zero, to: zero + perSecond}
 		_, ticks := linear(max(right, left), 0, 1, 8)
 		for _, tick := range ticks {
