@@ -14,6 +14,7 @@ import (
 func TestNotKept(t *testing.T) {
 	bubble(t, func(f *fleet) {
 		a := f.start("web-0", 1, func(c *Config) { c.Most = 3 })
+		wait(time.Second) // it knows its own Lease, which always has room
 		for i := range 5 {
 			f.start(fmt.Sprintf("web-%d", 1+i), 1)
 		}
