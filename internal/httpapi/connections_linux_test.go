@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"testing"
@@ -121,5 +122,29 @@ func TestAConnectionKeepsItsPlaceWhileItIsServed(t *testing.T) {
 	}
 	if got := newGuest(t, address).ask("/"); got != 200 {
 		t.Errorf("once the requests were answered, a new connection got %d, want 200", got)
+	}
+}
+
+// remote is a connection of a client with that address.
+type remote struct {
+	net.Conn
+
+	address string
+}
+
+func (r remote) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(r.address), Port: 1} }
+
+// TestAFloodClosesItsOwn: one connection more takes the place of one of the address that has most without a request, though another
+// address's has waited for longer: a flood does not push the kubelet out.
+func TestAFloodClosesItsOwn(t *testing.T) {
+	c := newConnections(3, slog.New(slog.DiscardHandler))
+	kubelet, first, second, third := &remote{address: "10.0.0.1"}, &remote{address: "10.0.0.2"}, &remote{address: "10.0.0.2"}, &remote{address: "10.0.0.2"}
+	for _, conn := range []*remote{kubelet, first, second} {
+		if victim := c.add(conn); victim != nil {
+			t.Fatalf("%v was closed, though there is room", victim.RemoteAddr())
+		}
+	}
+	if victim := c.add(third); victim != net.Conn(first) {
+		t.Errorf("the wrong connection was closed, want the oldest of 10.0.0.2; of the kubelet: %v", victim == net.Conn(kubelet))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -261,8 +262,8 @@ func checkHelmTest(t *testing.T, c *harness.Cluster, ns string, s *harness.Sidec
 	}
 }
 
-// TestChartKeepsRightsOverAnUpgrade turns a label and Events off: the old leader still uses both when it stops, so their rights, and the policy,
-// go with the next upgrade only.
+// TestChartKeepsRightsOverAnUpgrade turns a label, Events and membership off: the old pods still use them when they stop, so their rights, and the
+// policies, go with the next upgrade only.
 func TestChartKeepsRightsOverAnUpgrade(t *testing.T) {
 	t.Parallel()
 	for name, binary := range helms(t) {
@@ -271,32 +272,46 @@ func TestChartKeepsRightsOverAnUpgrade(t *testing.T) {
 			c := harness.Shared(t)
 			ns := c.Namespace(t, nil)
 			flags := []string{"web", chartDir(t, "leader-web"), "--namespace", ns, "--set", "fullnameOverride=web"}
-			rules := func() (resources []string, policy bool) {
+			rules := func() (resources []string, policies int) {
 				role, err := c.Admin.RbacV1().Roles(ns).Get(t.Context(), "web", metav1.GetOptions{})
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, r := range role.Rules {
 					resources = append(resources, r.Resources...)
+					if slices.Contains(r.Verbs, "delete") {
+						resources = append(resources, "deleted")
+					}
+				}
+				for _, kind := range []string{"members", "election"} {
+					if _, err := c.Admin.AdmissionregistrationV1().ValidatingAdmissionPolicies().Get(t.Context(), ns+".web."+kind, metav1.GetOptions{}); err == nil {
+						policies++
+					}
 				}
 				p, err := c.Admin.AdmissionregistrationV1().ValidatingAdmissionPolicies().Get(t.Context(), ns+".web.pod-label", metav1.GetOptions{})
 				if err == nil && p.Spec.Variables[0].Expression != "'example.com/role'" {
 					t.Errorf("the policy is for the label %s", p.Spec.Variables[0].Expression)
 				}
-				return resources, err == nil
+				if err == nil {
+					policies++
+				}
+				return resources, policies
 			}
 			for _, step := range []struct {
 				command, set string
 				want         []string
 			}{
-				{"install", "leaseSidecar.events=true,leaseSidecar.label=example.com/role=boss", []string{"leases", "pods", "events"}},
-				{"upgrade", "leaseSidecar.events=false", []string{"leases", "pods", "events"}},
+				{
+					"install", "leaseSidecar.events=true,leaseSidecar.label=example.com/role=boss,leaseSidecar.membership.enabled=true,leaseSidecar.membership.sweep=true",
+					[]string{"leases", "pods", "events", "leases", "deleted"},
+				},
+				{"upgrade", "leaseSidecar.events=false", []string{"leases", "pods", "events", "leases", "deleted"}},
 				{"upgrade", "leaseSidecar.events=false", []string{"leases"}},
 			} {
 				runHelm(t, c, binary, append([]string{step.command}, append(flags, "--set", step.set)...)...)
-				got, policy := rules()
-				if diff := cmp.Diff(step.want, got); diff != "" || policy != (len(step.want) > 1) {
-					t.Errorf("%s with %s: the policy is there: %v; the Role's resources (-want +got):\n%s", step.command, step.set, policy, diff)
+				got, policies := rules()
+				if diff := cmp.Diff(step.want, got); diff != "" || policies != 3 && len(step.want) > 1 || policies != 0 && len(step.want) == 1 {
+					t.Errorf("%s with %s: %d policies; the Role's resources (-want +got):\n%s", step.command, step.set, policies, diff)
 				}
 			}
 		})
