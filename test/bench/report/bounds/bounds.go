@@ -24,6 +24,8 @@ func All() []Bound {
 		ratio("handover/total", "p50 at most 1/15 of client-go's", sidecar, 1.0/15, clientGo, 2, "a standby of ours watches, one of client-go's polls every 2 s"),
 		floor,
 		ratio("takeover/past-expiry", "p50 at most 1/2 of client-go's", sidecar, .5, clientGo, 3, "a standby of ours has a timer, one of client-go's polls every 2 s"),
+		ratio("signal/file", "p50 at most 8 times the floor", sidecar, 8, result.Floor, 10, "two to three times the floor is measured, with the hold file and the document before it"),
+		ratio("signal/http", "p50 at most 12 times the floor", sidecar, 12, result.Floor, 10, "about four times the floor is measured, which sends a line and no more"),
 		budget("requests/fleet", "at most 0.45 a second", sidecar, 1, .45,
 			"the leader renews every 3 s, and standbys send nothing, whatever the size; a short time may have one renewal more"),
 		budget("idle/working-set", "at most 8 MiB", sidecar, .5, 8, "the budget of a leader in a pod"),
