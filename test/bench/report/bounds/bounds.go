@@ -26,8 +26,8 @@ func All() []Bound {
 		"2.6 times the floor is measured, and 6 times where 60 other processes compete for one core: more processes take part than in the floor")
 	floor.Beside = "handover/floor"
 	all := []Bound{
-		ratio("handover/total", "p50 at most 1/4 of client-go's", sidecar, 1.0/4, clientGo, 20,
-			"a standby watches, one of client-go's polls every 2 s: 1/75 is measured, and 1/23 on a busy machine"),
+		ratio("handover/total", "p50 at most 1/3 of client-go's", sidecar, 1.0/3, clientGo, 20,
+			"a standby watches, one of client-go's polls every 2 s: 1/75 is measured, and 1/16 on a busy machine"),
 		floor,
 		ratio("takeover/past-expiry", "p50 at most 1/4 of client-go's", sidecar, 1.0/4, clientGo, 12,
 			"a standby has a timer, one of client-go's polls every 2 s: 1/55 is measured, and 1/17 on a busy machine"),
