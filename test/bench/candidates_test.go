@@ -16,7 +16,7 @@ import (
 
 var (
 	candidateSizes = flag.String("candidates", "", "how many candidates one Lease has, in one election after the other (default 2,10,50,100,500; 10 with -short)")
-	releases       = flag.Int("releases", 0, "how many planned handovers of each size are measured (default 6; 1 with -short)")
+	releases       = flag.Int("releases", 0, "how many planned handovers of each size are measured (default 6; with -short 5 to a named successor, and 1)")
 	expiries       = flag.Int("expiries", 0, "how many leaders of each size are killed (default 2; 1 with -short)")
 )
 
@@ -70,12 +70,12 @@ func measureCandidates(t *testing.T, cluster *harness.Cluster, keys *tokens, k k
 
 	idle := series("idle")
 	from := m.read(t)
-	time.Sleep(otherwise(0, 3*time.Second, time.Second))
+	time.Sleep(3 * k.timing.renewal())
 	idle.add(m.read(t).since(from), 0)
 	idle.recordRates(t)
 
 	named, drawn, killed := series("successor"), series("release"), series("expiry")
-	for range otherwise(*releases, 6, 1) {
+	for range otherwise(*releases, 6, 5) {
 		if leader := e.leader.Load(); leader.prefer != nil {
 			leader.prefer(e.following())
 			named.measure(t, e, m, false)

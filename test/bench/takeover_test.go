@@ -20,7 +20,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
-var kills = flag.Int("kills", 0, "how many leaders of each kind TestTakeover kills; 0: 60, or 6 with -short")
+var kills = flag.Int("kills", 0, "how many leaders of each kind TestTakeover kills; 0: 60, or 12 with -short")
 
 // killsAtOnce is how many elections of a kind there are.
 const killsAtOnce = 12
@@ -53,7 +53,7 @@ func TestTakeover(t *testing.T) {
 	all := map[result.Subject]*takeovers{}
 	var running sync.WaitGroup
 	campaign := func(subject result.Subject, duration time.Duration, prepare func(*harness.Election) func(*takeovers, *expiry)) {
-		k := &takeovers{left: samples(*kills, 60, 6)}
+		k := &takeovers{left: samples(*kills, 60, 12)}
 		all[subject] = k
 		for range min(killsAtOnce, k.left) {
 			e := harness.NewElection(t, cluster, duration)

@@ -35,6 +35,14 @@ var costs = []mutant{
 		reds:   in(elector, "TestElectionWithoutALeaderCostsLittle/the_API_refuses_connections"),
 	},
 	{
+		name:   "whose term expired tries often until notBefore",
+		danger: "after an edit that showed an hour, each outage costs three requests a second for that hour",
+		file:   "pkg/elector/effort.go",
+		old:    "now.boot.Before(m.know.seenAt.Add(m.cfg.Duration))",
+		new:    "now.boot.Before(m.know.notBefore)",
+		reds:   in(elector, "TestElectionWithoutALeaderCostsLittle/the_API_refuses_connections,_and_an_edit_has_shown_an_hour"),
+	},
+	{
 		name:   "a standby's pauses do not grow",
 		danger: "an election that cannot have a leader costs the API server a request every few seconds, for each candidate",
 		file:   "pkg/elector/effort.go",
