@@ -168,7 +168,7 @@ func (m *machine) failed(now moment, r *request, err error) {
 // lose a race would otherwise read at once what their watches bring anyway. The read comes at the end of the pause, before which
 // nothing is tried, unless a newer version is seen: so no second take is made on the version of the first.
 func (m *machine) awaitWinner(r *request, again bootclock.Instant) {
-	if r.known != m.know.version { // it is known already
+	if m.know.version != r.known { // it is known already
 		m.getDue, m.taking = false, false
 		return
 	}

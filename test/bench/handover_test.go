@@ -179,8 +179,8 @@ func awaitFile(t *testing.T, files *fsnotify.Watcher) (dir string, at time.Time)
 // recordParts records the parts of all handovers whose parts are clear.
 func (r *relay) recordParts(t *testing.T) {
 	t.Helper()
-	if len(r.parts)*2 < len(r.took) {
-		t.Fatalf("the parts of %d of %d handovers are clear, want most of them", len(r.parts), len(r.took))
+	if least := samples(0, (len(r.took)+1)/2, 1); len(r.parts) < least { // of the few of the short form, chance may make most unclear
+		t.Fatalf("the parts of %d of %d handovers are clear, want %d or more", len(r.parts), len(r.took), least)
 	}
 	all, sum := map[string][]time.Duration{}, 0.0
 	for _, p := range r.parts {

@@ -60,12 +60,8 @@ func TestSignals(t *testing.T) {
 	cluster := harness.Start(t)
 	took := map[string][]time.Duration{}
 	rig := newSignalRig(t, cluster)
-	wanted := samples(*terms, 300, 15)
-	for range wanted {
+	for range samples(*terms, 300, 15) {
 		rig.term(t, took)
-	}
-	if clear := len(took["file"]); clear*10 < wanted*9 {
-		t.Errorf("the take of %d of %d terms is clear, want nearly all", clear, wanted)
 	}
 	for _, name := range []string{"file", "http", "process", "child"} {
 		record(t, result.Series{Figure: "signal/" + name, Subject: result.Sidecar, Unit: "ms", Values: milliseconds(took[name])})
@@ -227,7 +223,7 @@ func (r *signalRig) release(t *testing.T) {
 	})
 }
 
-// term has the sidecar lead once, and adds how long each signal took, unless the proxy has not seen the answer to the take before them.
+// term has the sidecar lead once, and adds how long each signal took.
 func (r *signalRig) term(t *testing.T, took map[string][]time.Duration) {
 	t.Helper()
 	opened := make(chan *os.File, 1)
@@ -250,8 +246,7 @@ func (r *signalRig) term(t *testing.T, took map[string][]time.Duration) {
 			t.Fatalf("no signal of the kind %q; the end of the log:\n%s", name, r.sidecar.Tail(10))
 		}
 	}
-	passages := r.line.Passages()
-	asked, _ := exchanges(passages)
+	asked, _ := exchanges(r.line.Passages())
 	answered := time.Time{}
 	for _, e := range asked {
 		if !e.answered.IsZero() && e.answered.Before(file) {
@@ -259,11 +254,10 @@ func (r *signalRig) term(t *testing.T, took map[string][]time.Duration) {
 		}
 	}
 	if answered.IsZero() {
-		t.Logf("the proxy has seen no take: the leader file came at %v, of %+v", file, passages)
-	} else {
-		for name, when := range at {
-			took[name] = append(took[name], when.Sub(answered))
-		}
+		t.Fatal("the proxy has seen no take")
+	}
+	for name, when := range at {
+		took[name] = append(took[name], when.Sub(answered))
 	}
 	r.hold(t)
 	harness.Eventually(t, slack, "it leads no more", func() bool { return r.sidecar.State().Leader == "other" && !r.sidecar.HasLeaderFile() })

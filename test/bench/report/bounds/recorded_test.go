@@ -20,7 +20,19 @@ func TestRecorded(t *testing.T) {
 	}{
 		"nothing is wrong": {},
 		"a standby waits for 300 ms before it takes a released Lease": {"turn.jsonl", []string{
-			"handover/total: p50 at most 1/4 of client-go's", "handover/total: p50 at most 12 times the floor",
+			"handover/total: p50 at most 1/3 of client-go's", "handover/total: p50 at most 12 times the floor",
+		}},
+		"each write reads the Lease first": {"read.jsonl", []string{
+			"requests/fleet at 1: at most 0.45 a second", "requests/fleet at 3: at most 0.45 a second", "scale/elections/requests at 30: at most 1/2 of client-go's",
+		}},
+		"standbys read the Lease every second and watch nothing": {"poll.jsonl", []string{
+			"handover/total: p50 at most 1/3 of client-go's", "handover/total: p50 at most 12 times the floor",
+			"requests/fleet at 1: at most 0.45 a second", "requests/fleet at 3: at most 0.45 a second",
+			"scale/500/idle/requests at 10: at most 1/3 of client-go's", "scale/500/successor/conflicts at 10: p50 at most 1",
+			"scale/elections/requests at 30: at most 1/2 of client-go's", "scale/elections/handover at 30: p50 at most 1/4 of client-go's",
+		}},
+		"no leader releases its Lease": {"norelease.jsonl", []string{
+			"scale/elections/handover at 30: p50 at most 1/4 of client-go's", "leaderless/rollout-3: at most client-go's and twice the safety margin",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
