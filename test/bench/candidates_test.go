@@ -135,6 +135,7 @@ type costs struct {
 	at      int
 	took    []time.Duration
 	all     []costReading
+	reached reached
 }
 
 func (c *costs) add(r costReading, took time.Duration) {
@@ -144,6 +145,7 @@ func (c *costs) add(r costReading, took time.Duration) {
 // measure ends the leader and starts another candidate in its place, once the cost is known.
 func (c *costs) measure(t *testing.T, e *electorate, m *meter, kill bool) {
 	t.Helper()
+	m.count.takes.begin()
 	from := m.read(t)
 	took, old, err := e.remove(kill, e.kind.timing.duration+slack)
 	if err != nil {
@@ -151,6 +153,7 @@ func (c *costs) measure(t *testing.T, e *electorate, m *meter, kill bool) {
 	}
 	time.Sleep(aftermath)
 	c.add(m.read(t).since(from), took)
+	c.reached.add(m.count.takes.end())
 	reached := make(chan struct{})
 	if err := e.replace(old, func() { close(reached) }); err != nil {
 		t.Fatal(err)
@@ -177,6 +180,7 @@ func (c *costs) record(t *testing.T) {
 	c.write(t, "conflicts", "", func(i int) float64 { return c.all[i].conflicts })
 	if c.subject != result.Tuned { // client-go's watch nothing
 		c.write(t, "events", "", func(i int) float64 { return c.all[i].events })
+		t.Logf("%s at %d: %v", c.figure, c.at, &c.reached)
 	}
 	c.write(t, "api-cpu", "ms", func(i int) float64 { return float64(c.all[i].api) / float64(time.Millisecond) })
 }
