@@ -32,8 +32,11 @@ DURATION ?= 1h
 # How many seeds the chaos of work plays at once, from SEED on.
 WORK_SEEDS ?= 3
 # What the benchmarks measure: a pattern of tests, or all that have figures. BEFORE=path/of/another/build is measured beside this one.
+# Each part has a file of results of its own, so that it replaces no other: make bench-report puts several together.
 BENCH_RUN ?=
-BENCH := $(if $(BENCH_RUN),'$(BENCH_RUN)',"$$($(GO) run ./test/bench/report tests)")
+BENCH     := $(if $(BENCH_RUN),'$(BENCH_RUN)',"$$($(GO) run ./test/bench/report tests)")
+BENCH_OUT := bin/bench$(if $(BENCH_RUN),-$(shell printf %s '$(BENCH_RUN)' | tr -cs 'A-Za-z0-9' - | sed 's/^-//; s/-$$//')).jsonl
+BEFORE_IS := $(if $(BEFORE),SIDECAR_BEFORE=$(abspath $(BEFORE)))
 
 # What to test, and how. For a part of it: make unit PKG=./pkg/elector RUN=TestTranscripts
 PKG     ?= $$($(GO) list ./... | grep -v -e /test/harness -e /test/integration -e /test/histories/apiserver -e /test/chaos -e '/test/bench$$' -e /test/e2e -e /test/workload/docs)
@@ -116,15 +119,15 @@ handovers: ## 200 handovers in each of fourteen ways, under work that takes up t
 
 # All subjects of a figure are measured in one run. A part of the benchmarks prints its tables, and leaves the page as it is.
 .PHONY: bench
-bench: cluster ## all figures of docs/explanation/performance.md, beside client-go's elector (40 minutes; BENCH_RUN=TestHandover IDLE=5m BEFORE=PATH)
+bench: cluster ## all figures of docs/explanation/performance.md, beside client-go's elector (half an hour; BENCH_RUN=TestHandover IDLE=5m BEFORE=PATH)
 	@mkdir -p bin
-	rm -f bin/bench.jsonl
-	$(GO) run ./test/bench/report machine bin/bench.jsonl
-	$(if $(BEFORE),SIDECAR_BEFORE=$(abspath $(BEFORE))) $(GO) test ./test/bench -v -count=1 -timeout 2h -run $(BENCH) -for $(IDLE) -results $(abspath bin/bench.jsonl)
-	$(GO) run ./test/bench/report $(if $(BENCH_RUN),print,write) bin/bench.jsonl
+	rm -f $(BENCH_OUT)
+	$(GO) run ./test/bench/report machine $(BENCH_OUT)
+	$(BEFORE_IS) GO='$(GO)' .ci/bench $(BENCH_OUT) $(BENCH) -for $(IDLE)
+	$(GO) run ./test/bench/report $(if $(BENCH_RUN),print,write) $(BENCH_OUT)
 
 .PHONY: bench-report
-bench-report: ## write the page and its plots again, from the results that are kept, or from others (RESULTS='bin/bench.jsonl bin/more.jsonl')
+bench-report: ## write the page and its plots again, from the results that are kept, or from others (RESULTS='bin/bench.jsonl bin/bench-TestFleet.jsonl')
 	$(GO) run ./test/bench/report write $(RESULTS)
 
 .PHONY: bench-short
@@ -132,7 +135,7 @@ bench-short: cluster ## the benchmarks with few samples, into bin/bench-short.js
 	@mkdir -p bin
 	rm -f bin/bench-short.jsonl
 	$(GO) run ./test/bench/report -short machine bin/bench-short.jsonl
-	$(if $(BEFORE),SIDECAR_BEFORE=$(abspath $(BEFORE))) $(GO) test ./test/bench -v -short -count=1 -timeout 20m -run $(BENCH) -results $(abspath bin/bench-short.jsonl)
+	$(BEFORE_IS) $(GO) test ./test/bench -v -short -count=1 -timeout 20m -run $(BENCH) -results $(abspath bin/bench-short.jsonl)
 
 .PHONY: bench-check
 bench-check: bench-short ## the same, and compare the ratios with the bounds in test/bench/report/bounds
@@ -209,6 +212,7 @@ cover: ## what the unit tests reach, by function (cover.html shows the lines)
 verify: prerequisites check test mutants controls lint ## everything that CI runs
 	$(MAKE) chaos CHAOS=2m
 	$(MAKE) chaos-work CHAOS=90s
+	$(MAKE) bench-check
 	$(MAKE) e2e
 
 .PHONY: check

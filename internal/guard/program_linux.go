@@ -92,7 +92,7 @@ func (p *program) stop(kill bootclock.Instant) {
 	}
 }
 
-// reaped records how the program ended, and sends SIGTERM to everything it left, daemons of other groups too.
+// reaped records how the program ended.
 func (p *program) reaped(now bootclock.Instant, how unix.WaitStatus) {
 	p.end = &End{Token: p.token, Status: procfs.ExitStatus(how), Ordered: p.stopping}
 	if how.Signaled() {
@@ -102,6 +102,10 @@ func (p *program) reaped(now bootclock.Instant, how unix.WaitStatus) {
 		p.stopping = true
 		p.leftover = now.Add(leftoverGrace)
 	}
+}
+
+// stopLeft sends SIGTERM to everything that the program left, daemons of other groups too.
+func (p *program) stopLeft() {
 	if left, err := procfs.Descendants(os.Getpid()); err == nil {
 		_, _ = procfs.SignalAll(left, syscall.SIGTERM) // what cannot be signalled is killed later
 	}

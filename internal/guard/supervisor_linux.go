@@ -179,14 +179,20 @@ func (s *supervisor) enforce(now bootclock.Instant) {
 	}
 }
 
-// reap collects ended children. It reports whether no child, and so no descendant, is left.
+// reap collects ended children. It reports whether no child, and so no descendant, is left. What an ended program left is looked for
+// only where there is something: that look reads the whole of /proc, and the sidecar waits for the report to release the Lease.
 func (s *supervisor) reap(now bootclock.Instant) (none bool) {
-	return procfs.Reap(func(pid int, how unix.WaitStatus) {
+	ended := false
+	none = procfs.Reap(func(pid int, how unix.WaitStatus) {
 		if p := s.program; p != nil && pid == p.pid && p.end == nil {
 			p.reaped(now, how)
-			s.ended = p.end
+			s.ended, ended = p.end, true
 		}
 	})
+	if ended && !none {
+		s.program.stopLeft()
+	}
+	return none
 }
 
 // due returns the next time at which step has work; zero: never.

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease/memory"
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
@@ -62,6 +64,16 @@ func TestElectionWithoutALeaderCostsLittle(t *testing.T) {
 			return memory.Fate{}
 		}, false},
 		{"the API refuses connections", func(f *fleet) {
+			for _, m := range f.members {
+				m.store.BreakWatches(errors.New("connection reset"))
+			}
+		}, all, false},
+		{"the API refuses connections, and an edit has shown an hour", func(f *fleet) {
+			f.backend.Edit("default", "acme-1", func(o *coordinationv1.Lease) {
+				delete(o.Annotations, naming.AnnotationFencedBy)
+				o.Spec.LeaseDurationSeconds = new(int32(3600))
+			})
+			time.Sleep(time.Second) // the leader sees it
 			for _, m := range f.members {
 				m.store.BreakWatches(errors.New("connection reset"))
 			}

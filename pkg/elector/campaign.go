@@ -82,6 +82,7 @@ func (m *machine) takeover(now moment) lease.Record {
 		attrs = append(attrs, span("late", late)) // it was free, and this candidate could not or did not know
 	}
 	m.info("TakingLease", "taking the Lease", attrs...)
+	unanswered := m.resumable() || m.regainable() // a wish on this replica's own term: it leads again, and then hands over
 	m.resuming, m.lapse.over = m.resumable(), false
 	if !m.resuming { // a new term: what was ordered of the last one is done with
 		m.ending = ending{}
@@ -89,7 +90,9 @@ func (m *machine) takeover(now moment) lease.Record {
 	t := m.fresh(now)
 	m.term = term{acquired: t, transitions: m.know.record.NextTransitions()}
 	r := m.mine(t)
-	r.PreferredHolder = "" // the wish is answered
+	if !unanswered || r.PreferredHolder == r.Holder {
+		r.PreferredHolder = ""
+	}
 	m.noteSent(now, t)
 	return r
 }

@@ -105,9 +105,10 @@ func (m *machine) learn(v verb, took time.Duration, answered bool) {
 }
 
 // pause returns how long to leave the store alone after a failure of that kind: short while a term is at stake, ours, one to
-// resume, or one that expired until others may take its Lease; for a standby as [quickFor] says.
+// resume, or one that expired until others may take its Lease, a lease duration after its last version (not until notBefore, which
+// an edited record may have put hours away); for a standby as [quickFor] says.
 func (m *machine) pause(now moment, v verb) time.Duration {
-	if m.role != standby || m.inherited != nil || m.regainable() && now.boot.Before(m.know.notBefore) {
+	if m.role != standby || m.inherited != nil || m.regainable() && now.boot.Before(m.know.seenAt.Add(m.cfg.Duration)) {
 		return between(200*time.Millisecond, 500*time.Millisecond, m.rand())
 	}
 	s := m.effort.failures[v]

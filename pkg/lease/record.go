@@ -3,7 +3,6 @@ package lease
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"strings"
 	"time"
@@ -97,9 +96,8 @@ func (r Record) Released() bool {
 	return r.Holder == "" && !r.RenewTime.IsZero() && r.Mark == ReleasedMark(r.RenewTime)
 }
 
-// with sets key to value in a copy of m, or removes it where value is "".
+// with sets key to value in m, or removes it where value is "". It makes m where there is none.
 func with(m map[string]string, key, value string) map[string]string {
-	m = maps.Clone(m)
 	if value == "" {
 		delete(m, key)
 		return m

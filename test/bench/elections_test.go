@@ -18,9 +18,9 @@ import (
 var (
 	electionSizes = flag.String("elections", "", "how many elections of three candidates there are, at last and on the way (default 100,500,1000,2000; 30 with -short)")
 	peerSizes     = flag.String("peer-elections", "", "the same of client-go's elector, 0 for none (default 500; 30 with -short)")
-	crowded       = flag.Int("crowded-handovers", 0, "how many planned handovers are timed at each number of elections (default 100; 5 with -short)")
+	crowded       = flag.Int("crowded-handovers", 0, "how many planned handovers are timed at each number of elections (default 100; 24 with -short)")
 	crowdDuration = flag.Duration("election-duration", 0, "the lease duration of the sidecar's candidates in place of 15s, for more writes by as many elections")
-	window        = flag.Duration("window", 0, "how long the elections are watched while nothing changes (default 15s; 2s with -short)")
+	window        = flag.Duration("window", 0, "how long the elections are watched while nothing changes, in whole renew intervals (default 15s; 6s with -short)")
 )
 
 // replicas is how many candidates each election has.
@@ -126,7 +126,7 @@ func (s *society) rest(line *slopes) {
 	apiBefore, etcdBefore := s.cluster.APIMetrics(t), s.cluster.EtcdMetrics(t)
 	s.count.sample(true)
 	from, events, began := s.use(), s.count.events.Load(), time.Now()
-	time.Sleep(otherwise(*window, 15*time.Second, 2*time.Second))
+	time.Sleep(s.kind.timing.whole(otherwise(*window, 15*time.Second, 6*time.Second)))
 	to, took := s.use(), time.Since(began).Seconds()
 	renewals := s.count.sample(false)
 	delivered := s.count.events.Load() - events
@@ -134,6 +134,9 @@ func (s *society) rest(line *slopes) {
 	put := func(name, unit string, value float64) {
 		line.add(name, unit, n, value)
 		record(t, result.Series{Figure: "scale/elections/" + name, Subject: s.kind.subject, Unit: unit, At: n, Values: []float64{value}})
+	}
+	if to.requests == from.requests || len(renewals) == 0 {
+		t.Fatalf("%d elections of %s: %d requests and %d renewals in %.1f s: nothing was measured", len(s.all), s.kind.subject, to.requests-from.requests, len(renewals), took)
 	}
 	cpu := func(a, b usage) float64 { return 100 * b.since(a).cpu.Seconds() / took }
 	put("requests", "1/s", float64(to.requests-from.requests)/took)
@@ -196,7 +199,7 @@ func (s *society) handovers() {
 	t := s.t
 	var mu sync.Mutex
 	var took []time.Duration
-	wanted := otherwise(*crowded, 100, 5)
+	wanted := otherwise(*crowded, 100, 24)
 	if err := each(wanted, func(i int) error {
 		time.Sleep(time.Duration(i%atOnce) * 100 * time.Millisecond) // not all at once
 		e := s.all[(i*len(s.all))/wanted]

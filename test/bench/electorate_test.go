@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,15 @@ import (
 
 // timing is what a candidate campaigns on.
 type timing struct{ duration, deadline, interval time.Duration }
+
+// renewal is the time between two renewals. One that is not given is the elector's default: a fifth of the lease duration, 1 s or more.
+func (t timing) renewal() time.Duration { return cmp.Or(t.interval, max(t.duration/5, time.Second)) }
+
+// whole rounds a time up to whole renewals: candidates that start together renew together, so that in less there may be none.
+func (t timing) whole(d time.Duration) time.Duration {
+	one := t.renewal()
+	return (d + one - 1) / one * one
+}
 
 // kind is an elector that takes part.
 type kind struct {

@@ -197,7 +197,11 @@ func reportFaults(t *testing.T, kinds []electorKind, trials []*trial) {
 	for _, fault := range faults {
 		for _, kind := range kinds {
 			k := key{fault, kind.subject}
-			record(t, result.Series{Figure: "leaderless/" + fault, Subject: kind.subject, Unit: "s", Values: leaderless[k]})
+			note := ""
+			if !kind.ours() && slices.Contains(programKill.names, fault) {
+				note = "the program with the elector is one process, and the same kills stand for those of the sidecar and of the application"
+			}
+			record(t, result.Series{Figure: "leaderless/" + fault, Subject: kind.subject, Unit: "s", Values: leaderless[k], Note: note})
 			record(t, result.Series{Figure: "overlap/" + fault, Subject: kind.subject, Unit: "s", Values: overlap[k]})
 		}
 	}

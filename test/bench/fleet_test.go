@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,7 +83,10 @@ func startSidecars(t *testing.T, cluster *harness.Cluster, b build, size int) *h
 		s.Start(t, h.election)
 		replicas = append(replicas, s)
 	}
-	harness.AwaitLeader(t, leaseDuration+slack, replicas...)
+	leader := harness.AwaitLeader(t, leaseDuration+slack, replicas...)
+	harness.Eventually(t, slack, "all know the leader: their start has no request left", func() bool {
+		return !slices.ContainsFunc(replicas, func(s *harness.Sidecar) bool { return s.State().Leader != leader.Pod })
+	})
 	return h
 }
 

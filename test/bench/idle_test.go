@@ -57,7 +57,7 @@ func TestIdle(t *testing.T) {
 	stop := probing(all)
 	defer stop()
 	time.Sleep(sized(0, quiet, 8*time.Second))
-	observe(t, all, "idle", sized(*idleSpan, 5*time.Minute, 8*time.Second), idleLook)
+	observe(t, all, "idle", sized(*idleSpan, 5*time.Minute, 12*time.Second), idleLook)
 	cluster.KillAPI(t)
 	observe(t, all, "outage", sized(*outageSpan, 2*time.Minute, 12*time.Second), outageLook)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	idleSpan   = flag.Duration("for", 0, "how long the idle candidates are watched; 0: 5m, with -short 8s")
+	idleSpan   = flag.Duration("for", 0, "how long the idle candidates are watched; 0: 5m, with -short 12s")
 	outageSpan = flag.Duration("outage", 0, "how long the API server is away then; 0: 2m, with -short 12s")
 	fleetSpan  = flag.Duration("fleet", 0, "how long the requests of idle fleets are counted; 0: 30s, with -short 9s")
 	loadSpan   = flag.Duration("load", 0, "how long each number of HTTP clients asks; 0: 5s, with -short 1.5s")

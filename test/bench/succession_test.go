@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/lease-sidecar/lease-sidecar/pkg/elector"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
@@ -52,7 +54,12 @@ type fleet struct {
 
 func newFleet(t *testing.T, cluster *harness.Cluster, size int) *fleet {
 	t.Helper()
-	namespace := cluster.Namespace(t, nil)
+	return newFleetIn(t, cluster.Namespace(t, nil), "bench", size, func(int) *rest.Config { return cluster.AdminConfig() })
+}
+
+// newFleetIn starts a fleet whose candidates reach the API server each by a configuration of its own.
+func newFleetIn(t *testing.T, namespace, name string, size int, config func(candidate int) *rest.Config) *fleet {
+	t.Helper()
 	f := &fleet{leads: make(chan int, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -60,15 +67,15 @@ func newFleet(t *testing.T, cluster *harness.Cluster, size int) *fleet {
 	t.Cleanup(f.end)
 	for i := range size {
 		identity := fmt.Sprintf("web-%d_00000000-0000-4000-8000-%012d", i, i)
-		client, err := kube.NewClient(cluster.AdminConfig(), slog.New(slog.DiscardHandler))
+		client, err := kube.NewClient(config(i), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg := elector.Default()
 		cfg.Duration, cfg.RenewDeadline, cfg.RenewInterval = 6*time.Second, 0, 0
 		cfg = cfg.WithDefaults()
-		cfg.Namespace, cfg.Lease, cfg.Identity = namespace, "bench", naming.Identity(identity)
-		e, err := elector.New(cfg, elector.Deps{Store: client.Lease(namespace, "bench")})
+		cfg.Namespace, cfg.Lease, cfg.Identity = namespace, name, naming.Identity(identity)
+		e, err := elector.New(cfg, elector.Deps{Store: client.Lease(namespace, name)})
 		if err != nil {
 			t.Fatal(err)
 		}

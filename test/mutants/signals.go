@@ -6,8 +6,8 @@ var signalling = []mutant{
 		name:   "the leader file is removed after the document is written",
 		danger: "I11: what is slow or fails before it keeps the file standing that shells look at",
 		file:   "pkg/signals/file/file.go",
-		old:    "\tremoved := f.volume.remove(leadership.LeaderFile)\n\tif removed != nil {\n\t\tf.makeOld()\n\t} else {\n\t\tf.forget()\n\t}\n\twritten := f.state(l)\n",
-		new:    "\twritten := f.state(l)\n\tremoved := f.volume.remove(leadership.LeaderFile)\n\tif removed != nil {\n\t\tf.makeOld()\n\t} else {\n\t\tf.forget()\n\t}\n",
+		old:    "\tremoved := f.volume.remove(leadership.LeaderFile)\n\tif removed != nil {\n\t\tf.makeOld()\n\t} else {\n\t\tf.leader.forget()\n\t}\n\twritten := f.document(l)\n",
+		new:    "\twritten := f.document(l)\n\tremoved := f.volume.remove(leadership.LeaderFile)\n\tif removed != nil {\n\t\tf.makeOld()\n\t} else {\n\t\tf.leader.forget()\n\t}\n",
 		reds:   in("pkg/signals/file", "TestOrderOfTheFiles"),
 	},
 	{
@@ -25,6 +25,22 @@ var signalling = []mutant{
 		old:    "\tif removed != nil {\n\t\tf.makeOld()\n",
 		new:    "\tif removed != nil {\n",
 		reds:   in("pkg/signals/file", "TestLeaderFileThatCannotBeRemovedLooksOld"),
+	},
+	{
+		name:   "a document is left as it is, though it says something else",
+		danger: "I11: somebody else has written to it, and readers believe that",
+		file:   "pkg/signals/file/file.go",
+		old:    `return err == nil && string(found) == content`,
+		new:    `return err == nil && len(found) > 0`,
+		reds:   in("pkg/signals/file", "TestAnUnchangedDocumentIsLeftAlone", "TestAnyOrderOfLeadershipsAndTampering"),
+	},
+	{
+		name:   "a document is left as it is, though another file is in its place",
+		danger: "I11: readers find another file, or none, until the leadership changes",
+		file:   "pkg/signals/file/file.go",
+		old:    `if o.content != content || !f.volume.holds(name, o.file) {`,
+		new:    `if o.content != content || o.file == nil {`,
+		reds:   in("pkg/signals/file", "TestAnUnchangedDocumentIsLeftAlone", "TestAnyOrderOfLeadershipsAndTampering"),
 	},
 	{
 		name:   "a fault of the signal directory is swallowed",

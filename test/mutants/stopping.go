@@ -123,6 +123,14 @@ var stopping = []mutant{
 		reds:   in("internal/guard", "TestStopOfAnotherTermMovesNothing"),
 	},
 	{
+		name:   "what a program leaves behind is not asked to stop",
+		danger: "it is killed a second later, in the middle of its work",
+		file:   "internal/guard/supervisor_linux.go",
+		old:    `if ended && !none {`,
+		new:    `if ended && none {`,
+		reds:   in("internal/guard", "TestLeftoversFollowTheProgram"),
+	},
+	{
 		name:   "what a program leaves behind has a handover's whole time",
 		danger: "a crash hands over after the stop timeout instead of a second",
 		file:   "internal/guard/program_linux.go",

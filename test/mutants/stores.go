@@ -52,6 +52,14 @@ var stores = []mutant{
 		reds:   in("pkg/lease/kube", "TestAnswersToErrors/busy_for_an_hour/get"),
 	},
 	{
+		name:   "a watch takes over the connection of the reads and writes",
+		danger: "each standby dials before it takes a Lease that was just released",
+		file:   "pkg/lease/kube/watch.go",
+		old:    `s.client.streams().Get()`,
+		new:    `s.client.current().Get()`,
+		reds:   in("pkg/lease/kube", "TestWatchHasItsOwnConnection"),
+	},
+	{
 		name:   "the API's answer is taken for the Lease whatever it is",
 		danger: "I3: another object's state decides about this one",
 		file:   "pkg/lease/kube/store.go",

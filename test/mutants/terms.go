@@ -195,6 +195,14 @@ var terms = []mutant{
 		reds:   in(elector, "TestTranscripts/lapse"),
 	},
 	{
+		name:   "who takes its own expired term again forgets who is asked for",
+		danger: "an operator asks for another holder during an outage, and the old leader goes on",
+		file:   "pkg/elector/campaign.go",
+		old:    "if !unanswered || r.PreferredHolder == r.Holder {",
+		new:    "if unanswered || r.PreferredHolder != r.Holder {",
+		reds:   in(elector, "TestTranscripts/lapse_wish"),
+	},
+	{
 		name:   "a standby's pause holds up the first renewal",
 		danger: "a term that began by the watch runs out before anybody renews it",
 		file:   "pkg/elector/term.go",

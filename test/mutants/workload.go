@@ -99,6 +99,14 @@ var endings = []mutant{
 		reds:   in("pkg/signals/child", "TestEndPolicy/stands_by", "TestOwnEndEndsTheTerm"),
 	},
 	{
+		name:   "a new term is a reprieve for the last one's command",
+		danger: "I11: a term that expired is taken again, and the command of the last one works on under a guard that hangs",
+		file:   "pkg/signals/child/watch_linux.go",
+		old:    `return (c.term == "" || !c.left.IsZero()) &&`,
+		new:    `return (c.term == "" || c.left < 0) &&`,
+		reds:   in("pkg/signals/child", "TestFrozenGuardDoesNotSaveTheLastTermsProgram"),
+	},
+	{
 		name:   "an order that the guard has not taken counts as done",
 		danger: "I5: the Lease is released while a guard that hangs has not stopped the command",
 		file:   "pkg/signals/child/sight_linux.go",

@@ -10,9 +10,9 @@
 // the watch never shares one with the writes. HTTP/2 would put all of them on one connection, and a half-dead one would fail
 // every attempt until a ping noticed.
 //
-//	Client ── Store ── get, create, update ─┐
-//	      │        └─ watch ────────────────┼─ each on its own connection while it lasts ──→ API server
-//	      └─ Send (pods, Events) ───────────┘
+//	Client ── Store ── get, create, update ─┬─ each on its own connection while it lasts ──→ API server
+//	      ├─ Send (pods, Events) ───────────┘
+//	      └─ watches ───────────────────────── each on its own, and never on one of theirs ──→ API server
 package kube
 
 import (
@@ -54,9 +54,10 @@ type Client struct {
 	config *rest.Config
 	log    *slog.Logger
 
-	mu   sync.Mutex
-	rest *rest.RESTClient
-	ca   []byte // the CA file as the REST client read it
+	mu     sync.Mutex
+	rest   *rest.RESTClient
+	stream *rest.RESTClient // for watches, so that none takes over the connection that the next write is to find open
+	ca     []byte           // the CA file as the REST clients read it
 }
 
 var _ apiserver.Client = (*Client)(nil)
@@ -150,7 +151,11 @@ func (c *Client) build() error {
 	if err != nil {
 		return fmt.Errorf("make the API client: %w", err)
 	}
-	c.rest, c.ca = made, ca
+	stream, err := rest.RESTClientFor(c.config) // with a transport of its own, as each has its own dialer
+	if err != nil {
+		return fmt.Errorf("make the API client for watches: %w", err)
+	}
+	c.rest, c.stream, c.ca = made, stream, ca
 	return nil
 }
 
@@ -171,6 +176,13 @@ func (c *Client) current() *rest.RESTClient {
 	return c.rest
 }
 
+// streams returns the client for watches.
+func (c *Client) streams() *rest.RESTClient {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stream
+}
+
 // learn has the next attempt use the new CA file where the server's certificate was refused and that file has changed.
 // client-go itself looks only every 5 minutes (v0.37, ClientsAllowCARotation), when a term is long over.
 func (c *Client) learn(err error) {
@@ -183,12 +195,13 @@ func (c *Client) learn(err error) {
 	if err != nil || len(ca) == 0 || bytes.Equal(ca, c.ca) {
 		return // the caller reports the refused certificate, which is what matters
 	}
-	old := c.rest
+	old, oldStream := c.rest, c.stream
 	if err := c.build(); err != nil {
 		c.log.Warn("rotated certificate authority cannot be used", "reason", "CertificateAuthorityUnusable", "file", c.config.CAFile, "error", err)
 		return
 	}
 	utilnet.CloseIdleConnectionsFor(old.Client.Transport)
+	utilnet.CloseIdleConnectionsFor(oldStream.Client.Transport)
 	c.log.Info("certificate authority rotated", "reason", "CertificateAuthorityRotated", "file", c.config.CAFile)
 }
 

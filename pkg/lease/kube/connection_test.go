@@ -134,6 +134,8 @@ func TestTimedOutRequestGivesItsConnectionUp(t *testing.T) {
 	}
 }
 
+// TestWatchHasItsOwnConnection reads the Lease, opens the watch, and writes, as a standby does: the watch must have a connection of its
+// own, and leave the read's one to the write, which would have to dial else.
 func TestWatchHasItsOwnConnection(t *testing.T) {
 	var mu sync.Mutex
 	peers := map[string]string{}
@@ -146,23 +148,29 @@ func TestWatchHasItsOwnConnection(t *testing.T) {
 		handler.ServeHTTP(w, r)
 	}))
 	ctx, cancel := context.WithCancel(bounded(t))
-	made, err := store.Create(ctx, lease.Record{})
-	if err != nil {
+	if _, err := store.Create(ctx, lease.Record{}); err != nil {
 		t.Fatalf("create: %v", err)
 	}
+	read, err := store.Get(ctx)
+	if err != nil {
+		t.Fatalf("get: %v", err)
+	}
 	update := func() {
-		r := made
+		r := read
 		r.Holder = "a_1"
 		if _, err := store.Update(ctx, r); err != nil {
 			t.Errorf("update: %v", err)
 		}
 	}
-	err = store.Watch(ctx, made.Version, update, func(lease.Event) { cancel() })
+	err = store.Watch(ctx, read.Version, update, func(lease.Event) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the watch ended with %v, want %v", err, context.Canceled)
 	}
 	if peers["GETtrue"] == peers["PUT"] {
 		t.Errorf("the watch and the update share the connection from %s", peers["PUT"])
+	}
+	if peers["GET"] != peers["PUT"] {
+		t.Errorf("the update came from %s, want the connection of the read before the watch, from %s", peers["PUT"], peers["GET"])
 	}
 }
 

@@ -82,7 +82,7 @@ func (m *Members) send(ctx context.Context, verb, name string, request func(*res
 
 // List implements [lease.Members]. It leaves out objects that it cannot read.
 func (m *Members) List(ctx context.Context, deliver func(lease.Member)) (lease.Version, error) {
-	text, err := pages(ctx, m.selected, func(page []coordinationv1.Lease) {
+	text, err := pages(ctx, func() *rest.Request { return m.selected(m.client.current()) }, func(page []coordinationv1.Lease) {
 		for i := range page {
 			o := &page[i]
 			if member, err := lease.MemberFromObject(o); err == nil && o.Namespace == m.namespace && o.UID != "" {
@@ -102,7 +102,7 @@ func (m *Members) List(ctx context.Context, deliver func(lease.Member)) (lease.V
 
 // Watch implements [lease.Members]. The server sends a bookmark each minute, which moves the version on while nothing changes.
 func (m *Members) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.MemberEvent)) error {
-	request := m.selected().Param("watch", "true").Param("allowWatchBookmarks", "true").Param("resourceVersion", string(from))
+	request := m.selected(m.client.streams()).Param("watch", "true").Param("allowWatchBookmarks", "true").Param("resourceVersion", string(from))
 	return follow(ctx, request, connected, func(frame metav1.WatchEvent) error {
 		o, deleted, err := readFrame(frame)
 		if err != nil {
@@ -119,8 +119,8 @@ func (m *Members) Watch(ctx context.Context, from lease.Version, connected func(
 	}, func(err error) error { return m.explain("watch", "", err) })
 }
 
-func (m *Members) selected() *rest.Request {
-	return m.one("").prepare(m.client.current().Get()).
+func (m *Members) selected(c *rest.RESTClient) *rest.Request {
+	return m.one("").prepare(c.Get()).
 		Param("labelSelector", lease.MemberSelector(m.election))
 }
 

@@ -31,7 +31,7 @@ func (c *Client) Select(namespace, labels, fields string) Selection {
 // [lease.ErrForbidden] where a right is missing.
 func (s Selection) List(ctx context.Context) ([]coordinationv1.Lease, lease.Version, error) {
 	var all []coordinationv1.Lease
-	version, err := pages(ctx, s.prepare, func(page []coordinationv1.Lease) { all = append(all, page...) })
+	version, err := pages(ctx, func() *rest.Request { return s.prepare(s.client.current()) }, func(page []coordinationv1.Lease) { all = append(all, page...) })
 	if err != nil {
 		return nil, "", s.explain("list", err)
 	}
@@ -52,7 +52,7 @@ type Change struct {
 // closed it in good order. About once a minute the server says that it is alive, by a change without a Lease. Errors:
 // [lease.ErrExpired], [lease.ErrForbidden].
 func (s Selection) Watch(ctx context.Context, from lease.Version, deliver func(Change)) error {
-	request := s.prepare().Param("watch", "true").Param("allowWatchBookmarks", "true").Param("resourceVersion", string(from))
+	request := s.prepare(s.client.streams()).Param("watch", "true").Param("allowWatchBookmarks", "true").Param("resourceVersion", string(from))
 	return follow(ctx, request, nil, func(frame metav1.WatchEvent) error {
 		o, deleted, err := readFrame(frame)
 		if err != nil {
@@ -65,8 +65,8 @@ func (s Selection) Watch(ctx context.Context, from lease.Version, deliver func(C
 	}, func(err error) error { return s.explain("watch", err) })
 }
 
-func (s Selection) prepare() *rest.Request {
-	request := s.client.current().Get().NamespaceIfScoped(s.Namespace, s.Namespace != "").Resource(resource).MaxRetries(0)
+func (s Selection) prepare(c *rest.RESTClient) *rest.Request {
+	request := c.Get().NamespaceIfScoped(s.Namespace, s.Namespace != "").Resource(resource).MaxRetries(0)
 	if s.Labels != "" {
 		request = request.Param("labelSelector", s.Labels)
 	}

@@ -69,6 +69,7 @@ func (s *Store) read(o *coordinationv1.Lease) (lease.Record, error) {
 	if err := s.check(o); err != nil {
 		return lease.Record{}, err
 	}
+	o.ManagedFields = nil // half of the object, which nobody reads and no write sends
 	return lease.FromObject(o)
 }
 

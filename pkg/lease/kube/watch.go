@@ -19,7 +19,7 @@ import (
 
 // Watch implements [lease.Store]. The server ends it in good order after half an hour or more, as it chooses.
 func (s *Store) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
-	request := s.prepare(s.client.current().Get()).
+	request := s.prepare(s.client.streams().Get()).
 		Param("watch", "true").
 		Param("fieldSelector", fields.OneTermEqualSelector(metav1.ObjectNameField, s.name).String())
 	if from != "" {

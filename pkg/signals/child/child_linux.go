@@ -54,6 +54,7 @@ type Child struct {
 	term    string            // the term the command should run for; "" for none
 	ran     string            // the latest term it was to run for
 	ending  killtime.Stop     // the stop of that term's command
+	left    bootclock.Instant // by then the guard must have killed the command of an earlier term; zero: nothing of one is alive
 	spent   string            // the latest term in which the command ended
 	until   bootclock.Instant // the latest validUntil while leading
 	order   uint64            // the number of the latest order to the guard
@@ -88,7 +89,7 @@ func (c *Child) open() error {
 	if err != nil {
 		return fmt.Errorf("run %s: %w", c.cfg.Command[0], err)
 	}
-	c.guard, c.report, c.order, c.swept = g, guard.Report{}, 0, true
+	c.guard, c.report, c.order, c.left, c.swept = g, guard.Report{}, 0, 0, true
 	return nil
 }
 
@@ -135,11 +136,14 @@ func (c *Child) run(l leadership.Leadership) error {
 	if c.guard == nil {
 		return errNoGuard
 	}
-	c.until = max(c.until, l.ValidUntil)
-	c.term = l.Token
 	if c.ran != l.Token {
+		if c.left.IsZero() && !c.gone() {
+			c.left = c.late() // a new term is no reprieve for what the last one has left
+		}
 		c.ran, c.ending = l.Token, killtime.Stop{}
 	}
+	c.until = max(c.until, l.ValidUntil)
+	c.term = l.Token
 	return c.ordered(c.guard.Run(guard.Term{Token: l.Token, Env: environment(l), Until: l.ValidUntil, Kill: c.rule().After(l.ValidUntil)}))
 }
 

@@ -162,6 +162,16 @@ func TestFrozenGuardDoesNotSaveTheProgram(t *testing.T) {
 	}
 }
 
+// The same where another term has begun before the program is dead, as when a term that expired is taken again at once.
+func TestFrozenGuardDoesNotSaveTheLastTermsProgram(t *testing.T) {
+	f, _ := runStubborn(t, time.Second)
+	f.apply(leadership.Leadership{})
+	f.apply(leads("8", time.Minute))
+	guardtest.Within(f.t, "the guard has the order", func() bool { f.Child.mu.Lock(); defer f.Child.mu.Unlock(); return f.report.Taken == f.order })
+	f.signalGuard(syscall.SIGSTOP)
+	guardtest.Within(f.t, "it is killed", func() bool { return !f.lives() })
+}
+
 // While the guard has not taken an order, its last report proves nothing.
 func TestOrderNotTakenIsNoProof(t *testing.T) {
 	f := run(t, obedient)

@@ -76,7 +76,12 @@ func (c *Child) reported(r guard.Report) {
 			c.endedInTerm(own)
 		}
 	}
-	c.report = r
+	if r.PID != 0 && r.PID != c.report.PID || r.Ended != nil && r.Ended.Token == c.ran { // nothing of an earlier term was alive then
+		c.left = 0
+	}
+	if c.report = r; c.gone() {
+		c.left = 0
+	}
 	c.progress()
 	c.attend()
 }

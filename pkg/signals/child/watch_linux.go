@@ -87,10 +87,15 @@ func (w *watch) rest() {
 }
 
 // outlives reports whether something of a command that must stop is alive and was not killed.
-func (c *Child) outlives() bool { return c.term == "" && !c.gone() && !c.report.Killed }
+func (c *Child) outlives() bool {
+	return (c.term == "" || !c.left.IsZero()) && !c.gone() && !c.report.Killed
+}
 
 // late returns the time by which the guard must have killed a command that must stop.
 func (c *Child) late() bootclock.Instant {
+	if !c.left.IsZero() {
+		return c.left
+	}
 	kill := c.ending.At
 	if c.ending.Began.IsZero() { // it ended by itself, and left something
 		kill = c.rule().After(c.until)

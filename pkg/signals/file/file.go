@@ -40,8 +40,14 @@ type Signal struct {
 	volume *volume
 
 	mu     sync.Mutex // Adopt against Apply
-	leader *os.File   // the leader file that this Signal made; nil: none
-	token  string     // its token
+	leader own        // the leader file
+	state  own        // the document
+}
+
+// own is a file that this Signal made, as it was written; the zero value is none.
+type own struct {
+	file    *os.File
+	content string
 }
 
 var _ signals.Signal = (*Signal)(nil)
@@ -62,7 +68,8 @@ func (f *Signal) Name() string { return "file" }
 func (f *Signal) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.forget()
+	f.leader.forget()
+	f.state.forget()
 	return f.volume.root.Close()
 }
 
@@ -85,17 +92,18 @@ func (f *Signal) Apply(_ context.Context, l leadership.Leadership) error {
 
 // raise writes "leading": first the document, which has the exact deadline, then the leader file.
 func (f *Signal) raise(l leadership.Leadership) error {
-	if err := f.state(l); err != nil {
+	if err := f.document(l); err != nil {
 		return err
 	}
-	if f.token == l.Token && f.intact() {
-		if err := setTime(f.leader, l.ValidUntilWall); err != nil {
+	content := line(l.Token)
+	if f.intact(leadership.LeaderFile, f.leader, content) {
+		if err := setTime(f.leader.file, l.ValidUntilWall); err != nil {
 			return f.volume.fault("set the time of", leadership.LeaderFile, err)
 		}
 		return nil
 	}
 	// Check again before the rename: the write may have taken long.
-	made, err := f.volume.put(leadership.LeaderFile, []byte(line(l.Token)), l.ValidUntilWall, func() error {
+	made, err := f.volume.put(leadership.LeaderFile, []byte(content), l.ValidUntilWall, func() error {
 		if l.At(f.clock.Now()).IsLeader {
 			return nil
 		}
@@ -104,18 +112,17 @@ func (f *Signal) raise(l leadership.Leadership) error {
 	if err != nil {
 		return err
 	}
-	f.forget()
-	f.leader, f.token = made, l.Token
+	f.leader.replace(made, content)
 	return nil
 }
 
-// intact reports whether our leader file is in place with the content we wrote.
-func (f *Signal) intact() bool {
-	if !f.volume.holds(leadership.LeaderFile, f.leader) {
+// intact reports whether our own file is in place under that name with that content: somebody else may have written to it.
+func (f *Signal) intact(name string, o own, content string) bool {
+	if o.content != content || !f.volume.holds(name, o.file) {
 		return false
 	}
-	content, err := io.ReadAll(io.NewSectionReader(f.leader, 0, maxRead))
-	return err == nil && string(content) == line(f.token)
+	found, err := io.ReadAll(io.NewSectionReader(o.file, 0, maxRead))
+	return err == nil && string(found) == content
 }
 
 // line is the leader file's content: shells read lines.
@@ -129,11 +136,11 @@ func (f *Signal) lower(l leadership.Leadership) error {
 	if removed != nil {
 		f.makeOld()
 	} else {
-		f.forget()
+		f.leader.forget()
 	}
-	written := f.state(l)
+	written := f.document(l)
 	if written != nil && f.volume.remove(leadership.StateFile) == nil {
-		written = f.state(l)
+		written = f.document(l)
 	}
 	return errors.Join(removed, written)
 }
@@ -141,8 +148,8 @@ func (f *Signal) lower(l leadership.Leadership) error {
 // makeOld sets the leader file's time far back, through our own descriptor if that is still the file.
 func (f *Signal) makeOld() {
 	long := time.Unix(0, 0)
-	if f.volume.holds(leadership.LeaderFile, f.leader) {
-		_ = setTime(f.leader, long) // the caller returns the worse fault: the file still exists
+	if f.volume.holds(leadership.LeaderFile, f.leader.file) {
+		_ = setTime(f.leader.file, long) // the caller returns the worse fault: the file still exists
 		return
 	}
 	if found, err := f.volume.open(leadership.LeaderFile); err == nil {
@@ -151,23 +158,40 @@ func (f *Signal) makeOld() {
 	}
 }
 
-func (f *Signal) state(l leadership.Leadership) error {
+// document writes the document, unless it stands there already: a standby learns of each renewal, and its document stays the
+// same. A new file for each would be most of what a standby costs, and would wake every workload that watches the directory.
+func (f *Signal) document(l leadership.Leadership) error {
 	document, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("print the leadership document: %w", err)
 	}
-	made, err := f.volume.put(leadership.StateFile, append(document, '\n'), time.Time{}, nil)
+	content := line(string(document))
+	if f.intact(leadership.StateFile, f.state, content) {
+		return nil
+	}
+	made, err := f.volume.put(leadership.StateFile, []byte(content), time.Time{}, nil)
 	if err != nil {
 		return err
 	}
-	return made.Close()
+	if l.IsLeader { // the next one differs
+		f.state.forget()
+		return made.Close()
+	}
+	f.state.replace(made, content)
+	return nil
 }
 
-func (f *Signal) forget() {
-	if f.leader != nil {
-		_ = f.leader.Close() // nothing was written through it since the rename
+// replace takes a new file in place of the one before.
+func (o *own) replace(made *os.File, content string) {
+	o.forget()
+	*o = own{made, content}
+}
+
+func (o *own) forget() {
+	if o.file != nil {
+		_ = o.file.Close() // nothing was written through it since the rename
 	}
-	f.leader, f.token = nil, ""
+	*o = own{}
 }
 
 // Members replaces the document of the members, whose modification time becomes the end of its validity; nil removes it.

@@ -224,6 +224,58 @@ func TestOrderOfTheFiles(t *testing.T) {
 	}
 }
 
+// TestAnUnchangedDocumentIsLeftAlone: a standby is shown each renewal of the leader, and wakes no workload by it. What somebody else
+// did to the document is put right by the next one.
+func TestAnUnchangedDocumentIsLeftAlone(t *testing.T) {
+	dir, clock := t.TempDir(), newClock()
+	f := openFile(t, dir, clock)
+	path := filepath.Join(dir, leadership.StateFile)
+	for _, c := range []struct {
+		name   string
+		before func() error
+		l      func() leadership.Leadership
+		want   []string
+	}{
+		{"the first", func() error { return nil }, clock.standby, []string{"CREATE state.json"}},
+		{"the same", func() error { return nil }, clock.standby, nil},
+		{"written over", func() error { return os.WriteFile(path, []byte("{}\n"), 0o644) }, clock.standby, []string{"CREATE state.json"}},
+		{"longer", func() error { return appendTo(path, "{}") }, clock.standby, []string{"CREATE state.json"}},
+		{"removed", func() error { return os.Remove(path) }, clock.standby, []string{"CREATE state.json"}},
+		{"replaced by a copy", func() error {
+			content, err := os.ReadFile(path)
+			return errors.Join(err, os.Remove(path), os.WriteFile(path, content, 0o600))
+		}, clock.standby, []string{"CREATE state.json"}},
+		{"the same again", func() error { return nil }, clock.standby, nil},
+		{"another leader", func() error { return nil }, func() leadership.Leadership { return leadershiptest.Standby("web-1") }, []string{"CREATE state.json"}},
+	} {
+		if err := c.before(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, watched(t, dir, func() { apply(t, f, c.l()) })); diff != "" {
+			t.Errorf("%s: what a watch saw (-want +got):\n%s", c.name, diff)
+		}
+		wantSeen(t, dir, "no leader file", leadershiptest.Text(c.l()))
+	}
+	clock.Advance(time.Second)
+	apply(t, f, clock.term("5", 10*time.Second))
+	for range 2 {
+		clock.Advance(time.Second)
+		renewed := watched(t, dir, func() { apply(t, f, clock.term("5", 10*time.Second)) })
+		if diff := cmp.Diff([]string{"CREATE state.json"}, renewed); diff != "" {
+			t.Errorf("a leader's renewal: what a watch saw (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func appendTo(path, more string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(more)
+	return errors.Join(err, f.Close())
+}
+
 // watched returns what happened to the two files during do, in order. A rename into place is a CREATE.
 func watched(t *testing.T, dir string, do func()) []string {
 	t.Helper()

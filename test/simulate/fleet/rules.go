@@ -43,20 +43,22 @@ func verbOf(r lease.Record) string {
 type rules struct {
 	clockRead bootclock.Instant
 	sights    map[lease.Version]firstSight
-	newest    lease.Version // of all seen
-	known     lease.Version // newest at the last take
-	failed    bool          // the last write failed, or its outcome is unknown: a read must follow
-	ever      bool          // something was read
-	led       lease.Version // token of the last term of this process
-	read      reading       // the last answer, if it was a read's
-	sure      bool          // the last request went well
-	beaten    lease.Version // version that a take of this process found overwritten
-	pending   int           // requests without an answer
-	trouble   time.Duration // true time of the last request that failed, or took long
-	raced     time.Duration // true time of the last write that lost a race
-	minute    time.Duration // when this minute began
-	asked     int           // requests in this minute
-	looks     int           // readings of the clock in this minute
+	newest    lease.Version     // of all seen
+	known     lease.Version     // newest at the last take
+	failed    bool              // the last write failed, or its outcome is unknown: a read must follow
+	lost      bool              // it was a take that lost a race: what overtook it may be seen in place of a read
+	ever      bool              // something was read
+	led       lease.Version     // token of the last term of this process
+	read      reading           // the last answer, if it was a read's
+	sure      bool              // the last request went well
+	failedAt  bootclock.Instant // the last answer that was a failure came
+	beaten    lease.Version     // version that a take of this process found overwritten
+	pending   int               // requests without an answer
+	trouble   time.Duration     // true time of the last request that failed, or took long
+	raced     time.Duration     // true time of the last write that lost a race
+	minute    time.Duration     // when this minute began
+	asked     int               // requests in this minute
+	looks     int               // readings of the clock in this minute
 }
 
 type firstSight struct {
@@ -106,7 +108,7 @@ func (p *process) asks(a *attempt) {
 	r.pending++
 	p.w.tally.requests++
 	p.w.say(p.name, "asks", "%s %s", a.verb, a.record.Version)
-	p.w.must(!r.failed || a.verb == get, "read after a failed write", "%s sends %s instead", p.name, a.verb)
+	p.w.must(!r.failed || a.verb == get || r.lost && r.newest.Compare(r.beaten) > 0, "read after a failed write", "%s sends %s instead", p.name, a.verb)
 	switch a.verb {
 	case get:
 	case create:
@@ -195,7 +197,7 @@ func (p *process) regains(base lease.Record) bool {
 func (p *process) judgeAge(a *attempt) {
 	over, old := p.w.overwritten[a.record.Version]
 	cfg := p.w.cfg
-	silence := 2*cfg.RenewInterval + time.Second
+	silence := 2*cfg.RenewInterval + time.Second + cfg.RenewInterval/2
 	since := a.at - 2*cfg.Duration
 	if !old || p.c.net.watchTrouble > since || p.rules.trouble > since || p.frozenSince(since) || p.w.disturbed > since {
 		return
@@ -221,10 +223,12 @@ func (p *process) judgeRelease(a *attempt) {
 	}
 }
 
-// wroteLast reports whether the record is as this process wrote it, and its last request was answered.
+// wroteLast reports whether the record is as this process wrote it, and no request has failed since it was seen, or the last one
+// went well.
 func (p *process) wroteLast(r lease.Record) bool {
 	s, sent := p.pod.sends[r.RenewTime.UnixMicro()]
-	return sent && p.rules.sure && s.holder == p.identity && r.Holder == p.identity && r.Mark == lease.HeldMark(r.Holder, p.w.cfg.Duration) &&
+	sure := p.rules.sure || p.rules.failedAt.Before(p.rules.sights[r.Version].boot)
+	return sent && sure && s.holder == p.identity && r.Holder == p.identity && r.Mark == lease.HeldMark(r.Holder, p.w.cfg.Duration) &&
 		r.DurationSeconds == int32(p.w.cfg.Duration/time.Second)
 }
 
@@ -238,6 +242,9 @@ func (p *process) answered(a *attempt, reply lease.Record, err error) {
 	r, now := &p.rules, p.w.now()
 	r.pending--
 	r.read, r.sure = reading{}, err == nil
+	if err != nil {
+		r.failedAt = p.c.clock.boot(now)
+	}
 	p.w.say(p.name, "asks", "%s %s: %s %s", a.verb, a.record.Version, reply.Version, outcome(err))
 	raced := errors.Is(err, lease.ErrConflict) || errors.Is(err, lease.ErrExists)
 	if raced {
@@ -252,7 +259,7 @@ func (p *process) answered(a *attempt, reply lease.Record, err error) {
 	}
 	switch {
 	case a.verb != get:
-		r.failed = err != nil
+		r.failed, r.lost = err != nil, a.verb == take && errors.Is(err, lease.ErrConflict)
 	default:
 		r.failed = false
 		r.ever = r.ever || err == nil || errors.Is(err, lease.ErrNotFound)
