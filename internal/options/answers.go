@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -52,7 +53,9 @@ func (a *Answers) Duration(o Duration) time.Duration {
 const Longest = 365 * 24 * time.Hour
 
 // tooMany matches a well-formed duration that overflows nanoseconds.
-var tooMany = regexp.MustCompile(`^\+?([0-9]+(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h))+$`)
+var tooMany = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\+?([0-9]+(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h))+$`)
+})
 
 // parseDuration returns what is wanted if the text is not a duration.
 func parseDuration(text string) (d time.Duration, want string) {
@@ -61,7 +64,7 @@ func parseDuration(text string) (d time.Duration, want string) {
 	}
 	d, err := time.ParseDuration(text)
 	switch {
-	case err != nil && tooMany.MatchString(text), err == nil && d > Longest:
+	case err != nil && tooMany().MatchString(text), err == nil && d > Longest:
 		return 0, "at most 8760h (a year)"
 	case err != nil:
 		return 0, "a duration with its unit, such as 15s or 1m30s"

@@ -4,12 +4,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/xrash/smetrics"
 )
 
 // ofService matches the rest of the variables that Kubernetes sets for a Service named lease-sidecar.
-var ofService = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+var ofService = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+})
 
 // mostMisspelt is how many edits a name may be away from a known one; for short names it is a third of the letters, or one.
 const mostMisspelt = 3
@@ -42,7 +45,7 @@ func (t *Table) Unknown(environment []string) []UnknownVariable {
 	for _, variable := range environment {
 		name, value, _ := strings.Cut(variable, "=")
 		rest, is := strings.CutPrefix(name, EnvPrefix)
-		if is && value != "" && !slices.Contains(ours, name) && !ofService.MatchString(rest) {
+		if is && value != "" && !slices.Contains(ours, name) && !ofService().MatchString(rest) {
 			unknown = append(unknown, UnknownVariable{name, nearest(name, len(EnvPrefix), ours)})
 		}
 	}

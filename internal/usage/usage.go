@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/urfave/cli/v2"
@@ -21,9 +22,12 @@ import (
 //go:embed help.tmpl manual.tmpl reference.tmpl
 var files embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"upper": strings.ToUpper, "indent": indent, "roff": roff, "cell": cell,
-}).ParseFS(files, "*.tmpl"))
+// templates are parsed when a text is asked for: a sidecar and its guard need none.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"upper": strings.ToUpper, "indent": indent, "roff": roff, "cell": cell,
+	}).ParseFS(files, "*.tmpl"))
+})
 
 // urfave calls it for --help and the help command.
 func init() {
@@ -181,7 +185,7 @@ func (p page) Wide() int {
 func (p page) Column(text string) string { return fmt.Sprintf("%-*s", p.Wide(), text) }
 
 func write(w io.Writer, name string, p page) error {
-	if err := templates.ExecuteTemplate(w, name, p); err != nil {
+	if err := templates().ExecuteTemplate(w, name, p); err != nil {
 		return fmt.Errorf("write what was asked for: %w", err)
 	}
 	return nil

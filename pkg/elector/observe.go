@@ -19,6 +19,7 @@ type knowledge struct {
 	readyAt   bootclock.Instant // when this candidate's turn comes, by the last version and a draw
 	tryAt     bootclock.Instant // after a failed attempt: not before then
 	raced     bool              // that attempt was overtaken by another write: the pause ends when that is seen
+	overtaken bool              // and that write has not been seen: it is read at the end of the pause, if the watch does not bring it
 	situation string            // why it waits as it does, as last logged
 }
 
@@ -30,7 +31,7 @@ func (k *knowledge) unheld() bool {
 func (m *machine) change(now moment, e lease.Event) {
 	newer := e.Record.Version.Compare(m.know.version)
 	if newer >= 0 {
-		m.watch.heardAt, m.watch.newsAt = now.boot, now.boot // also the echo of a write whose reply came first
+		m.watch.heard(now) // also by the echo of a write whose reply came first
 	}
 	if newer <= 0 {
 		return // overtaken by a reply; or the store went back in time, which the silence after it will show
@@ -52,6 +53,9 @@ func (m *machine) observe(now moment, r lease.Record) {
 	k := &m.know
 	if !k.present || m.rights.seePeer(string(m.cfg.Identity), r) || k.raced {
 		k.tryAt, k.raced = 0, false // what failed was another request, or is allowed by now
+	}
+	if k.overtaken { // this is the write that won, or a later one: nothing is left to be read
+		k.overtaken, m.getDue, m.taking = false, false, false
 	}
 	k.read, k.present, k.record, k.version, k.seenAt = true, true, r, r.Version, now.boot
 	m.forbid(now, r)

@@ -61,7 +61,7 @@ func (m *machine) reply(now moment, e replied) {
 	m.inflight = nil
 	m.requests.answered()
 	if r.verb == verbGet {
-		m.getDue, m.taking, m.resuming = false, false, false
+		m.getDue, m.taking, m.resuming, m.know.overtaken = false, false, false, false
 	}
 	absent := errors.Is(e.err, lease.ErrNotFound)
 	if e.err == nil || absent || classify(e.err) == lostRace { // a store that works
@@ -139,6 +139,7 @@ func (m *machine) failed(now moment, r *request, err error) {
 	if c == forbidden {
 		m.rights.refuse(r.verb, err)
 	}
+	due := m.getDue
 	m.getDue, m.effort.nextTry = true, 0
 	switch {
 	case m.role == standby && r.verb == verbGet:
@@ -148,6 +149,9 @@ func (m *machine) failed(now moment, r *request, err error) {
 		m.know.tryAt = now.boot.Add(m.forbiddenPause(r.verb))
 	case m.role == standby:
 		m.know.tryAt, m.know.raced = again, c == lostRace
+		if !due && m.watches.open && !r.regains && !m.resuming && r.verb == verbTake && c == lostRace {
+			m.awaitWinner(r, again)
+		}
 	case m.drain.workloadStopped && c == lostRace: // read again at once: the Lease may still be ours to release
 	case m.drain.workloadStopped:
 		m.effort.nextTry = again
@@ -158,4 +162,15 @@ func (m *machine) failed(now moment, r *request, err error) {
 	default:
 		m.term.renewAt = again
 	}
+}
+
+// awaitWinner has the watch show who was quicker, after a take that the store has refused. With many candidates most of those that
+// lose a race would otherwise read at once what their watches bring anyway. The read comes at the end of the pause, before which
+// nothing is tried, unless a newer version is seen: so no second take is made on the version of the first.
+func (m *machine) awaitWinner(r *request, again bootclock.Instant) {
+	if m.know.version != r.known { // it is known already
+		m.getDue, m.taking = false, false
+		return
+	}
+	m.effort.nextTry, m.know.overtaken = again, true
 }

@@ -40,7 +40,7 @@ func TestItSleepsUntilSomethingIsDue(t *testing.T) {
 	l.step(0, tick{})
 	l.step(10*time.Millisecond, l.answer(l.sends(verbGet)))
 	l.step(20*time.Millisecond, watchOpened{})
-	if want := l.at(10*time.Millisecond + 7*time.Second); l.out.wake != want {
+	if want := l.at(10*time.Millisecond + 7750*time.Millisecond); l.out.wake != want {
 		t.Errorf("a standby wakes at %v, want %v: its first suspicion", since(l.out.wake), since(want))
 	}
 }

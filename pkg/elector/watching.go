@@ -24,6 +24,7 @@ type watching struct {
 	failures int           // watches in a row that were of no use
 	trouble  string        // the last failure, as last logged
 	interval time.Duration // between the holder's renewals, as observed; zero: not known yet
+	patience float64       // drawn once, from [0, 1): which part of the spread of suspicions is this candidate's
 }
 
 // renewed learns from a record of the watch how often the present holder renews. Edits in between change nothing.
@@ -51,6 +52,11 @@ func (m *machine) missed(now moment, r lease.Record) {
 	}
 }
 
+// heard takes the watch's news, which clears it of a suspicion: a read that is under way for that opens no other one.
+func (w *watching) heard(now moment) {
+	w.doubted, w.heardAt, w.newsAt = false, now.boot, now.boot
+}
+
 // follows reports whether r is of the same term as the record that is known, and whether it is a renewal after it.
 func (m *machine) follows(r lease.Record) (same, renewal bool) {
 	old := m.know.record
@@ -59,13 +65,16 @@ func (m *machine) follows(r lease.Record) (same, renewal bool) {
 }
 
 // silence returns how long the watch may bring nothing new before it is suspected: two renew intervals, ours or the holder's
-// as observed, and a second. It grows while there is no news, so that an election without a leader costs less and less.
+// as observed, and a second, and up to half an interval more. That half is drawn, as all standbys of a dead leader have heard
+// nothing since the same instant: without it they would all read the Lease and open a watch at once. No take waits for it, as a
+// take has a time of its own and is conditional on the version. The price is a dead watch that is found out that much later.
+// Silence grows while there is no news, so that an election without a leader costs less and less.
 func (m *machine) silence() time.Duration {
 	interval := m.cfg.RenewInterval
 	if m.watch.interval > 0 && m.know.record.Holder != string(m.cfg.Identity) {
 		interval = m.watch.interval
 	}
-	least := 2*interval + time.Second
+	least := 2*interval + time.Second + time.Duration(m.watch.patience*float64(interval/2))
 	return min(max(least, m.watch.heardAt.Sub(m.know.seenAt)), max(least, mostSilence))
 }
 

@@ -53,7 +53,7 @@ func campaignSidecar(ctx context.Context, e *electorate, c *candidate) (run func
 	}, nil
 }
 
-// counted counts the events that watches deliver.
+// counted counts the events that watches deliver, and notes how far a take has come.
 type counted struct {
 	lease.Store
 
@@ -64,8 +64,19 @@ type counted struct {
 func (c counted) Watch(ctx context.Context, from lease.Version, connected func(), deliver func(lease.Event)) error {
 	return c.Store.Watch(ctx, from, connected, func(e lease.Event) {
 		c.count.events.Add(1)
+		c.count.takes.hears(e.Record.Version)
 		deliver(e)
 	})
+}
+
+// Update implements [lease.Store].
+func (c counted) Update(ctx context.Context, r lease.Record) (lease.Record, error) {
+	began := time.Now()
+	stored, err := c.Store.Update(ctx, r)
+	if err == nil && r.Holder != "" && r.AcquireTime.Equal(r.RenewTime) { // the first write of a term
+		c.count.takes.took(stored.Version, began)
+	}
+	return stored, err
 }
 
 // warnings notes the reasons of an elector's warnings, unless it was asked to end: one that was killed complains.

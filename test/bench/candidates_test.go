@@ -28,18 +28,20 @@ const lossPause = time.Second
 
 // TestCandidates measures what one Lease costs with few and with many candidates: at rest, at a release that names nobody, at a
 // release that names a successor, and when the leader is killed. The candidates are in this process, each with connections and a
-// token of its own; client-go's take turns with the sidecar's, size by size, on the same API server.
+// token of its own; client-go's take turns with the sidecar's, size by size, on the same API server. It prints the tables of
+// docs/explanation/scale.md.
 func TestCandidates(t *testing.T) {
 	cluster := ownCluster(t)
 	keys := newTokens(t, cluster)
+	var ours, theirs []bill
 	for _, n := range numbers(t, otherwise(*candidateSizes, "2,10,50,100,500", "10")) {
-		for _, k := range []kind{shortSidecarKind, tunedKind} {
-			measureCandidates(t, cluster, keys, k, n)
-		}
+		ours = append(ours, measureCandidates(t, cluster, keys, shortSidecarKind, n))
+		theirs = append(theirs, measureCandidates(t, cluster, keys, tunedKind, n))
 	}
+	logTables(t, ours, theirs)
 }
 
-func measureCandidates(t *testing.T, cluster *harness.Cluster, keys *tokens, k kind, n int) {
+func measureCandidates(t *testing.T, cluster *harness.Cluster, keys *tokens, k kind, n int) bill {
 	t.Helper()
 	election := harness.NewElection(t, cluster, k.timing.duration)
 	election.ShipFree(t)
@@ -91,6 +93,7 @@ func measureCandidates(t *testing.T, cluster *harness.Cluster, keys *tokens, k k
 		c.record(t)
 	}
 	t.Logf("%d candidates of %s: %v", n, k.subject, e.lost)
+	return bill{n, idle, named, drawn, killed}
 }
 
 // meter reads what candidates have cost so far.
@@ -135,6 +138,7 @@ type costs struct {
 	at      int
 	took    []time.Duration
 	all     []costReading
+	reached reached
 }
 
 func (c *costs) add(r costReading, took time.Duration) {
@@ -144,6 +148,7 @@ func (c *costs) add(r costReading, took time.Duration) {
 // measure ends the leader and starts another candidate in its place, once the cost is known.
 func (c *costs) measure(t *testing.T, e *electorate, m *meter, kill bool) {
 	t.Helper()
+	m.count.takes.begin()
 	from := m.read(t)
 	took, old, err := e.remove(kill, e.kind.timing.duration+slack)
 	if err != nil {
@@ -151,6 +156,7 @@ func (c *costs) measure(t *testing.T, e *electorate, m *meter, kill bool) {
 	}
 	time.Sleep(aftermath)
 	c.add(m.read(t).since(from), took)
+	c.reached.add(m.count.takes.end())
 	reached := make(chan struct{})
 	if err := e.replace(old, func() { close(reached) }); err != nil {
 		t.Fatal(err)
@@ -177,6 +183,7 @@ func (c *costs) record(t *testing.T) {
 	c.write(t, "conflicts", "", func(i int) float64 { return c.all[i].conflicts })
 	if c.subject != result.Tuned { // client-go's watch nothing
 		c.write(t, "events", "", func(i int) float64 { return c.all[i].events })
+		t.Logf("%s at %d: %v", c.figure, c.at, &c.reached)
 	}
 	c.write(t, "api-cpu", "ms", func(i int) float64 { return float64(c.all[i].api) / float64(time.Millisecond) })
 }

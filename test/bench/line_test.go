@@ -22,6 +22,7 @@ type traffic struct {
 	events    atomic.Int64 // that watches have delivered
 	open      atomic.Int64 // connections
 	dialled   atomic.Int64
+	takes     reach
 
 	mu      sync.Mutex
 	writes  []time.Duration // how long each PUT took, while sampled is true

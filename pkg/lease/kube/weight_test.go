@@ -49,7 +49,7 @@ func held() *coordinationv1.Lease {
 	o.ManagedFields = []metav1.ManagedFieldsEntry{{
 		Manager: "lease-sidecar", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "coordination.k8s.io/v1",
 		Time: new(o.CreationTimestamp), FieldsType: "FieldsV1",
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:annotations":{".":{},"f:lease-sidecar.dev/workload":{}}},"f:spec":{"f:holderIdentity":{}}}`)},
+		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{".":{},"f:lease-sidecar.dev/workload":{}}},"f:spec":{"f:holderIdentity":{}}}`),
 	}}
 	return o
 }

@@ -173,6 +173,10 @@ func (f *Signal) document(l leadership.Leadership) error {
 	if err != nil {
 		return err
 	}
+	if l.IsLeader { // the next one differs
+		f.state.forget()
+		return made.Close()
+	}
 	f.state.replace(made, content)
 	return nil
 }

@@ -46,6 +46,7 @@ type rules struct {
 	newest    lease.Version     // of all seen
 	known     lease.Version     // newest at the last take
 	failed    bool              // the last write failed, or its outcome is unknown: a read must follow
+	lost      bool              // it was a take that lost a race: what overtook it may be seen in place of a read
 	ever      bool              // something was read
 	led       lease.Version     // token of the last term of this process
 	read      reading           // the last answer, if it was a read's
@@ -107,7 +108,7 @@ func (p *process) asks(a *attempt) {
 	r.pending++
 	p.w.tally.requests++
 	p.w.say(p.name, "asks", "%s %s", a.verb, a.record.Version)
-	p.w.must(!r.failed || a.verb == get, "read after a failed write", "%s sends %s instead", p.name, a.verb)
+	p.w.must(!r.failed || a.verb == get || r.lost && r.newest.Compare(r.beaten) > 0, "read after a failed write", "%s sends %s instead", p.name, a.verb)
 	switch a.verb {
 	case get:
 	case create:
@@ -196,7 +197,7 @@ func (p *process) regains(base lease.Record) bool {
 func (p *process) judgeAge(a *attempt) {
 	over, old := p.w.overwritten[a.record.Version]
 	cfg := p.w.cfg
-	silence := 2*cfg.RenewInterval + time.Second
+	silence := 2*cfg.RenewInterval + time.Second + cfg.RenewInterval/2
 	since := a.at - 2*cfg.Duration
 	if !old || p.c.net.watchTrouble > since || p.rules.trouble > since || p.frozenSince(since) || p.w.disturbed > since {
 		return
@@ -258,7 +259,7 @@ func (p *process) answered(a *attempt, reply lease.Record, err error) {
 	}
 	switch {
 	case a.verb != get:
-		r.failed = err != nil
+		r.failed, r.lost = err != nil, a.verb == take && errors.Is(err, lease.ErrConflict)
 	default:
 		r.failed = false
 		r.ever = r.ever || err == nil || errors.Is(err, lease.ErrNotFound)
