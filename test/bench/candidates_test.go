@@ -28,18 +28,20 @@ const lossPause = time.Second
 
 // TestCandidates measures what one Lease costs with few and with many candidates: at rest, at a release that names nobody, at a
 // release that names a successor, and when the leader is killed. The candidates are in this process, each with connections and a
-// token of its own; client-go's take turns with the sidecar's, size by size, on the same API server.
+// token of its own; client-go's take turns with the sidecar's, size by size, on the same API server. It prints the tables of
+// docs/explanation/scale.md.
 func TestCandidates(t *testing.T) {
 	cluster := ownCluster(t)
 	keys := newTokens(t, cluster)
+	var ours, theirs []bill
 	for _, n := range numbers(t, otherwise(*candidateSizes, "2,10,50,100,500", "10")) {
-		for _, k := range []kind{shortSidecarKind, tunedKind} {
-			measureCandidates(t, cluster, keys, k, n)
-		}
+		ours = append(ours, measureCandidates(t, cluster, keys, shortSidecarKind, n))
+		theirs = append(theirs, measureCandidates(t, cluster, keys, tunedKind, n))
 	}
+	logTables(t, ours, theirs)
 }
 
-func measureCandidates(t *testing.T, cluster *harness.Cluster, keys *tokens, k kind, n int) {
+func measureCandidates(t *testing.T, cluster *harness.Cluster, keys *tokens, k kind, n int) bill {
 	t.Helper()
 	election := harness.NewElection(t, cluster, k.timing.duration)
 	election.ShipFree(t)
@@ -91,6 +93,7 @@ func measureCandidates(t *testing.T, cluster *harness.Cluster, keys *tokens, k k
 		c.record(t)
 	}
 	t.Logf("%d candidates of %s: %v", n, k.subject, e.lost)
+	return bill{n, idle, named, drawn, killed}
 }
 
 // meter reads what candidates have cost so far.

@@ -74,14 +74,11 @@ func (r *reached) add(half, most time.Duration, ok bool) {
 	}
 }
 
+// medians returns those of both.
+func (r *reached) medians() (half, most time.Duration) { return median(r.half), median(r.most) }
+
 // String gives the medians.
 func (r *reached) String() string {
-	if len(r.half) == 0 {
-		return "no take was seen"
-	}
-	median := func(all []time.Duration) time.Duration {
-		slices.Sort(all)
-		return all[len(all)/2].Round(100 * time.Microsecond)
-	}
-	return fmt.Sprintf("the next leader's take has reached half of the candidates after %v, nine tenths after %v", median(r.half), median(r.most))
+	half, most := r.medians()
+	return fmt.Sprintf("the next leader's take has reached half of the candidates after %s, nine tenths after %s", shown(half), shown(most))
 }
