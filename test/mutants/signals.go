@@ -35,6 +35,14 @@ var signalling = []mutant{
 		reds:   in("pkg/signals/file", "TestAnUnchangedDocumentIsLeftAlone", "TestAnyOrderOfLeadershipsAndTampering"),
 	},
 	{
+		name:   "a document that stays keeps its old time",
+		danger: "who looks whether the sidecar of a standby lives by its document's time takes it for dead",
+		file:   "pkg/signals/file/file.go",
+		old:    "setTime(f.state.file, f.clock.Wall())",
+		new:    "setTime(f.state.file, time.Unix(1000000000, 0))",
+		reds:   in("pkg/signals/file", "TestAnUnchangedDocumentIsLeftAlone"),
+	},
+	{
 		name:   "a document is left as it is, though another file is in its place",
 		danger: "I11: readers find another file, or none, until the leadership changes",
 		file:   "pkg/signals/file/file.go",

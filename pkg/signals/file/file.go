@@ -162,9 +162,9 @@ func (f *Signal) makeOld() {
 	}
 }
 
-// document writes the document, unless it stands there already: a standby learns of each renewal, and its document stays the
-// same. A new file for each would be most of what a standby costs, and would wake every workload that watches the directory. One
-// a minute shows that the volume is full before this replica leads.
+// document writes the document. Where it stands there already, only its modification time is set: a standby learns of each renewal,
+// and its document stays the same. A new file for each would be most of what a standby costs, and would wake every workload that
+// watches the directory. One a minute shows that the volume is full before this replica leads.
 func (f *Signal) document(l leadership.Leadership) error {
 	document, err := json.Marshal(l)
 	if err != nil {
@@ -172,6 +172,9 @@ func (f *Signal) document(l leadership.Leadership) error {
 	}
 	content := line(string(document))
 	if f.intact(leadership.StateFile, f.state, content) && f.clock.Now().Before(f.anew) {
+		if err := setTime(f.state.file, f.clock.Wall()); err != nil {
+			return f.volume.fault("set the time of", leadership.StateFile, err)
+		}
 		return nil
 	}
 	made, err := f.volume.put(leadership.StateFile, []byte(content), time.Time{}, nil)

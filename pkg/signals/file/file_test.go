@@ -259,6 +259,10 @@ func TestAnUnchangedDocumentIsLeftAlone(t *testing.T) {
 		wantSeen(t, dir, "no leader file", leadershiptest.Text(c.l()))
 	}
 	clock.Advance(time.Second)
+	apply(t, f, leadershiptest.Standby("web-1"))
+	if info, err := os.Stat(path); err != nil || !info.ModTime().Equal(clock.Wall().Truncate(time.Microsecond)) {
+		t.Errorf("after a renewal, what is there of the document that stays: %v, %v; want it of %v", info, err, clock.Wall())
+	}
 	apply(t, f, clock.term("5", 10*time.Second))
 	for range 2 {
 		clock.Advance(time.Second)
