@@ -3,6 +3,7 @@ package elector
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -37,6 +38,7 @@ func newLoop(e *Elector, to Outputs) *loop {
 	l.m = l.begin()
 	l.running.Go(func() {
 		for do := range l.logged {
+			runtime.Gosched() // with one processor, the log would otherwise come before the signals that Publish has woken
 			do()
 		}
 	})

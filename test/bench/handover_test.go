@@ -106,7 +106,9 @@ func newRelay(t *testing.T, cluster *harness.Cluster, b build, traced bool) *rel
 	for i := range 3 {
 		s := r.election.Prepare(t, fmt.Sprintf("web-%d", i))
 		s.Binary = b.path
-		s.Args = append(s.Args, "--log-level", "info", "--", "sleep", "1000000") // the last level counts: the default, not the tests' own
+		s.Dir = harness.NewVolume(t).Dir // in memory, as in the manifests: on a disk, its writes would wait for etcd's, and etcd's for them
+		// Of two flags the last counts: the log level is the default, not the tests' own.
+		s.Args = append(s.Args, "--signal-dir", s.Dir, "--log-level", "info", "--", "sleep", "1000000")
 		if traced {
 			line := cluster.Proxy(t)
 			line.Trace()

@@ -21,6 +21,7 @@ var controls = []struct{ name, finds string }{
 	{"a workload that is seen to run is not waited for", "I13"},
 	{"what is seen no more was killed by validUntil", "I13"},
 	{"a named successor takes a Lease that nobody released", overlaps},
+	{"whose term expired takes the Lease of whoever holds it", overlaps},
 	{"an inherited term is published at once", "I14"},
 	{"the Lease is released though the hold on disk still leads", "I15"},
 	{"a hold of another namespace, Lease, store or identity is believed", "I3"},

@@ -51,6 +51,14 @@ var waits = []mutant{
 		reds:   in(elector, "TestTranscripts/lapse_too_late"),
 	},
 	{
+		name:   "whose term expired takes the Lease of whoever holds it",
+		danger: "I3: another candidate has led since, and its workload works",
+		file:   "pkg/elector/lapse.go",
+		old:    `sent && r.Holder == identity && now.boot.Before(sentAt.Add(soonest))`,
+		new:    `sent && r.Holder == identity && now.boot.Before(sentAt.Add(soonest)) || r.Holder != ""`,
+		reds:   append(in(elector, "TestTranscripts/lapse_put_back"), simulation),
+	},
+	{
 		name:   "a lost race holds up the next take",
 		danger: "a handover shortly after another one takes a second, as every standby that lost the first one pauses",
 		file:   "pkg/elector/observe.go",

@@ -27,6 +27,9 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/signals"
 )
 
+// rewriteInterval is how often a document that stays the same is written again.
+const rewriteInterval = time.Minute
+
 // errLapsed stops the writing of a leader file whose term has meanwhile ended.
 var errLapsed = errors.New("the term expired while its leader file was being written")
 
@@ -39,9 +42,10 @@ type Signal struct {
 	log    *slog.Logger
 	volume *volume
 
-	mu     sync.Mutex // Adopt against Apply
-	leader own        // the leader file
-	state  own        // the document
+	mu     sync.Mutex        // Adopt against Apply
+	leader own               // the leader file
+	state  own               // the document
+	anew   bootclock.Instant // when it is written again, though it stays the same
 }
 
 // own is a file that this Signal made, as it was written; the zero value is none.
@@ -159,14 +163,15 @@ func (f *Signal) makeOld() {
 }
 
 // document writes the document, unless it stands there already: a standby learns of each renewal, and its document stays the
-// same. A new file for each would be most of what a standby costs, and would wake every workload that watches the directory.
+// same. A new file for each would be most of what a standby costs, and would wake every workload that watches the directory. One
+// a minute shows that the volume is full before this replica leads.
 func (f *Signal) document(l leadership.Leadership) error {
 	document, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("print the leadership document: %w", err)
 	}
 	content := line(string(document))
-	if f.intact(leadership.StateFile, f.state, content) {
+	if f.intact(leadership.StateFile, f.state, content) && f.clock.Now().Before(f.anew) {
 		return nil
 	}
 	made, err := f.volume.put(leadership.StateFile, []byte(content), time.Time{}, nil)
@@ -178,6 +183,7 @@ func (f *Signal) document(l leadership.Leadership) error {
 		return made.Close()
 	}
 	f.state.replace(made, content)
+	f.anew = f.clock.Now().Add(rewriteInterval)
 	return nil
 }
 

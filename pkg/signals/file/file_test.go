@@ -246,6 +246,8 @@ func TestAnUnchangedDocumentIsLeftAlone(t *testing.T) {
 			return errors.Join(err, os.Remove(path), os.WriteFile(path, content, 0o600))
 		}, clock.standby, []string{"CREATE state.json"}},
 		{"the same again", func() error { return nil }, clock.standby, nil},
+		{"a minute later", func() error { clock.Advance(rewriteInterval); return nil }, clock.standby, []string{"CREATE state.json"}},
+		{"a second later", func() error { clock.Advance(time.Second); return nil }, clock.standby, nil},
 		{"another leader", func() error { return nil }, func() leadership.Leadership { return leadershiptest.Standby("web-1") }, []string{"CREATE state.json"}},
 	} {
 		if err := c.before(); err != nil {

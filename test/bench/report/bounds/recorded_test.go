@@ -34,6 +34,10 @@ func TestRecorded(t *testing.T) {
 		"no leader releases its Lease": {"norelease.jsonl", []string{
 			"scale/elections/handover at 30: p50 at most 1/4 of client-go's", "leaderless/rollout-3: at most client-go's and twice the safety margin",
 		}},
+		"a standby waits for a second lease duration": {"twice.jsonl", []string{
+			"takeover/past-expiry: p50 at most 1/4 of client-go's",
+			"leaderless/pod-kill: at most client-go's and twice the safety margin", "leaderless/cut: at most client-go's and twice the safety margin",
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := []string{filepath.Join("testdata", "good.jsonl")}
