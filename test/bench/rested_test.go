@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"flag"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/lease-sidecar/lease-sidecar/test/bench/result"
 	"github.com/lease-sidecar/lease-sidecar/test/harness"
 )
 
@@ -50,8 +52,10 @@ func TestRestedHandover(t *testing.T) {
 		}
 	}
 	for kind, all := range took {
-		t.Logf("%-6s %d handovers: p50 %s, p90 %s; %d connections were made for them", kind, len(all),
-			harness.Rank(all, .5).Round(10*time.Microsecond), harness.Rank(all, .9).Round(10*time.Microsecond), dialed[kind])
+		record(t, result.Series{
+			Figure: "handover/" + kind, Subject: result.Sidecar, Unit: "ms", Values: milliseconds(all),
+			Note: fmt.Sprintf("%d connections were made for %d handovers, after %s of rest", dialed[kind], len(all), span),
+		})
 	}
 	if dialed["awake"] != 0 {
 		t.Errorf("%d connections were made for standbys that had led a moment ago, want none", dialed["awake"])

@@ -14,6 +14,9 @@ func handover() Section {
 	part := func(id, title, what string) Figure {
 		return Figure{ID: "handover/" + id, Title: title, What: what, Unit: "ms", Who: ours, Test: "TestHandover"}
 	}
+	elected := func(id, title, what string) Figure {
+		return Figure{ID: "handover/" + id, Title: title, What: what, Unit: "ms", Who: ours, Test: "TestRestedHandover"}
+	}
 	return Section{ID: "handover", Figures: []Figure{
 		{
 			ID: "handover/total", Title: "planned handover", Unit: "ms", Who: everybody, Test: "TestHandover", Headline: true,
@@ -36,6 +39,8 @@ func handover() Section {
 		part("wait", "part: wait", "from the event until the next leader sends the take: its turn among the standbys"),
 		part("take", "part: take", "the write that takes the Lease, from its sending to its answer"),
 		part("file", "part: file", "from that answer until the leader file is there"),
+		elected("awake", "to a standby with an open connection", "from the order to the leader's elector, which has no workload, until the standby that it names leads"),
+		elected("rested", "to a standby at rest for 100 s", "the same where the API server has closed the standby's connection for requests, so that the take makes one"),
 	}}
 }
 
