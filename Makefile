@@ -33,7 +33,9 @@ DURATION ?= 1h
 WORK_SEEDS ?= 3
 # What the benchmarks measure: a pattern of tests, or all that have figures. BEFORE=path/of/another/build is measured beside this one.
 # Each part has a file of results of its own, so that it replaces no other: make bench-report puts several together.
+# BENCH_FLAGS are flags of test/bench, such as -candidates.
 BENCH_RUN ?=
+BENCH_FLAGS ?=
 BENCH     := $(if $(BENCH_RUN),'$(BENCH_RUN)',"$$($(GO) run ./test/bench/report tests)")
 BENCH_OUT := bin/bench$(if $(BENCH_RUN),-$(shell printf %s '$(BENCH_RUN)' | tr -cs 'A-Za-z0-9' - | sed 's/^-//; s/-$$//')).jsonl
 BEFORE_IS := $(if $(BEFORE),SIDECAR_BEFORE=$(abspath $(BEFORE)))
@@ -123,7 +125,7 @@ bench: cluster ## all figures of docs/explanation/performance.md, beside client-
 	@mkdir -p bin
 	rm -f $(BENCH_OUT)
 	$(GO) run ./test/bench/report machine $(BENCH_OUT)
-	$(BEFORE_IS) GO='$(GO)' .ci/bench $(BENCH_OUT) $(BENCH) -for $(IDLE)
+	$(BEFORE_IS) GO='$(GO)' .ci/bench $(BENCH_OUT) $(BENCH) -for $(IDLE) $(BENCH_FLAGS)
 	$(GO) run ./test/bench/report $(if $(BENCH_RUN),print,write) $(BENCH_OUT)
 
 .PHONY: bench-report
