@@ -56,7 +56,7 @@ var terms = []mutant{
 		file:   "pkg/elector/requests.go",
 		old:    "\t\tm.failed(now, r, e.err)\n",
 		new:    "\t\tm.failed(now, r, e.err)\n\t\tm.getDue = m.getDue && !errors.Is(e.err, lease.ErrConflict)\n",
-		reds:   in(elector, "TestTranscripts/edited"),
+		reds:   in(elector, "TestTranscripts/race_lost_unseen"),
 	},
 	{
 		name:   "a renewal that was on its way counts after the blank",
