@@ -203,6 +203,14 @@ var terms = []mutant{
 		reds:   in(elector, "TestTranscripts/lapse_wish"),
 	},
 	{
+		name:   "who resumes its term forgets who is asked for",
+		danger: "an operator asks for another holder while the sidecar restarts, and the old leader goes on",
+		file:   "pkg/elector/campaign.go",
+		old:    "unanswered := m.resumable() || m.regainable()",
+		new:    "unanswered := m.regainable()",
+		reds:   in(elector, "TestTranscripts/resume_wish"),
+	},
+	{
 		name:   "a standby's pause holds up the first renewal",
 		danger: "a term that began by the watch runs out before anybody renews it",
 		file:   "pkg/elector/term.go",

@@ -9,13 +9,16 @@ var (
 	theFloor  = []result.Subject{result.Floor}
 )
 
+// duration is a figure in milliseconds of lease-sidecar alone, such as a part of another one.
+func duration(id, title, what, test string) Figure {
+	return Figure{ID: id, Title: title, What: what, Unit: "ms", Who: ours, Test: test}
+}
+
 // handover is the planned handover, and its parts.
 func handover() Section {
-	part := func(id, title, what string) Figure {
-		return Figure{ID: "handover/" + id, Title: title, What: what, Unit: "ms", Who: ours, Test: "TestHandover"}
-	}
+	part := func(id, title, what string) Figure { return duration("handover/"+id, title, what, "TestHandover") }
 	elected := func(id, title, what string) Figure {
-		return Figure{ID: "handover/" + id, Title: title, What: what, Unit: "ms", Who: ours, Test: "TestRestedHandover"}
+		return duration("handover/"+id, title, what, "TestRestedHandover")
 	}
 	return Section{ID: "handover", Figures: []Figure{
 		{
@@ -25,8 +28,7 @@ func handover() Section {
 				p50(12, "p50 ≤ 12 ms"), p99(30, "p99 ≤ 30 ms"),
 				{Text: "p50 ≤ 1/40 of client-go's", Share: .5, Factor: 1.0 / 40, Against: result.ClientGo},
 			},
-			Reason: "the parts below show where the time goes. Beside the two writes, the drain and the wait are the largest: the sidecars, their guards, " +
-				"the API server and etcd all wake up at the same instant, on two cores.",
+			Reason: "the parts below show where the time goes, and *the floor* what no elector can avoid.",
 		},
 		{
 			ID: "handover/floor", Title: "the floor", Unit: "ms", Who: theFloor, Test: "TestHandover",
@@ -66,13 +68,10 @@ func signals() Section {
 		return Figure{
 			ID: "signal/" + id, Title: title, What: from + until, Unit: "ms", Who: []result.Subject{result.Sidecar, result.Floor},
 			Test: "TestSignals", Headline: true, Targets: []Limit{p99(3, "p99 ≤ 3 ms")},
-			Reason: "the parts below show where the time goes, and *floor* what a program needs that does nothing but this signal. The rest is time on a processor: " +
-				"the API server and etcd still work on the same write, on the same two cores, and a process that has to wake up waits for its turn.",
+			Reason: "the parts below show where the time goes, and *floor* what a program needs that does nothing but this signal.",
 		}
 	}
-	part := func(id, title, what string) Figure {
-		return Figure{ID: "signal/" + id, Title: title, What: what, Unit: "ms", Who: ours, Test: "TestSignals"}
-	}
+	part := func(id, title, what string) Figure { return duration("signal/"+id, title, what, "TestSignals") }
 	child := signal("child", "answer to child", "until the child process runs")
 	child.Targets = nil
 	return Section{ID: "signals", Figures: []Figure{
