@@ -89,6 +89,7 @@ func newStorm(t testing.TB, target string, transport http.RoundTripper, certific
 		Transport:      transport,
 		FlushInterval:  -1,
 		ModifyResponse: holdBack,
+		ErrorHandler:   unreachable,
 		ErrorLog:       silent,
 	}
 	server := &http.Server{
@@ -138,16 +139,16 @@ func (s *Storm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.Late > 0 || f.Applied {
 		var err error
 		if r, err = s.detach(r); err != nil {
-			return // the sender was gone before the whole request was here
+			vanish() // the sender was gone before the whole request was here
 		}
 	}
 	if f.Delay > 0 {
 		if _, err := buffer(r); err != nil {
-			return // as above
+			vanish() // as above
 		}
 	}
 	if !sleep(r.Context(), f.Late+f.Delay) {
-		return
+		vanish()
 	}
 	if f.Applied {
 		s.onwards.ServeHTTP(newUnread(), r)

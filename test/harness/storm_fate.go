@@ -82,6 +82,18 @@ func holdBack(res *http.Response) error {
 	return nil
 }
 
+// vanish ends a request without an answer. To return from the handler would be an answer: an empty 200, which a sender that is
+// giving up can still read.
+func vanish() { panic(http.ErrAbortHandler) }
+
+// unreachable answers a request that did not reach the API server; of a sender that has given up, not at all.
+func unreachable(w http.ResponseWriter, r *http.Request, _ error) {
+	if r.Context().Err() != nil {
+		vanish()
+	}
+	w.WriteHeader(http.StatusBadGateway)
+}
+
 // sleep waits for d, and reports whether it could wait that long.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -86,11 +87,14 @@ func TestStormOutlivesItsSenders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if res, err := client.Do(request); !errors.Is(err, context.DeadlineExceeded) {
+			res, err := client.Do(request)
+			if err == nil {
 				_ = res.Body.Close()
+			}
+			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("the request gives %v, want none before the deadline", err)
 			}
-			res, err := client.Post(s.Host()+"/soon", "text/plain", strings.NewReader("second"))
+			res, err = client.Post(s.Host()+"/soon", "text/plain", strings.NewReader("second"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,6 +102,46 @@ func TestStormOutlivesItsSenders(t *testing.T) {
 			time.Sleep(time.Second) // beyond both fates
 			if got := server.applied(); !slices.Equal(got, tc.applied) {
 				t.Errorf("the server has applied %q, want %q", got, tc.applied)
+			}
+		})
+	}
+}
+
+// TestStormAnswersNobodyWhoLeaves has a sender leave by closing its half of the connection, and read on: what was lost or held
+// back until then gets no answer. An empty 200 would tell an elector that its write was carried out.
+func TestStormAnswersNobodyWhoLeaves(t *testing.T) {
+	const request = "POST /given-up HTTP/1.1\r\nHost: storm\r\nContent-Length: 5\r\n\r\n"
+	for _, tc := range []struct {
+		name string
+		fate Fate
+		body string
+	}{
+		{name: "delayed", fate: Fate{Delay: time.Minute}, body: "first"},
+		{name: "held back", fate: Fate{Slow: time.Minute}, body: "first"},
+		{name: "late, half sent", fate: Fate{Late: time.Minute}, body: "fi"},
+		{name: "delayed, half sent", fate: Fate{Delay: time.Minute}, body: "fi"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, client, _ := weather(t)
+			s.Faults(func(*http.Request) Fate { return tc.fate })
+			trusting := client.Transport.(*http.Transport).TLSClientConfig
+			conn, err := tls.Dial("tcp", strings.TrimPrefix(s.Host(), "https://"), trusting)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, request+tc.body); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(50 * time.Millisecond) // the request is in the storm
+			if err := conn.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(conn); len(got) != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("answered %q, %v, want the connection closed without an answer", got, err)
 			}
 		})
 	}
