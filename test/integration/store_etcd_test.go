@@ -140,6 +140,7 @@ func TestKubeMembersConformance(t *testing.T) {
 			},
 			Admin:   kubeAdmin{cluster, namespace},
 			History: true,
+			Page:    250,
 		}
 	})
 }

@@ -153,6 +153,7 @@ func TestMembersConformance(t *testing.T) {
 			},
 			Admin:   storetest.BackendAdmin{Backend: backend, Namespace: namespace},
 			History: true,
+			Page:    250,
 		}
 	})
 }

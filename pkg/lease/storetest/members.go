@@ -25,6 +25,8 @@ type MembersFixture struct {
 	Admin Admin
 	// History says that a watch delivers every single change. A store without one may skip to the newest state.
 	History bool
+	// Page is how many members a list of the store brings in one answer; 0 where it brings all.
+	Page int
 }
 
 // RunMembers tests a store of members by every case of the suite. newFixture is called once a case.
@@ -246,10 +248,10 @@ func membersListed(c *circle) {
 	}
 }
 
-// membersMany lists more than a page of members.
+// membersMany lists more members than a page has.
 func membersMany(c *circle) {
 	var want []string
-	for i := range 260 {
+	for i := range max(c.Page, 50) + 10 {
 		want = append(want, c.create(fmt.Sprintf("web-%d", i)).Name)
 	}
 	slices.Sort(want)
