@@ -191,8 +191,9 @@ func (s *Sidecar) Post(path string) int {
 // StepDown asks the leader for a planned handover.
 func (s *Sidecar) StepDown(t testing.TB) {
 	t.Helper()
-	if status := s.Post("/step-down"); status != http.StatusAccepted {
-		t.Fatalf("POST /step-down on %s: status %d, want %d", s.Pod, status, http.StatusAccepted)
+	status, why := ask(s.client, http.MethodPost, "http://"+s.HTTP+"/step-down")
+	if status != http.StatusAccepted {
+		t.Fatalf("POST /step-down on %s: status %d, want %d: %s", s.Pod, status, http.StatusAccepted, why)
 	}
 }
 

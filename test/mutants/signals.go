@@ -195,6 +195,14 @@ var signalling = []mutant{
 		reds:   in("pkg/signals/event", "TestResumedTerm/led_on"),
 	},
 	{
+		name:   "an Event of a beginning that was not answered counts as not sent",
+		danger: "a term has a beginning in the Events, and no end",
+		file:   "pkg/signals/event/event.go",
+		old:    `if l.Token == s.recorded && s.since == 0 {`,
+		new:    `if l.Token == s.recorded {`,
+		reds:   in("pkg/signals/event", "TestUnansweredAttempts/the_term_has_ended"),
+	},
+	{
 		name:   "a lapsed term labels the pod",
 		danger: "the Service sends requests to a replica that does not lead",
 		file:   "pkg/signals/podlabel/podlabel.go",

@@ -55,7 +55,7 @@ type Signal struct {
 	resumes  bool              // recorded is from an earlier process, and no leadership has come since
 	lease    reference         // as of that begin
 	pending  string            // the token being recorded, or "" for the end
-	since    bootclock.Instant // when pending was first tried; 0: nothing is pending
+	since    bootclock.Instant // when pending was first tried; 0: nothing is pending. An attempt may have been carried out unheard
 	wall     time.Time
 }
 
@@ -85,8 +85,7 @@ func (s *Signal) Apply(ctx context.Context, l leadership.Leadership) error {
 		s.recorded = l.Token // a new token, without a gap before it
 	}
 	s.resumes = false
-	if l.Token == s.recorded {
-		s.since = 0
+	if l.Token == s.recorded && s.since == 0 {
 		return nil
 	}
 	if s.since == 0 || s.pending != l.Token {

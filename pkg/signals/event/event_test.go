@@ -27,10 +27,11 @@ func refusal(status int) error {
 
 // script answers for the API server, whose own judgement of an Event is tested on the real one, in test/integration.
 type script struct {
-	fault error
-	uid   string
-	sent  []string
-	last  []byte
+	fault   error
+	faultOf map[string]error // by method, in place of fault
+	uid     string
+	sent    []string
+	last    []byte
 }
 
 func (s *script) Send(_ context.Context, method, path string, body []byte) ([]byte, error) {
@@ -40,6 +41,9 @@ func (s *script) Send(_ context.Context, method, path string, body []byte) ([]by
 		_ = json.Unmarshal(body, &event)
 	}
 	s.sent = append(s.sent, strings.TrimSpace(method+" "+path+" "+event.Message))
+	if s.faultOf[method] != nil {
+		return nil, s.faultOf[method]
+	}
 	if s.fault != nil {
 		return nil, s.fault
 	}
@@ -138,6 +142,46 @@ func TestBestEffort(t *testing.T) {
 			}
 			if diff := cmp.Diff([]string{get, ending}, api.sent); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An attempt that was not answered may have been carried out. So a term that ended meanwhile has its end recorded, too, and the
+// other attempt, which finds the Event there, is no fault.
+func TestUnansweredAttempts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		after string // the token at the next attempt
+		fault error  // of that attempt
+		want  []string
+	}{
+		"the term goes on":                {after: "48", want: []string{get, began}},
+		"the term goes on, it was stored": {after: "48", fault: refusal(409), want: []string{get, began}},
+		"the term has ended":              {after: "", want: []string{ending}},
+		"another term":                    {after: "50", want: []string{get, began}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, api, c, log := newSignal()
+			api.faultOf = map[string]error{"POST": context.DeadlineExceeded}
+			if err := s.Apply(t.Context(), known(c, "48")); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Apply returned %v, want the fault", err)
+			}
+			first := api.last
+			api.sent, api.faultOf = nil, map[string]error{"POST": tc.fault}
+			c.Advance(time.Second)
+			for range 2 {
+				if err := s.Apply(t.Context(), known(c, tc.after)); err != nil {
+					t.Errorf("Apply: %v", err)
+				}
+			}
+			if diff := cmp.Diff(tc.want, api.sent); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+			if same := bytes.Equal(first, api.last); same != (tc.after == "48") {
+				t.Errorf("the other attempt has the same Event: %v:\n%s\n%s", same, first, api.last)
+			}
+			if log.Len() != 0 {
+				t.Errorf("logged:\n%s", log)
 			}
 		})
 	}

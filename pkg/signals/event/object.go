@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/pkg/apiserver"
 	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
@@ -77,12 +78,14 @@ func (s *Signal) object(lease reference, wall time.Time, t text) object {
 	return o
 }
 
+// post records an Event. One that is there already is ours, from an attempt whose answer was lost: the name has the nanosecond.
 func (s *Signal) post(ctx context.Context, o object) error {
 	body, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("print the Event: %w", err)
 	}
-	if _, err := s.cfg.API.Send(ctx, http.MethodPost, "/api/v1/namespaces/"+o.Metadata.Namespace+"/events", body); err != nil {
+	_, err = s.cfg.API.Send(ctx, http.MethodPost, "/api/v1/namespaces/"+o.Metadata.Namespace+"/events", body)
+	if err != nil && apiserver.Status(err) != http.StatusConflict {
 		return fmt.Errorf(`record an Event (it needs this rule in the Role of the pod's ServiceAccount: `+
 			`{apiGroups: [""], resources: ["events"], verbs: ["create"]}): %w`, err)
 	}
