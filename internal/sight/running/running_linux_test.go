@@ -103,6 +103,22 @@ func (s *served) answered(status string) (net.Conn, *bufio.Reader) {
 	return conn, lines
 }
 
+// awaitOpen waits until that many answers are open.
+func (s *served) awaitOpen(want int) {
+	s.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		open := s.open
+		s.mu.Unlock()
+		if open == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%d answers are open, want %d", open, want)
+		}
+	}
+}
+
 // What a client sends after its request does not hide its end, and it is Running until the last one ends, also where it was
 // asked for while this replica stood by.
 func TestSeveralAnswers(t *testing.T) {
@@ -113,14 +129,16 @@ func TestSeveralAnswers(t *testing.T) {
 	if _, err := io.WriteString(first, strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100)); err != nil {
 		t.Fatal(err)
 	}
-	second, _ := s.ask()
+	second, _ := s.answered("200")
 	_ = first.Close()
 	s.Observe(sighttest.Leads())
 	if got := s.State(false); got != sight.Running {
 		t.Errorf("asked for before the term: got %s", got)
 	}
-	time.Sleep(50 * time.Millisecond) // nothing may come of the first one's end
-	s.wants(sight.Running, true)
+	s.awaitOpen(1)
+	if got := s.State(true); got != sight.Running {
+		t.Errorf("after the first one's end: got %s", got)
+	}
 	_ = second.Close()
 	s.wants(sight.Stopped, true)
 	s.WantsCrash(t)
