@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -24,11 +25,17 @@ const (
 	drip = 500 * time.Millisecond
 )
 
+// smallCrowd is how many clients a crowd has at most beside other tests. A larger one slows them down: all of their proxies and
+// witnesses are in the same process.
+const smallCrowd = 500
+
 // Crowd is many HTTP clients at once, each with a connection of its own, in the test process.
 type Crowd struct {
+	t       testing.TB
 	ctx     context.Context //nolint:containedctx // the crowd's own lifetime, ended by Leave; not a caller's
 	leave   context.CancelFunc
 	clients sync.WaitGroup
+	room    int // how many more clients it may have
 
 	mu      sync.Mutex
 	present int
@@ -36,9 +43,17 @@ type Crowd struct {
 	cut     int
 }
 
-// NewCrowd returns a crowd of nobody. It leaves with the test, or with Leave.
-func NewCrowd(t testing.TB) *Crowd {
-	c := &Crowd{answers: map[int]int{}}
+// NewCrowd returns a crowd of nobody, for up to 500 clients. It leaves with the test, or with Leave.
+func NewCrowd(t testing.TB) *Crowd { return newCrowd(t, smallCrowd) }
+
+// NewLargeCrowd is NewCrowd without that limit. Its test must run alone: it panics in a parallel one.
+func NewLargeCrowd(t testing.TB) *Crowd {
+	t.Setenv("LEASE_SIDECAR_TEST_ALONE", "yes") // refused in a parallel test, as t.Parallel is from here on
+	return newCrowd(t, math.MaxInt)
+}
+
+func newCrowd(t testing.TB, room int) *Crowd {
+	c := &Crowd{t: t, room: room, answers: map[int]int{}}
 	c.ctx, c.leave = context.WithCancel(context.Background())
 	t.Cleanup(c.Leave)
 	return c
@@ -76,6 +91,10 @@ func (c *Crowd) add(n int, address string, client func(net.Conn) error) {
 }
 
 func (c *Crowd) addFrom(n int, from *net.TCPAddr, address string, client func(net.Conn) error) {
+	c.t.Helper()
+	if c.room -= n; c.room < 0 {
+		c.t.Fatalf("a crowd beside other tests has at most %d clients: NewLargeCrowd has more", smallCrowd)
+	}
 	var dialer net.Dialer
 	if from != nil {
 		dialer.LocalAddr = from

@@ -17,7 +17,7 @@ import (
 // TestManyClients has nearly as many clients as the leader keeps connections for ask it and wait for its events: it leads on, renews
 // in time, and hands over.
 func TestManyClients(t *testing.T) {
-	t.Parallel()
+	crowd := harness.NewLargeCrowd(t)
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 	e.Ship(t)
 	e.Flags = []string{"--drain-timeout", "100ms"}
@@ -32,7 +32,6 @@ func TestManyClients(t *testing.T) {
 	leader := harness.AwaitLeader(t, e.Duration+slack, replicas...)
 	heir := harness.Others(replicas, leader)[0]
 
-	crowd := harness.NewCrowd(t)
 	crowd.Ask(1000, leader.HTTP, "/leader")
 	crowd.Ask(250, leader.HTTP, "/events")
 	crowd.Ask(240, leader.Probe, "/leader")
@@ -55,7 +54,7 @@ func TestManyClients(t *testing.T) {
 // TestFlood has 10,000 clients connect to the probe port again and again, which say nothing, beside 100 that send a request
 // that never ends: the kubelet's probes are answered, the replica leads on in one term, and its memory and descriptors stay bounded.
 func TestFlood(t *testing.T) {
-	t.Parallel()
+	crowd := harness.NewLargeCrowd(t)
 	e := harness.NewElection(t, harness.Shared(t), 15*time.Second)
 	e.ShipFree(t)
 	leader := e.Prepare(t, "web-0")
@@ -64,7 +63,6 @@ func TestFlood(t *testing.T) {
 	harness.AwaitLeader(t, e.Duration+slack, leader)
 	_, token := leader.Leads()
 
-	crowd := harness.NewCrowd(t)
 	crowd.Drip(100, leader.Probe, "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", "slow")
 	crowd.Hold(10_000, "127.0.0.2", leader.Probe)
 	harness.Eventually(t, 2*slack, "more were cut off than there is room for", func() bool { return crowd.Cut() > 10_000 })

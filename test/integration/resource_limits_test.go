@@ -103,7 +103,7 @@ func takeDescriptors(t *testing.T, s *harness.Sidecar) (giveBack func()) {
 // TestMemoryLimitHit gives the leader no memory beyond what it has, and has clients come until the kernel kills it: the
 // same as any other kill. Nobody leads before its Lease has run out.
 func TestMemoryLimitHit(t *testing.T) {
-	t.Parallel()
+	crowd := harness.NewLargeCrowd(t)
 	e := harness.NewElection(t, harness.Shared(t), 5*time.Second)
 	e.Ship(t)
 	container := harness.NewCgroup(t)
@@ -111,7 +111,6 @@ func TestMemoryLimitHit(t *testing.T) {
 	leader.Binary = container.Launcher(leader.Binary)
 	heir := startWithHeir(t, e, leader)
 	container.Memory(int64(statusKiB(t, leader.PID(), "RssAnon"))<<10 + 8<<20)
-	crowd := harness.NewCrowd(t)
 	crowd.Ask(4000, leader.HTTP, "/leader")
 	select {
 	case <-leader.Exited():
