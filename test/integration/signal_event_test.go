@@ -89,7 +89,7 @@ func TestEventsWhoseAnswerIsLost(t *testing.T) {
 		lost func(attempt int) bool // which attempts at an Event have no answer
 	}{
 		{"the first", func(attempt int) bool { return attempt == 1 }},
-		{"all of the beginning", func(attempt int) bool { return attempt > 0 }},
+		{"all of the beginning", func(int) bool { return true }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
