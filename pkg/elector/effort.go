@@ -3,6 +3,7 @@ package elector
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
@@ -67,6 +68,15 @@ func (f *effort) count(now moment, v verb, c class) {
 	}
 	s.count++
 	f.failures[v] = s
+}
+
+// worked takes the news that the store has carried out a write of ours: no failure before it belongs to a row of failures after it.
+// A holder reads only where a write went wrong, so that no read of its own would end that row for as long as it leads.
+func (f *effort) worked() { clear(f.failures) }
+
+// workedForPeer takes the news that the store has carried out somebody else's write. Reads of ours may still fail.
+func (f *effort) workedForPeer() {
+	maps.DeleteFunc(f.failures, func(v verb, _ streak) bool { return v != verbGet })
 }
 
 // allowance returns how long a request of that kind may take if nothing else bounds it.

@@ -297,9 +297,15 @@ func (o *ordeal) recover() {
 	for range 100 {
 		o.honest()
 	}
+	if o.m.rights.mayNotRead() {
+		o.t.Fatalf("all is well again, and a refused read is not tried again: role %v, not ready for %q", o.m.role, o.m.unready())
+	}
 	o.pass(max(0, o.m.know.notBefore.Sub(o.now.boot))) // an absurd duration is waited for
 	for range 1000 {
 		if o.m.role == leading || o.m.over {
+			if why := o.m.unready(); !o.m.over && (why != "" || len(o.m.effort.failures) > 0) {
+				o.t.Fatalf("all is well again, and the leader is not ready for %q, or counts failures: %v", why, o.m.effort.failures)
+			}
 			return
 		}
 		if o.m.role == draining && !o.m.drain.workloadStopped {

@@ -71,6 +71,7 @@ func (m *machine) observe(now moment, r lease.Record) {
 	m.lapse.see(now, r, string(m.cfg.Identity), sentAt, sent, m.cfg.soonestTake())
 	m.inherit(r)
 	if r.Holder != string(m.cfg.Identity) {
+		m.effort.workedForPeer()
 		m.endTermBy(r)
 	} else {
 		m.credit(now, r)
@@ -113,7 +114,8 @@ func (m *machine) endTermBy(r lease.Record) {
 func (m *machine) credit(now moment, r lease.Record) {
 	if sentAt, ours := m.sent[r.RenewTime.UnixMicro()]; ours {
 		until := sentAt.Add(m.cfg.RenewDeadline)
-		m.rights.grant(verbTake) // the store has taken a write, whatever it answered
+		m.rights.written() // whatever the store answered
+		m.effort.worked()
 		switch {
 		case m.role != standby:
 			m.term.validUntil = max(m.term.validUntil, until)

@@ -39,6 +39,20 @@ func (g *rights) grant(v verb) {
 	}
 }
 
+// written takes the news that the store has carried out an update of ours. It also ends the refusal of a read before it: one rule
+// grants both, and a holder, whose renewals go well, does not read. An API server that has just started refuses everything for a
+// moment; a holder that it refused a read would count as not ready for the rest of its term.
+func (g *rights) written() {
+	g.grant(verbTake)
+	g.grant(verbGet)
+}
+
+// mayNotRead reports whether a read was refused, and nothing has shown since that it is allowed.
+func (g *rights) mayNotRead() bool {
+	_, refused := g.denied[verbGet]
+	return refused
+}
+
 // seePeer takes the news that another candidate has written the Lease. Rights are granted to all replicas alike, so our
 // refusal no longer stands. It reports whether there was one.
 func (g *rights) seePeer(me string, r lease.Record) bool {

@@ -34,8 +34,7 @@ func (m *machine) becomeLeader(now moment, r lease.Record, validUntil bootclock.
 		validUntil: validUntil, renewAt: m.sent[r.RenewTime.UnixMicro()].Add(m.cfg.RenewInterval),
 		token: r.Version, since: now.wall.UTC().Round(0), acquired: r.AcquireTime, transitions: r.Transitions,
 	}
-	clear(m.effort.failures) // the store has taken a write, whatever it answered
-	m.effort.nextTry = 0     // a standby's pause must not hold up a renewal
+	m.effort.nextTry = 0 // a standby's pause must not hold up a renewal
 	m.know.situation = ""
 	text, why := "leading", reason("BecameLeader")
 	resumed := m.inherited != nil
@@ -70,6 +69,7 @@ func (m *machine) becomeStandby(r reason, why string) {
 	m.note(severity, r, "no longer leading", detail(why), slog.String("token", string(m.term.token)))
 	m.role = standby
 	m.reset()
+	m.getDue = m.getDue || m.rights.mayNotRead() // it is asked for again, as nothing else shows that it is allowed by now
 	if lost {
 		m.exitOnLoss(why)
 	}

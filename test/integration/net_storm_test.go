@@ -4,6 +4,7 @@ package integration
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -100,16 +101,25 @@ func TestStormOutlastsTheTerm(t *testing.T) {
 	}
 }
 
-// TestRightsLostForAMoment takes the Role's rules away for less than a term lasts: to the leader it is a storm of 403.
+// TestRightsLostForAMoment takes the Role's rules away for less than a term lasts, until the leader was refused a renewal and a
+// read, as an API server refuses both while it starts. The term goes on, and all are ready again.
 func TestRightsLostForAMoment(t *testing.T) {
 	t.Parallel()
-	e, _, leader := elect(t, harness.Shared(t), 9*time.Second, 3)
+	e, replicas, leader := elect(t, harness.Shared(t), 9*time.Second, 3)
 	awaitRenewal(t, leader)
 	same := steady(leader)
 	e.Access.SetRules(t)
-	harness.Eventually(t, e.RenewDeadline()/2, "the leader is refused", func() bool { return len(linesWith(leader, "update", e.Lease, "role")) > 0 })
+	harness.Eventually(t, e.RenewDeadline()/2, "the leader is refused a renewal and a read, and is not ready", func() bool {
+		_, reason := leader.AskProbe("/readyz")
+		return strings.Contains(reason, "to update") && strings.Contains(reason, "to get")
+	})
 	e.Access.SetRules(t, harness.DocumentedRules(e.Lease)...)
 	harness.Throughout(t, 2*e.RenewDeadline(), "the same term over a moment without rights", same)
+	for _, s := range replicas {
+		if status, reason := s.AskProbe("/readyz"); status != http.StatusOK {
+			t.Errorf("%s after it: GET /readyz gives %d, want %d: %s", s.Pod, status, http.StatusOK, reason)
+		}
+	}
 }
 
 // failingBudget is the most that one replica may ask of an API server that fails, in requests a second, besides the

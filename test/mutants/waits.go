@@ -200,7 +200,7 @@ var waits = []mutant{
 		name:   "an applied write proves no right to write",
 		danger: "a leader that knows so by the watch is not ready until its next answer comes",
 		file:   "pkg/elector/observe.go",
-		old:    "\t\tm.rights.grant(verbTake) // the store has taken a write, whatever it answered\n",
+		old:    "\t\tm.rights.written() // whatever the store answered\n",
 		new:    "",
 		reds:   in(elector, "TestAppliedWriteProvesTheRight"),
 	},
