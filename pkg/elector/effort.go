@@ -29,12 +29,17 @@ type effort struct {
 	reads, writes time.Duration     // how long a request may take, as learned; zero: as configured
 	nextTry       bootclock.Instant // no read before then
 	failures      map[verb]streak   // requests of each kind failed in a row
-	troubles      map[verb]string   // the last failure of each kind of request, as last logged
+	troubles      map[verb]trouble  // the last failure of each kind of request, as last logged
 }
 
 type streak struct {
 	count int
 	since bootclock.Instant
+}
+
+type trouble struct {
+	text     string
+	remindAt bootclock.Instant // when the same is logged again
 }
 
 // class is what the failure of a request says.
@@ -141,14 +146,16 @@ func (m *machine) forbiddenPause(v verb) time.Duration {
 	return min(base, max(mostForbidden, m.cfg.Duration/3))
 }
 
-// complain logs a failure when it is not the same as the last one of its kind; a lost race is no failure.
-func (m *machine) complain(v verb, c class, err error) {
+// complain logs a failure when it is not the same as the last one of its kind, or that one was logged long ago. Of what is refused,
+// [machine.remind] reminds; a lost race is no failure.
+func (m *machine) complain(now moment, v verb, c class, err error) {
 	if c == lostRace {
 		m.debug("somebody else wrote the Lease first", slog.String("verb", string(v)))
 		return
 	}
-	if text := err.Error(); text != m.effort.troubles[v] {
-		m.effort.troubles[v] = text
+	last, text := m.effort.troubles[v], err.Error()
+	if text != last.text || c != forbidden && !now.boot.Before(last.remindAt) {
+		m.effort.troubles[v] = trouble{text, now.boot.Add(remindEvery)}
 		m.warn("RequestFailed", "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("error", err))
 	}
 }
@@ -158,7 +165,7 @@ func (m *machine) recovered(v verb) {
 	delete(m.effort.failures, v)
 	m.effort.nextTry = 0
 	m.rights.grant(v)
-	if m.effort.troubles[v] != "" {
+	if _, failed := m.effort.troubles[v]; failed {
 		delete(m.effort.troubles, v)
 		m.info("RequestsRecovered", "requests for the Lease go well again", slog.String("verb", string(v)))
 	}

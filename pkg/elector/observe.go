@@ -51,8 +51,9 @@ func (m *machine) observe(now moment, r lease.Record) {
 		return
 	}
 	k := &m.know
-	if !k.present || m.rights.seePeer(string(m.cfg.Identity), r) || k.raced {
-		k.tryAt, k.raced = 0, false // what failed was another request, or is allowed by now
+	peer := m.seePeer(r)
+	if !k.present || peer || k.raced {
+		k.tryAt, k.raced = 0, false // what failed was another request, or goes well by now
 	}
 	if k.overtaken { // this is the write that won, or a later one: nothing is left to be read
 		k.overtaken, m.getDue, m.taking = false, false, false
@@ -71,7 +72,6 @@ func (m *machine) observe(now moment, r lease.Record) {
 	m.lapse.see(now, r, string(m.cfg.Identity), sentAt, sent, m.cfg.soonestTake())
 	m.inherit(r)
 	if r.Holder != string(m.cfg.Identity) {
-		m.effort.workedForPeer()
 		m.endTermBy(r)
 	} else {
 		m.credit(now, r)
@@ -83,6 +83,17 @@ func (m *machine) observe(now moment, r lease.Record) {
 	if m.role == leading {
 		m.heed(now, r)
 	}
+}
+
+// seePeer takes the news that another replica has written the Lease, if that is what r shows. The store takes writes, then, and as
+// rights are granted to all replicas alike, a refusal of ours no longer stands.
+func (m *machine) seePeer(r lease.Record) bool {
+	if r.Holder == string(m.cfg.Identity) || r.Holder == "" || r.Foreign() {
+		return false
+	}
+	m.rights.grant(verbTake)
+	m.effort.workedForPeer()
+	return true
 }
 
 // forbid raises notBefore for every new version, whatever changed in it (I3): its writer or holder may believe in it for the

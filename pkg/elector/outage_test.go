@@ -1,6 +1,8 @@
 package elector
 
 import (
+	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +60,61 @@ func TestAnOutageIsANewOne(t *testing.T) {
 					failed-well, longest)
 			}
 		})
+	}
+}
+
+// TestAPeersTermEndsThePause: after minutes in which no write went well, a standby waits long between its attempts, and no longer once
+// another replica has taken the Lease: its release is taken at once.
+func TestAPeersTermEndsThePause(t *testing.T) {
+	l := newLone(t, 0.1) // its turn after a release comes first
+	l.store.put(lease.Record{UID: "u1", RenewTime: transcriptEpoch, Mark: lease.ReleasedMark(transcriptEpoch)})
+	var at, failed time.Duration
+	for ; failed < 5*time.Minute; at = l.nextTick(at) {
+		l.exhaust(at, tick{}, func(r *request) replied {
+			if r.verb == verbTake {
+				failed = at
+				return timedOut(r)
+			}
+			return l.answer(r)
+		})
+	}
+	at = failed + time.Second
+	if pause := l.m.know.tryAt.Sub(l.at(at)); pause < 30*time.Second {
+		t.Fatalf("the next attempt is due in %v, want a long pause", pause)
+	}
+	for _, r := range []lease.Record{
+		{UID: "u1", Holder: "web-1_pod", DurationSeconds: 15, AcquireTime: l.wall(at), RenewTime: l.wall(at), Mark: lease.HeldMark("web-1_pod", 15*time.Second), Transitions: 1},
+		{UID: "u1", RenewTime: l.wall(at), Mark: lease.ReleasedMark(l.wall(at)), Transitions: 1},
+	} {
+		l.store.put(r)
+		l.step(at, l.newest())
+	}
+	l.sends(verbTake)
+}
+
+// TestALastingFailureIsLoggedAgain: the log says of an outage that it lasts, but not at each attempt.
+func TestALastingFailureIsLoggedAgain(t *testing.T) {
+	l := newLone(t, 0.5)
+	l.lead()
+	const outage = 4*remindEvery + time.Minute
+	said := 0
+	count := func() {
+		for _, n := range l.out.notes {
+			if n.reason == "RequestFailed" && slices.ContainsFunc(n.attrs, slog.String("verb", string(verbGet)).Equal) {
+				said++
+			}
+		}
+	}
+	for at := l.nextTick(0); at < outage; at = l.nextTick(at) {
+		for l.step(at, tick{}); ; l.step(at, replied{err: errTimeout}) {
+			count()
+			if l.out.request == nil {
+				break
+			}
+		}
+	}
+	if said < 4 || said > 5 {
+		t.Errorf("%d lines in %v of outage, want 4 or 5: one at once, and one every %v and a pause", said, outage, remindEvery)
 	}
 }
 

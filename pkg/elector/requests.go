@@ -134,7 +134,7 @@ func (m *machine) failed(now moment, r *request, err error) {
 	}
 	m.lapse.over = m.lapse.over || r.regains && c == lostRace // it was not carried out: the read decides
 	m.effort.count(now, r.verb, c)
-	m.complain(r.verb, c, err)
+	m.complain(now, r.verb, c, err)
 	again := now.boot.Add(m.pause(now, r.verb))
 	if c == forbidden {
 		m.rights.refuse(r.verb, err)

@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
-	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
 
-// remindEvery is how often the log repeats why this candidate cannot lead.
+// remindEvery is how often the log repeats why this candidate cannot lead, or that a request still fails.
 const remindEvery = 5 * time.Minute
 
 // rights is what is known of this candidate's rights, and whether it could lead.
@@ -53,16 +52,6 @@ func (g *rights) mayNotRead() bool {
 	return refused
 }
 
-// seePeer takes the news that another candidate has written the Lease. Rights are granted to all replicas alike, so our
-// refusal no longer stands. It reports whether there was one.
-func (g *rights) seePeer(me string, r lease.Record) bool {
-	if _, refused := g.denied[verbTake]; !refused || r.Holder == me || r.Holder == "" || r.Foreign() {
-		return false
-	}
-	g.grant(verbTake)
-	return true
-}
-
 // refused returns what is refused, in order, and the store's texts about it.
 func (g *rights) refused() (names, texts string) {
 	var verbs, why []string
@@ -80,8 +69,8 @@ func (m *machine) unready() string {
 	switch {
 	case names != "":
 		return texts
-	case !m.know.read && m.effort.troubles[verbGet] != "":
-		return "the Lease has not been read yet: " + m.effort.troubles[verbGet]
+	case !m.know.read && m.effort.troubles[verbGet].text != "":
+		return "the Lease has not been read yet: " + m.effort.troubles[verbGet].text
 	case !m.know.read:
 		return "the Lease has not been read yet"
 	case !m.know.present && !g.able:

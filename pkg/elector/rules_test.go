@@ -164,6 +164,39 @@ func TestAppliedWriteProvesTheRight(t *testing.T) {
 	}
 }
 
+// TestWhoseWriteProvesTheRight: only a write by another replica shows that the right to write has been granted meanwhile. Replicas
+// have it alike; somebody who edits the Lease, another kind of elector, and an earlier process of this pod may have had it for themselves.
+func TestWhoseWriteProvesTheRight(t *testing.T) {
+	for _, c := range []struct {
+		name, holder, mark string
+		ready              bool
+	}{
+		{"another replica's", "web-1_pod", lease.HeldMark("web-1_pod", 15*time.Second), true},
+		{"another elector's", "web-1_client-go", "", false},
+		{"an edit", "", "", false},
+		{"an earlier process's", "web-0_pod", lease.HeldMark("web-0_pod", 15*time.Second), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLone(t, 0.1)
+			l.store.put(lease.Record{UID: "u1", RenewTime: transcriptEpoch, Mark: lease.ReleasedMark(transcriptEpoch)})
+			l.exhaust(0, tick{}, func(r *request) replied {
+				if r.verb == verbTake {
+					return replied{err: lease.ErrForbidden}
+				}
+				return l.answer(r)
+			})
+			if l.out.unready == "" {
+				t.Fatal("ready although the take was refused for want of rights")
+			}
+			l.store.put(lease.Record{UID: "u1", Holder: c.holder, DurationSeconds: 15, RenewTime: transcriptEpoch, Mark: c.mark, Transitions: 1})
+			l.step(time.Second, l.newest())
+			if ready := l.out.unready == ""; ready != c.ready {
+				t.Errorf("ready: %v, want %v (%s)", ready, c.ready, l.out.unready)
+			}
+		})
+	}
+}
+
 // TestTheAnswerToAReleaseIsNoRead: a store that answers a release with a record of ours has the Lease read before the next one (I5).
 func TestTheAnswerToAReleaseIsNoRead(t *testing.T) {
 	l := newLone(t, 0.5)

@@ -178,4 +178,28 @@ var costs = []mutant{
 		new:    "return v != verbGet && v != verbTake })",
 		reds:   in(elector, "TestAnOutageIsANewOne/a_standby's_take_had_failed"),
 	},
+	{
+		name:   "another replica's term does not end the pause after a failed take",
+		danger: "its planned handover waits up to 56 s for the standbys that had failed before",
+		file:   "pkg/elector/observe.go",
+		old:    "if !k.present || peer || k.raced {",
+		new:    "if !k.present || peer && false || k.raced {",
+		reds:   in(elector, "TestAPeersTermEndsThePause"),
+	},
+	{
+		name:   "a failure that lasts is logged once",
+		danger: "weeks later the same failure is not in the log at all",
+		file:   "pkg/elector/effort.go",
+		old:    " || c != forbidden && !now.boot.Before(last.remindAt)",
+		new:    "",
+		reds:   in(elector, "TestALastingFailureIsLoggedAgain"),
+	},
+	{
+		name:   "anybody's write proves a right of this candidate's",
+		danger: "a candidate that may not write counts as ready as soon as somebody edits the Lease",
+		file:   "pkg/elector/observe.go",
+		old:    "r.Holder == \"\" || r.Foreign() {",
+		new:    "r.Foreign() && r.Holder != \"\" {",
+		reds:   in(elector, "TestWhoseWriteProvesTheRight/an_edit"),
+	},
 }

@@ -214,7 +214,7 @@ var terms = []mutant{
 		name:   "a standby's pause holds up the first renewal",
 		danger: "a term that began by the watch runs out before anybody renews it",
 		file:   "pkg/elector/term.go",
-		old:    "\tm.effort.nextTry = 0     // a standby's pause must not hold up a renewal\n",
+		old:    "\tm.effort.nextTry = 0 // a standby's pause must not hold up a renewal\n",
 		new:    "",
 		reds:   in(elector, "TestTranscripts/lead_after_failures"),
 	},
