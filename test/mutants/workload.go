@@ -114,4 +114,12 @@ var endings = []mutant{
 		new:    `return !c.report.Alive`,
 		reds:   in("pkg/signals/child", "TestOrderNotTakenIsNoProof"),
 	},
+	{
+		name:   "a run counts only if the command ended it",
+		danger: "a command that has worked for days, and fails once, keeps its replica from leading for a minute, as it had failed before",
+		file:   "pkg/signals/child/sight_linux.go",
+		old:    "\t\tc.longest = max(c.longest, ran)\n",
+		new:    "\t\tif e.Token == c.term {\n\t\t\tc.longest = max(c.longest, ran)\n\t\t}\n",
+		reds:   in("pkg/signals/child", "TestSteadyRunResetsThePause/the_term_was_lost"),
+	},
 }

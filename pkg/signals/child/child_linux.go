@@ -59,6 +59,7 @@ type Child struct {
 	until   bootclock.Instant // the latest validUntil while leading
 	order   uint64            // the number of the latest order to the guard
 	begun   bootclock.Instant // when the command was last seen to start
+	longest time.Duration     // the longest run of the command since it last ended by itself
 	status  int               // of the last command that ended
 	swept   bool              // nothing that a lost guard left is alive
 }

@@ -21,7 +21,7 @@ const (
 // end describes how a command ended.
 type end struct {
 	guard.End
-	ran time.Duration // how long it ran
+	ran time.Duration // the longest run since the end by itself before; a run that a loss has ended counts
 }
 
 // Election receives the consequences of the command's end.
@@ -77,10 +77,14 @@ func nextPause(last, ran time.Duration) time.Duration {
 	return min(2*last, maxPause)
 }
 
-// endedInTerm passes an end to the policy's goroutine.
-func (c *Child) endedInTerm(e end) {
+// endedInTerm passes an end to the policy's goroutine. The lock is held.
+func (c *Child) endedInTerm(e guard.End) {
+	own := end{End: e, ran: c.longest}
+	if !e.Ordered {
+		c.longest = 0
+	}
 	select {
-	case c.ends <- e:
+	case c.ends <- own:
 	default: // an earlier end waits to be handled: leadership is given up anyway
 	}
 }

@@ -3,13 +3,18 @@ package child
 import (
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lease-sidecar/lease-sidecar/internal/guard"
+	"github.com/lease-sidecar/lease-sidecar/internal/guard/guardtest"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
+	"github.com/lease-sidecar/lease-sidecar/pkg/leadership"
 )
 
 // The end of a command makes the replica stand by for a pause, or ends the sidecar.
@@ -73,6 +78,53 @@ func TestPauses(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			if last = nextPause(last, step.ran); last != step.want {
 				t.Errorf("after %s: got %s; want %s", step.ran, last, step.want)
+			}
+		})
+	}
+}
+
+// TestSteadyRunResetsThePause: a command that has run for a minute is healthy, though it was a loss that ended this run. What failed
+// before it does not make the pause after a later failure long.
+func TestSteadyRunResetsThePause(t *testing.T) {
+	for name, stop := range map[string]func(*fixture){
+		"the term was lost":     func(f *fixture) { f.apply(leadership.Leadership{}); f.wantsStopped() },
+		"another term followed": func(*fixture) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := run(t, `[ -e $DIR/broken ] && exit 3; `+obedient)
+			broken := filepath.Join(f.dir, "broken")
+			breaks := func() {
+				if err := os.WriteFile(broken, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			breaks()
+			f.apply(leads("1", time.Minute))
+			f.ended(1)
+			f.apply(leads("2", time.Minute))
+			f.ended(2) // the pause is 2s now, and the next would be 4s
+			if err := os.Remove(broken); err != nil {
+				t.Fatal(err)
+			}
+			f.apply(leads("3", time.Minute))
+			pid := f.pid("3")
+			guardtest.Within(t, "its start is reported, and made to look as if it were long ago", func() bool {
+				f.Child.mu.Lock()
+				defer f.Child.mu.Unlock()
+				f.begun = f.begun.Add(-steady)
+				return f.report.PID == pid
+			})
+			breaks()
+			stop(f)
+			f.apply(leads("4", time.Minute))
+			f.ended(3)
+			var pauses []string
+			guardtest.Within(t, "three pauses are logged", func() bool {
+				pauses = regexp.MustCompile(`pause=\S+`).FindAllString(f.log.String(), -1)
+				return len(pauses) == 3
+			})
+			if diff := cmp.Diff([]string{"pause=1s", "pause=2s", "pause=1s"}, pauses); diff != "" {
+				t.Errorf("pauses (-want +got):\n%s", diff)
 			}
 		})
 	}

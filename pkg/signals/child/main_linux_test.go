@@ -1,6 +1,7 @@
 package child
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -55,6 +56,24 @@ func (e *election) recorded() []string {
 	return slices.Clone(e.commands)
 }
 
+// textLog keeps what the child logs.
+type textLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *textLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *textLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // fixture is a child with a real guard, and the election that it commands.
 type fixture struct {
 	*Child
@@ -62,6 +81,7 @@ type fixture struct {
 	*sighttest.Events
 	t    *testing.T
 	dir  string
+	log  *textLog
 	stop func() // ends Run, and returns once it has
 
 	main, daemon int // pids of the stubborn program
@@ -69,12 +89,12 @@ type fixture struct {
 
 func run(t *testing.T, script string) *fixture {
 	t.Helper()
-	f := &fixture{t: t, dir: t.TempDir(), election: &election{}, Events: sighttest.NewEvents()}
+	f := &fixture{t: t, dir: t.TempDir(), log: &textLog{}, election: &election{}, Events: sighttest.NewEvents()}
 	t.Setenv("DIR", f.dir)
 	var err error
 	f.Child, err = New(Config{
 		Command: []string{"sh", "-c", script}, KillMargin: margin, StopTimeout: stopTimeout, Clock: bootclock.System{},
-		Election: f.election, Log: slog.New(slog.DiscardHandler),
+		Election: f.election, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

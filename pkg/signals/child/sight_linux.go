@@ -2,6 +2,7 @@ package child
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -59,22 +60,23 @@ func (c *Child) reported(r guard.Report) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Clock.Now()
+	if e := r.Ended; e != nil && (c.report.Ended == nil || *c.report.Ended != *e) { // before the start of the next one, which may be in the same report
+		c.status = e.Status
+		ran := time.Duration(0)
+		if e.Fault == "" {
+			ran = now.Sub(c.begun)
+		}
+		c.cfg.Log.Info("the command has ended", "reason", "CommandEnded", "status", e.Status, "process_signal", unix.SignalName(e.Signal),
+			"token", e.Token, "ordered", e.Ordered, "ran", ran, "error", e.Fault)
+		c.longest = max(c.longest, ran)
+		if e.Token == c.term {
+			c.spent, c.term = e.Token, ""
+			c.endedInTerm(*e)
+		}
+	}
 	if r.PID != 0 && r.PID != c.report.PID {
 		c.begun = now
 		c.cfg.Log.Info("the command runs", "reason", "CommandStarted", "pid", r.PID, "token", c.term)
-	}
-	if e := r.Ended; e != nil && (c.report.Ended == nil || *c.report.Ended != *e) {
-		c.status = e.Status
-		own := end{End: *e}
-		if e.Fault == "" {
-			own.ran = now.Sub(c.begun)
-		}
-		c.cfg.Log.Info("the command has ended", "reason", "CommandEnded", "status", e.Status, "process_signal", unix.SignalName(e.Signal),
-			"token", e.Token, "ordered", e.Ordered, "ran", own.ran, "error", e.Fault)
-		if e.Token == c.term {
-			c.spent, c.term = e.Token, ""
-			c.endedInTerm(own)
-		}
 	}
 	if r.PID != 0 && r.PID != c.report.PID || r.Ended != nil && r.Ended.Token == c.ran { // nothing of an earlier term was alive then
 		c.left = 0

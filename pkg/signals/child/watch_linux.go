@@ -130,10 +130,10 @@ func (c *Child) replace(ctx context.Context) bool {
 	}
 	if term != "" {
 		c.cfg.Log.Warn("the guard process was lost: the command was killed, and leadership is given up", "reason", "GuardLost")
-		c.endedInTerm(end{
-			End: guard.End{Token: term, Status: 128 + int(syscall.SIGKILL), Signal: syscall.SIGKILL},
-			ran: c.cfg.Clock.Now().Sub(begun),
-		})
+		c.mu.Lock()
+		c.longest = max(c.longest, c.cfg.Clock.Now().Sub(begun))
+		c.endedInTerm(guard.End{Token: term, Status: 128 + int(syscall.SIGKILL), Signal: syscall.SIGKILL})
+		c.mu.Unlock()
 	}
 	for bootclock.Sleep(ctx, c.cfg.Clock, reopenPause) == nil {
 		err := c.open()
