@@ -63,6 +63,7 @@ func (h *Checker) check(ctx context.Context) {
 	before := h.election.Leadership()
 	changed := false
 	if h.cfg.WhileLeading && !before.IsLeader {
+		h.trouble = trouble.Last{} // the next term's first failure is logged, though the last one's was the same
 		changed = h.gate.skip(h.cfg.Clock.Now())
 	} else {
 		_, err := h.look(ctx)

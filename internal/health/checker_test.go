@@ -1,11 +1,14 @@
 package health
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -133,6 +136,28 @@ func TestStandbyThatDoesNotRunIsNotChecked(t *testing.T) {
 	}
 	c.set(leadershiptest.Leading(bootclock.System{}, "5"))
 	c.await(t, "false: 3 health checks")
+}
+
+// TestEachTermsFirstFailureIsLogged: on a standby nothing is checked, so no passed check ends what has failed in the last term.
+func TestEachTermsFirstFailureIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	election, ctx := &fakeElection{}, t.Context()
+	h, err := New(quickConfig(func(c *Config) {
+		c.File, c.WhileLeading, c.Log = filepath.Join(t.TempDir(), "healthy"), true, slog.New(slog.NewTextHandler(&log, nil))
+	}), election)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for term := range 3 {
+		election.set(leadershiptest.Leading(bootclock.System{}, strconv.Itoa(term)))
+		h.check(ctx)
+		h.check(ctx)
+		if got := strings.Count(log.String(), "HealthCheckFailed"); got != term+1 {
+			t.Errorf("after term %d: %d failures are logged, want %d:\n%s", term, got, term+1, &log)
+		}
+		election.set(leadership.Leadership{})
+		h.check(ctx)
+	}
 }
 
 // One voice that says "unhealthy" is enough, and only that voice can take it back.

@@ -122,4 +122,12 @@ var endings = []mutant{
 		new:    "\t\tif e.Token == c.term {\n\t\t\tc.longest = max(c.longest, ran)\n\t\t}\n",
 		reds:   in("pkg/signals/child", "TestSteadyRunResetsThePause/the_term_was_lost"),
 	},
+	{
+		name:   "what failed in an earlier term is not logged again",
+		danger: "the replica hands over, and no line of the log says which check failed",
+		file:   "internal/health/checker.go",
+		old:    "\t\th.trouble = trouble.Last{} // the next",
+		new:    "\t\t// the next",
+		reds:   in("internal/health", "TestEachTermsFirstFailureIsLogged"),
+	},
 }
