@@ -130,4 +130,12 @@ var endings = []mutant{
 		new:    "\t\t// the next",
 		reds:   in("internal/health", "TestEachTermsFirstFailureIsLogged"),
 	},
+	{
+		name:   "a leader without its process says so in one term only",
+		danger: "from then on it leads again and again, nobody works, and the log says nothing",
+		file:   "pkg/signals/process/turn.go",
+		old:    "\tcase !s.leads && s.absent == \"leading\":\n\t\ts.absent = \"standby\" // the next term says so again\n",
+		new:    "",
+		reds:   in("pkg/signals/process", "TestTranscripts/missing_in_each_term"),
+	},
 }

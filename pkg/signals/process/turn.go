@@ -77,6 +77,8 @@ func (s *step) missing() error {
 	case s.leads && s.absent != "leading":
 		s.absent = "leading"
 		s.log(slog.LevelWarn, "leading, and there is no process to signal", "reason", "ProcessMissing", "target", target, "error", s.findErr)
+	case !s.leads && s.absent == "leading":
+		s.absent = "standby" // the next term says so again
 	case s.absent == "":
 		s.absent = "standby"
 		s.log(slog.LevelInfo, "no process to signal yet", "reason", "ProcessMissing", "target", target)
