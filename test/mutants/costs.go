@@ -216,4 +216,20 @@ var costs = []mutant{
 		new:    "`\\S+:\\d+->`",
 		reds:   in("internal/trouble", "TestSameFailure/a_certificate_that_has_expired"),
 	},
+	{
+		name:   "a CA file that cannot be used is logged at each refused certificate",
+		danger: "it fills the log: a line for each request of the election, the label and the Events",
+		file:   "pkg/lease/kube/client.go",
+		old:    "\t\tif !bytes.Equal(ca, c.badCA) {\n",
+		new:    "\t\tif true {\n",
+		reds:   in("pkg/lease/kube", "TestUnusableAuthorityKeepsTheOldOne"),
+	},
+	{
+		name:   "a CA file that could not be used is logged once and for all",
+		danger: "it is cut short again at a later rotation, and the log does not say so",
+		file:   "pkg/lease/kube/client.go",
+		old:    "\tif bytes.Equal(ca, c.ca) {\n\t\tc.badCA = nil\n",
+		new:    "\tif bytes.Equal(ca, c.ca) {\n",
+		reds:   in("pkg/lease/kube", "TestUnusableAuthorityKeepsTheOldOne"),
+	},
 }

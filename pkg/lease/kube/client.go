@@ -58,6 +58,7 @@ type Client struct {
 	rest   *rest.RESTClient
 	stream *rest.RESTClient // for watches, so that none takes over the connection that the next write is to find open
 	ca     []byte           // the CA file as the REST clients read it
+	badCA  []byte           // what the CA file held when it could not be used, and that was logged; nil: it has been well since
 }
 
 var _ apiserver.Client = (*Client)(nil)
@@ -192,14 +193,22 @@ func (c *Client) learn(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ca, err := c.readCA()
-	if err != nil || len(ca) == 0 || bytes.Equal(ca, c.ca) {
+	if err != nil || len(ca) == 0 {
 		return // the caller reports the refused certificate, which is what matters
+	}
+	if bytes.Equal(ca, c.ca) {
+		c.badCA = nil
+		return
 	}
 	old, oldStream := c.rest, c.stream
 	if err := c.build(); err != nil {
-		c.log.Warn("rotated certificate authority cannot be used", "reason", "CertificateAuthorityUnusable", "file", c.config.CAFile, "error", err)
+		if !bytes.Equal(ca, c.badCA) {
+			c.log.Warn("rotated certificate authority cannot be used", "reason", "CertificateAuthorityUnusable", "file", c.config.CAFile, "error", err)
+		}
+		c.badCA = ca
 		return
 	}
+	c.badCA = nil
 	utilnet.CloseIdleConnectionsFor(old.Client.Transport)
 	utilnet.CloseIdleConnectionsFor(oldStream.Client.Transport)
 	c.log.Info("certificate authority rotated", "reason", "CertificateAuthorityRotated", "file", c.config.CAFile)
