@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
@@ -29,7 +30,7 @@ type effort struct {
 	reads, writes time.Duration     // how long a request may take, as learned; zero: as configured
 	nextTry       bootclock.Instant // no read before then
 	failures      map[verb]streak   // requests of each kind failed in a row
-	troubles      map[verb]trouble  // the last failure of each kind of request, as last logged
+	troubles      map[verb]failure  // the last failure of each kind of request, as last logged
 }
 
 type streak struct {
@@ -37,7 +38,8 @@ type streak struct {
 	since bootclock.Instant
 }
 
-type trouble struct {
+type failure struct {
+	trouble.Last
 	text     string
 	remindAt bootclock.Instant // when the same is logged again
 }
@@ -153,11 +155,12 @@ func (m *machine) complain(now moment, v verb, c class, err error) {
 		m.debug("somebody else wrote the Lease first", slog.String("verb", string(v)))
 		return
 	}
-	last, text := m.effort.troubles[v], err.Error()
-	if text != last.text || c != forbidden && !now.boot.Before(last.remindAt) {
-		m.effort.troubles[v] = trouble{text, now.boot.Add(remindEvery)}
+	f := m.effort.troubles[v]
+	if f.Changed(err) || c != forbidden && !now.boot.Before(f.remindAt) {
+		f.text, f.remindAt = err.Error(), now.boot.Add(remindEvery)
 		m.warn("RequestFailed", "a request for the Lease failed: trying again", slog.String("verb", string(v)), slog.Any("error", err))
 	}
+	m.effort.troubles[v] = f
 }
 
 // recovered notes that a request of that kind went well. Others may still fail: a store may answer reads and refuse writes.

@@ -1,6 +1,7 @@
 package elector
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -92,12 +93,15 @@ func TestAPeersTermEndsThePause(t *testing.T) {
 	l.sends(verbTake)
 }
 
-// TestALastingFailureIsLoggedAgain: the log says of an outage that it lasts, but not at each attempt.
+// TestALastingFailureIsLoggedAgain: the log says of an outage that it lasts, but not at each attempt, though each is from another port.
 func TestALastingFailureIsLoggedAgain(t *testing.T) {
 	l := newLone(t, 0.5)
 	l.lead()
 	const outage = 4*remindEvery + time.Minute
 	said := 0
+	reset := func(at time.Duration) error {
+		return fmt.Errorf("read tcp 10.0.0.5:%d->10.96.0.1:443: connection reset by peer", 1024+at.Microseconds()%60000)
+	}
 	count := func() {
 		for _, n := range l.out.notes {
 			if n.reason == "RequestFailed" && slices.ContainsFunc(n.attrs, slog.String("verb", string(verbGet)).Equal) {
@@ -106,7 +110,7 @@ func TestALastingFailureIsLoggedAgain(t *testing.T) {
 		}
 	}
 	for at := l.nextTick(0); at < outage; at = l.nextTick(at) {
-		for l.step(at, tick{}); ; l.step(at, replied{err: errTimeout}) {
+		for l.step(at, tick{}); ; l.step(at, replied{err: reset(at)}) {
 			count()
 			if l.out.request == nil {
 				break

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lease-sidecar/lease-sidecar/internal/trouble"
 	"github.com/lease-sidecar/lease-sidecar/pkg/bootclock"
 	"github.com/lease-sidecar/lease-sidecar/pkg/lease"
 )
@@ -22,7 +23,7 @@ type watching struct {
 	openedAt bootclock.Instant // when the present one stood; zero while it does not
 	reopenAt bootclock.Instant
 	failures int           // watches in a row that were of no use
-	trouble  string        // the last failure, as last logged
+	trouble  trouble.Last  // the last failure, as last logged
 	interval time.Duration // between the holder's renewals, as observed; zero: not known yet
 	patience float64       // drawn once, from [0, 1): which part of the spread of suspicions is this candidate's
 }
@@ -152,7 +153,7 @@ func (m *machine) watchClosed(now moment, err error) {
 	m.watches.answered()
 	served := w.served(now, m.silence())
 	if served {
-		w.failures, w.trouble = 0, ""
+		w.failures, w.trouble = 0, trouble.Last{}
 	}
 	if errors.Is(err, lease.ErrExpired) {
 		w.afresh = true
@@ -160,8 +161,7 @@ func (m *machine) watchClosed(now moment, err error) {
 	base := min(250*time.Millisecond<<min(w.failures, 10), m.silence())
 	switch {
 	case err != nil:
-		if text := err.Error(); text != w.trouble && !w.afresh {
-			w.trouble = text
+		if !w.afresh && w.trouble.Changed(err) {
 			m.warn("WatchBroken", "the watch on the Lease broke: opening it again", slog.Any("error", err))
 		}
 		w.blocked = w.openedAt.IsZero() && !w.afresh

@@ -190,7 +190,7 @@ var costs = []mutant{
 		name:   "a failure that lasts is logged once",
 		danger: "weeks later the same failure is not in the log at all",
 		file:   "pkg/elector/effort.go",
-		old:    " || c != forbidden && !now.boot.Before(last.remindAt)",
+		old:    " || c != forbidden && !now.boot.Before(f.remindAt)",
 		new:    "",
 		reds:   in(elector, "TestALastingFailureIsLoggedAgain"),
 	},
@@ -201,6 +201,8 @@ var costs = []mutant{
 		old:    "r.Holder == \"\" || r.Foreign() {",
 		new:    "r.Foreign() && r.Holder != \"\" {",
 		reds:   in(elector, "TestWhoseWriteProvesTheRight/an_edit"),
+	},
+	{
 		name:   "a failure counts as another one by the port that the attempt came from",
 		danger: "a workload or an API server that resets connections fills the log: a line for each health check, each second",
 		file:   "internal/trouble/trouble.go",

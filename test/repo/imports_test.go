@@ -40,7 +40,7 @@ var fences = []fence{
 	{room: "pkg/lease/dir", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/naming", "pkg/bootclock"}, never: client},
 	{room: "pkg/apiserver", never: kubernetes},
 	{room: "pkg/lease/kube", of: []string{"pkg/lease", "pkg/lease/internal/...", "pkg/apiserver"}, never: unshipped},
-	{room: "pkg/elector", of: []string{"pkg/lease", "pkg/leadership", "pkg/naming", "pkg/bootclock", "pkg/field"}, never: client},
+	{room: "pkg/elector", of: []string{"internal/trouble", "pkg/lease", "pkg/leadership", "pkg/naming", "pkg/bootclock", "pkg/field"}, never: client},
 	{room: "pkg/signals", of: []string{"internal/trouble", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/podlabel", of: []string{"pkg/signals", "pkg/field", "pkg/apiserver", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
 	{room: "pkg/signals/webhook", of: []string{"pkg/signals", "pkg/field", "pkg/leadership", "pkg/bootclock"}, never: kubernetes},
