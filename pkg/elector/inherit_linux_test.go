@@ -10,7 +10,7 @@ import (
 	"github.com/lease-sidecar/lease-sidecar/pkg/naming"
 )
 
-// crash ends a candidate as SIGKILL does: what it still writes reaches nobody.
+// crash ends a candidate as SIGKILL does: what it still writes reaches nobody. Its stop-waiter must hang, as nobody stops the workload.
 func (m *member) crash(t *testing.T, hold *Hold) {
 	t.Helper()
 	m.store.Blackhole(true)
@@ -18,6 +18,7 @@ func (m *member) crash(t *testing.T, hold *Hold) {
 		t.Fatal(err)
 	}
 	m.cancel()
+	synctest.Wait() // only a handover that has begun can be abandoned
 	m.Abandon()
 	<-m.ended
 }
