@@ -64,7 +64,7 @@ var waits = []mutant{
 		file:   "pkg/elector/observe.go",
 		old:    " || k.raced {",
 		new:    " {",
-		reds:   in(elector, "TestTranscripts/race_lost_release"),
+		reds:   in(elector, "TestTranscripts/race_lost_missed"),
 	},
 	{
 		name:   "a term that expired in a drain is taken again",
