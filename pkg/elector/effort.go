@@ -27,10 +27,10 @@ const (
 
 // effort is how long requests may take, and what has failed.
 type effort struct {
-	reads, writes time.Duration     // how long a request may take, as learned; zero: as configured
-	nextTry       bootclock.Instant // no read before then
-	failures      map[verb]streak   // requests of each kind failed in a row
-	troubles      map[verb]failure  // the last failure of each kind of request, as last logged
+	reads, writes time.Duration      // how long a request may take, as learned; zero: as configured
+	nextTry       bootclock.Instant  // no read before then
+	failures      map[verb]streak    // requests of each kind failed in a row
+	troubles      map[verb]complaint // the last failure of each kind of request, as last logged
 }
 
 type streak struct {
@@ -38,7 +38,7 @@ type streak struct {
 	since bootclock.Instant
 }
 
-type failure struct {
+type complaint struct {
 	trouble.Last
 	text     string
 	remindAt bootclock.Instant // when the same is logged again

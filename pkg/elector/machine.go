@@ -95,7 +95,7 @@ type machine struct {
 func newMachine(cfg Config, bootID string, hold *HoldState, rand func() float64) *machine {
 	m := &machine{cfg: cfg, bootID: bootID, rand: rand, sent: map[int64]bootclock.Instant{}, getDue: true}
 	m.watch.patience = rand()
-	m.effort.failures, m.effort.troubles = map[verb]streak{}, map[verb]failure{}
+	m.effort.failures, m.effort.troubles = map[verb]streak{}, map[verb]complaint{}
 	m.rights.denied = map[verb]string{}
 	if hold != nil {
 		m.saved = *hold
